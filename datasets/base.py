@@ -1,0 +1,205 @@
+"""What is segmented: a case, the raters' labels of it, and a lazy sequence of cases."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, overload
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .errors import RaterbenchError
+
+IGNORE = 255
+"""Label of a voxel that the rater did not judge. It is no class, and it enters no fusion, loss or metric."""
+
+Labels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the voxels lie.
+
+    ``spacing`` is in mm and in array order (z, y, x), as ``SimpleITK.GetArrayFromImage`` orders axes.
+    ``origin`` and ``direction`` stay in SimpleITK's own physical order (x, y, z): they are carried, never computed with.
+    """
+
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+
+    @classmethod
+    def unit(cls, ndim: int, spacing: Sequence[float] | None = None) -> Geometry:
+        """An axis-aligned geometry at the origin; ``spacing`` [ndim] in mm, array order, 1 mm by default."""
+        return cls(
+            spacing=tuple(float(s) for s in (spacing if spacing is not None else [1.0] * ndim)),
+            origin=(0.0,) * ndim,
+            direction=tuple(float(v) for v in np.eye(ndim).ravel()),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is really there, known only where the data are simulated.
+
+    ``labels`` [*S] uint8 class indices; ``probability`` [K, *S] float32, each voxel's true share of every class.
+    """
+
+    labels: Labels
+    probability: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image and what each rater said about it, in its native geometry.
+
+    ``image`` [C, *S] float32. ``ratings`` maps a rater's name to labels [*S] uint8, class indices or ``IGNORE``;
+    a rater who did not rate the case is an absent key. ``subject`` is never split across train and test.
+    """
+
+    id: str
+    subject: str
+    centre: str
+    image: Floats
+    ratings: Mapping[str, Labels]
+    geometry: Geometry
+    truth: Truth | None = None
+    diagnosis: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape *S."""
+        return self.image.shape[1:]
+
+    def blind(self) -> Case:
+        """The case as a method may learn from it: without truth and diagnosis."""
+        return dataclasses.replace(self, truth=None, diagnosis=None)
+
+    def unlabelled(self) -> Case:
+        """The case as a method may predict it: the image and where it lies, nothing else."""
+        return dataclasses.replace(self, ratings={}, truth=None, diagnosis=None)
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a data set comes from and on what terms; ``checksums`` maps a file's name to ``md5:...`` or ``sha256:...``."""
+
+    title: str
+    citation: str
+    licence: str
+    source: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a network sees the cases of a data set; what it predicts is always restored to native geometry.
+
+    ``slice_axis`` names the axis along which volumes are learned slice by slice: ``"z"``, ``"y"`` or ``"x"`` (the array's
+    first, second, third axis); 2-D images ignore it. ``size`` [2] resamples every slice to that many pixels before padding;
+    None keeps the native grid. ``multiple`` is what both sides of a padded slice are divisible by.
+    """
+
+    slice_axis: str = "z"
+    size: tuple[int, int] | None = None
+    multiple: int = 32
+
+
+class Dataset(ABC, Sequence[Case]):
+    """A lazy sequence of cases. Reading a case touches the disk; everything else is known from the index.
+
+    A subclass sets ``name``, ``classes`` (names, the background first), ``raters``, ``card`` and ``index``,
+    and implements ``load``. ``index`` has one row per case and the columns ``case``, ``subject``, ``centre`` (strings)
+    and ``raters`` (a tuple of the names of those who rated it); it is made without reading a pixel.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    raters: tuple[str, ...]
+    index: pd.DataFrame
+    card: ClassVar[Card]
+    preparation: Preparation = Preparation()
+
+    @classmethod
+    def from_options(cls, data: str | None = None, **options: Any) -> Dataset:
+        """Build the data set that a user named; ``data`` is the folder that holds downloaded data, or None."""
+        del data
+        return cls(**options)
+
+    @abstractmethod
+    def load(self, position: int) -> Case:
+        """Read the case in row ``position`` of the index."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K, the background included."""
+        return len(self.classes)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @overload
+    def __getitem__(self, position: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Dataset: ...
+
+    def __getitem__(self, position: int | slice) -> Case | Dataset:
+        if isinstance(position, slice):
+            return self.subset(range(*position.indices(len(self))))
+        if not -len(self) <= position < len(self):
+            raise IndexError(position)
+        return self.load(position % len(self))
+
+    def subset(self, positions: Iterable[int], *, blind: bool = False) -> Dataset:
+        """The cases at ``positions``; ``blind`` removes truth and diagnosis from each as it is read."""
+        return Subset(self, positions, blind=blind)
+
+
+class Subset(Dataset):
+    """Some cases of another data set, in a given order, with all its classes and raters."""
+
+    def __init__(self, parent: Dataset, positions: Iterable[int], *, blind: bool = False) -> None:
+        self.parent, self.positions, self.is_blind = parent, list(positions), blind
+        self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
+        self.preparation = parent.preparation
+        self.index = parent.index.iloc[self.positions].reset_index(drop=True)
+
+    def load(self, position: int) -> Case:
+        case = self.parent.load(self.positions[position])
+        return case.blind() if self.is_blind else case
+
+
+class CaseList(Dataset):
+    """Cases held in memory, the simplest data set: ``CaseList("mine", cases, classes=("background", "lesion"))``."""
+
+    card = Card("Cases in memory", citation="", licence="", source="")
+
+    def __init__(self, name: str, cases: Sequence[Case], classes: Sequence[str], raters: Sequence[str] | None = None) -> None:
+        self.name, self.classes, self.cases = name, tuple(classes), list(cases)
+        self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in cases for r in case.ratings}))
+        self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in cases)
+
+    def load(self, position: int) -> Case:
+        return self.cases[position]
+
+
+def index_table(rows: Iterable[tuple[str, str, str, tuple[str, ...]]]) -> pd.DataFrame:
+    """The index of a data set from (case, subject, centre, raters) rows.
+
+    Raises:
+        RaterbenchError: a case is listed twice, or nobody rated it.
+    """
+    table = pd.DataFrame(list(rows), columns=["case", "subject", "centre", "raters"])
+    twice = table["case"][table["case"].duplicated()]
+    if len(twice):
+        raise RaterbenchError(f"case {twice.iloc[0]!r} is listed twice: give every case its own name")
+    for case, raters in zip(table["case"], table["raters"], strict=True):
+        if not raters:
+            raise RaterbenchError(f"case {case!r} has no rater at all: add a rating or take the case out")
+    return table

@@ -1,0 +1,104 @@
+"""Finding things by name: every class of a kind in its folder, in plug-in files, and in other packages' entry points."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from .errors import RaterbenchError, nearest
+
+T = TypeVar("T")
+
+
+def kebab(name: str) -> str:
+    """``SoftAverage`` -> ``soft-average``, ``STAPLE`` -> ``staple``: how classes are called in TOML and in the shell."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+class Registry(Generic[T]):
+    """All concrete subclasses of ``base`` found in a package's modules, by the kebab-case name of the class.
+
+    A class attribute ``name`` overrides the derived name. Modules are imported at the first question, not before.
+    """
+
+    def __init__(self, kind: str, base: type[T], package: str) -> None:
+        self.kind, self.base, self.package = kind, base, package
+        self._found: dict[str, type[T]] | None = None
+
+    def names(self) -> list[str]:
+        """The known names, sorted."""
+        return sorted(self._all())
+
+    def get(self, name: str) -> type[T]:
+        """The class called ``name`` (in kebab case, or as the class is spelt).
+
+        Raises:
+            RaterbenchError: nothing is called so; the nearest known name is given.
+        """
+        known = self._all()
+        found = known.get(name) or known.get(kebab(name))
+        if found is None:
+            raise RaterbenchError(f"there is no {self.kind} called {name!r}{nearest(name, known)}")
+        return found
+
+    def add(self, module: ModuleType) -> list[type[T]]:
+        """Register what a module defines; returns the classes of this kind."""
+        classes = [c for c in _defined(module) if issubclass(c, self.base) and not inspect.isabstract(c)]
+        for c in classes:
+            self._all()[self.name_of(c)] = c
+        return classes
+
+    @staticmethod
+    def name_of(cls: type[T]) -> str:
+        """The name a class is found under."""
+        own = cls.__dict__.get("name")
+        return own if isinstance(own, str) else kebab(cls.__name__)
+
+    def _all(self) -> dict[str, type[T]]:
+        if self._found is None:
+            self._found = {}
+            package = importlib.import_module(self.package)
+            for info in pkgutil.iter_modules(package.__path__):
+                if not info.ispkg and not info.name.startswith("_"):
+                    self.add(importlib.import_module(f"{self.package}.{info.name}"))
+            for entry in entry_points(group=f"raterbench.{self.kind}s"):
+                self._found[entry.name] = entry.load()
+        return self._found
+
+
+def _defined(module: ModuleType) -> list[type]:
+    return [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
+
+
+def load_plugin(path: str | Path) -> ModuleType:
+    """Import a Python file by its path, the same module for the same file in every process.
+
+    Raises:
+        RaterbenchError: there is no such file, or it cannot be imported.
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise RaterbenchError(f"plug-in {str(path)!r} is not a file: give the path of a Python file")
+    name = f"raterbench_plugin_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise RaterbenchError(f"plug-in {str(path)!r} is no Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise RaterbenchError(f"plug-in {str(path)!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
