@@ -1,0 +1,175 @@
+"""Reading a finished (or unfinished) experiment back: its units become a few pandas tables. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..datasets.errors import RaterbenchError
+from .experiment import Experiment
+from .store import Record, read_records
+
+ROW_COLUMNS = (
+    "experiment dataset candidate kind repeat fold case subject centre class reference metric value".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PictureCase:
+    """A kept case for pictures: ``image`` [*S] in 0..1, labels [*S] uint8, and each candidate's probability [K, *S]."""
+
+    id: str
+    why: str
+    image: npt.NDArray[np.float32]
+    ratings: dict[str, npt.NDArray[np.uint8]]
+    truth: npt.NDArray[np.uint8] | None = None
+    predictions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What an experiment left behind, as tables; CONTRIBUTING.md lists their columns."""
+
+    folder: Path
+    experiment: Experiment
+    facts: dict[str, object]
+    rows: pd.DataFrame
+    calibration: pd.DataFrame
+    confusions: pd.DataFrame
+    units: pd.DataFrame
+    pictures: list[PictureCase]
+
+    @property
+    def primary_reference(self) -> str:
+        """The declared reference, with ``auto`` resolved: the truth where it is known, else the single raters."""
+        declared = self.experiment.statistics.primary_reference
+        if declared != "auto":
+            return declared
+        return "truth" if "truth" in set(self.rows["reference"]) else "raters"
+
+    @property
+    def candidates(self) -> list[str]:
+        """Candidates that have results, in the experiment's order."""
+        have = set(self.rows.loc[self.rows["kind"] == "method", "candidate"])
+        return [c.name for c in self.experiment.candidates if c.name in have]
+
+
+def read_results(folder: str | Path) -> Results:
+    """Read every unit of an experiment's folder.
+
+    Raises:
+        RaterbenchError: the folder holds no experiment, or no finished unit.
+    """
+    folder = Path(folder)
+    try:
+        stored = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RaterbenchError(f"{folder} holds no experiment.json: give the folder that 'raterbench run' wrote") from error
+    experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
+    records = read_records(folder)
+    done = [r for r in records if r.status == "done"]
+    if not done:
+        reasons = "; ".join(sorted({r.reason for r in records if r.reason})) or "nothing ran"
+        raise RaterbenchError(f"{folder} has no finished unit to report on ({reasons})")
+    done.sort(key=lambda r: (r.order, r.repeat, r.fold))
+    return Results(
+        folder=folder,
+        experiment=experiment,
+        facts=stored["facts"],
+        rows=_rows(experiment, done),
+        calibration=_calibration(done),
+        confusions=_confusions(done),
+        units=_units(records),
+        pictures=_pictures(done),
+    )
+
+
+def _rows(experiment: Experiment, records: list[Record]) -> pd.DataFrame:
+    frames = []
+    for record in records:
+        frame = pd.DataFrame(record.rows, columns=["candidate", "kind", "case", "subject", "centre", "class", "reference", "metric", "value"])
+        frame["repeat"], frame["fold"] = record.repeat, record.fold
+        frames.append(frame)
+    rows = pd.concat(frames, ignore_index=True)
+    rows["experiment"], rows["dataset"] = experiment.name, experiment.dataset
+    rows["value"] = rows["value"].astype(float)
+    return rows[ROW_COLUMNS]
+
+
+def _calibration(records: list[Record]) -> pd.DataFrame:
+    frames = []
+    for record in records:
+        counts = record.arrays.get("calibration")
+        if counts is None:
+            continue
+        cases, references, regions = (record.meta["calibration"][k] for k in ("cases", "references", "regions"))
+        index = pd.MultiIndex.from_product([range(len(cases)), references, regions, range(counts.shape[3])])
+        flat = counts.reshape(-1, 3)
+        position = index.get_level_values(0)
+        table = pd.DataFrame(
+            {
+                "candidate": record.candidate,
+                "kind": record.kind,
+                "repeat": record.repeat,
+                "fold": record.fold,
+                "case": pd.Categorical.from_codes(position, [c[0] for c in cases]),
+                "subject": np.array([c[1] for c in cases], dtype=object)[position],
+                "centre": np.array([c[2] for c in cases], dtype=object)[position],
+                "reference": index.get_level_values(1),
+                "region": index.get_level_values(2),
+                "bin": index.get_level_values(3),
+                "n": flat[:, 0],
+                "correct": flat[:, 1],
+                "confidence": flat[:, 2],
+            }
+        )
+        frames.append(table[table["n"] > 0].astype({"case": str}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(
+        columns="candidate kind repeat fold case subject centre reference region bin n correct confidence".split()  # noqa: SIM905
+    )
+
+
+def _confusions(records: list[Record]) -> pd.DataFrame:
+    columns = ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth"]
+    rows = [[r.candidate, r.repeat, r.fold, *entry] for r in records for entry in r.meta.get("confusions", [])]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _units(records: list[Record]) -> pd.DataFrame:
+    keys = "seconds epochs best_epoch threshold peak_memory_mb n_train n_validation n_test curve warnings".split()  # noqa: SIM905
+    rows = [
+        {
+            **{k: getattr(r, k) for k in ("candidate", "kind", "repeat", "fold", "status", "reason")},
+            **{k: r.meta.get(k) for k in keys},
+        }
+        for r in records
+    ]
+    return pd.DataFrame(rows)
+
+
+def _pictures(records: list[Record]) -> list[PictureCase]:
+    pictures: dict[str, PictureCase] = {}
+    for record in records:
+        for number, kept in enumerate(record.meta.get("pictures", [])):
+            array = record.arrays
+            truth = array.get(f"picture{number}_truth")
+            pictures[kept["case"]] = PictureCase(
+                id=kept["case"],
+                why=kept["why"],
+                image=array[f"picture{number}_image"].astype(np.float32) / 255,
+                ratings={rater: array[f"picture{number}_rating{i}"] for i, rater in enumerate(kept["raters"])},
+                truth=truth,
+            )
+    for record in records:
+        if record.repeat > 0:
+            continue
+        for number, case in enumerate(record.meta.get("kept", [])):
+            if case in pictures:
+                stored = record.arrays[f"kept{number}"].astype(np.float32)
+                pictures[case].predictions[record.candidate] = stored / np.maximum(stored.sum(axis=0), 1)
+    return list(pictures.values())
