@@ -121,9 +121,11 @@ class Dataset(ABC, Sequence[Case]):
     name: str
     classes: tuple[str, ...]
     raters: tuple[str, ...]
-    index: pd.DataFrame
+    index: pd.DataFrame  # type: ignore[assignment]  # The table shadows Sequence.index, which cases cannot have.
     card: ClassVar[Card]
     preparation: Preparation = Preparation()
+    official_test: tuple[int, ...] = ()
+    """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
 
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> Dataset:
@@ -164,10 +166,14 @@ class Dataset(ABC, Sequence[Case]):
 class Subset(Dataset):
     """Some cases of another data set, in a given order, with all its classes and raters."""
 
+    listed = False
+
     def __init__(self, parent: Dataset, positions: Iterable[int], *, blind: bool = False) -> None:
         self.parent, self.positions, self.is_blind = parent, list(positions), blind
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
         self.preparation = parent.preparation
+        test = set(parent.official_test)
+        self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)
 
     def load(self, position: int) -> Case:
@@ -178,15 +184,40 @@ class Subset(Dataset):
 class CaseList(Dataset):
     """Cases held in memory, the simplest data set: ``CaseList("mine", cases, classes=("background", "lesion"))``."""
 
+    listed = False
     card = Card("Cases in memory", citation="", licence="", source="")
 
     def __init__(self, name: str, cases: Sequence[Case], classes: Sequence[str], raters: Sequence[str] | None = None) -> None:
-        self.name, self.classes, self.cases = name, tuple(classes), list(cases)
-        self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in cases for r in case.ratings}))
-        self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in cases)
+        self.name, self.classes = name, tuple(classes)
+        self.cases = [check_case(case, self.n_classes) for case in cases]
+        self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))
+        self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in self.cases)
 
     def load(self, position: int) -> Case:
         return self.cases[position]
+
+
+def check_case(case: Case, n_classes: int) -> Case:
+    """The case itself, if it keeps the contract.
+
+    Raises:
+        RaterbenchError: a rating has another size than the image or labels outside the classes, or the image is not finite.
+    """
+    wrong = case.image[~np.isfinite(case.image)]
+    if wrong.size:
+        raise RaterbenchError(f"the image of case {case.id!r} has {wrong.size} values that are no numbers, such as {wrong[0]}")
+    for rater, labels in case.ratings.items():
+        if labels.shape != case.shape:
+            raise RaterbenchError(
+                f"case {case.id!r}: the rating of {rater!r} has the size {labels.shape}, but the image has {case.shape}"
+            )
+        outside = np.unique(labels[(labels != IGNORE) & ~((labels >= 0) & (labels < n_classes))])
+        if outside.size:
+            raise RaterbenchError(
+                f"case {case.id!r}: the rating of {rater!r} has the labels {outside[:5].tolist()}, "
+                f"but the classes are 0 to {n_classes - 1} (and {IGNORE} for what was not judged)"
+            )
+    return case
 
 
 def index_table(rows: Iterable[tuple[str, str, str, tuple[str, ...]]]) -> pd.DataFrame:

@@ -27,7 +27,8 @@ def kebab(name: str) -> str:
 class Registry(Generic[T]):
     """All concrete subclasses of ``base`` found in a package's modules, by the kebab-case name of the class.
 
-    A class attribute ``name`` overrides the derived name. Modules are imported at the first question, not before.
+    A class attribute ``name`` overrides the derived name, and ``listed = False`` keeps a class out, though not its subclasses.
+    Modules are imported at the first question, not before.
     """
 
     def __init__(self, kind: str, base: type[T], package: str) -> None:
@@ -53,15 +54,16 @@ class Registry(Generic[T]):
     def add(self, module: ModuleType) -> list[type[T]]:
         """Register what a module defines; returns the classes of this kind."""
         classes = [c for c in _defined(module) if issubclass(c, self.base) and not inspect.isabstract(c)]
+        classes = [c for c in classes if c is not self.base and c.__dict__.get("listed", True)]
         for c in classes:
             self._all()[self.name_of(c)] = c
         return classes
 
     @staticmethod
-    def name_of(cls: type[T]) -> str:
+    def name_of(found: type[T]) -> str:
         """The name a class is found under."""
-        own = cls.__dict__.get("name")
-        return own if isinstance(own, str) else kebab(cls.__name__)
+        own = found.__dict__.get("name")
+        return own if isinstance(own, str) else kebab(found.__name__)
 
     def _all(self) -> dict[str, type[T]]:
         if self._found is None:

@@ -1,0 +1,185 @@
+"""The embedded data set: simulated spinal cords whose truth, partial volumes and raters are all known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from . import spinal_cord
+from .base import Card, Case, Dataset, Geometry, Truth, check_case, index_table
+from .errors import RaterbenchError
+from .simulated_raters import (
+    BoundaryBias,
+    BoundaryJitter,
+    Confusion,
+    InventedPart,
+    MissedPart,
+    SimulatedRater,
+    VoxelFlips,
+    pooled_confusion,
+)
+from .spinal_cord import Anatomy, Scanner
+
+FEWEST_RATERS = 2
+"""Every case is rated by at least this many."""
+
+
+@dataclass(frozen=True)
+class Centre:
+    """A place with one scanner; ``field`` is the share of the image's full height and width that it records."""
+
+    name: str
+    field: tuple[float, float]
+    scanner: Scanner
+
+
+CENTRES = (
+    Centre(
+        "north", (1.0, 1.0), Scanner((0.30, 0.30), 0.35, 0.95, 0.48, 0.62, noise=0.06, texture=0.030, shading=0.08, blur=0.12)
+    ),
+    Centre(
+        "south",
+        (0.875, 0.9375),
+        Scanner((0.36, 0.36), 0.45, 1.00, 0.55, 0.66, noise=0.07, texture=0.035, shading=0.15, blur=0.20),
+    ),
+    Centre(
+        "west", (1.0, 0.875), Scanner((0.30, 0.36), 0.25, 0.85, 0.42, 0.54, noise=0.08, texture=0.040, shading=0.12, blur=0.15)
+    ),
+)
+"""The three centres: fine and clean, coarse and shaded, anisotropic and noisy. Pixels are those of an image of 64 pixels."""
+
+RATERS = (
+    SimulatedRater("steady", (BoundaryJitter(0.15, 1.0),)),
+    SimulatedRater("generous", (BoundaryBias((0.55, 0.40)), BoundaryJitter(0.20, 1.5))),
+    SimulatedRater("sparing", (BoundaryBias((-0.45, -0.25)), BoundaryJitter(0.15, 1.5))),
+    SimulatedRater(
+        "patchy",
+        (
+            BoundaryBias((0.15, 0.15)),
+            BoundaryJitter(0.25, 1.2),
+            MissedPart(1, 0.7, 1.6),
+            InventedPart(1, 0.6, 1.1),
+            InventedPart(0, 0.4, 1.8),
+        ),
+    ),
+    SimulatedRater(
+        "careless",
+        (BoundaryBias((0.30, 0.20)), BoundaryJitter(0.30, 1.2)),
+        VoxelFlips(((0.97, 0.07, 0.03), (0.02, 0.84, 0.17), (0.01, 0.09, 0.80))),
+    ),
+)
+"""The five raters: lengths in mm, for the outline of the whole cord and for that of the grey matter."""
+
+
+class Phantom(Dataset):
+    """Axial slices of simulated spinal cords: background, white and grey matter.
+
+    A case is one slice; the slices of a subject share their person's anatomy, and ``subject`` keeps them together.
+    The same options always give the same bits, and a case depends on ``seed``, its subject and its slice only.
+
+    Args:
+        subjects: Number of persons, dealt to the three centres in turn.
+        slices: Number of slices of each person.
+        size: Height and width in pixels of the largest image; the anatomy stays the same, the pixels shrink or grow.
+        missing: Share of the ratings that are absent, the same for each rater.
+        seed: Of everything that is random.
+
+    Raises:
+        RaterbenchError: an option is out of its range.
+    """
+
+    name = "phantom"
+    classes = ("background", "white matter", "grey matter")
+    raters = tuple(rater.name for rater in RATERS)
+    card: ClassVar[Card] = Card(
+        title="Simulated spinal cords with five simulated raters",
+        citation="raterbench (drawn by the software itself)",
+        licence="Apache-2.0",
+        source="embedded",
+    )
+
+    def __init__(self, *, subjects: int = 15, slices: int = 4, size: int = 64, missing: float = 0.2, seed: int = 0) -> None:
+        for option, value, least in (("subjects", subjects, 1), ("slices", slices, 1), ("size", size, 16), ("seed", seed, 0)):
+            if value < least:
+                raise RaterbenchError(f"phantom: {option} = {value} is too small: give at least {least}")
+        if not 0 <= missing <= 0.5:
+            raise RaterbenchError(f"phantom: missing = {missing} is no share between 0 and 0.5")
+        self.subjects, self.slices, self.size, self.missing, self.seed = subjects, slices, size, missing, seed
+        self._cases: dict[int, Case] = {}
+        absent = self._absent()
+        self.index = index_table(
+            (
+                f"{self._subject(i)}_slice-{i % slices + 1}",
+                self._subject(i),
+                self._centre(i).name,
+                tuple(name for name, away in zip(self.raters, absent[i], strict=True) if not away),
+            )
+            for i in range(subjects * slices)
+        )
+
+    @property
+    def rater_parameters(self) -> Mapping[str, SimulatedRater]:
+        """What each rater does, by name: the values that a method may try to recover."""
+        return {rater.name: rater for rater in RATERS}
+
+    def rater_confusions(self) -> dict[str, Confusion]:
+        """Each rater's true confusion [K, K] over all cases; that of one case is ``true_confusion(case)``."""
+        return pooled_confusion(self)
+
+    def load(self, position: int) -> Case:
+        if position not in self._cases:
+            self._cases[position] = self._drawn(position)
+        return self._cases[position]
+
+    def __getstate__(self) -> dict[str, object]:
+        # Another process draws its cases anew: that is quicker than sending them.
+        return {**self.__dict__, "_cases": {}}
+
+    def _drawn(self, position: int) -> Case:
+        centre, row = self._centre(position), self.index.iloc[position]
+        shape = (round(self.size * centre.field[0]), round(self.size * centre.field[1]))
+        spacing = (centre.scanner.pixel[0] * 64 / self.size, centre.scanner.pixel[1] * 64 / self.size)
+        person, slice_ = divmod(position, self.slices)
+        level = (slice_ + 0.5) / self.slices
+        anatomy = Anatomy.draw(self._random(person, 0), self._random(person, 1, slice_), level)
+        distances = spinal_cord.outlines(*spinal_cord.grid(shape, spacing), anatomy)
+        partial = spinal_cord.partial_volumes(shape, spacing, anatomy)
+        # A rater has their own random numbers in each case, whether or not others rated it.
+        ratings = {
+            rater.name: rater.rate(distances, spacing, self._random(person, 3 + i, slice_))
+            for i, rater in enumerate(RATERS)
+            if rater.name in row["raters"]
+        }
+        case = Case(
+            id=row["case"],
+            subject=row["subject"],
+            centre=row["centre"],
+            image=spinal_cord.image(partial, distances, centre.scanner, spacing, self._random(person, 2, slice_)),
+            ratings=ratings,
+            geometry=Geometry.unit(2, spacing),
+            truth=Truth(labels=partial.argmax(axis=0).astype(np.uint8), probability=partial),
+        )
+        return check_case(case, self.n_classes)
+
+    def _subject(self, position: int) -> str:
+        return f"sub-{position // self.slices + 1:02d}"
+
+    def _centre(self, position: int) -> Centre:
+        return CENTRES[position // self.slices % len(CENTRES)]
+
+    def _random(self, *coordinates: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *coordinates])
+
+    def _absent(self) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+        """Who is absent from which case [cases, raters]: for each rater the same number of cases, drawn at random."""
+        random, cases = np.random.default_rng([self.seed, 2**31]), self.subjects * self.slices
+        absent = np.zeros((cases, len(RATERS)), bool)
+        for rater in range(len(RATERS)):
+            absent[random.permutation(cases)[: round(self.missing * cases)], rater] = True
+        for case in np.flatnonzero((~absent).sum(axis=1) < FEWEST_RATERS):
+            back = random.permutation(np.flatnonzero(absent[case]))
+            absent[case, back[: FEWEST_RATERS - int((~absent[case]).sum())]] = False
+        return absent
