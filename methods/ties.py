@@ -1,0 +1,47 @@
+"""From shares to one label, with one rule for ties that all fusions have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..datasets.base import IGNORE, Labels
+from ..datasets.errors import RaterbenchError, nearest
+from .base import Consensus
+from .patterns import Float64s, Patterns
+
+Ties = Literal["lowest", "highest", "background", "foreground", "undecided"]
+"""Which class wins among equals: the lowest or highest index, class 0 whoever ties, the lowest index above 0, or nobody."""
+
+CLOSE = 1e-9
+"""Shares closer than this are equal: rounding in a product of probabilities decides nothing."""
+
+
+def decide(share: Float64s, ties: Ties) -> Labels:
+    """The winning class [P] uint8 of shares [K, P]; ``IGNORE`` where a tie stays undecided.
+
+    Raises:
+        RaterbenchError: ``ties`` is no rule.
+    """
+    if ties not in get_args(Ties):
+        raise RaterbenchError(f"there is no rule for ties called {ties!r}{nearest(str(ties), get_args(Ties))}")
+    best = share >= share.max(axis=0) - CLOSE
+    winner = best.argmax(axis=0)
+    tied = best.sum(axis=0) > 1
+    if ties == "highest":
+        winner = len(share) - 1 - best[::-1].argmax(axis=0)
+    elif ties == "foreground":
+        winner[tied] = 1 + best[1:, tied].argmax(axis=0)
+    elif ties != "lowest":
+        winner[tied] = 0 if ties == "background" else IGNORE
+    labels: Labels = winner.astype(np.uint8)
+    return labels
+
+
+def consensus(patterns: Patterns, share: Float64s, ties: Ties, **more: Any) -> Consensus:
+    """Spread the shares [K, P] of the patterns over the case; nobody's voxels become uniform and ``IGNORE``."""
+    nobody = patterns.judges == 0
+    probability = np.where(nobody, 1.0 / len(share), share)
+    labels = np.where(nobody, np.uint8(IGNORE), decide(share, ties))
+    return Consensus(patterns.spread(probability.astype(np.float32)), patterns.spread(labels), patterns.raters, **more)
