@@ -1,0 +1,170 @@
+"""What a metric is, what it compares, and what all metrics share: who judged a voxel, and how labels meet."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets.base import IGNORE, Floats, Labels
+from ...datasets.errors import RaterbenchError
+
+Doubles = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Better = Literal["higher", "lower", "zero", "none"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A prediction or a reference. Its arrays must not be changed afterwards: what metrics share is computed once.
+
+    ``labels`` [*S] uint8 class indices, ``IGNORE`` where nothing was judged; ``probability`` [K, *S] float32.
+    ``region`` [*S] bool, on references only: the voxels near what any rater marked, for metrics of a region.
+
+    Raises:
+        RaterbenchError: shapes do not fit, or a label is no class.
+    """
+
+    labels: Labels
+    probability: Floats
+    region: Mask | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels.shape != self.probability.shape[1:]:
+            raise RaterbenchError(
+                f"labels {self.labels.shape} and probability {self.probability.shape} do not fit: give [*S] and [K, *S]"
+            )
+        if self.region is not None and self.region.shape != self.labels.shape:
+            raise RaterbenchError(f"the region has shape {self.region.shape}, the labels have {self.labels.shape}")
+        strange = (self.labels >= self.n_classes) & (self.labels != IGNORE)
+        if strange.any():
+            raise RaterbenchError(f"label {self.labels[strange].flat[0]} is none of the {self.n_classes} classes")
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K, the background included."""
+        return int(self.probability.shape[0])
+
+
+class Metric(ABC):
+    """A pure function of a prediction and a reference, and what tables need to know about it.
+
+    ``name`` is the key in tables and experiments, ``label`` the head of a column. ``references`` says what it can be
+    measured against: any reference, only one with soft labels, or none. ``empty`` is one plain sentence on what happens
+    where the reference or the prediction is empty. Voxels that the reference (or the prediction) did not judge are left
+    out, and a pair without a judged voxel is NaN.
+    """
+
+    name: ClassVar[str]
+    label: str
+    better: ClassVar[Better]
+    range: ClassVar[tuple[float, float]]
+    per_class: ClassVar[bool]
+    references: ClassVar[Literal["any", "soft", "none"]] = "any"
+    empty: ClassVar[str]
+
+    @abstractmethod
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        """The value of each foreground class, [K-1], or of all classes together, [] (``per_class`` says which).
+
+        ``spacing`` [ndim] in mm, array order. ``reference`` is None only for metrics that need none.
+        """
+
+
+def needed(metric: Metric, reference: Segmentation | None) -> Segmentation:
+    """The reference, for metrics that cannot do without.
+
+    Raises:
+        RaterbenchError: there is none.
+    """
+    if reference is None:
+        raise RaterbenchError(f"metric {metric.name!r} needs a reference")
+    return reference
+
+
+def decide(probability: Floats) -> tuple[Labels, Floats]:
+    """The most probable class of each voxel [*S] (the lowest on ties) and its probability [*S]."""
+    labels, best = np.zeros(probability.shape[1:], np.uint8), probability[0].copy()
+    # A running maximum is several times faster than argmax over the first, widely strided axis.
+    for k in range(1, len(probability)):
+        labels[probability[k] > best] = k
+        np.maximum(best, probability[k], out=best)
+    return labels, best
+
+
+def from_labels(labels: Labels, n_classes: int, *, region: Mask | None = None) -> Segmentation:
+    """Hard labels as a segmentation: one-hot probability, uniform where nothing was judged."""
+    classes = np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)
+    probability = (labels[None] == classes).astype(np.float32)
+    unjudged = labels == IGNORE
+    if unjudged.any():
+        probability[:, unjudged] = 1.0 / n_classes
+    return Segmentation(labels, probability, region)
+
+
+_MEMORY: WeakKeyDictionary[Segmentation, WeakKeyDictionary[Segmentation, dict[Hashable, Any]]] = WeakKeyDictionary()
+
+
+def remember(first: Segmentation, second: Segmentation, key: Hashable, compute: Callable[[], T]) -> T:
+    """What ``compute`` gives for this pair of segmentations, computed once and forgotten together with them.
+
+    Metrics of one family share it (five of them need the same label counts, two the same surfaces) and stay pure.
+    """
+    pairs = _MEMORY.setdefault(first, WeakKeyDictionary())
+    known = pairs.setdefault(second, {})
+    if key not in known:
+        known[key] = compute()
+    return cast(T, known[key])
+
+
+def judged(prediction: Segmentation, reference: Segmentation) -> Mask | None:
+    """Voxels [*S] that both judged, or None where that is every voxel.
+
+    Raises:
+        RaterbenchError: the two differ in shape or in the number of classes.
+    """
+    if prediction.probability.shape != reference.probability.shape:
+        shapes = f"{prediction.probability.shape} and {reference.probability.shape}"
+        raise RaterbenchError(f"prediction and reference have different [K, *S]: {shapes}")
+
+    def compute() -> Mask | None:
+        mask = (prediction.labels != IGNORE) & (reference.labels != IGNORE)
+        return None if mask.all() else mask
+
+    return remember(prediction, reference, "judged", compute)
+
+
+def label_counts(first: Labels, second: Labels, n_classes: int) -> Counts:
+    """``[i, j]`` = number of voxels that ``first`` calls i and ``second`` calls j, [K, K]; ``IGNORE`` is left out."""
+    wide = n_classes + 1
+    # IGNORE becomes one class more, so that one pass counts everything without a mask.
+    code = np.minimum(first, n_classes).astype(np.intp)
+    code *= wide
+    code += np.minimum(second, n_classes)
+    counts = np.bincount(code.ravel(), minlength=wide * wide).reshape(wide, wide)
+    return counts[:n_classes, :n_classes].astype(np.int64)
+
+
+def pair_counts(prediction: Segmentation, reference: Segmentation) -> Counts:
+    """``[i, j]`` = number of voxels predicted i and referred to as j, [K, K]; computed once for a pair."""
+    judged(prediction, reference)
+
+    def compute() -> Counts:
+        return label_counts(prediction.labels, reference.labels, prediction.n_classes)
+
+    return remember(prediction, reference, "counts", compute)
+
+
+def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, otherwise: float = np.nan) -> Doubles:
+    """``numerator / denominator`` elementwise, ``otherwise`` where the denominator is 0."""
+    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    result: Doubles = np.full(np.broadcast_shapes(top.shape, bottom.shape), otherwise)
+    np.divide(top, bottom, out=result, where=bottom != 0)
+    return result

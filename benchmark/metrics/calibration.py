@@ -1,0 +1,115 @@
+"""Calibration from counts: exact, of constant size, and independent of the order in which cases are merged.
+
+The confidence of a voxel is its largest probability. Bins 0 to 9 are ``[t_i, t_{i+1})`` with float64 edges
+``linspace(0, 1, 11)``; bin 10 holds confidence exactly 1, so that both treatments of it come from the same counts.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ...datasets.base import IGNORE, Floats, Labels
+from .base import Counts, Doubles, Mask, decide, ratio
+
+N_BINS = 11
+UNIT = 2.0**-24
+"""What one step of a stored sum of confidence is worth: float32 confidence of 0.5 and more is a whole number of these."""
+
+LastBin = Literal["open", "closed"]
+
+_EDGES = np.linspace(0.0, 1.0, N_BINS)
+_CHUNK = 1 << 22
+
+
+def _float32_edges() -> Floats:
+    """The smallest float32 not below each float64 edge: a float32 passes the one exactly when it passes the other."""
+    near = _EDGES.astype(np.float32)
+    return np.where(near.astype(np.float64) < _EDGES, np.nextafter(near, np.float32(2)), near)
+
+
+class Confidence(NamedTuple):
+    """A probability map as calibration sees it, one entry a voxel: predicted class, bin, fixed-point confidence."""
+
+    labels: Labels
+    bins: Labels
+    fixed: Counts
+
+
+def confidence_of(probability: Floats) -> Confidence:
+    """Predicted class (the lowest on ties), bin, and confidence in units of 2^-24, each [*S], of a map [K, *S]."""
+    labels, best = decide(np.asarray(probability, np.float32))
+    np.minimum(best, np.float32(1), out=best)
+    bins = np.zeros(best.shape, np.uint8)
+    for edge in _float32_edges()[1:]:
+        bins += best >= edge
+    return Confidence(labels, bins, np.rint(best * np.float32(1 / UNIT)).astype(np.int64))
+
+
+def count_confidence(confidence: Confidence, labels: Labels, region: Mask | None = None) -> Counts:
+    """Counts [11, 3] of ``calibration_counts`` from a map that is binned already."""
+    keep = labels != IGNORE
+    if region is not None:
+        keep &= region
+    everything = bool(keep.all())
+    arrays = [a.ravel() if everything else a[keep] for a in (*confidence, labels)]
+    counts = np.zeros((N_BINS, 3), np.int64)
+    # bincount adds weights as float64: whole numbers below 2^24 stay exact in a chunk of 2^22, and int64 takes over.
+    for start in range(0, arrays[0].size, _CHUNK):
+        predicted, bins, fixed, true = (a[start : start + _CHUNK] for a in arrays)
+        counts[:, 0] += np.bincount(bins, minlength=N_BINS)
+        counts[:, 1] += np.bincount(bins[predicted == true], minlength=N_BINS)
+        counts[:, 2] += np.bincount(bins, weights=fixed, minlength=N_BINS).astype(np.int64)
+    return counts
+
+
+def calibration_counts(probability: Floats, labels: Labels, region: Mask | None = None) -> Counts:
+    """Calibration counts [11, 3] int64: columns n, correct, and the sum of confidence in units of 2^-24.
+
+    ``probability`` [K, *S] float32; ``labels`` [*S], ``IGNORE`` is left out; ``region`` [*S] bool, all voxels for None.
+    Counts of several cases are added to pool them.
+    """
+    return count_confidence(confidence_of(probability), labels, region)
+
+
+class Reliability(NamedTuple):
+    """A reliability curve, one entry a bin [..., 10]: NaN confidence and accuracy in an empty bin; ``n`` counts voxels."""
+
+    confidence: Doubles
+    accuracy: Doubles
+    n: Counts
+
+
+def reliability_curve(counts: Counts, last_bin: LastBin = "closed") -> Reliability:
+    """The reliability curve of counts [..., 11, 3].
+
+    ``"closed"`` puts confidence exactly 1 into the last bin; ``"open"`` drops it, as the reference code of published
+    calibration errors does.
+    """
+    merged = counts[..., :10, :].copy()
+    if last_bin == "closed":
+        merged[..., 9, :] += counts[..., 10, :]
+    n, correct, confidence = np.moveaxis(merged, -1, 0)
+    return Reliability(ratio(confidence * UNIT, n), ratio(correct, n), n)
+
+
+def expected_calibration_error(counts: Counts, last_bin: LastBin = "closed") -> Doubles:
+    """ECE [...] = sum_b n_b / N |accuracy_b - confidence_b| of counts [..., 11, 3]; NaN without a voxel (Naeini et al., 2015).
+
+    Leading axes are any: a bootstrap over subjects, say. Of one table [11, 3] it is a scalar.
+    """
+    n, gap = _gaps(counts, last_bin)
+    return ratio((n * gap).sum(axis=-1), n.sum(axis=-1))
+
+
+def maximum_calibration_error(counts: Counts, last_bin: LastBin = "closed") -> Doubles:
+    """MCE [...] = max_b |accuracy_b - confidence_b| of counts [..., 11, 3]; NaN without a voxel."""
+    n, gap = _gaps(counts, last_bin)
+    return np.where(n.any(axis=-1), gap.max(axis=-1), np.nan)
+
+
+def _gaps(counts: Counts, last_bin: LastBin) -> tuple[Counts, Doubles]:
+    """Voxels and |accuracy - confidence| of each bin, both [..., 10]; an empty bin has no gap."""
+    curve = reliability_curve(counts, last_bin)
+    return curve.n, np.nan_to_num(np.abs(curve.accuracy - curve.confidence))

@@ -1,0 +1,52 @@
+"""How well a rater's confusion is estimated: root mean square error to the confusion that is really there.
+
+Everywhere ``[i, j]`` is "the rater says i where the truth is j": rows observed, columns true, columns sum to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ...datasets.base import Labels
+from .base import Counts, Doubles, label_counts, ratio
+
+
+def confusion_counts(observed: Labels, true: Labels, n_classes: int) -> Counts:
+    """Voxels [K, K] int64 that a rater called i where the truth is j; voxels that either did not judge are left out."""
+    return label_counts(observed, true, n_classes)
+
+
+def pool_counts(counts: Iterable[Counts], n_classes: int) -> Counts:
+    """The sum of counts [K, K] over cases, zeros for no case: a rater's confusion is estimated once over all of them."""
+    return sum(counts, np.zeros((n_classes, n_classes), np.int64))
+
+
+def confusion_from_counts(counts: Counts) -> Doubles:
+    """Confusion [K, K] whose columns sum to 1; NaN columns for true classes that never occur."""
+    return ratio(counts, counts.sum(axis=-2, keepdims=True))
+
+
+def average_over_truth(confusion: Doubles, true: Labels) -> Doubles:
+    """One matrix [K, K] from a confusion of each voxel [K, K, *S]: column j is the mean over voxels whose truth is j.
+
+    NaN columns for true classes that do not occur. The plain mean over all voxels would be dominated by the background.
+    """
+    average = np.full(confusion.shape[:2], np.nan)
+    for j in range(len(average)):
+        here = true == j
+        if here.any():
+            average[:, j] = confusion[:, j][:, here].mean(axis=-1, dtype=np.float64)
+    return average
+
+
+def confusion_rmse(estimate: Doubles, truth: Doubles) -> float:
+    """sqrt(mean over valid entries of (estimate - truth)^2) of one rater (after Zhang et al., 2020).
+
+    ``estimate`` and ``truth`` [K, K]. Entries that are NaN in either (a class that never occurs, a rater that was never
+    seen) are left out; NaN if none is left. For several raters take the mean of their values.
+    """
+    square = np.square(np.asarray(estimate, np.float64) - np.asarray(truth, np.float64))
+    valid = square[~np.isnan(square)]
+    return float(np.sqrt(valid.mean())) if valid.size else np.nan

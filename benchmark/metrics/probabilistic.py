@@ -1,0 +1,125 @@
+"""What a probability map says: Brier score and entropy. Sums are float64, maps stay float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+import numpy as np
+from scipy.special import entr
+
+from ...datasets.base import IGNORE, Floats
+from .base import Doubles, Mask, Metric, Segmentation, judged, needed, remember
+
+
+def mean_over(values: Floats, mask: Mask | None) -> Doubles:
+    """The float64 mean of ``values`` [*S] where ``mask`` is true (everywhere for None); NaN if that is nowhere."""
+    chosen = values if mask is None else values[mask]
+    return np.asarray(chosen.mean(dtype=np.float64) if chosen.size else np.nan)
+
+
+def entropy_map(probability: Floats) -> Floats:
+    """-sum_k p_k ln p_k of each voxel, [*S]; 0 ln 0 is 0."""
+    total = np.zeros(probability.shape[1:], np.float32)
+    for channel in probability:
+        total += entr(channel)
+    return total
+
+
+def _entropy(segmentation: Segmentation) -> Floats:
+    return remember(segmentation, segmentation, "entropy", lambda: entropy_map(segmentation.probability))
+
+
+def _squares(prediction: Segmentation, reference: Segmentation) -> Floats:
+    """The mean over classes of the squared difference, of each voxel."""
+
+    def compute() -> Floats:
+        total = np.zeros(prediction.labels.shape, np.float32)
+        for p, g in zip(prediction.probability, reference.probability, strict=True):
+            total += np.square(p - g)
+        return total / np.float32(prediction.n_classes)
+
+    return remember(prediction, reference, "squares", compute)
+
+
+class Brier(Metric):
+    """Mean over voxels and classes of (p - g)^2 (Brier, 1950).
+
+    The mean over classes makes the value of two classes that of the binary score, (p_1 - g_1)^2; the sum over classes,
+    which others print, is K times as large.
+    """
+
+    name, label = "brier", "Brier score"
+    better, range, per_class = "lower", (0.0, 1.0), False
+    empty = "The Brier score counts every judged voxel, so an empty reference or prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        reference = needed(self, reference)
+        mask = judged(prediction, reference)
+        return mean_over(_squares(prediction, reference), mask)
+
+
+class BrierForeground(Metric):
+    """The Brier score over the reference's region, the voxels near what any rater marked; NaN without a region.
+
+    The background of the whole image is easy and outnumbers everything else. The region depends on the raters alone,
+    never on the prediction, so that all candidates are measured on the same voxels.
+    """
+
+    name, label = "brier foreground", "Brier score near the foreground"
+    better, range, per_class = "lower", (0.0, 1.0), False
+    empty = "The Brier score near the foreground is left out where no rater marked anything."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        reference = needed(self, reference)
+        mask = judged(prediction, reference)
+        if reference.region is None:
+            return np.asarray(np.nan)
+        region = reference.region if mask is None else reference.region & mask
+        return mean_over(_squares(prediction, reference), region)
+
+
+class Entropy(Metric):
+    """Mean over voxels of the predicted entropy, -sum_k p_k ln p_k, in nat."""
+
+    name, label = "entropy", "Predicted entropy [nat]"
+    better, range, per_class, references = "none", (0.0, inf), False, "none"
+    empty = "The entropy counts every voxel, so an empty prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del reference, spacing
+        known = prediction.labels != IGNORE
+        return mean_over(_entropy(prediction), None if known.all() else known)
+
+
+class EntropyError(Metric):
+    """|mean predicted entropy - mean entropy of the reference| in nat: is the amount of uncertainty right?
+
+    (Lemay et al., 2022, MAE of the entropy, with the mean over voxels in place of their sum.)
+    """
+
+    name, label = "entropy error", "Entropy error [nat]"
+    better, range, per_class, references = "lower", (0.0, inf), False, "soft"
+    empty = "The entropy error counts every judged voxel, so an empty reference or prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        reference = needed(self, reference)
+        mask = judged(prediction, reference)
+        return np.abs(mean_over(_entropy(prediction), mask) - mean_over(_entropy(reference), mask))
+
+
+class VoxelEntropyError(Metric):
+    """Mean over voxels of |predicted entropy - entropy of the reference| in nat: is it also in the right place?"""
+
+    name, label = "voxel entropy error", "Voxel-wise entropy error [nat]"
+    better, range, per_class, references = "lower", (0.0, inf), False, "soft"
+    empty = "The voxel-wise entropy error counts every judged voxel, so an empty reference or prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        reference = needed(self, reference)
+        mask = judged(prediction, reference)
+        return mean_over(np.abs(_entropy(prediction) - _entropy(reference)), mask)

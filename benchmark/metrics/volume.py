@@ -1,0 +1,53 @@
+"""Volumes: relative and absolute difference, and what was predicted where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, prod
+
+import numpy as np
+
+from .base import Doubles, Metric, Segmentation, ratio
+from .overlap import hits
+
+
+class RelativeVolumeDifference(Metric):
+    """(V_reference - V_prediction) / V_reference: positive is under-segmentation; many papers use the other sign."""
+
+    name, label = "rvd", "Relative volume difference"
+    better, range, per_class = "zero", (-inf, 1.0), True
+    empty = "The relative volume difference is left out where the reference is empty."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        found = hits(self, prediction, reference)
+        return ratio(found.referred - found.predicted, found.referred)
+
+
+class AbsoluteVolumeDifference(Metric):
+    """The relative volume difference without its sign."""
+
+    name, label = "avd", "Absolute volume difference"
+    better, range, per_class = "lower", (0.0, inf), True
+    empty = "The absolute volume difference is left out where the reference is empty."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        found = hits(self, prediction, reference)
+        return ratio(np.abs(found.referred - found.predicted), found.referred)
+
+
+class FalsePositiveVolume(Metric):
+    """The volume in mm³ (area in mm² in 2-D) that is predicted outside the reference.
+
+    It stands beside Dice, which says nothing about how much was predicted where the reference is empty.
+    """
+
+    name, label = "false positive volume", "False-positive volume [mm³]"
+    better, range, per_class = "lower", (0.0, inf), True
+    empty = "The false-positive volume is the whole predicted volume where the reference is empty."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        found = hits(self, prediction, reference)
+        voxel = prod(float(s) for s in spacing) if found.total else np.nan
+        return np.asarray((found.predicted - found.both) * voxel, np.float64)
