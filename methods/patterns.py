@@ -44,7 +44,8 @@ class Patterns:
     @cached_property
     def judges(self) -> Float64s:
         """How many raters judged each pattern [P]."""
-        return self.votes.sum(axis=(0, 1)).round()
+        judges: Float64s = self.votes.sum(axis=(0, 1)).round()
+        return judges
 
     @cached_property
     def mean(self) -> Float64s:
@@ -89,7 +90,8 @@ def _votes(columns: Sequence[Column], codes: npt.NDArray[np.int64], n_raters: in
     for column, code in zip(columns, codes, strict=True):
         votes[column.rater] += column.votes[code].T
     total = votes.sum(axis=1, keepdims=True)  # soft votes sum to 1 only nearly, after interpolation in float32
-    return np.divide(votes, total, out=votes, where=total > 0)
+    np.divide(votes, total, out=votes, where=total > 0)
+    return votes
 
 
 def _encode(

@@ -94,9 +94,9 @@ def _no_class(rater: str, labels: npt.NDArray[Any], n_classes: int) -> Raterbenc
 
 def _soft(rater: str, position: int, shares: npt.NDArray[Any]) -> list[Column]:
     absent = np.isnan(shares)
-    total = shares.sum(axis=0, dtype=np.float64)
     judged = ~absent.any(axis=0)
-    if (absent.all(axis=0) == judged).any() or (shares < 0).any() or not np.allclose(total[judged], 1.0, rtol=0, atol=1e-3):
+    broken = (absent.all(axis=0) == judged).any() or np.isinf(shares).any() or (shares < 0).any()
+    if broken or not np.allclose(shares[:, judged].sum(axis=0, dtype=np.float64), 1.0, rtol=0, atol=1e-3):
         raise RaterbenchError(
             f"rater {rater!r} gave soft labels that are no distribution: at every voxel they must be at least 0 and sum to 1 "
             "over the classes, or all be NaN where the rater did not judge"

@@ -1,0 +1,1 @@
+"""Contract tests that a contributor runs on a class of their own, with every finding in plain words."""
