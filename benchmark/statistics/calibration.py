@@ -1,0 +1,159 @@
+"""Calibration of a whole benchmark: counts pooled over cases, and intervals from resampling subjects.
+
+A pooled error is no mean over subjects, so it gets a bootstrap over subjects and no Wilcoxon test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...datasets.errors import RaterbenchError, nearest
+from ..metrics.calibration import N_BINS, UNIT, LastBin, expected_calibration_error, maximum_calibration_error
+from .tests import expanded_quantiles
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+TREATMENTS: tuple[LastBin, ...] = ("open", "closed")
+CALIBRATION_COLUMNS = [
+    *("candidate", "reference", "region", "last_bin", "n_subjects", "n_voxels", "counted"),
+    *("ece", "ece_low", "ece_high", "mce", "difference", "difference_low", "difference_high"),
+]
+
+
+def subject_counts(calibration: pd.DataFrame, reference: str, region: str, kind: str = "method") -> dict[str, pd.DataFrame]:
+    """For each candidate its counts, pooled over the cases and repeats of a subject: subjects x (bin, column) int64.
+
+    Columns are a MultiIndex of bin 0 to 10 and ``n``, ``correct``, ``confidence`` (units of 2^-24), in the order of the
+    counts [11, 3] that metrics use. Sums are whole numbers, so that the order of cases does not matter.
+
+    Raises:
+        RaterbenchError: nothing was counted against this reference in this region.
+    """
+    of_kind = calibration[calibration["kind"] == kind]
+    for column, wanted in (("reference", reference), ("region", region)):
+        if wanted not in set(of_kind[column]):
+            known = nearest(wanted, map(str, of_kind[column].unique()))
+            raise RaterbenchError(f"calibration has no {column} {wanted!r}{known}")
+    chosen = of_kind[(of_kind["reference"] == reference) & (of_kind["region"] == region)]
+    columns = ["n", "correct", "confidence"]
+    sums = chosen.astype(dict.fromkeys(columns, "int64")).groupby(["candidate", "subject", "bin"], sort=False)[columns].sum()
+    layout = pd.MultiIndex.from_product([range(N_BINS), columns])
+    found = {}
+    for candidate in pd.unique(chosen["candidate"]):
+        wide = sums.loc[candidate].unstack("bin", fill_value=0).swaplevel(axis=1)
+        found[str(candidate)] = wide.reindex(columns=layout, fill_value=0).sort_index().astype("int64")
+    return found
+
+
+def calibration_table(
+    calibration: pd.DataFrame,
+    reference: str,
+    baseline: str,
+    *,
+    regions: Sequence[str] | None = None,
+    kind: str = "method",
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Pooled calibration error of every candidate, with subject bootstrap intervals: columns ``CALIBRATION_COLUMNS``.
+
+    One row a candidate, region (all stored ones by default) and ``last_bin``: ``open`` drops confidence exactly 1 as the
+    reference code of the papers does, ``closed`` merges it into the bin below. ``n_voxels`` were counted, ``counted`` is their
+    share of all voxels. ``ece``, ``mce`` are shares (0 to 1). ``difference`` is to the baseline, over the subjects of both,
+    with both resampled alike.
+    """
+    draw = _Draw(resamples, confidence, seed)
+    tables = []
+    for region in regions or list(pd.unique(calibration.loc[calibration["kind"] == kind, "region"])):
+        counts = subject_counts(calibration, reference, region, kind)
+        for last_bin in TREATMENTS:
+            rows = [_row(counts, c, baseline, last_bin, draw) for c in counts]
+            tables.append(pd.DataFrame(rows).assign(reference=reference, region=region, last_bin=last_bin))
+    return pd.concat(tables, ignore_index=True)[CALIBRATION_COLUMNS]
+
+
+def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bin: LastBin, draw: _Draw) -> dict[str, object]:
+    own = as_counts(counts[candidate])
+    pooled = own.sum(axis=0)
+    total = int(pooled[:, 0].sum())
+    voxels = total - (int(pooled[N_BINS - 1, 0]) if last_bin == "open" else 0)
+    row: dict[str, object] = {
+        "candidate": candidate,
+        "n_subjects": len(own),
+        "n_voxels": voxels,
+        "counted": voxels / total if total else np.nan,
+        "ece": float(expected_calibration_error(pooled, last_bin)),
+        "mce": float(maximum_calibration_error(pooled, last_bin)),
+        **dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan),
+    }
+    row["ece_low"], row["ece_high"] = draw.interval(draw.errors(own, last_bin), len(own))
+    if baseline in counts and candidate != baseline:
+        both = counts[candidate].index.intersection(counts[baseline].index)
+        ours, theirs = (as_counts(counts[c].loc[both]) for c in (candidate, baseline))
+        ours_ece, theirs_ece = (expected_calibration_error(c.sum(axis=0), last_bin) for c in (ours, theirs))
+        row["difference"] = float(ours_ece - theirs_ece)
+        drawn = draw.errors(ours, last_bin) - draw.errors(theirs, last_bin)
+        row["difference_low"], row["difference_high"] = draw.interval(drawn, len(both))
+    return row
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """How subjects are drawn: the same subjects for the same seed and number of subjects, so that candidates are paired."""
+
+    resamples: int
+    confidence: float
+    seed: int
+
+    def errors(self, counts: Counts, last_bin: LastBin) -> Floats:
+        """ECE [resamples] of subjects drawn with replacement."""
+        return expected_calibration_error(resampled(counts, self.resamples, self.seed), last_bin)
+
+    def interval(self, drawn: Floats, n: int) -> tuple[float, float]:
+        """From the drawn errors of n subjects; NaN where there is nothing to draw from."""
+        drawn = drawn[~np.isnan(drawn)]
+        if n < 2 or not drawn.size:
+            return np.nan, np.nan
+        low, high = np.quantile(drawn, expanded_quantiles(n, self.confidence))
+        return float(low), float(high)
+
+
+def as_counts(table: pd.DataFrame) -> Counts:
+    """Counts [subjects, 11, 3] of one of :func:`subject_counts`' tables."""
+    counts: Counts = table.to_numpy(dtype=np.int64).reshape(len(table), N_BINS, 3)
+    return counts
+
+
+def resampled(counts: Counts, resamples: int, seed: int) -> Counts:
+    """Pooled counts [resamples, 11, 3] of subjects drawn with replacement from [subjects, 11, 3].
+
+    How often a subject is drawn times its counts: one product of matrices, and the same draws for the same seed and n.
+    """
+    n = len(counts)
+    draws = (
+        np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) if n else np.zeros((resamples, 0), int)
+    )
+    pooled: Counts = (draws @ counts.reshape(n, N_BINS * 3)).reshape(resamples, N_BINS, 3)
+    return pooled
+
+
+def reliability_curves(calibration: pd.DataFrame, reference: str, region: str = "image", kind: str = "method") -> pd.DataFrame:
+    """Reliability curves: ``candidate bin n share confidence accuracy``, one row a candidate and bin 0 to 10.
+
+    ``confidence`` is the mean in the bin, ``accuracy`` the share of correct voxels, both NaN in an empty bin; ``share`` the
+    share of all the candidate's voxels. Bin 10, confidence exactly 1, is apart, so that a diagram can show both treatments.
+    """
+    frames = []
+    for candidate, table in subject_counts(calibration, reference, region, kind).items():
+        n, correct, confidence = as_counts(table).sum(axis=0).T
+        some = np.where(n > 0, n, np.nan)
+        values = {"n": n, "share": n / n.sum(), "confidence": confidence * UNIT / some, "accuracy": correct / some}
+        frames.append(pd.DataFrame({"candidate": candidate, "bin": range(N_BINS), **values}))
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,205 @@
+"""The comparison of all candidates: what every table of a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...datasets.errors import RaterbenchError, nearest
+from . import subjects
+from .metric_table import Mode, Terms, metric_table
+from .tests import bootstrap_interval
+
+if TYPE_CHECKING:
+    from ..experiment import Statistics
+
+COLUMNS = [
+    *("metric", "class", "reference", "candidate", "kind", "family", "n", "mean", "std", "ci_low", "ci_high"),
+    *("difference", "difference_low", "difference_high", "p", "p_holm", "significant", "effect", "p_corrected_t"),
+    *("rank", "best", "complete", "n_undefined"),
+]
+"""Columns of ``Comparison.table``, one row a metric and candidate:
+
+* ``metric``, ``class``, ``reference`` (``none`` for a metric that needs none), ``candidate``, ``kind``;
+* ``family``: ``confirmatory`` (candidates against the baseline on the primary metric), ``exploratory``, or ``""`` for rows
+  that are described only (the baseline itself, raters, fused labels);
+* ``n`` subjects behind the row (trained models when as published), ``mean``, ``std`` (ddof 1) over them, ``ci_low`` to
+  ``ci_high`` the bootstrap interval of the mean;
+* ``difference``: mean of candidate minus baseline over the subjects of both, with its interval;
+* ``p`` of the Wilcoxon test, ``p_holm`` over the candidates of this metric, ``significant`` at alpha after Holm, ``effect`` the
+  rank-biserial (positive: larger values than the baseline's), ``p_corrected_t`` of the corrected resampled t-test;
+* ``rank``: mean rank over subjects, 1 is best; ``best``: has the best mean among complete candidates;
+* ``complete``: has at least half of the subjects, and so a say in which ones are compared;
+* ``n_undefined``: values that were not finite and were left out.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """``table`` (``COLUMNS``), what it was declared with, and how much data it rests on (counted on the primary metric).
+
+    ``dropped``: for each metric the subjects left out because not all candidates have them (as published: (repeat, fold)s).
+    ``few_repeats``: fewer than 3, so that the luck of training is not averaged out. ``few_subjects``: no comparison can reach
+    ``alpha``, even if one candidate wins on every subject (alone: fewer than 6 subjects at .05; with Holm more are needed).
+    """
+
+    table: pd.DataFrame
+    terms: Terms
+    n_subjects: int
+    n_cases: int
+    n_repeats: int
+    n_models: int
+    dropped: Mapping[str, Sequence[str]]
+
+    @property
+    def n_comparisons(self) -> int:
+        """Candidates tested against the baseline: the size of the confirmatory family."""
+        return len(self.terms.expected) - 1
+
+    @property
+    def few_repeats(self) -> bool:
+        """Fewer than 3 repeats."""
+        return self.n_repeats < 3
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest (corrected) p that this number of subjects, or of models, can give."""
+        n, times = (self.n_subjects, self.n_comparisons) if self.terms.per_subject else (self.n_models, 1)
+        return float(min(1.0, max(times, 1) * 0.5 ** max(n - 1, 0)))
+
+    @property
+    def few_subjects(self) -> bool:
+        """Nothing can be significant."""
+        return self.smallest_p > self.terms.alpha
+
+    def of(self, metric: str, kind: str = "method") -> pd.DataFrame:
+        """The rows of one metric and kind, indexed by candidate."""
+        return self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)].set_index("candidate")
+
+    def means(self, kind: str = "method") -> pd.DataFrame:
+        """Candidates x metrics."""
+        of_kind = self.table[self.table["kind"] == kind]
+        wide = of_kind.pivot(index="candidate", columns="metric", values="mean")
+        return wide.reindex(index=pd.unique(of_kind["candidate"]), columns=pd.unique(of_kind["metric"]))
+
+
+def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
+    rows: pd.DataFrame,
+    units: pd.DataFrame,
+    settings: Statistics,
+    reference: str,
+    baseline: str,
+    metrics: Sequence[str] | None = None,
+    *,
+    better: Mapping[str, str] | None = None,
+    class_: str = subjects.FOREGROUND,
+    protocol: Mode = "per-subject",
+    seed: int = 0,
+) -> Comparison:
+    """Compare every candidate with the baseline on every metric, from the long table and the table of units.
+
+    ``reference`` holds for all metrics that need one. ``metrics``: all in ``rows`` by default. ``better``: ``higher``,
+    ``lower``, ``zero`` or ``none`` for each metric, by default what the metric says of itself. ``protocol``: ``per-subject``,
+    or ``as-published``, which tests over the trained models' means without correction, as papers do, and is anti-conservative.
+
+    Raises:
+        RaterbenchError: the primary metric, an asked metric or the baseline is not among the results.
+    """
+    known = [str(m) for m in pd.unique(rows["metric"])]
+    primary = settings.primary_metric
+    if primary not in known:
+        raise RaterbenchError(f"the primary metric {primary!r} is not among the results{nearest(primary, known)}")
+    methods = rows[rows["kind"] == "method"]
+    names = [str(c) for c in pd.unique(methods["candidate"])]
+    if baseline not in names:
+        raise RaterbenchError(f"the baseline {baseline!r} has no results{nearest(baseline, names)}")
+    wanted = known if metrics is None else list(metrics)
+    terms = Terms(
+        primary_metric=primary,
+        reference=reference,
+        baseline=baseline,
+        class_=class_,
+        protocol=protocol,
+        alpha=settings.alpha,
+        resamples=settings.resamples,
+        seed=seed,
+        test_to_train=split_ratio(units),
+        expected=_expected(units, names),
+        better=directions(wanted) if better is None else better,
+    )
+    made = {metric: metric_table(rows, metric, terms) for metric in wanted}
+    table = pd.concat([t for t, _ in made.values()], ignore_index=True)[COLUMNS]
+    return _counted(table, {metric: dropped for metric, (_, dropped) in made.items()}, methods, terms)
+
+
+def directions(metrics: Sequence[str]) -> dict[str, str]:
+    """What is better for each metric, as the metrics say themselves; ``none`` for one that is not known here (a plug-in's)."""
+    from ..metrics import METRICS
+
+    known = set(METRICS.names())
+    return {m: METRICS.get(m).better if m in known else "none" for m in metrics}
+
+
+def split_ratio(units: pd.DataFrame) -> float:
+    """Mean over finished units of test cases / cases of the training part (validation included); NaN if not known."""
+    if units.empty:
+        return np.nan
+    done = units[(units["kind"] == "method") & (units["status"] == "done")]
+    n_test, n_train, n_validation = (pd.to_numeric(done[k]) for k in ("n_test", "n_train", "n_validation"))
+    return float((n_test / (n_train + n_validation.fillna(0))).mean())
+
+
+def breakdown(
+    rows: pd.DataFrame,
+    settings: Statistics,
+    metric: str,
+    reference: str,
+    by: str = "class",
+    *,
+    kind: str = "method",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One metric for each class or centre (``by``): ``candidate group n mean std ci_low ci_high``, over the group's subjects.
+
+    Described only, over the subjects that all candidates have: splitting the subjects further leaves too few to test.
+    """
+    reference = subjects.reference_of(rows, metric, reference)
+    chosen = rows[(rows["metric"] == metric) & (rows["kind"] == kind) & (rows["reference"] == reference)]
+    entries = []
+    for group in sorted(map(str, pd.unique(chosen[by].dropna()))):
+        part = chosen[chosen[by] == group]
+        values = subjects.subject_values(part, metric, reference, group if by == "class" else subjects.FOREGROUND, kind)
+        values = subjects.paired(values).values if kind == "method" else values
+        for candidate in values:
+            own = values[candidate].dropna()
+            low, high = bootstrap_interval(own, confidence=1 - settings.alpha, resamples=settings.resamples, seed=seed)
+            entry = {"n": len(own), "mean": own.mean(), "std": own.std(ddof=1), "ci_low": low, "ci_high": high}
+            entries.append({"candidate": candidate, "group": group, **entry})
+    return pd.DataFrame(entries, columns=["candidate", "group", "n", "mean", "std", "ci_low", "ci_high"])
+
+
+def _expected(units: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Candidates with results, then those of which every unit failed: they stay in the table and in the size of the family."""
+    if units.empty:
+        return list(names)
+    planned = units[(units["kind"] == "method") & (units["status"] != "skipped")]["candidate"]
+    return [*names, *(str(c) for c in pd.unique(planned) if c not in names)]
+
+
+def _counted(table: pd.DataFrame, dropped: Mapping[str, Sequence[str]], methods: pd.DataFrame, terms: Terms) -> Comparison:
+    primary = terms.primary_metric
+    cases = subjects.case_values(methods, primary, subjects.reference_of(methods, primary, terms.reference), terms.class_)
+    kept = subjects.paired(subjects.subject_means(cases)).values.index
+    return Comparison(
+        table=table,
+        terms=terms,
+        n_subjects=len(kept),
+        n_cases=int(cases.loc[cases["subject"].isin(kept), "case"].nunique()),
+        n_repeats=int(cases["repeat"].nunique()),
+        n_models=len(subjects.paired(subjects.fold_values(cases)).values),
+        dropped=dropped,
+    )

@@ -1,0 +1,128 @@
+"""One metric of a comparison: every candidate described, and tested against the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from . import subjects
+from .ranking import goodness, mean_ranks
+from .tests import bootstrap_interval, corrected_resampled_t, holm, paired_differences, wilcoxon
+
+Mode = Literal["per-subject", "as-published"]
+UNTESTED_KINDS = ("fusion", "rater")
+_TESTED = ("difference", "difference_low", "difference_high", "p", "effect", "p_corrected_t")
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What a comparison is made by: the same for all its metrics.
+
+    ``expected``: the candidates in order, those without any result included. ``test_to_train``: test cases / training cases.
+    """
+
+    primary_metric: str
+    reference: str
+    baseline: str
+    class_: str
+    protocol: Mode
+    alpha: float
+    resamples: int
+    seed: int
+    test_to_train: float
+    expected: Sequence[str]
+    better: Mapping[str, str]
+
+    @property
+    def per_subject(self) -> bool:
+        """One value a subject goes into the tests; else one value a trained model, as papers do."""
+        return self.protocol == "per-subject"
+
+    def interval(self, values: pd.Series | npt.NDArray[np.float64]) -> tuple[float, float]:
+        """Bootstrap interval of the mean; none over trained models, where it would be as anti-conservative as the test."""
+        if not self.per_subject:
+            return np.nan, np.nan
+        return bootstrap_interval(values, confidence=1 - self.alpha, resamples=self.resamples, seed=self.seed)
+
+
+def metric_table(rows: pd.DataFrame, metric: str, terms: Terms) -> tuple[pd.DataFrame, Sequence[str]]:
+    """All rows of one metric (the columns of ``Comparison.table``), and the subjects (or models) that were left out."""
+    reference = subjects.reference_of(rows, metric, terms.reference)
+    cases = subjects.case_values(rows, metric, reference, terms.class_)
+    values = subjects.subject_means(cases) if terms.per_subject else subjects.fold_values(cases)
+    pairs = subjects.paired(values)
+    undefined = cases.groupby("candidate")["undefined"].sum()
+    table = pd.DataFrame([_entry(pairs, cases, name, terms) for name in terms.expected])
+    table["kind"] = "method"
+    table["n_undefined"] = [int(undefined.get(name, 0)) for name in terms.expected]
+    better = terms.better.get(metric, "none")
+    table["rank"] = table["candidate"].map(mean_ranks(pairs.values[list(pairs.complete)], better))
+    table["best"] = _best(table, better)
+    _correct(table, "confirmatory" if metric == terms.primary_metric else "exploratory", terms)
+    described = [_described(rows, metric, reference, kind, terms) for kind in UNTESTED_KINDS]
+    table = pd.concat([table, *(d for d in described if len(d))], ignore_index=True)
+    table["metric"], table["class"], table["reference"] = metric, terms.class_, reference
+    return table, pairs.dropped
+
+
+def _entry(pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: Terms) -> dict[str, object]:
+    values = pairs.values.get(candidate, pd.Series(np.nan, index=pairs.values.index))
+    entry = {"candidate": candidate, "complete": candidate in pairs.complete, **_summary(values, terms)}
+    entry |= dict.fromkeys(_TESTED, np.nan)
+    if candidate == terms.baseline or terms.baseline not in pairs.values:
+        return entry
+    difference = paired_differences(values, pairs.values[terms.baseline])
+    if not difference.size:
+        return entry
+    test = wilcoxon(difference, "pratt" if terms.per_subject else "wilcox")
+    low, high = terms.interval(difference)
+    folds = subjects.fold_differences(cases, candidate, terms.baseline)
+    entry |= {"difference": float(difference.mean()), "difference_low": low, "difference_high": high}
+    entry |= {"p": test.p, "effect": test.effect}
+    entry["p_corrected_t"] = corrected_resampled_t(folds.to_numpy(), terms.test_to_train)
+    return entry
+
+
+def _summary(values: pd.Series, terms: Terms) -> dict[str, object]:
+    low, high = terms.interval(values)
+    return {"n": int(values.notna().sum()), "mean": values.mean(), "std": values.std(ddof=1), "ci_low": low, "ci_high": high}
+
+
+def _best(table: pd.DataFrame, better: str) -> pd.Series:
+    good = goodness(table["mean"].round(12), better)
+    if good is None:
+        return pd.Series(False, index=table.index)
+    good = good.where(table["complete"])
+    return good.eq(good.max()) & good.notna()
+
+
+def _correct(table: pd.DataFrame, family: str, terms: Terms) -> None:
+    """Fill ``family``, ``p_holm`` and ``significant``; the baseline belongs to no family."""
+    tested = (table["candidate"] != terms.baseline).to_numpy()
+    table["family"] = np.where(tested, family, "")
+    p_holm = np.full(len(table), np.nan)
+    if terms.per_subject:
+        p_holm[tested] = holm(table["p"].to_numpy()[tested])
+    table["p_holm"] = p_holm
+    table["significant"] = table["p_holm" if terms.per_subject else "p"] <= terms.alpha
+
+
+def _described(rows: pd.DataFrame, metric: str, reference: str, kind: str, terms: Terms) -> pd.DataFrame:
+    """Rows that need no network: each over its own subjects, untested."""
+    cases = subjects.case_values(rows, metric, reference, terms.class_, kind)
+    if cases.empty:
+        return pd.DataFrame()
+    values = subjects.subject_means(cases)
+    undefined = cases.groupby("candidate")["undefined"].sum()
+    fixed = {"kind": kind, "family": "", "complete": True, "best": False, "significant": False}
+    return pd.DataFrame(
+        [
+            {"candidate": str(c), "n_undefined": int(undefined[str(c)]), **_summary(values[str(c)], terms), **fixed}
+            for c in values
+        ]
+    )

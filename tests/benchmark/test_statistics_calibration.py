@@ -1,0 +1,123 @@
+"""Pooled calibration errors and their subject bootstrap."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raterbench import RaterbenchError
+from raterbench.benchmark.metrics.calibration import calibration_counts
+from raterbench.benchmark.statistics.calibration import (
+    CALIBRATION_COLUMNS,
+    as_counts,
+    calibration_table,
+    reliability_curves,
+    resampled,
+    subject_counts,
+)
+
+COLUMNS = [
+    *("candidate", "kind", "repeat", "fold", "case", "subject", "centre", "reference", "region"),
+    *("bin", "n", "correct", "confidence"),
+]
+
+
+def table_of(counts: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
+    """The long table of counts [11, 3] by (candidate, subject)."""
+    rows = []
+    for (candidate, subject), bins in counts.items():
+        for number, values in enumerate(bins):
+            key = (candidate, "method", 0, 0, f"{subject}_0", subject, "c", "staple", "image", number)
+            rows.append((*key, *(int(v) for v in values)))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def random_counts(candidates: str, n_subjects: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    made = {}
+    for number, candidate in enumerate(candidates):
+        for subject in range(n_subjects):
+            foreground = rng.random(200).astype(np.float32) ** (1 + number)
+            labels = (rng.random(200) < foreground).astype(np.uint8)
+            made[candidate, f"s{subject:03}"] = calibration_counts(np.stack([1 - foreground, foreground]), labels)
+    return table_of(made)
+
+
+def test_the_worked_example_with_both_treatments_of_confidence_one() -> None:
+    p = np.array([0.96, 0.84, 0.66, 0.46, 0.28, 0.06, 1, 0], np.float32)
+    y = np.array([1, 1, 0, 1, 0, 0, 1, 0], np.uint8)
+    halves = {
+        ("A", s): calibration_counts(np.stack([1 - p[part], p[part]]), y[part])
+        for s, part in (("s", np.s_[:3]), ("t", np.s_[3:]))
+    }
+    table = calibration_table(table_of(halves), "staple", "A", resamples=50)
+    assert list(table.columns) == CALIBRATION_COLUMNS
+    rows = table.set_index("last_bin")
+    assert rows.loc["open", "ece"] == pytest.approx(0.29, abs=1e-6)
+    assert rows.loc["closed", "ece"] == pytest.approx(0.2175, abs=1e-6)
+    assert (rows.loc["open", "n_voxels"], rows.loc["closed", "n_voxels"]) == (6, 8)
+    assert rows.loc["open", "counted"] == 0.75
+    assert np.isnan(rows.loc["open", "difference"])
+
+
+def test_the_intervals_equal_a_plain_loop() -> None:
+    table = random_counts("AB", 12)
+    counts = {c: as_counts(t) for c, t in subject_counts(table, "staple", "image").items()}
+    for candidate in "AB":
+        drawn = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=20)
+        loop = [sum(k * counts[candidate][i] for i, k in enumerate(row)) for row in drawn]
+        assert (resampled(counts[candidate], 20, 3) == np.array(loop)).all()
+
+
+def test_the_difference_is_to_the_baseline_with_both_resampled_alike() -> None:
+    rows = calibration_table(random_counts("AB", 30), "staple", "A", resamples=500)
+    a, b = (rows[(rows["candidate"] == c) & (rows["last_bin"] == "closed")].iloc[0] for c in "AB")
+    assert b["difference"] == pytest.approx(b["ece"] - a["ece"])
+    assert b["difference_low"] < b["difference"] < b["difference_high"]
+    assert a["ece_low"] < a["ece_high"]
+    same = random_counts("A", 10)
+    both = pd.concat([same, same.assign(candidate="B")])
+    twin = calibration_table(both, "staple", "A", resamples=100).query("candidate == 'B'")
+    assert (twin[["difference", "difference_low", "difference_high"]] == 0).all().all()
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    table = random_counts("AB", 8)
+    rest = table.iloc[1:].sample(frac=1, random_state=0)
+    mixed = pd.concat([table.iloc[:1], rest[rest["candidate"] == "A"], rest[rest["candidate"] == "B"]])
+    first, second = (calibration_table(t, "staple", "A", resamples=100) for t in (table, mixed))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_large_counts_stay_exact() -> None:
+    huge = np.zeros((11, 3), np.int64)
+    huge[8] = 2**33, 2**33 - 1, (2**33) * (2**24) // 8 * 7 + 1
+    pooled = as_counts(subject_counts(table_of({("A", "s"): huge, ("A", "t"): huge}), "staple", "image")["A"]).sum(axis=0)
+    assert (pooled == 2 * huge).all()
+
+
+def test_two_thousand_resamples_of_a_hundred_subjects_take_less_than_a_second() -> None:
+    table = random_counts("AB", 100)
+    counts = as_counts(subject_counts(table, "staple", "image")["A"])
+    start = time.perf_counter()
+    resampled(counts, 2000, 0)
+    assert time.perf_counter() - start < 1
+
+
+def test_the_reliability_curve_keeps_confidence_one_apart() -> None:
+    p = np.array([0.95, 0.95, 1, 0.55], np.float32)
+    counts = calibration_counts(np.stack([1 - p, p]), np.array([1, 0, 1, 1], np.uint8))
+    curve = reliability_curves(table_of({("A", "s"): counts}), "staple").set_index("bin")
+    assert list(curve.index) == list(range(11))
+    assert curve.loc[9, ["n", "share", "accuracy"]].tolist() == [2, 0.5, 0.5]
+    assert curve.loc[9, "confidence"] == pytest.approx(0.95, abs=1e-6)
+    assert curve.loc[10, ["n", "confidence", "accuracy"]].tolist() == [1, 1, 1]
+    assert np.isnan(curve.loc[2, "accuracy"])
+
+
+def test_what_was_not_counted_is_an_error_in_plain_words() -> None:
+    with pytest.raises(RaterbenchError, match="no reference 'stable'; did you mean 'staple'"):
+        subject_counts(random_counts("A", 2), "stable", "image")
+    with pytest.raises(RaterbenchError, match="no region 'images'"):
+        subject_counts(random_counts("A", 2), "staple", "images")
