@@ -40,8 +40,8 @@ class DeepFlash(Dataset):
     preparation = Preparation(size=(256, 256))
     card: ClassVar[Card] = Card(
         title="DeepFLaSH: cFOS-positive nuclei, laboratory Wuerzburg 1",
-        citation="D. Segebarth et al.: On the objectivity, reliability, and validity of deep learning enabled bioimage analyses. "
-        "eLife 9:e59780, 2020",
+        citation="D. Segebarth et al.: On the objectivity, reliability, and validity of deep learning enabled bioimage "
+        "analyses. eLife 9:e59780, 2020",
         licence="Apache-2.0 (repository); cite the article",
         source="https://doi.org/10.5061/dryad.4b8gtht9d",
     )

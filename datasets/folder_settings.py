@@ -82,14 +82,16 @@ def scanned(files: Iterable[Path], ignore: int | None) -> LabelValues:
         RaterbenchError: the values are neither; the file that shows it is named.
     """
     where: dict[int, Path] = {}
+    white = True
     for file in files:
-        for value in np.unique(read_labels(file).pixels).tolist():
-            where.setdefault(value, file)
-    where.pop(ignore, None)  # type: ignore[arg-type]
+        values = set(np.unique(read_labels(file).pixels).tolist()) - {ignore}
+        # One rater's tool may save masks of 0 and 1, another's of 0 and 255; both in one file would mean something else.
+        white &= values <= {0, 1} or values <= {0, 255}
+        where.update({value: file for value in values if value not in where})
     found = sorted(where)
     declare = "declare the classes and their values in dataset.toml"
-    if set(found) <= {0, 255} and 255 in found:
-        return LabelValues(("background", "foreground"), _with_ignore({0: 0, 255: 1}, ignore))
+    if white and 255 in found:
+        return LabelValues(("background", "foreground"), _with_ignore({0: 0, 1: 1, 255: 1}, ignore))
     if not found or found == [0]:
         raise RaterbenchError(f"no rating has anything but background, so the classes are unknown: {declare}")
     gaps = [value for value in found if value != 0 and (value < 0 or value - 1 not in (0, *found))]

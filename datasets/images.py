@@ -76,7 +76,7 @@ def read_labels(file: Path | str) -> Picture:
         )
     image = _read(file)
     channels = _channels_first(image, file)
-    if (channels != channels[:1]).any():
+    if len(channels) > 1 and (channels != channels[:1]).any():
         raise RaterbenchError(
             f"{file} is in colours (its channels differ): a rating needs one label for each voxel, in one channel"
         )

@@ -64,8 +64,8 @@ class MNIST(Dataset):
             raise RaterbenchError(f"mnist: regime = {regime!r} must be 'all' (every rater on each digit) or 'one'")
         wanted = {"train": train, "test": test}
         for part, count in wanted.items():
-            if not 0 <= count <= PARTS[part][1]:
-                raise RaterbenchError(f"mnist: {part} = {count} must lie between 0 and {PARTS[part][1]}")
+            if not isinstance(count, int) or not 0 <= count <= PARTS[part][1]:
+                raise RaterbenchError(f"mnist: {part} = {count!r} must be a whole number from 0 to {PARTS[part][1]}")
         if train + test == 0:
             raise RaterbenchError("mnist: train and test are both 0: there is no digit to read")
         self.train, self.test, self.regime, self.seed = train, test, regime, seed

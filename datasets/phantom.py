@@ -103,10 +103,10 @@ class Phantom(Dataset):
 
     def __init__(self, *, subjects: int = 15, slices: int = 4, size: int = 64, missing: float = 0.2, seed: int = 0) -> None:
         for option, value, least in (("subjects", subjects, 1), ("slices", slices, 1), ("size", size, 16), ("seed", seed, 0)):
-            if value < least:
-                raise RaterbenchError(f"phantom: {option} = {value} is too small: give at least {least}")
-        if not 0 <= missing <= 0.5:
-            raise RaterbenchError(f"phantom: missing = {missing} is no share between 0 and 0.5")
+            if not isinstance(value, int) or value < least:
+                raise RaterbenchError(f"phantom: {option} = {value!r} must be a whole number, at least {least}")
+        if not isinstance(missing, (int, float)) or not 0 <= missing <= 0.5:
+            raise RaterbenchError(f"phantom: missing = {missing!r} is no share between 0 and 0.5")
         self.subjects, self.slices, self.size, self.missing, self.seed = subjects, slices, size, missing, seed
         self._cases: dict[int, Case] = {}
         absent = self._absent()

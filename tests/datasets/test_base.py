@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from raterbench.datasets import IGNORE, Case, CaseList, Geometry, RaterbenchError, Truth
+from raterbench.datasets.base import index_table
+
+
+def case(name: str = "a", **changes) -> Case:
+    labels = np.zeros((4, 5), np.uint8)
+    fields = {
+        "id": name,
+        "subject": name,
+        "centre": "here",
+        "image": np.zeros((1, 4, 5), np.float32),
+        "ratings": {"r1": labels},
+        "geometry": Geometry.unit(2),
+        "truth": Truth(labels, np.stack([1 - labels, labels]).astype(np.float32)),
+    }
+    return Case(**{**fields, **changes})
+
+
+def test_a_blind_case_has_no_truth_and_an_unlabelled_one_no_ratings():
+    assert case().blind().truth is None
+    assert case(diagnosis=1).blind().diagnosis is None
+    assert case().unlabelled().ratings == {}
+
+
+def test_a_subset_keeps_classes_raters_and_the_official_test_part():
+    cases = CaseList("mine", [case(n) for n in "abcd"], ("background", "x"))
+    cases.official_test = (1, 3)
+    part = cases.subset([3, 0], blind=True)
+    assert [c.id for c in part] == ["d", "a"]
+    assert part.official_test == (0,)
+    assert part[0].truth is None
+    assert part.raters == ("r1",)
+    assert [c.id for c in cases[1:3]] == ["b", "c"]
+    assert cases[-1].id == "d"
+    with pytest.raises(IndexError):
+        cases[4]
+
+
+def test_voxels_that_were_not_judged_are_no_error():
+    CaseList("mine", [case(ratings={"r1": np.full((4, 5), IGNORE, np.uint8)})], ("background", "x"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ratings": {"r1": np.full((4, 5), 7, np.uint8)}}, ["'a'", "'r1'", "[7]", "0 to 1"]),
+        ({"ratings": {"r1": np.zeros((5, 4), np.uint8)}}, ["'r1'", "(5, 4)", "(4, 5)"]),
+        ({"image": np.full((1, 4, 5), np.nan, np.float32)}, ["'a'", "nan"]),
+        ({"image": np.full((1, 4, 5), np.inf, np.float32)}, ["'a'", "inf"]),
+        ({"ratings": {}}, ["'a'", "no rater"]),
+    ],
+)
+def test_a_case_that_breaks_the_contract_is_named(changes, words):
+    with pytest.raises(RaterbenchError) as error:
+        CaseList("mine", [case(**changes)], ("background", "x"))
+    assert all(word in str(error.value) for word in words)
+
+
+def test_a_case_listed_twice_is_an_error():
+    with pytest.raises(RaterbenchError, match="'a' is listed twice"):
+        index_table([("a", "s", "c", ("r",)), ("a", "s", "c", ("r",))])
