@@ -20,8 +20,10 @@ from .ratings import Column, read_ratings
 
 DENSE = 1 << 20
 """Largest number of possible keys that is counted in one table; beyond, keys are renumbered on the way."""
-BLOCK = 1 << 17
+BLOCK = 1 << 14
 """Voxels handled at a time, so that what is worked on stays in the processor's cache."""
+PAIRED = 1 << 17
+"""Number of voxels from which byte keys are read two at a time: the table of all pairs is then worth making."""
 
 Float64s = npt.NDArray[np.float64]
 
@@ -162,4 +164,4 @@ _PAIRS = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
 
 
 def _in_pairs(key: npt.NDArray[Any]) -> bool:
-    return key.dtype == np.uint8 and len(key) > BLOCK
+    return key.dtype == np.uint8 and len(key) > PAIRED

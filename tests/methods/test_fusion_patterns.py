@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from raterbench.datasets.base import IGNORE
 from raterbench.methods import patterns as module
-from raterbench.methods.patterns import BLOCK, find_patterns
+from raterbench.methods.patterns import PAIRED, find_patterns
 
 
 def agree_with_numpy(stack, n_classes):
@@ -45,9 +45,9 @@ def test_patterns_are_the_unique_columns(dense, example):
 
 @pytest.mark.parametrize(("raters", "classes"), [(7, 2), (7, 4), (24, 2)])
 def test_patterns_of_large_images(raters, classes):
-    """More voxels than one block holds, an odd number of them, with byte keys, wider keys and renumbered keys."""
+    """An odd number of voxels, more than one block holds, with byte keys, wider keys and renumbered keys."""
     random = np.random.default_rng(0)
-    truth = random.integers(classes, size=2 * BLOCK + 3)
+    truth = random.integers(classes, size=PAIRED + 3)
     stack = np.where(random.random((raters, len(truth))) < 0.01, 0, truth).astype(np.uint8)
     agree_with_numpy(stack, classes)
 
