@@ -40,7 +40,9 @@ COLUMNS = [
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """``table`` (``COLUMNS``), what it was declared with, and how much data it rests on (counted on the primary metric).
+    """``table`` (``COLUMNS``), what it was declared with, and how much data it rests on.
+
+    The numbers of subjects, cases, repeats and models are those of the primary metric, or of the first if it was not asked for.
 
     ``dropped``: for each metric the subjects left out because not all candidates have them (as published: (repeat, fold)s).
     ``few_repeats``: fewer than 3, so that the luck of training is not averaged out. ``few_subjects``: no comparison can reach
@@ -102,7 +104,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
 ) -> Comparison:
     """Compare every candidate with the baseline on every metric, from the long table and the table of units.
 
-    ``reference`` holds for all metrics that need one. ``metrics``: all in ``rows`` by default. ``better``: ``higher``,
+    ``reference`` holds for all metrics that need one. ``metrics``: by default all that have it. ``better``: ``higher``,
     ``lower``, ``zero`` or ``none`` for each metric, by default what the metric says of itself. ``protocol``: ``per-subject``,
     or ``as-published``, which tests over the trained models' means without correction, as papers do, and is anti-conservative.
 
@@ -117,7 +119,12 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     names = [str(c) for c in pd.unique(methods["candidate"])]
     if baseline not in names:
         raise RaterbenchError(f"the baseline {baseline!r} has no results{nearest(baseline, names)}")
-    wanted = known if metrics is None else list(metrics)
+    measured = methods.loc[methods["reference"].isin([reference, "none"]), "metric"]
+    wanted = [str(m) for m in pd.unique(measured)] if metrics is None else list(metrics)
+    if not wanted:
+        raise RaterbenchError(
+            f"no metric was measured against {reference!r}{nearest(reference, map(str, pd.unique(rows['reference'])))}"
+        )
     terms = Terms(
         primary_metric=primary,
         reference=reference,
@@ -191,8 +198,8 @@ def _expected(units: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 
 def _counted(table: pd.DataFrame, dropped: Mapping[str, Sequence[str]], methods: pd.DataFrame, terms: Terms) -> Comparison:
-    primary = terms.primary_metric
-    cases = subjects.case_values(methods, primary, subjects.reference_of(methods, primary, terms.reference), terms.class_)
+    metric = terms.primary_metric if terms.primary_metric in dropped else next(iter(dropped))
+    cases = subjects.case_values(methods, metric, terms.reference, terms.class_)
     kept = subjects.paired(subjects.subject_means(cases)).values.index
     return Comparison(
         table=table,

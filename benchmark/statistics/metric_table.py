@@ -53,6 +53,7 @@ class Terms:
 def metric_table(rows: pd.DataFrame, metric: str, terms: Terms) -> tuple[pd.DataFrame, Sequence[str]]:
     """All rows of one metric (the columns of ``Comparison.table``), and the subjects (or models) that were left out."""
     reference = subjects.reference_of(rows, metric, terms.reference)
+    rows = rows[(rows["metric"] == metric) & (rows["reference"] == reference)]  # once, for all kinds: the long table is long
     cases = subjects.case_values(rows, metric, reference, terms.class_)
     values = subjects.subject_means(cases) if terms.per_subject else subjects.fold_values(cases)
     pairs = subjects.paired(values)

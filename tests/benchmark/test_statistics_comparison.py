@@ -215,6 +215,16 @@ def test_wrong_names_are_errors_in_plain_words(rows: pd.DataFrame) -> None:
         compare(rows, units, Statistics(primary_metric="dices"), "truth", "A")
 
 
+def test_metrics_without_the_reference_are_left_out_unless_asked_for(rows: pd.DataFrame) -> None:
+    other = pd.concat([rows, rows[rows["metric"] == "dice"].assign(metric="brier", reference="soft average")])
+    assert "brier" not in set(compare(other, benchmark_units(rows), SETTINGS, "truth", "A").table["metric"])
+    with pytest.raises(RaterbenchError, match="'brier' was not measured against 'truth'"):
+        compare(other, benchmark_units(rows), SETTINGS, "truth", "A", ["brier"])
+    assert compare(other, benchmark_units(rows), SETTINGS, "soft average", "A", ["brier"]).n_subjects == 20
+    with pytest.raises(RaterbenchError, match="no metric was measured against 'staple'"):
+        compare(rows[rows["metric"] != "entropy"], benchmark_units(rows), SETTINGS, "staple", "A")
+
+
 def test_one_candidate_alone_is_described(rows: pd.DataFrame) -> None:
     alone = rows[rows["candidate"] == "A"]
     result = compare(alone, benchmark_units(alone), SETTINGS, "truth", "A")
@@ -261,7 +271,7 @@ def test_mean_ranks_by_hand() -> None:
 
 
 def test_statistics_need_no_torch() -> None:
-    modules = ("calibration", "caption", "comparison")
+    modules = ("calibration", "caption", "comparison", "simulation")
     code = "import sys\n" + "".join(f"import raterbench.benchmark.statistics.{m}\n" for m in modules)
     code += "assert not {m for m in sys.modules if m == 'torch' or m.startswith('raterbench.methods')}"
     subprocess.run([sys.executable, "-c", code], check=True)
