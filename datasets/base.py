@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -136,6 +137,11 @@ class Dataset(ABC, Sequence[Case]):
     @abstractmethod
     def load(self, position: int) -> Case:
         """Read the case in row ``position`` of the index."""
+
+    def fingerprint(self) -> str:
+        """A short hash of what the data set holds, from its index and without reading a pixel: part of a result's key."""
+        text = f"{self.name}|{self.classes}|{self.raters}|{self.index.to_csv(index=False)}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def n_classes(self) -> int:

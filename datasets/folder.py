@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,12 @@ class Folder(Dataset):
             check_agreement(image, rating)
             ratings[rater] = self.labels.indices(rating.pixels, rating.file)
         return Case(row["case"], row["subject"], row["centre"], image.pixels, ratings, image.geometry)
+
+    def fingerprint(self) -> str:
+        # Names and sizes of files tell a changed folder without reading it; dates would change with every copy.
+        files = sorted((*self._images.values(), *self._rating_files()))
+        sizes = [(str(file.relative_to(self.path)), file.stat().st_size) for file in files]
+        return hashlib.sha256(f"{super().fingerprint()}|{sorted(self.labels.table.items())}|{sizes}".encode()).hexdigest()[:16]
 
     @cached_property
     def _form(self) -> tuple[int, int]:

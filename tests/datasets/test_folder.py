@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +222,15 @@ def test_sizes_and_channels_must_agree(folder):
     (folder / "images" / "b.png").unlink()
     with pytest.raises(RaterbenchError, match=r"b\.mha has 1 channels and 3 dimensions"):
         Folder(folder)[1]
+
+
+def test_the_fingerprint_sees_files_and_settings_but_not_where_the_folder_lies(folder, tmp_path):
+    first = Folder(folder).fingerprint()
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.copytree(folder, tmp_path / "elsewhere" / "nuclei")
+    assert Folder(moved).fingerprint() == first
+    (folder / "dataset.toml").write_text("[classes]\nbackground = 255\nforeground = 0\n")
+    swapped = Folder(folder).fingerprint()
+    (folder / "dataset.toml").unlink()
+    put(folder / "ratings" / "ben" / "b.png", np.array([[0, 255, 0, 255], [255, 0, 0, 255], [0, 0, 0, 255]], np.uint8))
+    assert len({first, swapped, Folder(folder).fingerprint()}) == 3

@@ -158,3 +158,9 @@ def test_an_option_out_of_range_is_named(options):
 @pytest.mark.parametrize("options", [{"subjects": 1, "slices": 1}, {"subjects": 2, "missing": 0.5}, {"missing": 0.0}])
 def test_every_case_has_at_least_two_raters_whatever_the_options(options):
     assert min(len(raters) for raters in Phantom(**options).index["raters"]) >= 2
+
+
+def test_the_fingerprint_tells_phantoms_apart(phantom):
+    assert phantom.fingerprint() == Phantom().fingerprint()
+    others = [Phantom(size=32), Phantom(seed=1), Phantom(missing=0.0), Phantom(missing=0.0, seed=1), Phantom(slices=3)]
+    assert len({phantom.fingerprint(), *(other.fingerprint() for other in others)}) == 6
