@@ -20,7 +20,7 @@ from .ratings import Column, read_ratings
 
 DENSE = 1 << 20
 """Largest number of possible keys that is counted in one table; beyond, keys are renumbered on the way."""
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 """Voxels handled at a time, so that what is worked on stays in the processor's cache."""
 PAIRED = 1 << 17
 """Number of voxels from which byte keys are read two at a time: the table of all pairs is then worth making."""
