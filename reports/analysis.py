@@ -1,0 +1,280 @@
+"""Everything that tables, figures and the page show, computed once from the stored results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from ..benchmark.metrics import METRICS, Metric
+from ..benchmark.results import Results
+from ..benchmark.statistics.calibration import calibration_table, reliability_curves
+from ..benchmark.statistics.comparison import Comparison, breakdown, compare
+from ..benchmark.statistics.metric_table import Mode
+from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
+from . import style
+from .wording import SHORT, decimals_for, write_number
+
+KINDS = ("method", "fusion", "rater")
+SOFT = "soft average"
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Results and what follows from them; every part is computed when it is first asked for."""
+
+    results: Results
+    protocol: Mode = "per-subject"
+
+    @cached_property
+    def candidates(self) -> list[str]:
+        """Candidates with results, in the experiment's order."""
+        return self.results.candidates
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        return style.colours([c.name for c in self.results.experiment.candidates])
+
+    @cached_property
+    def markers(self) -> dict[str, str]:
+        return style.markers([c.name for c in self.results.experiment.candidates])
+
+    @property
+    def declared_baseline(self) -> str:
+        return self.results.experiment.baseline
+
+    @property
+    def baseline(self) -> str:
+        """The declared baseline, or, if it has no results, the first candidate that has some: then nothing is confirmatory."""
+        return self.declared_baseline if self.declared_baseline in self.candidates else self.candidates[0]
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether another candidate stands in for a baseline without results."""
+        return self.baseline != self.declared_baseline
+
+    @property
+    def alpha(self) -> float:
+        return self.results.experiment.statistics.alpha
+
+    @property
+    def metric(self) -> str:
+        """The primary metric."""
+        return self.results.experiment.statistics.primary_metric
+
+    @cached_property
+    def primary_reference(self) -> str:
+        """The declared reference, ``auto`` resolved; asked of the results once, because it reads every row."""
+        return self.results.primary_reference
+
+    @cached_property
+    def reference(self) -> str:
+        """The reference that the primary metric has: the primary one, or ``none`` for a metric that needs none."""
+        return self.reference_of(self.metric)
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """Metrics among the results, the primary one first, then in the experiment's order."""
+        have = [str(m) for m in pd.unique(self._methods["metric"])]
+        order = [self.metric, *self.results.experiment.metrics, *have]
+        return [m for m in dict.fromkeys(order) if m in have]
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Foreground classes, in the order of the data."""
+        return [str(c) for c in pd.unique(self.results.rows["class"]) if c != "all"]
+
+    @cached_property
+    def _methods(self) -> pd.DataFrame:
+        rows = self.results.rows
+        return rows[rows["kind"] == "method"]
+
+    @cached_property
+    def references(self) -> dict[str, list[str]]:
+        """The references that each metric was measured against."""
+        pairs = self._methods[["metric", "reference"]].drop_duplicates()
+        return {str(m): [str(r) for r in part] for m, part in pairs.groupby("metric", sort=False)["reference"]}
+
+    def reference_of(self, metric: str) -> str:
+        """What a metric is shown against: the primary reference, ``none``, or the soft average where only soft labels fit."""
+        have = self.references.get(metric, [])
+        wanted = (self.primary_reference, "none", SOFT, *have)
+        return next((r for r in wanted if r in have), self.primary_reference)
+
+    def compare(self, metrics: Iterable[str], reference: str, class_: str = FOREGROUND) -> Comparison:
+        """The comparison with this analysis' baseline and protocol."""
+        results, wanted = self.results, list(metrics)
+        rows = results.rows
+        # Most rows belong to other references: leaving them out first makes everything after it several times faster.
+        rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
+        return compare(
+            rows, results.units, results.experiment.statistics, reference, self.baseline,
+            wanted, class_=class_, protocol=self.protocol,
+        )  # fmt: skip
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The comparison on the primary metric; ``table`` below has all metrics."""
+        return self.compare([self.metric], self.reference)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a metric and candidate, every metric against its reference (columns: ``statistics.comparison``)."""
+        grouped: dict[str, list[str]] = {}
+        for metric in self.metrics:
+            grouped.setdefault(self.reference_of(metric), []).append(metric)
+        # A metric without a reference goes with the primary ones: the comparison finds ``none`` by itself.
+        grouped.setdefault(self.reference, []).extend(grouped.pop("none", []) if self.reference != "none" else [])
+        parts = [self.compare(metrics, reference).table for reference, metrics in grouped.items() if metrics]
+        return self.declared(pd.concat(parts, ignore_index=True))
+
+    def declared(self, table: pd.DataFrame) -> pd.DataFrame:
+        if self.stands_in:
+            table.loc[table["family"] == "confirmatory", "family"] = "exploratory"
+        return table
+
+    def of(self, metric: str, kind: str = "method") -> pd.DataFrame:
+        """The rows of one metric and kind, indexed by candidate."""
+        chosen = self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)]
+        return chosen.set_index("candidate")
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """Differences to the baseline on the primary metric, indexed by candidate."""
+        table = self.of(self.metric)
+        return table[table["difference"].notna()].rename(columns={"difference_low": "low", "difference_high": "high"})
+
+    def subjects(self, metric: str, reference: str, class_: str = FOREGROUND, kind: str = "method") -> pd.DataFrame:
+        """Subjects x candidates, one mean value each; empty if there are no such rows."""
+        rows = self.results.rows
+        found = rows[(rows["metric"] == metric) & (rows["reference"] == reference) & (rows["kind"] == kind)]
+        return subject_means(case_values(found, metric, reference, class_, kind)) if len(found) else pd.DataFrame()
+
+    def breakdown(self, by: str) -> pd.DataFrame:
+        """The primary metric for each ``class`` or ``centre``: ``kind candidate group n mean std ci_low ci_high``."""
+        rows = self.results.rows
+        rows = rows[(rows["metric"] == self.metric) & (rows["reference"] == self.reference)]
+        if by == "class":
+            rows = rows[rows["class"] != "all"]
+        parts = []
+        for kind in KINDS:
+            if (rows["kind"] == kind).any():
+                table = breakdown(rows, self.results.experiment.statistics, self.metric, self.reference, by, kind=kind)
+                parts.append(table.assign(kind=kind))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["kind", "candidate", "group", "mean"])
+
+    @cached_property
+    def by_class(self) -> pd.DataFrame:
+        return self.breakdown("class")
+
+    @cached_property
+    def by_centre(self) -> pd.DataFrame:
+        return self.breakdown("centre")
+
+    @cached_property
+    def ceiling_reference(self) -> str:
+        """What the raters are measured against in the figure: the primary reference, else each other; empty if never."""
+        rows = self.results.rows
+        have = set(rows.loc[(rows["kind"] == "rater") & (rows["metric"] == self.metric), "reference"])
+        return next((r for r in (self.reference, "raters") if r in have), "")
+
+    @cached_property
+    def raters(self) -> pd.Series:
+        """Each rater's mean over subjects on the primary metric; empty if raters were not measured."""
+        if not self.ceiling_reference:
+            return pd.Series(dtype=float)
+        return self.subjects(self.metric, self.ceiling_reference, kind="rater").mean().dropna()
+
+    @property
+    def ceiling(self) -> tuple[float, float] | None:
+        """The lowest and the highest of the raters' means."""
+        return (float(self.raters.min()), float(self.raters.max())) if len(self.raters) else None
+
+    @cached_property
+    def calibration_reference(self) -> str:
+        """What calibration is counted against: the primary reference where it was counted; empty if nothing was."""
+        have = [str(r) for r in pd.unique(self.results.calibration["reference"])]
+        return next((r for r in (self.primary_reference, *have) if r in have), "")
+
+    @cached_property
+    def calibration(self) -> pd.DataFrame:
+        """Pooled calibration errors of all candidates (columns: ``statistics.calibration``); empty without counts."""
+        counts = self.results.calibration
+        if not self.calibration_reference:
+            return pd.DataFrame()
+        settings = self.results.experiment.statistics
+        parts = []
+        for kind in KINDS:
+            mine = counts[(counts["kind"] == kind) & (counts["reference"] == self.calibration_reference)]
+            if len(mine):
+                table = calibration_table(mine, self.calibration_reference, self.baseline, kind=kind,
+                                          resamples=settings.resamples, confidence=1 - self.alpha)  # fmt: skip
+                parts.append(table.assign(kind=kind))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    @cached_property
+    def ece(self) -> pd.DataFrame:
+        """Over the whole image: candidates x (open, closed)."""
+        if self.calibration.empty:
+            return pd.DataFrame(columns=["open", "closed"])
+        whole = self.calibration[self.calibration["region"] == "image"]
+        return whole.drop_duplicates(["candidate", "last_bin"]).pivot(index="candidate", columns="last_bin", values="ece")
+
+    def ece_of(self, candidate: str, last_bin: str) -> float:
+        """The pooled calibration error over the whole image, 0 to 1; NaN if nothing was counted."""
+        return float(self.ece[last_bin].to_dict().get(candidate, np.nan))
+
+    @cached_property
+    def curves(self) -> dict[str, pd.DataFrame]:
+        """Reliability curves over the whole image: candidate to a table of ``bin n confidence accuracy``."""
+        counts = self.results.calibration
+        mine = counts[(counts["kind"] == "method") & (counts["region"] == "image")]
+        if mine[mine["reference"] == self.calibration_reference].empty:
+            return {}
+        table = reliability_curves(mine, self.calibration_reference)
+        return {str(c): part[part["n"] > 0] for c, part in table.groupby("candidate", sort=False)}
+
+    # How values are written ------------------------------------------------------------------------------------------
+
+    def metric_of(self, name: str) -> Metric | None:
+        """The metric as it was measured, or None for one that is not known here (a plug-in's)."""
+        if name not in METRICS.names():
+            return None
+        found = METRICS.get(name)
+        return found(tolerance=self.results.experiment.surface_tolerance_mm) if name == "surface dice" else found()  # type: ignore[call-arg]
+
+    def label(self, metric: str) -> str:
+        """The full name of a metric."""
+        known = self.metric_of(metric)
+        return known.label if known else metric.capitalize()
+
+    def head(self, metric: str) -> str:
+        """The short name of a metric, with an arrow to what is better."""
+        arrow = {"higher": " ↑", "lower": " ↓"}.get(self.better(metric), "")
+        return SHORT.get(metric, self.label(metric)) + arrow
+
+    def better(self, metric: str) -> str:
+        """``higher``, ``lower``, ``zero`` or ``none``."""
+        known = self.metric_of(metric)
+        return known.better if known else "none"
+
+    def empty_policy(self, metric: str) -> str:
+        """One sentence on what a metric does where something is empty."""
+        known = self.metric_of(metric)
+        return known.empty if known else ""
+
+    @cached_property
+    def _decimals(self) -> dict[str, int]:
+        means = self.table[self.table["kind"] == "method"].groupby("metric")["mean"]
+        return {str(m): decimals_for(float(v.abs().median())) for m, v in means}
+
+    def number(self, metric: str, value: float, *, sign: bool = False) -> str:
+        """A value with as many decimals as the whole column has, or a dash."""
+        return write_number(value, self._decimals.get(metric, 3), sign=sign)
+
+    @property
+    def confidence_words(self) -> str:
+        return f"{100 * (1 - self.alpha):g} %"

@@ -1,0 +1,125 @@
+"""What must be said under a table: how many, which test, what the marks mean, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ..benchmark.statistics.caption import caption as statistics_caption
+from .analysis import Analysis
+from .table import CONFIRMED, EXPLORED
+from .wording import count_of, words_of
+
+FEW_SUBJECTS = 10
+"""Below this many subjects a report warns that its numbers are rough."""
+
+
+def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
+    """The caption of the comparison, a line a paragraph: every fact that a reader needs to judge it."""
+    ece = (
+        "ECE: expected calibration error over all voxels pooled, without a test; open leaves out voxels with a confidence of "
+        "exactly 1, closed counts them."
+    )
+    policies = [analysis.empty_policy(m) for m in metrics]
+    paragraphs = [
+        [spread(analysis), *references(analysis, metrics), marks(analysis), no_network(analysis)],
+        [*statistics_caption(analysis.comparison), split_words(analysis)],
+        [ece] if analysis.calibration_reference else [],
+        [*(p for p in policies if p and "changes nothing" not in p), undefined(analysis, metrics)],
+        missing(analysis),
+    ]
+    return "\n".join(" ".join(s for s in part if s) for part in paragraphs if any(part))
+
+
+def spread(analysis: Analysis) -> str:
+    """What stands before and after the ±, and what bold means."""
+    over = "subjects" if analysis.protocol == "per-subject" else "trained models (one a fold and repeat)"
+    classes = "; metrics of classes are means over the foreground classes" if len(analysis.classes) > 1 else ""
+    return f"Mean ± standard deviation over {over}{classes}. Bold: best mean among the candidates."
+
+
+def split_words(analysis: Analysis) -> str:
+    """How cases were split."""
+    split = analysis.results.experiment.split
+    if split.policy == "leave-one-centre-out":
+        how = "leaving one centre out"
+    elif split.policy == "holdout":
+        how = "the data set’s own test part"
+    else:
+        how = f"{split.folds}-fold cross-validation grouped by subject"
+    return f"Split: {how}, {count_of(split.repeats, 'repeat')}."
+
+
+def marks(analysis: Analysis) -> str:
+    """What the signs mean."""
+    if len(analysis.comparison.terms.expected) < 2:
+        return "One candidate only: nothing is tested."
+    alpha = f"p ≤ {analysis.alpha:g}"
+    if analysis.protocol != "per-subject":
+        return f"{EXPLORED}: {alpha}, uncorrected."
+    label = analysis.label(analysis.metric)
+    if analysis.stands_in:
+        return (
+            f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} stands in, so nothing is "
+            f"confirmatory. {EXPLORED}: {alpha} after Holm within a column."
+        )
+    return (
+        f"{CONFIRMED}: differs from {analysis.baseline} on {label} (confirmatory, {alpha} after Holm); "
+        f"{EXPLORED}: the same on another metric (exploratory, Holm within that metric only)."
+    )
+
+
+def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
+    """The primary metric and reference, and metrics that are measured against another one."""
+    label = analysis.label(analysis.metric)
+    found = [f"Primary metric: {label}; primary reference: {words_of(analysis.reference)}."]
+    for metric in metrics:
+        other = analysis.reference_of(metric)
+        if other not in (analysis.reference, "none"):
+            found.append(f"{analysis.label(metric)} is against {words_of(other)}.")
+    other = analysis.calibration_reference
+    if other and other != analysis.reference:
+        found.append(f"ECE is against {words_of(other)}.")
+    return found
+
+
+def no_network(analysis: Analysis) -> str:
+    """What the rows below the rule are."""
+    table = analysis.table
+    kinds = set(table["kind"])
+    parts = []
+    if "fusion" in kinds:
+        parts.append("the labels that a fusion makes of the raters of a test case")
+    if "rater" in kinds:
+        parts.append("each rater against the reference, which is made without that rater where raters make it")
+    return f"Below the rule, without any network: {' and '.join(parts)}." if parts else ""
+
+
+def undefined(analysis: Analysis, metrics: Sequence[str]) -> str:
+    """How many values were left out because they are not defined."""
+    table = analysis.table[(analysis.table["kind"] == "method") & analysis.table["metric"].isin(metrics)]
+    counts = table.groupby("metric", sort=False)["n_undefined"].sum()
+    parts = [f"{int(n)} of {analysis.label(str(m))}" for m, n in counts.items() if n > 0]
+    return f"Undefined values left out: {', '.join(parts)}." if parts else ""
+
+
+def missing(analysis: Analysis) -> list[str]:
+    """Which units failed and which candidates were skipped, with the reasons."""
+    units = analysis.results.units
+    found = []
+    for status, words in (("failed", "Failed units"), ("skipped", "Skipped")):
+        part = units[units["status"] == status]
+        if len(part):
+            found.append(f"{words}: {'; '.join(_reasons(part, status))}.")
+    return found
+
+
+def _reasons(units: pd.DataFrame, status: str) -> list[str]:
+    """One phrase a candidate and reason, in the order of the units."""
+    found = []
+    for (candidate, reason), part in units.groupby(["candidate", "reason"], sort=False):
+        places = ", ".join(f"repeat {r + 1} fold {f + 1}" for r, f in zip(part["repeat"], part["fold"], strict=True))
+        where = f" ({places if len(part) <= 4 else f'{len(part)} units'})" if status == "failed" else ""
+        found.append(f"{candidate}{where}: {str(reason).rstrip('.')}")
+    return found

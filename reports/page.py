@@ -1,0 +1,158 @@
+"""One self-contained web page with everything: it can be mailed, printed, and read on a phone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .. import __version__
+from ..benchmark.store import read_record
+from .analysis import Analysis
+from .captions import split_words
+from .style import Plot
+from .summary import summarise
+from .table import Cell, Table
+from .wording import words_of
+
+SECTIONS = (
+    ("comparison", "Comparison", ("comparison", "effects", "differences")),
+    ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
+    ("pictures", "Pictures", ("pictures",)),
+    ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
+    ("raters", "Raters", ("confusion", "raters")),
+    ("training", "Training", ("learning", "units")),
+    ("other", "Other metrics", ("differences-exploratory",)),
+)
+"""Each section's anchor and heading, and the tables and figures in it by name."""
+FACTS = {
+    "title": "Data set",
+    "n_cases": "Cases",
+    "n_subjects": "Subjects",
+    "n_centres": "Centres",
+    "raters": "Raters",
+    "ratings_per_case": "Ratings per case",
+    "classes": "Classes",
+    "case_shape": "Size of the first case",
+    "truth_known": "Truth known",
+    "licence": "Licence",
+    "source": "Source",
+    "fingerprint": "Fingerprint of the data",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A table (its rows grouped by rules) or a figure (its picture as text) of a section."""
+
+    table: Table | None = None
+    groups: Sequence[Sequence[Sequence[Cell]]] = ()
+    plot: Plot | None = None
+    picture: str = ""
+
+
+def write_page(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Sequence[Path]) -> Path:
+    """Write ``report.html`` into the experiment's folder and return it. The figures must have been written before."""
+    folder = analysis.results.folder
+    environment = Environment(
+        loader=PackageLoader("raterbench.reports", "templates"),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    path = folder / "report.html"
+    text = environment.get_template("report.html.j2").render(
+        experiment=analysis.results.experiment,
+        facts=analysis.results.facts,
+        summary=summarise(analysis),
+        sections=_sections(tables, plots, folder / "figures"),
+        run=run_facts(analysis),
+        candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
+        version=__version__,
+        files=[file.relative_to(folder).as_posix() for file in files],
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> list[tuple[str, str, list[Part]]]:
+    found = []
+    for anchor, heading, names in SECTIONS:
+        parts = []
+        for name in names:
+            parts += [Part(table=t, groups=_groups(t)) for t in tables if t.name == name]
+            parts += [Part(plot=p, picture=_picture(figures / f"{p.name}.png")) for p in plots if _belongs(p.name, name)]
+        if parts:
+            found.append((anchor, heading, parts))
+    return found
+
+
+def _belongs(plot: str, name: str) -> bool:
+    """Whether a figure is called ``name``, or ``name-2`` and so on."""
+    return plot == name or (plot.startswith(f"{name}-") and plot.removeprefix(f"{name}-").isdigit())
+
+
+def _groups(table: Table) -> list[list[Sequence[Cell]]]:
+    groups: list[list[Sequence[Cell]]] = [[]]
+    for number, row in enumerate(table.rows):
+        if number in table.rules:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
+
+
+def _picture(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
+    """How it was run: headings, each with names and values in words."""
+    results = analysis.results
+    experiment, statistics = results.experiment, results.experiment.statistics
+    data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts.get(key) not in (None, "", [])]
+    design = [
+        ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),
+        ("Validation", f"{experiment.split.validation:.0%} of the training subjects"),
+        ("Hash of the split", _words(results.facts.get("split_hash", "–"))),
+        ("Seed", str(experiment.seed)),
+        ("Budget", _words(experiment.budget) or "the default"),
+        ("Preparation", _words(experiment.preparation) or "the data set’s own"),
+    ]
+    declared = [
+        ("Primary metric", analysis.label(analysis.metric)),
+        ("Primary reference", words_of(analysis.reference)),
+        ("Baseline", analysis.declared_baseline),
+        ("Alpha", f"{statistics.alpha:g}"),
+        ("Bootstrap resamples", str(statistics.resamples)),
+        ("Protocol", "one value a subject" if analysis.protocol == "per-subject" else "as published, over trained models"),
+    ]
+    groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]
+    return [(heading, entries) for heading, entries in groups if entries]
+
+
+def _machine(analysis: Analysis) -> list[tuple[str, str]]:
+    """Versions and hardware as a unit stored them."""
+    units = analysis.results.units
+    seconds = units["seconds"].dropna().astype(float)
+    entries = [("Time of all units", f"{seconds.sum() / 3600:.2f} hours of one thread")] if len(seconds) else []
+    for path in sorted((analysis.results.folder / "units").glob("*.npz")):
+        record = read_record(path)
+        if record is not None and "versions" in record.meta:
+            versions = ", ".join(f"{name} {number}" for name, number in record.meta["versions"].items())
+            return [*entries, ("Versions", versions), ("Hardware", str(record.meta.get("hardware", "–")))]
+    return entries
+
+
+def _words(value: Any) -> str:
+    """A setting as people read it."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {_words(v)}" for key, v in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return (
+            " × ".join(map(str, value)) if value and all(isinstance(v, int) for v in value) else ", ".join(map(_words, value))
+        )
+    return f"{value:g}" if isinstance(value, float) else str(value)

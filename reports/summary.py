@@ -1,0 +1,166 @@
+"""What the numbers say, in a few plain sentences, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from . import captions
+from .analysis import Analysis
+from .wording import count_of, name_of, p_text, words_of, write_number
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``headline`` is one sentence; ``findings`` and ``warnings`` are sentences, the most important first."""
+
+    headline: str
+    findings: Sequence[str]
+    warnings: Sequence[str]
+
+
+def summarise(analysis: Analysis) -> Summary:
+    """The summary of an analysis, made from its numbers alone."""
+    table = analysis.of(analysis.metric)
+    best = [str(name) for name in table.index[table["best"].astype(bool)]]
+    findings = [_against_baseline(analysis, table), _ceiling(analysis, table, best), _fused(analysis), _calibrated(analysis)]
+    return Summary(_headline(analysis, table, best), [f for f in findings if f], _warnings(analysis))
+
+
+def _headline(analysis: Analysis, table: pd.DataFrame, best: Sequence[str]) -> str:
+    label, against = analysis.label(analysis.metric), words_of(analysis.reference)
+    if not best:
+        return f"No candidate can be called best on {label}."
+    row = table.to_dict("index")[best[0]]
+    value = analysis.number(analysis.metric, row["mean"]) + _interval(analysis, row["ci_low"], row["ci_high"])
+    who = " and ".join(best) if len(best) < 3 else f"{', '.join(best[:-1])} and {best[-1]}"
+    if len(table) == 1:
+        return f"{who} reaches a mean {label} of {value} against {against}."
+    verb = "has" if len(best) == 1 else "have"
+    return f"{who} {verb} the best mean {label} against {against}: {value}. {_verdict(analysis, row, best)}"
+
+
+def _interval(analysis: Analysis, low: float, high: float, *, sign: bool = False) -> str:
+    if pd.isna(low):
+        return ""
+    ends = [analysis.number(analysis.metric, v, sign=sign) for v in (low, high)]
+    return f" ({analysis.confidence_words} interval {ends[0]} to {ends[1]})"
+
+
+def _verdict(analysis: Analysis, row: Mapping[Any, Any], best: Sequence[str]) -> str:
+    if analysis.baseline in best:
+        return "It is the baseline itself." if len(best) == 1 else "The baseline is among them."
+    if pd.isna(row["difference"]):
+        return "It cannot be compared with the baseline."
+    per_subject = analysis.protocol == "per-subject"
+    p = p_text(float(row["p_holm" if per_subject else "p"])) + (" after Holm" if per_subject else ", uncorrected")
+    difference = analysis.number(analysis.metric, row["difference"], sign=True)
+    difference += _interval(analysis, row["difference_low"], row["difference_high"], sign=True)
+    said = "which is significant" if bool(row["significant"]) else "which is not significant"
+    return f"Its difference to the baseline {analysis.baseline} is {difference}, {said} ({p})."
+
+
+def _against_baseline(analysis: Analysis, table: pd.DataFrame) -> str:
+    tested = table[table["difference"].notna()]
+    if len(tested) < 2:
+        return ""
+    sign = -1 if analysis.better(analysis.metric) == "lower" else 1
+    significant = tested["significant"].astype(bool)
+    groups = {
+        "better": tested.index[significant & (sign * tested["difference"] > 0)],
+        "worse": tested.index[significant & (sign * tested["difference"] < 0)],
+        "not significantly different": tested.index[~significant],
+    }
+    if analysis.better(analysis.metric) not in ("higher", "lower"):
+        groups = {"different": tested.index[significant], "not significantly different": tested.index[~significant]}
+    parts = [f"{word}: {', '.join(map(str, names))}" for word, names in groups.items() if len(names)]
+    return f"Against the baseline {analysis.baseline} – {'; '.join(parts)}."
+
+
+def _ceiling(analysis: Analysis, table: pd.DataFrame, best: Sequence[str]) -> str:
+    band = analysis.ceiling
+    if band is None or not best:
+        return ""
+    low, high = (analysis.number(analysis.metric, v) for v in band)
+    mean = float(analysis.raters.mean())
+    same = analysis.ceiling_reference == analysis.reference
+    against = "the same reference" if same and analysis.reference != "raters" else "each other"
+    n = len(analysis.raters)
+    who = (
+        f"The {n} raters reach {low} to {high} (mean {analysis.number(analysis.metric, mean)})"
+        if n > 1
+        else f"The one rater reaches {low}"
+    )
+    value, better = float(table["mean"].to_dict()[best[0]]), analysis.better(analysis.metric)
+    text = f"{who} against {against}."
+    if not same or better not in ("higher", "lower"):
+        return text
+    gap = value - mean if better == "higher" else mean - value
+    where = "better" if gap > 0 else "worse"
+    beyond = value > band[1] if better == "higher" else value < band[0]
+    than_all = " and better than each of them" if beyond and n > 1 else ""
+    return f"{text} The best candidate is {analysis.number(analysis.metric, abs(gap))} {where} than the raters’ mean{than_all}."
+
+
+def _fused(analysis: Analysis) -> str:
+    fused = analysis.of(analysis.metric, "fusion")["mean"].dropna()
+    if fused.empty:
+        return ""
+    values = ", ".join(
+        f"{name_of(str(c), 'fusion').removeprefix('Fused labels: ')} {analysis.number(analysis.metric, v)}"
+        for c, v in fused.items()
+    )
+    return f"The fused labels of the test cases’ own raters, which no network can see, reach: {values}."
+
+
+def _calibrated(analysis: Analysis) -> str:
+    ece = analysis.ece.reindex(analysis.candidates).dropna(how="all")
+    if ece.empty or len(ece) < 2:
+        return ""
+    closed, opened = ece["closed"].idxmin(), ece["open"].idxmin()
+    text = (
+        f"Best calibrated: {closed}, with an expected calibration error of {write_number(100 * ece.loc[closed, 'closed'], 2)} %"
+    )
+    return text + ("." if closed == opened else f"; without voxels of confidence exactly 1 it is {opened}.")
+
+
+def _warnings(analysis: Analysis) -> list[str]:
+    comparison = analysis.comparison
+    found = []
+    if analysis.stands_in:
+        found.append(
+            f"The declared baseline {analysis.declared_baseline} has no results. {analysis.baseline} stands in for it, so "
+            "nothing here is confirmatory."
+        )
+    if analysis.protocol != "per-subject":
+        found.append(
+            "Tested as published, over trained models without correction: these p-values are too small. Use them only to "
+            "compare with papers."
+        )
+    if comparison.few_repeats:
+        found.append(
+            f"Only {count_of(comparison.n_repeats, 'repeat')}: the luck of training is not averaged out, and tests err more "
+            "often than they say. Run at least 3."
+        )
+    if comparison.n_subjects < captions.FEW_SUBJECTS:
+        found.append(
+            f"Only {count_of(comparison.n_subjects, 'subject')}: means are rough, and small differences cannot be seen."
+        )
+    if comparison.few_subjects and len(comparison.terms.expected) > 1:
+        found.append("No comparison can reach significance with so few subjects, whatever the difference.")
+    return found + captions.missing(analysis) + _unit_warnings(analysis.results.units)
+
+
+def _unit_warnings(units: pd.DataFrame) -> list[str]:
+    """What units warned of, each warning once with who said it."""
+    if "warnings" not in units:
+        return []
+    said = units[["candidate", "warnings"]].explode("warnings").dropna()
+    found = []
+    for words, part in said.groupby("warnings", sort=False):
+        who = ", ".join(dict.fromkeys(part["candidate"]))
+        found.append(f"{str(words)[:1].upper()}{str(words)[1:].rstrip('.')} ({count_of(len(part), 'unit')} of {who}).")
+    return found

@@ -1,0 +1,156 @@
+"""A table as people read it, and the three forms it is written in: Markdown, LaTeX, and plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+CONFIRMED, EXPLORED = "*", "°"
+"""Marks of a difference: of the family that was declared beforehand, and of everything else."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\ensuremath{<}",
+    ">": r"\ensuremath{>}",
+    "±": r"\ensuremath{\pm}",
+    "−": r"\ensuremath{-}",
+    "×": r"\ensuremath{\times}",
+    "≤": r"\ensuremath{\leq}",
+    "≥": r"\ensuremath{\geq}",
+    "↑": r"\ensuremath{\uparrow}",
+    "↓": r"\ensuremath{\downarrow}",
+    "°": r"\ensuremath{^{\circ}}",
+    "*": r"\ensuremath{^{*}}",
+    "–": "--",
+    "…": r"\ldots{}",
+    "’": "'",
+    "‘": "`",
+    "“": "``",
+    "”": "''",
+    "\u00a0": "~",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place: its words, whether it is the best, its mark, and the number it is sorted by."""
+
+    text: str
+    bold: bool = False
+    mark: str = ""
+    sort: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The words with the mark."""
+        return f"{self.text} {self.mark}".rstrip()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """``head`` and ``rows`` are what is read, ``plain`` the same as tidy numbers; the first cell of a row is its name.
+
+    ``rules`` are the rows before which a rule stands. ``name`` is the file's name. Each line of ``caption`` is a paragraph.
+    """
+
+    name: str
+    title: str
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    plain: pd.DataFrame
+    rules: frozenset[int] = field(default=frozenset())
+
+    def markdown(self) -> str:
+        """GitHub's Markdown: best values in bold; a rule becomes an empty row."""
+        lines = [_line(self.head), _line(["---", *["---:"] * (len(self.head) - 1)])]
+        for number, row in enumerate(self.rows):
+            if number in self.rules:
+                lines.append(_line([" "] * len(self.head)))
+            lines.append(_line([_markdown(c) for c in row], escape=False))
+        paragraphs = _escape_markdown(self.caption).replace("\n", "\n\n")
+        return f"## {self.title}\n\n" + "\n".join(lines) + f"\n\n{paragraphs}\n"
+
+    def latex(self) -> str:
+        """A floating table for papers; needs the packages booktabs and graphicx."""
+        body = []
+        for number, row in enumerate(self.rows):
+            if number in self.rules:
+                body.append(r"\midrule")
+            body.append(" & ".join(_latex(c) for c in row) + r" \\")
+        columns = "l" + "r" * (len(self.head) - 1)
+        lines = [
+            r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
+            r"\begin{table*}[htbp]",
+            r"\centering",
+            rf"\caption{{{escape_latex(f'{self.title}. {self.caption}'.replace(chr(10), ' '))}}}",
+            rf"\label{{tab:{self.name}}}",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{4pt}",
+            # Shrinks a table that is wider than the page and leaves the others alone.
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(escape_latex(h) for h in self.head) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table*}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def csv(self) -> str:
+        """Plain numbers, one row a value, as pandas reads them."""
+        return str(self.plain.to_csv(index=False, lineterminator="\n"))
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the three forms; returns the files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {"md": self.markdown(), "csv": self.csv(), "tex": self.latex()}
+        files = [folder / f"{self.name}.{ending}" for ending in texts]
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text, encoding="utf-8")
+        return files
+
+
+def escape_latex(text: str) -> str:
+    """Words as LaTeX prints them."""
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _escape_markdown(text: str) -> str:
+    for letter in "\\|*_<>[]`":
+        text = text.replace(letter, "\\" + letter)
+    return text
+
+
+def _line(cells: Sequence[str], *, escape: bool = True) -> str:
+    return "| " + " | ".join(_escape_markdown(c) if escape else c for c in cells) + " |"
+
+
+def _markdown(cell: Cell) -> str:
+    text = _escape_markdown(cell.text)
+    if cell.bold:
+        text = f"**{text}**"
+    return f"{text} {_escape_markdown(cell.mark)}".rstrip()
+
+
+def _latex(cell: Cell) -> str:
+    text = escape_latex(cell.text)
+    if cell.bold:
+        # \textbf does not reach into mathematics.
+        text = rf"{{\bfseries\boldmath {text}}}"
+    return text + escape_latex(cell.mark)

@@ -1,0 +1,82 @@
+"""The main table in the terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from ..benchmark.results import Results
+from ..benchmark.statistics.metric_table import Mode
+from .analysis import Analysis
+from .table import Cell
+from .tables import metric_cells, row_keys
+from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
+
+WIDTH = 100
+SHOWN = ("hd95", "brier")
+
+
+def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
+    """Candidates, then what needs no network, with the primary metric, distance, Brier, calibration and p; a rich table."""
+    analysis = Analysis(results, statistics)
+    metrics = [analysis.metric, *(m for m in SHOWN if m in analysis.metrics and m != analysis.metric)]
+    title = f"{results.experiment.name}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
+    table = RichTable(title=title, caption=_caption(analysis), caption_justify="left", title_justify="left")
+    table.add_column("Candidate", max_width=30)
+    for metric in metrics:
+        table.add_column(analysis.head(metric), justify="right", no_wrap=True)
+    table.add_column("ECE % ↓", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    cells = {m: metric_cells(analysis, m) for m in metrics}
+    last = "method"
+    for kind, name in row_keys(analysis):
+        if kind != last:
+            table.add_section()
+        last = kind
+        found = [cells[m].get((kind, name), Cell(NO_VALUE)) for m in metrics]
+        shown = [_styled(c.shown, c.bold) for c in found]
+        table.add_row(
+            name_of(name, kind).replace("Fused labels", "Fused"),
+            *shown,
+            _ece(analysis, kind, name),
+            _p(analysis, kind, name),
+        )
+    return table
+
+
+def main_table_text(results: Results, statistics: Mode = "per-subject", width: int = WIDTH) -> str:
+    """The same as plain text of at most ``width`` columns."""
+    stream = StringIO()
+    Console(file=stream, width=width, force_terminal=False).print(main_table(results, statistics))
+    return stream.getvalue()
+
+
+def _styled(text: str, bold: bool) -> str:
+    return f"[bold]{text}[/bold]" if bold else text
+
+
+def _ece(analysis: Analysis, kind: str, name: str) -> str:
+    if kind != "method" or name not in analysis.ece.index:
+        return NO_VALUE
+    value = analysis.ece_of(name, "closed")
+    return _styled(write_number(100 * value, 2), value == min(analysis.ece_of(c, "closed") for c in analysis.candidates))
+
+
+def _p(analysis: Analysis, kind: str, name: str) -> str:
+    if kind != "method":
+        return NO_VALUE
+    p = float(analysis.of(analysis.metric)["p_holm" if analysis.protocol == "per-subject" else "p"].to_dict()[name])
+    if name == analysis.baseline:
+        return "baseline"
+    return p_number(p) if np.isfinite(p) else NO_VALUE
+
+
+def _caption(analysis: Analysis) -> str:
+    found = analysis.comparison
+    counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
+    n = ", ".join(count_of(count, word) for count, word in counts)
+    test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
+    return f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted."

@@ -1,0 +1,70 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+NO_VALUE = "–"
+WORDS = {
+    "truth": "the truth",
+    "raters": "each single rater (mean)",
+    "majority": "the raters’ majority",
+    "staple": "STAPLE of the raters",
+    "soft average": "the raters’ soft average",
+    "none": "no reference",
+}
+SHORT = {
+    "hd95": "HD95 (mm)",
+    "avd": "AVD",
+    "rvd": "RVD",
+    "brier": "Brier",
+    "brier foreground": "Brier, near foreground",
+    "entropy": "Entropy (nat)",
+    "entropy error": "Entropy error (nat)",
+    "false positive volume": "False positives (mm³)",
+}
+FUSED = {"staple": "STAPLE", "majority-vote": "Majority vote", "soft-average": "Soft average"}
+
+
+def words_of(reference: str) -> str:
+    """A reference in plain words."""
+    return WORDS.get(reference) or reference.replace("rater:", "rater ", 1)
+
+
+def name_of(candidate: str, kind: str) -> str:
+    """How a row is called: fused labels and raters say what they are."""
+    if kind == "fusion":
+        return f"Fused labels: {FUSED.get(candidate, candidate)}"
+    return f"Rater {candidate}" if kind == "rater" else candidate
+
+
+def p_text(p: float) -> str:
+    """``p = .012``, ``p < .001``, or a dash."""
+    return NO_VALUE if not math.isfinite(p) else "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def p_number(p: float) -> str:
+    """``.012``, ``< .001`` or a dash."""
+    return p_text(p).removeprefix("p = ").removeprefix("p ")
+
+
+def decimals_for(typical: float) -> int:
+    """Decimals that leave three significant digits of a typical value, 5 at most."""
+    if not np.isfinite(typical) or typical <= 0:
+        return 3
+    return int(np.clip(2 - math.floor(math.log10(typical)), 0, 5))
+
+
+def count_of(n: int, word: str) -> str:
+    """``1 repeat``, ``3 repeats``."""
+    return f"{n} {word}{'s' if n != 1 else ''}"
+
+
+def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
+    """A number with a real minus sign, or a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NO_VALUE
+    text = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
+    return text.replace("-", "−")

@@ -1,0 +1,266 @@
+"""A made-up experiment on disk, with every part that a report can show, or without some of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from raterbench.benchmark.experiment import Candidate, Experiment, Split
+from raterbench.benchmark.results import Results, read_results
+from raterbench.benchmark.store import Record, write_json, write_record
+
+NAMES = ("Majority vote", "STAPLE", "Soft average", "Random rater", "Confusion matrices", "TGCE_ss 50% & more")
+CONFUSION_NAMES = ("Confusion matrices", "TGCE_ss 50% & more")
+OVERLAP = ("dice", "precision", "recall", "rvd", "avd", "false positive volume", "surface dice", "hd95")
+PROBABILISTIC = ("brier", "brier foreground", "entropy error")
+FUSED = ("majority-vote", "staple", "soft-average")
+
+
+@dataclass
+class Study:
+    """What the made-up experiment is like."""
+
+    candidates: Sequence[str] = NAMES
+    classes: Sequence[str] = ("white matter", "grey matter")
+    raters: Sequence[str] = ("Ada", "Ben", "Cleo", "Dan", "Eve")
+    subjects: int = 12
+    slices: int = 2
+    repeats: int = 1
+    folds: int = 5
+    truth: bool = True
+    pictures: bool = True
+    confusions: bool = True
+    calibration: bool = True
+    volume: bool = False
+    failed: Sequence[tuple[str, int, int]] = ()
+    skipped: str = ""
+    empty: bool = False
+
+    @property
+    def references(self) -> list[str]:
+        singles = [f"rater:{r}" for r in self.raters]
+        return [*(["truth"] if self.truth else []), "raters", "majority", "staple", "soft average", *singles]
+
+    @property
+    def cases(self) -> list[tuple[str, str, str]]:
+        return [
+            (f"s{s:02d}-z{z}", f"s{s:02d}", f"centre {'ABC'[s % 3]}") for s in range(self.subjects) for z in range(self.slices)
+        ]
+
+    def rows(self, candidate: str, kind: str, skill: float, cases: Sequence[Any], rng: np.random.Generator) -> list[list[Any]]:
+        rows = []
+        for case, subject, centre in cases:
+            hard = (int(subject[1:]) * 7919 % 13) / 13
+            for reference in self.references:
+                dice = np.clip(0.92 - 0.12 * hard + 0.02 * skill + rng.normal(0, 0.015), 0, 1)
+                for k, name in enumerate(self.classes):
+                    for metric in OVERLAP:
+                        rows.append(
+                            [candidate, kind, case, subject, centre, name, reference, metric, value(metric, dice - 0.05 * k)]
+                        )
+                if kind != "rater":
+                    rows += [
+                        [candidate, kind, case, subject, centre, "all", reference, m, float((1 - dice) / 4)]
+                        for m in PROBABILISTIC
+                    ]
+            entropy = max(0.0, 0.02 + 0.05 * hard + 0.01 * skill + rng.normal(0, 0.004))
+            rows.append([candidate, kind, case, subject, centre, "all", "none", "entropy", float(entropy)])
+        return rows
+
+
+def value(metric: str, dice: float) -> float:
+    """A plausible value of an overlap or distance metric of a segmentation with this Dice."""
+    return float(
+        {"hd95": 12 * (1 - dice), "avd": 1 - dice, "rvd": dice - 1, "false positive volume": 300 * (1 - dice)}.get(metric, dice)
+    )
+
+
+def counts(n_cases: int, references: int, sharp: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Calibration counts [cases, references, regions 2, bins 11, 3] of an overconfident network."""
+    middle = np.append(np.linspace(0.05, 0.95, 10), 1.0)
+    n = (rng.uniform(0.5, 1.5, (n_cases, references, 2, 11)) * np.geomspace(4, 900, 11)).astype(np.int64)
+    n[..., :4] = 0
+    accuracy = np.clip(middle - sharp * (middle - 0.3) * (1.05 - middle) * 3 + rng.normal(0, 0.01, n.shape), 0, 1)
+    confidence = np.clip(middle + rng.normal(0, 0.004, n.shape), 0, 1)
+    confidence[..., 10] = 1
+    return np.stack([n, (n * accuracy).astype(np.int64), (n * confidence * 2**24).astype(np.int64)], axis=-1)
+
+
+def disc(shape: Sequence[int], radius: float, shift: float = 0.0) -> npt.NDArray[np.uint8]:
+    """Labels of a ball of class 1 with a core of the last class."""
+    grid = np.indices(shape, dtype=float)
+    centre = [(s - 1) / 2 for s in shape]
+    distance = np.sqrt(sum((g - c - shift) ** 2 for g, c in zip(grid, centre, strict=True)))
+    return (distance < radius).astype(np.uint8)
+
+
+def labels(study: Study, radius: float, shift: float = 0.0) -> npt.NDArray[np.uint8]:
+    shape = (9, 40, 48) if study.volume else (40, 48)
+    found = disc(shape, radius, shift)
+    if len(study.classes) > 1:
+        found[disc(shape, radius / 2, shift) > 0] = 2
+    return found
+
+
+def pictures(study: Study, shown: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, npt.NDArray[Any]]]:
+    """The kept cases as the store holds them."""
+    rng = np.random.default_rng(5)
+    meta, arrays = [], {}
+    for n, case in enumerate(shown):
+        truth = labels(study, 12 + 2 * n)
+        meta.append({"case": case, "why": "lowest rater agreement (Dice 0.52)", "raters": list(study.raters)})
+        arrays[f"picture{n}_image"] = np.clip(70 + 50 * truth + rng.normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
+        for i in range(len(study.raters)):
+            arrays[f"picture{n}_rating{i}"] = labels(study, 10 + 2 * n + i, shift=i - 2)
+        if study.truth:
+            arrays[f"picture{n}_truth"] = truth
+    return meta, arrays
+
+
+def kept(study: Study, number: int) -> npt.NDArray[np.uint8]:
+    """A stored prediction [K, *S] of 8 bits."""
+    hard = labels(study, 11 + number, shift=number / 2)
+    return np.stack([(hard == k) * np.uint8(255) for k in range(len(study.classes) + 1)]).astype(np.uint8)
+
+
+def confusions(study: Study, candidate: str, rng: np.random.Generator) -> list[list[Any]]:
+    """Rows candidate, rater, observed, true, estimate, truth."""
+    k = len(study.classes) + 1
+    rows: list[list[Any]] = []
+    for r, rater in enumerate(study.raters):
+        true = np.full((k, k), 0.04 * (r + 1) / (k - 1))
+        np.fill_diagonal(true, 1 - 0.04 * (r + 1))
+        guess = np.clip(true + rng.normal(0, 0.02, (k, k)), 0, 1)
+        guess /= guess.sum(axis=0)
+        names = ["background", *study.classes]
+        for i in range(k):
+            for j in range(k):
+                rows.append(
+                    [candidate, rater, names[i], names[j], float(guess[i, j]), float(true[i, j]) if study.truth else np.nan]
+                )
+    return rows
+
+
+def unit(study: Study, number: int, repeat: int, fold: int, key: str) -> Record:
+    """One finished unit of a candidate."""
+    name = study.candidates[number]
+    rng = np.random.default_rng([number, repeat, fold])
+    test = tested(study, fold)
+    meta: dict[str, Any] = {"seconds": 31.5 + fold, "epochs": 40, "best_epoch": 28, "threshold": 0.5, "peak_memory_mb": 512.0}
+    meta |= {
+        "n_train": 16,
+        "n_validation": 4,
+        "n_test": len(test),
+        "warnings": ["rater Eve is absent from the training part"] if fold == 3 else [],
+    }
+    meta |= {"versions": {"python": "3.11.4", "torch": "2.13.0"}, "hardware": "x86_64, Linux"}
+    meta["curve"] = [[e, 0.2 + np.exp(-e / 8), 0.26 + 0.05 * fold / 5 + np.exp(-e / 8)] for e in range(40)]
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    if study.calibration:
+        references = [r for r in study.references if not r.startswith("rater:")]
+        meta["calibration"] = {"cases": [list(c) for c in test], "references": references, "regions": ["image", "foreground"]}
+        arrays["calibration"] = counts(len(test), len(references), 0.1 + 0.08 * number, rng)
+    if study.confusions and name in CONFUSION_NAMES:
+        meta["confusions"] = confusions(study, name, rng)
+    if study.pictures and repeat == 0:
+        shown = [c[0] for c in test[:1]]
+        meta["kept"] = shown
+        arrays |= {f"kept{i}": kept(study, number) for i in range(len(shown))}
+    rows = study.rows(name, "method", skill=0.4 * number, cases=test, rng=rng)
+    if study.empty:
+        rows = [[*row[:-1], None if row[7] == "hd95" else row[-1]] for row in rows]
+    return Record(key, name, "method", number, repeat, fold, "done", rows=rows, meta=meta, arrays=arrays)
+
+
+def labels_unit(study: Study, fold: int, key: str) -> Record:
+    """The rows that need no network on one fold, and its kept case."""
+    rng = np.random.default_rng([99, fold])
+    test = tested(study, fold)
+    rows = [row for r, name in enumerate(study.raters) for row in study.rows(name, "rater", 1.5 - r / 2, test, rng)]
+    rows += [row for i, name in enumerate(FUSED) for row in study.rows(name, "fusion", 2.5 + i / 5, test, rng)]
+    meta: dict[str, Any] = {"n_test": len(test), "seconds": 2.0}
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    if study.pictures and fold < 4:
+        meta["pictures"], arrays = pictures(study, [c[0] for c in test[:1]])
+    if study.confusions:
+        meta["confusions"] = confusions(study, "staple (fusion)", rng)
+    return Record(key, "labels", "labels", len(study.candidates), 0, fold, "done", rows=rows, meta=meta, arrays=arrays)
+
+
+def tested(study: Study, fold: int) -> list[tuple[str, str, str]]:
+    """The test cases of a fold."""
+    subjects = sorted({c[1] for c in study.cases})
+    return [c for c in study.cases if subjects.index(c[1]) % study.folds == fold]
+
+
+def write_study(folder: Path, study: Study) -> Path:
+    """Write the whole experiment as a run would have left it."""
+    experiment = Experiment(
+        name="quick",
+        description="Six ways to learn from raters who disagree.",
+        candidates=tuple(Candidate(n, "majority-vote") for n in study.candidates),
+        split=Split(folds=study.folds, repeats=study.repeats),
+    )
+    records = [labels_unit(study, fold, f"labels-{fold}") for fold in range(study.folds)]
+    for number, name in enumerate(study.candidates):
+        for repeat in range(study.repeats):
+            for fold in range(study.folds):
+                key = f"{number}-{repeat}-{fold}"
+                if name == study.skipped:
+                    records.append(Record(key, name, "method", number, repeat, fold, "skipped", "needs the truth"))
+                elif (name, repeat, fold) in study.failed:
+                    records.append(Record(key, name, "method", number, repeat, fold, "failed", "the loss became NaN"))
+                else:
+                    records.append(unit(study, number, repeat, fold, key))
+    facts = {
+        "dataset": "phantom",
+        "title": "A made-up data set",
+        "citation": "Doe J. et al. (2024). A made-up data set. <Journal> 1(2).",
+        "licence": "CC-BY-4.0",
+        "source": "https://example.org/data",
+        "n_cases": len(study.cases),
+        "n_subjects": study.subjects,
+        "n_centres": 3,
+        "classes": ["background", *study.classes],
+        "raters": list(study.raters),
+        "ratings_per_case": 4.2,
+        "truth_known": study.truth,
+        "case_shape": [40, 48],
+        "fingerprint": "f" * 16,
+        "split_hash": "0123456789abcdef",
+        "pictures": {},
+    }
+    write_json(
+        folder / "experiment.json", {"experiment": experiment.to_json(), "facts": facts, "keys": [r.key for r in records]}
+    )
+    for record in records:
+        write_record(folder, record)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole study: six candidates, five folds, twelve subjects."""
+    return write_study(tmp_path_factory.mktemp("quick"), Study())
+
+
+@pytest.fixture(scope="session")
+def results(study_folder: Path) -> Results:
+    return read_results(study_folder)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a study with other settings and gives its folder."""
+    return lambda **settings: write_study(tmp_path / "study", Study(**settings))
+
+
+if __name__ == "__main__":
+    settings = eval(f"dict({sys.argv[2]})") if len(sys.argv) > 2 else {}
+    write_study(Path(sys.argv[1]), Study(**settings))
