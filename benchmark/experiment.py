@@ -86,7 +86,7 @@ class Experiment:
     budget: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] = DEFAULT_METRICS
     references: tuple[str, ...] = DEFAULT_REFERENCES
-    fused_rows: tuple[str, ...] = ("majority-vote", "staple", "soft-average")
+    fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
     keep_cases: int = 4
     surface_tolerance_mm: float = 1.0
     seed: int = 0
@@ -132,6 +132,13 @@ class Experiment:
         values["candidates"] = tuple(_candidate(c, where) for c in values.get("candidates", ()))
         return build(cls, values, where)
 
+    def on(self, dataset: str) -> Experiment:
+        """The same candidates on another data set, with that data set's own options; its name says so."""
+        short = Path(dataset.removeprefix("folder:").rstrip("/")).name if dataset.startswith("folder:") else dataset
+        name = self.name if dataset == self.dataset else f"{self.name}-{short}"
+        options = self.dataset_options if dataset == self.dataset else {}
+        return self.replace(name=name, dataset=dataset, dataset_options=options)
+
     def replace(self, **changes: Any) -> Experiment:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
@@ -158,7 +165,7 @@ def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
     if isinstance(values, Candidate):
         return values
     if "method" not in values:
-        raise RaterbenchError(f"{where}: candidate {values.get('name', '')!r} names no method: add method = \"...\"")
+        raise RaterbenchError(f'{where}: candidate {values.get("name", "")!r} names no method: add method = "..."')
     method = str(values["method"])
     if set(values) == {"name", "method", "options"}:
         return Candidate(str(values["name"]), method, dict(values["options"]))
@@ -168,7 +175,9 @@ def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
 
 def shipped() -> list[str]:
     """Names of the experiments that come with raterbench."""
-    return sorted(p.name.removesuffix(".toml") for p in (files(__package__) / "experiments").iterdir() if p.name.endswith(".toml"))
+    return sorted(
+        p.name.removesuffix(".toml") for p in (files(__package__) / "experiments").iterdir() if p.name.endswith(".toml")
+    )
 
 
 def read_experiment(name: str, settings: Sequence[str] = ()) -> Experiment:

@@ -92,7 +92,9 @@ def read_results(folder: str | Path) -> Results:
 def _rows(experiment: Experiment, records: list[Record]) -> pd.DataFrame:
     frames = []
     for record in records:
-        frame = pd.DataFrame(record.rows, columns=["candidate", "kind", "case", "subject", "centre", "class", "reference", "metric", "value"])
+        frame = pd.DataFrame(
+            record.rows, columns=["candidate", "kind", "case", "subject", "centre", "class", "reference", "metric", "value"]
+        )
         frame["repeat"], frame["fold"] = record.repeat, record.fold
         frames.append(frame)
     rows = pd.concat(frames, ignore_index=True)
@@ -129,14 +131,18 @@ def _calibration(records: list[Record]) -> pd.DataFrame:
             }
         )
         frames.append(table[table["n"] > 0].astype({"case": str}))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(
-        columns="candidate kind repeat fold case subject centre reference region bin n correct confidence".split()  # noqa: SIM905
+    return (
+        pd.concat(frames, ignore_index=True)
+        if frames
+        else pd.DataFrame(
+            columns="candidate kind repeat fold case subject centre reference region bin n correct confidence".split()  # noqa: SIM905
+        )
     )
 
 
 def _confusions(records: list[Record]) -> pd.DataFrame:
     columns = ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth"]
-    rows = [[r.candidate, r.repeat, r.fold, *entry] for r in records for entry in r.meta.get("confusions", [])]
+    rows = [[name, r.repeat, r.fold, *entry] for r in records for name, *entry in r.meta.get("confusions", [])]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -52,7 +52,9 @@ def write_record(folder: Path, record: Record) -> Path:
     """Write a unit's one file: to a temporary name first, then renamed, so that a killed process leaves nothing half done."""
     path = unit_path(folder, record.candidate, record.repeat, record.fold)
     path.parent.mkdir(parents=True, exist_ok=True)
-    header = {k: getattr(record, k) for k in ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")}
+    header = {
+        k: getattr(record, k) for k in ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")
+    }
     text = json.dumps({"schema": SCHEMA, **header, "rows": record.rows})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as stream:

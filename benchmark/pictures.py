@@ -1,0 +1,64 @@
+"""Which cases are kept for pictures, and how they are stored: 8-bit, small, chosen by rule and never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..datasets.base import IGNORE, Case, Dataset, Floats
+
+
+def choose_pictures(dataset: Dataset, positions: Sequence[int], n: int) -> dict[str, str]:
+    """Case names and why they were kept: evenly spread from the lowest to the highest agreement of their raters.
+
+    Agreement is the mean pairwise Dice of the raters over the foreground; cases with one rater come last in line.
+    At most 200 of ``positions`` are looked at, evenly spaced, so that large data sets do not wait for their pictures.
+    """
+    if n < 1:
+        return {}
+    looked = [positions[i] for i in np.unique(np.linspace(0, len(positions) - 1, 200).astype(int))]
+    scored = sorted((agreement(case), case.id) for case in (dataset[i] for i in looked))
+    several = [entry for entry in scored if np.isfinite(entry[0])] or scored
+    places = np.unique(np.linspace(0, len(several) - 1, n).round().astype(int))
+    chosen = {}
+    for place in places:
+        value, name = several[place]
+        share = place / max(1, len(several) - 1)
+        word = "lowest" if place == 0 else "highest" if place == len(several) - 1 else f"{share:.0%} quantile of"
+        chosen[name] = f"{word} rater agreement" + (f" (Dice {value:.2f})" if np.isfinite(value) else "")
+    return chosen
+
+
+def agreement(case: Case) -> float:
+    """Mean Dice of all pairs of raters, foreground classes together; NaN with one rater. Two empty masks agree fully."""
+    masks = [(labels > 0) & (labels != IGNORE) for labels in case.ratings.values()]
+    dices = []
+    for i, one in enumerate(masks):
+        for other in masks[:i]:
+            size = int(one.sum()) + int(other.sum())
+            dices.append(2 * int((one & other).sum()) / size if size else 1.0)
+    return float(np.mean(dices)) if dices else float("nan")
+
+
+def pack_kept(kept: Mapping[str, Floats]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Probabilities [K, *S] as 8-bit arrays ``kept0``, ``kept1`` ..."""
+    return {f"kept{i}": np.round(p * 255).astype(np.uint8) for i, p in enumerate(kept.values())}
+
+
+def pack_pictures(cases: Sequence[Case], why: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.uint8]]]:
+    """Images (first channel, 8-bit), ratings and truth of kept cases, with the list that says what is what."""
+    arrays: dict[str, npt.NDArray[np.uint8]] = {}
+    listed = []
+    for number, case in enumerate(cases):
+        image = case.image[0]
+        low, high = np.percentile(image, [0.5, 99.5])
+        arrays[f"picture{number}_image"] = (np.clip((image - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
+        for i, labels in enumerate(case.ratings.values()):
+            arrays[f"picture{number}_rating{i}"] = labels
+        if case.truth is not None:
+            arrays[f"picture{number}_truth"] = case.truth.labels
+        listed.append({"case": case.id, "why": why[case.id], "raters": list(case.ratings)})
+    return {"pictures": listed}, arrays

@@ -1,0 +1,257 @@
+"""One unit: a candidate on one fold, a pure function of what its key says. Also the rows that need no network."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import random
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..datasets import load_dataset
+from ..datasets.base import Case, Dataset, Floats, Labels, Preparation
+from ..datasets.simulated_raters import pooled_confusion
+from ..methods.base import Method
+from ..methods.majority import MajorityVote
+from .candidates import build_fusions, build_method, load_plugins
+from .experiment import Candidate, Experiment, build
+from .measure import REGIONS, calibrate_case, hard_labels, measure_case, search_threshold
+from .metrics import METRICS, Metric, Segmentation, from_labels
+from .pictures import pack_kept, pack_pictures
+from .references import References
+from .splits import Fold
+from .store import Record
+
+Confusions = dict[str, npt.NDArray[np.float64]]
+
+LABELS = "labels"
+"""The candidate name of units that measure raters and fused labels, without any network."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a unit needs, small enough to be sent to a worker. ``pictures`` maps kept cases to the reason."""
+
+    key: str
+    order: int
+    candidate: Candidate | None
+    experiment: Experiment
+    fold: Fold
+    data: str | None
+    device: str
+    pictures: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The candidate's name in tables and files."""
+        return self.candidate.name if self.candidate else LABELS
+
+
+def open_dataset(experiment: Experiment, data: str | None) -> Dataset:
+    """The experiment's data set, with the experiment's preparation on top of the data set's own."""
+    load_plugins(experiment.plugins)
+    dataset = load_dataset(experiment.dataset, data, **experiment.dataset_options)
+    if experiment.preparation:
+        dataset.preparation = build(Preparation, {**asdict(dataset.preparation), **experiment.preparation}, "preparation")
+    return dataset
+
+
+def build_metrics(experiment: Experiment) -> list[Metric]:
+    """The experiment's metrics; the surface Dice gets the experiment's tolerance."""
+    options: dict[str, dict[str, Any]] = {"surface dice": {"tolerance": experiment.surface_tolerance_mm}}
+    return [METRICS.get(name)(**options.get(name, {})) for name in experiment.metrics]
+
+
+def seed_of(experiment: Experiment, fold: Fold) -> int:
+    """The seed of initial weights and batch order: it knows the data set, repeat and fold, and not the candidate."""
+    text = f"{experiment.dataset}|{experiment.seed}|{fold.repeat}|{fold.fold}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def compute(task: Task) -> Record:
+    """Run one unit in one thread. A unit that raises is a record with its reason."""
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(task.device == "cpu")
+    seed = seed_of(task.experiment, task.fold)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - methods from elsewhere may use the global generator
+    torch.manual_seed(seed)
+    start = time.perf_counter()
+    kind = "method" if task.candidate else LABELS
+    head = (task.key, task.name, kind, task.order, task.fold.repeat, task.fold.fold)
+    try:
+        dataset = open_dataset(task.experiment, task.data)
+        rows, meta, arrays = _method(task, dataset, seed) if task.candidate else _labels(task, dataset)
+    except Exception as error:  # a unit is a record, whatever happens in a method
+        reason = f"{type(error).__name__}: {error}"
+        return Record(*head, status="failed", reason=reason, meta={"seconds": time.perf_counter() - start, **_environment()})
+    meta = {**meta, "seconds": time.perf_counter() - start, **_environment()}
+    return Record(*head, status="done", rows=rows, meta=meta, arrays=arrays)
+
+
+def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
+    assert task.candidate is not None
+    experiment, fold = task.experiment, task.fold
+    method = build_method(task.candidate, experiment)
+    train, validation = (dataset.subset(part, blind=not method.needs_truth) for part in (fold.train, fold.validation))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        method.fit(train, validation, seed=seed, device=task.device)
+        threshold = _threshold(method, validation)
+    measured = Measured(experiment, dataset)
+    rows, kept, confusions = [], {}, []
+    for case in dataset.subset(fold.test):
+        probability = method.predict_proba(case.unlabelled())
+        prediction = Segmentation(hard_labels(probability, 0.5 if threshold is None else threshold), probability)
+        sources = References(case, dataset.n_classes)
+        rows += measured.rows(task.name, "method", case, prediction, sources)
+        measured.calibrate(case, probability, sources)
+        confusions.append((method.rater_confusion(case.unlabelled()), case))
+        if case.id in task.pictures:
+            kept[case.id] = probability
+    training = getattr(method, "training_", None)
+    said = [*getattr(method, "warnings_", []), *sorted({str(w.message) for w in caught if _ours(w)})]
+    meta = {
+        "threshold": threshold,
+        "warnings": said,
+        "parameters": repr(method),
+        "n_train": len(fold.train),
+        "n_validation": len(fold.validation),
+        "n_test": len(fold.test),
+        "calibration": measured.calibration_index(),
+        "confusions": list(_confusion_rows(task.name, confusions, dataset)),
+        "kept": list(kept),
+    }
+    if training is not None:
+        meta |= {"curve": training.curve, "epochs": len(training.curve), "best_epoch": training.best_epoch}
+    return rows, meta, {"calibration": measured.calibration(), **pack_kept(kept)}
+
+
+def _ours(caught: warnings.WarningMessage) -> bool:
+    """Libraries' own deprecation chatter is no warning about the result."""
+    return not issubclass(caught.category, DeprecationWarning | FutureWarning) and "site-packages" not in caught.filename
+
+
+def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
+    """Each rater against the others, and each fusion against every reference."""
+    experiment, train = task.experiment, dataset.subset(task.fold.train, blind=True)
+    measured = Measured(experiment, dataset)
+    fusions = {name: fusion.fit(train, dataset.n_classes) for name, fusion in build_fusions(experiment).items()}
+    rows: list[list[Any]] = []
+    pictured: list[Case] = []
+    estimates: dict[str, list[tuple[Confusions | None, Case]]] = {name: [] for name in fusions}
+    for case in dataset.subset(task.fold.test):
+        everybody = References(case, dataset.n_classes)
+        for rater, labels in case.ratings.items():
+            if len(case.ratings) > 1:
+                others = References(case, dataset.n_classes, without=rater)
+                rows += measured.rows(rater, "rater", case, from_labels(labels, dataset.n_classes), others)
+        for name, fusion in fusions.items():
+            consensus = fusion.fuse(case.ratings, dataset.n_classes, geometry=case.geometry)
+            rows += measured.rows(name, "fusion", case, Segmentation(consensus.labels, consensus.probability), everybody)
+            if consensus.confusion is not None:
+                estimates[name].append((dict(zip(consensus.raters, consensus.confusion, strict=True)), case))
+        if case.id in task.pictures:
+            pictured.append(case)
+    meta, arrays = pack_pictures(pictured, task.pictures)
+    confusions = [
+        row for name, found in estimates.items() if found for row in _confusion_rows(f"{name} (fusion)", found, dataset)
+    ]
+    return rows, {**meta, "n_test": len(task.fold.test), "confusions": confusions}, arrays
+
+
+def _threshold(method: Method, validation: Dataset) -> float | None:
+    """For two classes, the threshold that suits the majority of the raters best on validation cases; the same for all."""
+    if validation.n_classes != 2:
+        return None
+    vote = MajorityVote()
+
+    def majority() -> Iterator[Labels]:
+        for case in validation:
+            yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
+
+    def predicted() -> Iterator[Floats]:
+        for case in validation:
+            yield method.predict_proba(case.unlabelled())
+
+    return search_threshold(predicted(), majority())
+
+
+class Measured:
+    """Rows and calibration counts of a unit's test cases."""
+
+    def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
+        self.experiment, self.dataset = experiment, dataset
+        self.metrics = build_metrics(experiment)
+        self._cases: list[tuple[str, str, str]] = []
+        self._counts: list[Any] = []
+
+    def rows(self, candidate: str, kind: str, case: Case, prediction: Segmentation, sources: References) -> list[list[Any]]:
+        """The rows of one prediction, as the long table has them."""
+        head = [candidate, kind, case.id, case.subject, case.centre]
+        values = measure_case(
+            case,
+            prediction,
+            metrics=self.metrics,
+            references=self.experiment.references,
+            classes=self.dataset.classes,
+            sources=sources,
+        )
+        return [[*head, *row] for row in values]
+
+    def calibrate(self, case: Case, probability: Floats, sources: References) -> None:
+        """Add a case to the calibration counts."""
+        self._cases.append((case.id, case.subject, case.centre))
+        self._counts.append(calibrate_case(case, probability, self.experiment.references, sources=sources))
+
+    def calibration_index(self) -> dict[str, Any]:
+        """What the axes of ``calibration()`` mean."""
+        return {"cases": self._cases, "references": list(self.experiment.references), "regions": list(REGIONS)}
+
+    def calibration(self) -> Any:
+        """Counts [cases, references, regions, bins, 3] int64."""
+        return np.stack(self._counts)
+
+
+def _confusion_rows(
+    candidate: str, estimates: Sequence[tuple[Confusions | None, Case]], dataset: Dataset
+) -> Iterator[list[Any]]:
+    """Each rater's mean estimated matrix over the test cases, beside the true one pooled over the same cases."""
+    known = [case for _, case in estimates if case.truth is not None]
+    truths = pooled_confusion(known) if len(known) == len(estimates) else {}
+    for rater in dataset.raters:
+        found = [e[rater] for e, case in estimates if e is not None and rater in e and rater in case.ratings]
+        if not found:
+            continue
+        estimate = _nan_mean(np.array(found))
+        truth = truths.get(rater, np.full_like(estimate, np.nan))
+        for i, observed in enumerate(dataset.classes):
+            for j, true in enumerate(dataset.classes):
+                yield [candidate, rater, observed, true, float(estimate[i, j]), float(truth[i, j])]
+
+
+def _nan_mean(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean over the first axis without NaN; NaN where nothing is known."""
+    known = ~np.isnan(matrices)
+    n = known.sum(axis=0)
+    return np.where(n > 0, np.where(known, matrices, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
+
+
+def _environment() -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return {
+        "peak_memory_mb": round(peak, 1),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("torch", "monai", "numpy", "scipy")},
+        "hardware": f"{platform.machine()}, {platform.system()}",
+    }
