@@ -37,7 +37,7 @@ class ConfusionNetwork(NetworkMethod):
     stay there while the network learns from all raters (``warmup``), and then have a learning rate of their own.
 
     Args:
-        trace_weight: lambda, the weight of the mean trace, which is minimised.
+        trace_weight: lambda, the weight of the trace, which is minimised; its mean over present (voxel, rater) pairs.
         diagonal: where the diagonals start.
         matrix_learning_rate: Adam's for the matrices, through the same cosine schedule.
         warmup: share of the epochs during which the matrices are kept at their start.
@@ -63,8 +63,9 @@ class ConfusionNetwork(NetworkMethod):
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         surprise = -(ratings * outputs.rated.clamp(min=1e-7).log()).sum(dim=2)
-        trace = self.module_.confusion().diagonal(dim1=1, dim2=2).sum(dim=1).mean()
-        return masked_mean(surprise, present) + self.trace_weight * trace
+        trace = self.module_.confusion().diagonal(dim1=1, dim2=2).sum(dim=1)
+        # As in eq. 4 the trace counts once for each pair that is present, so an absent rater's matrix is left alone.
+        return masked_mean(surprise + self.trace_weight * trace.view(-1, *[1] * (present.ndim - 2)), present)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
@@ -74,13 +75,14 @@ class ConfusionNetwork(NetworkMethod):
         return outputs.logits
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        network = list(self.module_.network.parameters())
+        matrices = self.module_.matrix_logits
         return [
-            {"params": network},
-            {"params": [self.module_.matrix_logits], "lr": self.matrix_learning_rate, "weight_decay": 0.0},
+            {"params": [parameter for parameter in module.parameters() if parameter is not matrices]},
+            {"params": [matrices], "lr": self.matrix_learning_rate, "weight_decay": 0.0},
         ]
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
+        del module
         self.module_.matrix_logits.requires_grad_(epoch >= self.warmup * self.budget_.epochs)
 
     def finish(self, train: Dataset, validation: Dataset) -> None:
@@ -117,7 +119,8 @@ class _WithConfusion(nn.Module):
     def forward(self, images: torch.Tensor) -> Outputs:
         logits = self.network(images)
         matrices = self.confusion()
-        # A p at every voxel for every rater is one 1x1 convolution of p.
+        # A p at every voxel for every rater is one 1x1 convolution of p, in float32: bfloat16 cannot tell .998 from 1.
         weight = matrices.flatten(0, 1)[..., None, None]
-        rated = functional.conv2d(logits.softmax(dim=1), weight.to(logits.dtype))
+        with torch.autocast(images.device.type, enabled=False):
+            rated = functional.conv2d(logits.float().softmax(dim=1), weight)
         return Outputs(logits, rated.unflatten(1, matrices.shape[:2]))

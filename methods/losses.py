@@ -47,6 +47,11 @@ def adaptive_wing(
     return torch.where(distance < theta, near, slope * distance - offset)
 
 
+def _generalised_surprise(probability: torch.Tensor, q: float) -> torch.Tensor:
+    """(1 - p^q) / q, and its limit -log p at q = 0."""
+    return -torch.expm1(q * probability.log()) / q if q else -probability.log()
+
+
 def truncated_generalised_cross_entropy(
     probability: torch.Tensor,
     ratings: torch.Tensor,
@@ -65,8 +70,8 @@ def truncated_generalised_cross_entropy(
     2018, eq. 6.
     """
     agreed = torch.einsum("brk...,bk...->br...", ratings, probability).clamp(1e-7, 1.0)
-    data = -torch.expm1(q * agreed.log()) / q
+    data = _generalised_surprise(agreed, q)
     if class_mean:
         data = data / probability.shape[1]
-    constant = (1 - floor**q) / q
+    constant = _generalised_surprise(agreed.new_tensor(floor), q)
     return masked_mean(reliability * data + (1 - reliability) * constant, present)

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from torch import nn
 
 from ..datasets.base import Case, Dataset, Floats
+from ..datasets.errors import RaterbenchError
 from ..datasets.preparation import Slices, prepare_image, prepare_ratings, restore, stack
 from .backbone import SegmentationNetwork
 from .base import Method
@@ -92,14 +93,46 @@ class NetworkMethod(Method):
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Prepare, train, keep the best weights. The same arguments give the same bits on the CPU."""
-        self._prepare(train, device)
-        slices, held_out = self._stack(train), self._stack(validation)
+        slices = self.initialise(train, seed=seed, device=device)
+        held_out = self.slices(validation)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # for layers that draw, such as dropout
+            self.training_ = run_training(self, self.module_, slices, held_out, seed=seed, device=self.device_)
+        self.finish(train, validation)
+        return self
+
+    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """All of ``fit`` that comes before training: labels, and the network with its first weights. Gives the slices."""
+        self.device_ = torch.device(device)
+        self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
+        self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
+        self.preparation_ = train.preparation
+        self.n_classes_, self.raters_ = train.n_classes, train.raters
+        self.warnings_: list[str] = []
+        self.fit_labels(train)
+        self.label_names_ = self.label_names(train)
+        slices = self.slices(train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.module_ = self.build(slices.images.shape[1], self.n_classes_, len(self.label_names_)).to(self.device_)
-        self.training_ = run_training(self, self.module_, slices, held_out, seed=seed, device=self.device_)
-        self.finish(train, validation)
-        return self
+        return slices
+
+    def slices(self, part: Dataset) -> Slices:
+        """The slices of all cases of which somebody judged a voxel.
+
+        Raises:
+            RaterbenchError: a case has no rating, or no case has a judged voxel.
+        """
+        prepared = []
+        for case in part:
+            if not case.ratings:
+                raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
+            ratings, present = prepare_ratings(self.labels(case), self.label_names_, self.n_classes_, self.preparation_)
+            prepared.append(Slices(prepare_image(case, self.preparation_), ratings, present))
+        judged = stack(prepared).judged()
+        if not len(judged):
+            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
+        return judged
 
     @torch.no_grad()
     def predict_proba(self, case: Case) -> Floats:
@@ -112,23 +145,6 @@ class NetworkMethod(Method):
         self.module_.eval()
         images = prepare_image(case, self.preparation_).to(self.device_)
         return _concatenate([self.module_(chunk) for chunk in images.split(CHUNK)])
-
-    def _prepare(self, train: Dataset, device: str | torch.device) -> None:
-        self.device_ = torch.device(device)
-        self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
-        self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
-        self.preparation_ = train.preparation
-        self.n_classes_, self.raters_ = train.n_classes, train.raters
-        self.warnings_: list[str] = []
-        self.fit_labels(train)
-        self.label_names_ = self.label_names(train)
-
-    def _stack(self, part: Dataset) -> Slices:
-        prepared = []
-        for case in part:
-            ratings, present = prepare_ratings(self.labels(case), self.label_names_, self.n_classes_, self.preparation_)
-            prepared.append(Slices(prepare_image(case, self.preparation_), ratings, present))
-        return stack(prepared).judged()
 
 
 def _concatenate(parts: list[Any]) -> Any:

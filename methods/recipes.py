@@ -8,8 +8,11 @@ import torch
 from sklearn.base import BaseEstimator
 from torch.nn import functional
 
+from ..datasets.errors import RaterbenchError, nearest
 from ..datasets.registry import Registry
 from .losses import adaptive_wing, masked_mean, soft_cross_entropy, soft_dice_loss
+
+SCOPES = ("batch", "slice")
 
 
 class Recipe(BaseEstimator, ABC):
@@ -88,6 +91,8 @@ class SoftSeg(Recipe):
         return masked_mean(wing.sum(dim=2), present)
 
     def _over_maximum(self, positive: torch.Tensor) -> torch.Tensor:
+        if self.scope not in SCOPES:
+            raise RaterbenchError(f"SoftSeg has no scope {self.scope!r}{nearest(self.scope, SCOPES)}")
         if self.scope == "batch":
             return positive / positive.max().clamp(min=torch.finfo(positive.dtype).tiny)
         peak = positive.flatten(1).amax(dim=1).clamp(min=torch.finfo(positive.dtype).tiny)

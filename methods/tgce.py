@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..datasets.errors import RaterbenchError
 from .backbone import SegmentationNetwork
 from .budget import Budget
 from .losses import truncated_generalised_cross_entropy
@@ -69,7 +70,7 @@ class TGCE(NetworkMethod):
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         if self.level not in LEVELS or self.form not in FORMS:
-            raise ValueError(f"level must be one of {LEVELS} and form one of {FORMS}, not {self.level!r} and {self.form!r}")
+            raise RaterbenchError(f"TGCE has the levels {LEVELS} and the forms {FORMS}, not {self.level!r} and {self.form!r}")
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
         return _WithReliability(network, n_raters, self.level)
 
