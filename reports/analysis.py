@@ -132,7 +132,8 @@ class Analysis:
         return self.declared(pd.concat(parts, ignore_index=True))
 
     def declared(self, table: pd.DataFrame) -> pd.DataFrame:
-        if self.stands_in:
+        """``table`` without a confirmatory family where nothing was declared that way: a stand-in baseline, published tests."""
+        if self.stands_in or self.protocol != "per-subject":
             table.loc[table["family"] == "confirmatory", "family"] = "exploratory"
         return table
 

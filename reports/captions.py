@@ -51,8 +51,8 @@ def split_words(analysis: Analysis) -> str:
     return f"Split: {how}, {count_of(split.repeats, 'repeat')}."
 
 
-def marks(analysis: Analysis) -> str:
-    """What the signs mean."""
+def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, Holm within that metric only)") -> str:
+    """What the signs mean; ``elsewhere`` says where the exploratory one stands."""
     if len(analysis.comparison.terms.expected) < 2:
         return "One candidate only: nothing is tested."
     alpha = f"p ≤ {analysis.alpha:g}"
@@ -66,7 +66,7 @@ def marks(analysis: Analysis) -> str:
         )
     return (
         f"{CONFIRMED}: differs from {analysis.baseline} on {label} (confirmatory, {alpha} after Holm); "
-        f"{EXPLORED}: the same on another metric (exploratory, Holm within that metric only)."
+        f"{EXPLORED}: the same {elsewhere}."
     )
 
 
@@ -119,7 +119,7 @@ def _reasons(units: pd.DataFrame, status: str) -> list[str]:
     """One phrase a candidate and reason, in the order of the units."""
     found = []
     for (candidate, reason), part in units.groupby(["candidate", "reason"], sort=False):
-        places = ", ".join(f"repeat {r + 1} fold {f + 1}" for r, f in zip(part["repeat"], part["fold"], strict=True))
+        places = ", ".join(f"repeat {r} fold {f}" for r, f in zip(part["repeat"], part["fold"], strict=True))
         where = f" ({places if len(part) <= 4 else f'{len(part)} units'})" if status == "failed" else ""
         found.append(f"{candidate}{where}: {str(reason).rstrip('.')}")
     return found

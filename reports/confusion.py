@@ -10,9 +10,12 @@ from matplotlib.figure import Figure
 
 from . import style
 from .analysis import Analysis
+from .wording import name_of
 
 ACROSS = 5
 """Raters beside each other in one figure."""
+FUSION = " (fusion)"
+"""What the units put behind the name of a fusion that estimates raters."""
 NUMBERS_UP_TO = 4
 """Classes up to which every entry is printed in its square."""
 
@@ -28,9 +31,10 @@ def confusion(analysis: Analysis) -> list[style.Plot]:
     plots = []
     for number, group in enumerate(groups):
         figure = _figure(table, names, group)
+        alt = _alt([estimator_name(n) for n in names], group)
         name = "confusion" if number == 0 else f"confusion-{number + 1}"
         part = f" ({number + 1} of {len(groups)})" if len(groups) > 1 else ""
-        plots.append(style.Plot(name, f"What is known of each rater{part}", figure, _caption(table), _alt(names, group)))
+        plots.append(style.Plot(name, f"What is known of each rater{part}", figure, _caption(table), alt))
     return plots
 
 
@@ -40,10 +44,15 @@ def estimators(analysis: Analysis) -> list[str]:
     return [c for c in analysis.candidates if c in have] + [c for c in have if c not in analysis.candidates]
 
 
+def estimator_name(name: str) -> str:
+    """A candidate as it is called; the estimate of a fusion says what it is."""
+    return name_of(name.removesuffix(FUSION), "fusion") if name.endswith(FUSION) else name
+
+
 def _figure(table: pd.DataFrame, names: list[str], raters: list[str]) -> Figure:
     known = bool(table["truth"].notna().any())
     lines = [("Truth", table, "truth")] if known else []
-    lines += [(name, table[table["candidate"] == name], "estimate") for name in names]
+    lines += [(estimator_name(name), table[table["candidate"] == name], "estimate") for name in names]
     classes = list(dict.fromkeys(table["true"]))
     across = max(len(raters), 3)
     figure = style.new_figure(style.DOUBLE, min(style.TALLEST, len(lines) * min(125 / across, 34) + 26))

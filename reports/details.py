@@ -10,7 +10,7 @@ import pandas as pd
 from ..benchmark.metrics.confusion import confusion_rmse
 from . import captions
 from .analysis import Analysis
-from .confusion import estimators
+from .confusion import estimator_name, estimators
 from .style import nice_number
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
@@ -97,7 +97,7 @@ def by_reference(analysis: Analysis) -> Table | None:
     caption = (
         f"{analysis.label(analysis.metric)}, mean ± standard deviation, against each reference; the first is the primary one. "
         "Who wins can depend on the reference: a fusion favours the candidates that learned from it. A rater is left out of "
-        f"the references that raters make. {captions.marks(analysis)}"
+        f"the references that raters make. {captions.marks(analysis, 'against another reference (exploratory)')}"
     )
     head = ["Candidate", *(_capital(words_of(r)) for r in order)]
     plain = pd.concat(tables.values(), ignore_index=True)
@@ -148,7 +148,7 @@ def calibration(analysis: Analysis) -> Table | None:
     if table.empty:
         return None
     rows, keys = [], []
-    for (kind, candidate, region), part in table.groupby(["kind", "candidate", "region"], sort=False):
+    for (kind, region, candidate), part in table.groupby(["kind", "region", "candidate"], sort=False):
         cells = [Cell(name_of(str(candidate), str(kind))), Cell(str(region))]
         for last_bin in ("open", "closed"):
             for _, row in part[part["last_bin"] == last_bin].iterrows():
@@ -160,8 +160,8 @@ def calibration(analysis: Analysis) -> Table | None:
                     Cell(f"{nice_number(row['n_voxels'])} ({100 * row['counted']:.0f} %)", sort=float(row["n_voxels"])),
                 ]
         rows.append(cells)
-        keys.append((str(region), str(candidate)))
-    parts = ("ECE {} (%)", "interval", "MCE {} (%)", "voxels {}")
+        keys.append((kind, region))
+    parts = ("ECE {} (%)", "Interval", "MCE {} (%)", "Voxels {}")
     head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
     caption = (
         f"Calibration against {words_of(analysis.calibration_reference)}, all voxels of all test cases pooled, ten bins "
@@ -170,7 +170,8 @@ def calibration(analysis: Analysis) -> Table | None:
         "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Foreground: near what any "
         "rater marked."
     )
-    return Table("calibration", "Calibration", caption, head, rows, table)
+    rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
+    return Table("calibration", "Calibration", caption, head, rows, table, rules)
 
 
 def raters(analysis: Analysis) -> Table | None:
@@ -189,7 +190,7 @@ def raters(analysis: Analysis) -> Table | None:
     rows = []
     for _, row in errors.iterrows():
         cells = [Cell(write_number(row[k], 4), round(row[k], 12) == best[k], sort=float(row[k])) for k in ("mean", *known)]
-        rows.append([Cell(str(row["candidate"])), *cells])
+        rows.append([Cell(estimator_name(str(row["candidate"]))), *cells])
     plain = errors.melt("candidate", var_name="rater", value_name="rmse")
     caption = (
         "Root mean square error of each rater’s estimated confusion to the true one, mean over folds and repeats; smaller is "

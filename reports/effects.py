@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ..benchmark.statistics.subjects import paired
 from . import style
 from .analysis import Analysis
 from .wording import p_text, words_of
@@ -13,8 +14,8 @@ from .wording import p_text, words_of
 
 def effects(analysis: Analysis) -> style.Plot | None:
     """Left, a point a subject; right, the mean difference to the baseline with its interval. None without a value."""
-    values = analysis.subjects(analysis.metric, analysis.reference)
-    values = values.dropna(axis=1, how="all")
+    # The same subjects as in the tables: a subject that some candidate lacks would shift only the others' means.
+    values = paired(analysis.subjects(analysis.metric, analysis.reference)).values.dropna(axis=1, how="all")
     if values.empty:
         return None
     names = [c for c in analysis.candidates if c in values]
@@ -73,11 +74,16 @@ def _forest(axes: Axes, analysis: Analysis, names: list[str]) -> None:
 
 
 def _caption(analysis: Analysis, band: tuple[float, float] | None) -> str:
+    per_subject = analysis.protocol == "per-subject"
     text = (
-        f"{analysis.label(analysis.metric)} against {words_of(analysis.reference)}. Left: a dot is a subject (mean over "
-        "its cases and over repeats), the diamond the mean over subjects. Right: mean difference of subjects to the baseline "
-        f"with its bootstrap interval ({analysis.confidence_words}) and Holm’s p; filled markers are significant."
+        f"{analysis.label(analysis.metric)} against {words_of(analysis.reference)}. Left: a dot is a subject (mean over its "
+        "cases and over repeats), the diamond the mean over subjects. Right: mean difference to the baseline"
     )
+    if per_subject:
+        text += f" over subjects with its {analysis.confidence_words} bootstrap interval and Holm’s p"
+    else:
+        text += " over trained models with the uncorrected p"
+    text += "; filled markers are significant."
     if band:
         text += f" Shaded: the range of the single raters’ means against {words_of(analysis.ceiling_reference)}."
     return text

@@ -133,7 +133,7 @@ def nice_number(value: float) -> str:
     """A count in few characters: 950, 12.3 k, 4.56 M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:
-            return f"{value / limit:.3g} {unit}"
+            return f"{value / limit:#.3g}".rstrip(".") + f" {unit}"
     return f"{value:.0f}"
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+LONGEST = 40
+"""Rows up to which a LaTeX table stands on one page."""
 CONFIRMED, EXPLORED = "*", "°"
 """Marks of a difference: of the family that was declared beforehand, and of everything else."""
 
@@ -84,33 +86,18 @@ class Table:
         return f"## {self.title}\n\n" + "\n".join(lines) + f"\n\n{paragraphs}\n"
 
     def latex(self) -> str:
-        """A floating table for papers; needs the packages booktabs and graphicx."""
+        """A floating table for papers, or one that runs over pages if it is long; the first line names the packages."""
         body = []
         for number, row in enumerate(self.rows):
             if number in self.rules:
                 body.append(r"\midrule")
             body.append(" & ".join(_latex(c) for c in row) + r" \\")
         columns = "l" + "r" * (len(self.head) - 1)
-        lines = [
-            r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
-            r"\begin{table*}[htbp]",
-            r"\centering",
-            rf"\caption{{{escape_latex(f'{self.title}. {self.caption}'.replace(chr(10), ' '))}}}",
-            rf"\label{{tab:{self.name}}}",
-            r"\footnotesize",
-            r"\setlength{\tabcolsep}{4pt}",
-            # Shrinks a table that is wider than the page and leaves the others alone.
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            " & ".join(escape_latex(h) for h in self.head) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}}",
-            r"\end{table*}",
-        ]
-        return "\n".join(lines) + "\n"
+        caption = escape_latex(f"{self.title}. {self.caption}".replace("\n", " "))
+        head = " & ".join(escape_latex(h) for h in self.head) + r" \\"
+        if len(self.rows) > LONGEST:
+            return "\n".join(_long(columns, caption, self.name, head, body)) + "\n"
+        return "\n".join(_floating(columns, caption, self.name, head, body)) + "\n"
 
     def csv(self) -> str:
         """Plain numbers, one row a value, as pandas reads them."""
@@ -124,6 +111,45 @@ class Table:
         for file, text in zip(files, texts.values(), strict=True):
             file.write_text(text, encoding="utf-8")
         return files
+
+
+def _floating(columns: str, caption: str, name: str, head: str, body: Sequence[str]) -> list[str]:
+    return [
+        r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
+        r"\begin{table*}[htbp]",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{name}}}",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{4pt}",
+        # Shrinks a table that is wider than the page and leaves the others alone.
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table*}",
+    ]
+
+
+def _long(columns: str, caption: str, name: str, head: str, body: Sequence[str]) -> list[str]:
+    return [
+        r"% needs \usepackage{booktabs} and \usepackage{longtable}",
+        r"{\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\begin{{longtable}}{{{columns}}}",
+        rf"\caption{{{caption}}}\label{{tab:{name}}}\\",
+        r"\toprule",
+        head,
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
+        *body,
+        r"\end{longtable}}",
+    ]
 
 
 def escape_latex(text: str) -> str:

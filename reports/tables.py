@@ -68,9 +68,7 @@ def value_cell(analysis: Analysis, metric: str, row: pd.Series) -> Cell:
     text = analysis.number(metric, row["mean"])
     if np.isfinite(row["std"]):
         text += f" ± {analysis.number(metric, row['std'])}"
-    confirmed = analysis.protocol == "per-subject"
-    mark = mark_of(row) if confirmed else mark_of(row).replace(CONFIRMED, EXPLORED)
-    return Cell(text, bool(row.get("best", False)), mark, float(row["mean"]))
+    return Cell(text, bool(row.get("best", False)), mark_of(row), float(row["mean"]))
 
 
 def _metric_column(analysis: Analysis, metric: str) -> Column:

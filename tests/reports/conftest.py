@@ -44,8 +44,8 @@ class Study:
 
     @property
     def references(self) -> list[str]:
-        singles = [f"rater:{r}" for r in self.raters]
-        return [*(["truth"] if self.truth else []), "raters", "majority", "staple", "soft average", *singles]
+        known = ["truth"] if self.truth else []
+        return [*known, "raters", "majority", "staple", "soft average", f"rater:{self.raters[0]}"]
 
     @property
     def cases(self) -> list[tuple[str, str, str]]:
