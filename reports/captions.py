@@ -24,12 +24,18 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
     policies = [analysis.empty_policy(m) for m in metrics]
     paragraphs = [
         [spread(analysis), *references(analysis, metrics), marks(analysis), no_network(analysis)],
-        [*statistics_caption(analysis.comparison), split_words(analysis)],
+        [*_tested(analysis), split_words(analysis)],
         [ece] if analysis.calibration_reference else [],
         [*(p for p in policies if p and "changes nothing" not in p), undefined(analysis, metrics)],
         missing(analysis),
     ]
     return "\n".join(" ".join(s for s in part if s) for part in paragraphs if any(part))
+
+
+def _tested(analysis: Analysis) -> list[str]:
+    """The sentences of the statistics, without the one that calls something confirmatory where nothing is."""
+    sentences = statistics_caption(analysis.comparison)
+    return [s for s in sentences if not (analysis.stands_in and s.startswith("Confirmatory"))]
 
 
 def spread(analysis: Analysis) -> str:
@@ -74,6 +80,8 @@ def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
     """The primary metric and reference, and metrics that are measured against another one."""
     label = analysis.label(analysis.metric)
     found = [f"Primary metric: {label}; primary reference: {words_of(analysis.reference)}."]
+    if analysis.reference == "raters":
+        found.append("Against the single raters means: the metric against each rater of a case, then the mean.")
     for metric in metrics:
         other = analysis.reference_of(metric)
         if other not in (analysis.reference, "none"):

@@ -51,6 +51,8 @@ def _interval(analysis: Analysis, low: float, high: float, *, sign: bool = False
 
 
 def _verdict(analysis: Analysis, row: Mapping[Any, Any], best: Sequence[str]) -> str:
+    if analysis.stands_in and analysis.baseline in best:
+        return "It stands in for the baseline, which has no results."
     if analysis.baseline in best:
         return "It is the baseline itself." if len(best) == 1 else "The baseline is among them."
     if pd.isna(row["difference"]):

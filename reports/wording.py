@@ -9,7 +9,7 @@ import numpy as np
 NO_VALUE = "–"
 WORDS = {
     "truth": "the truth",
-    "raters": "each single rater (mean)",
+    "raters": "the single raters",
     "majority": "the raters’ majority",
     "staple": "STAPLE of the raters",
     "soft average": "the raters’ soft average",
