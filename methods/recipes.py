@@ -99,5 +99,5 @@ class SoftSeg(Recipe):
         return positive / peak.view(-1, *[1] * (positive.ndim - 1))
 
 
-RECIPES: Registry[Recipe] = Registry("recipe", Recipe, __package__ or "")  # type: ignore[type-abstract]
+RECIPES: Registry[Recipe] = Registry("recipe", Recipe, __package__ or "")
 """Every recipe by name."""

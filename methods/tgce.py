@@ -87,8 +87,8 @@ class _WithReliability(nn.Module):
         width = network.decoder_width if level == "pixel" else network.bottleneck_width
         self.head = nn.Conv2d(width, n_raters, kernel_size=1)
         # All raters start mostly reliable, so that the first epochs learn from everybody.
-        nn.init.zeros_(self.head.weight)
-        nn.init.constant_(self.head.bias, 2.0)
+        for parameter, start in zip(self.head.parameters(), (0.0, 2.0), strict=True):
+            nn.init.constant_(parameter, start)
 
     def forward(self, images: torch.Tensor) -> Outputs:
         decoder, bottleneck = self.network.features(images)

@@ -1,0 +1,62 @@
+"""Small made-up data sets to try a class on: raters who err, miss cases, and leave voxels unjudged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ...datasets.base import IGNORE, Case, CaseList, Geometry, Labels, Truth
+from .fusions import make_example
+
+Change = Callable[[Labels], Labels]
+
+
+def make_dataset(
+    *,
+    shapes: Sequence[tuple[int, ...]],
+    n_classes: int = 2,
+    n_raters: int = 4,
+    absent: Sequence[str] = (),
+    change: Change | None = None,
+) -> CaseList:
+    """One case for each shape [*S], of two cases a subject. No voxel shows a voting tie.
+
+    Each case lacks one rater (if there are several), and one voxel in twenty of every rating is not judged. ``absent``
+    names raters of the data set who rated nothing; ``change`` is applied to every rating, and leaves the images as they are.
+    """
+    names = [f"rater {r}" for r in range(n_raters)]
+    cases = []
+    for i, shape in enumerate(shapes):
+        there = [name for r, name in enumerate(names) if n_raters == 1 or r != i % n_raters]
+        example = make_example(i, n_raters=len(there), n_classes=n_classes, shape=shape, missing=0.05)
+        ratings = dict(zip(there, example.ratings.values(), strict=True))
+        cases.append(_case(i, ratings, n_classes, change))
+    classes = ["background", *(f"class {k}" for k in range(1, n_classes))]
+    return CaseList("made-up", cases, classes=classes, raters=[*names, *absent])
+
+
+def reorder(dataset: CaseList, raters: Sequence[str]) -> CaseList:
+    """The same data set, its raters in another order, in the data set and in each case."""
+    cases = []
+    for case in dataset.cases:
+        ratings = {rater: case.ratings[rater] for rater in raters if rater in case.ratings}
+        cases.append(Case(case.id, case.subject, case.centre, case.image, ratings, case.geometry, case.truth))
+    return CaseList(dataset.name, cases, dataset.classes, raters)
+
+
+def _case(i: int, ratings: dict[str, Labels], n_classes: int, change: Change | None) -> Case:
+    labels = next(iter(ratings.values()))
+    truth = np.where(labels == IGNORE, 0, labels).astype(np.uint8)
+    classes = np.arange(n_classes).reshape(-1, *[1] * truth.ndim)
+    noise = np.random.default_rng(i).normal(size=(1, *truth.shape))
+    image = (truth + noise).astype(np.float32)
+    return Case(
+        id=f"case {i}",
+        subject=f"subject {i // 2}",
+        centre="nowhere",
+        image=image,
+        ratings={rater: change(rating) for rater, rating in ratings.items()} if change else ratings,
+        geometry=Geometry.unit(truth.ndim),
+        truth=Truth(truth, np.equal(truth, classes).astype(np.float32)),
+    )

@@ -1,0 +1,200 @@
+"""The contract of a method as checks that can be run on any class, the suite's own or a plug-in's, in a few seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from ...datasets.base import IGNORE, Case, CaseList, Floats
+from ...methods.base import Method
+from ...methods.budget import Budget
+from ...methods.network import NetworkMethod
+from .examples import make_dataset, reorder
+from .losses import LOSS_CHECKS
+from .parameters import parameters_are_stored
+from .result import CheckResult, NotApplicableError, require, run_checks
+
+SEED = 3
+SMALL = [(32, 32)] * 5
+ODD = [(37, 45), (32, 32), (37, 45), (30, 45), (37, 45)]
+VOLUMES = [(3, 20, 28), (2, 20, 28), (3, 20, 28), (3, 17, 28), (3, 20, 28)]
+VALIDATION = 2
+"""The last cases of each data set are kept for validation."""
+
+
+def check_method(method: Method | type[Method]) -> list[CheckResult]:
+    """Try a method, or a class of methods with its default parameters, against the whole contract."""
+    results = run_checks({"parameters are only stored": parameters_are_stored}, method)
+    if not results[0].passed:
+        return results
+    instance: Any = method() if isinstance(method, type) else method
+    built = small(instance)
+    with _as_in_a_run():
+        if isinstance(built, NetworkMethod):
+            results += run_checks(LOSS_CHECKS, built)
+        return results + run_checks(CHECKS, built)
+
+
+def small(method: Method) -> Method:
+    """A clone whose budget, if it has one, is spent in no time."""
+    fresh: Method = clone(method)
+    if "budget" in fresh.get_params(deep=False):
+        budget: Budget = clone(fresh.get_params()["budget"] or Budget())
+        fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4)))
+    return fresh
+
+
+@contextmanager
+def _as_in_a_run() -> Iterator[None]:
+    """One thread and deterministic algorithms, as every unit of an experiment has them."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict)
+
+
+def fitted(method: Method, dataset: CaseList) -> Method:
+    """A fresh clone, fitted to all but the last cases, which validate."""
+    fresh: Method = clone(method)
+    reason = fresh.skip_reason(dataset)
+    if reason is not None:
+        raise NotApplicableError(f"skip_reason says: {reason}")
+    positions, blind = range(len(dataset)), not fresh.needs_truth
+    train, validation = (dataset.subset(p, blind=blind) for p in (positions[:-VALIDATION], positions[-VALIDATION:]))
+    require(fresh.fit(train, validation, seed=SEED, device="cpu") is fresh, "fit must return self")
+    return fresh
+
+
+def predict(method: Method, case: Case, n_classes: int) -> Floats:
+    """The probability of a case without labels, after a look at its form."""
+    p = method.predict_proba(case.unlabelled())
+    require(isinstance(p, np.ndarray), f"predict_proba gave a {type(p).__name__}: return a NumPy array")
+    expected = (n_classes, *case.shape)
+    require(
+        p.shape == expected and p.dtype == np.float32,
+        f"predict_proba gave {p.dtype} {p.shape} for an image {case.image.shape} of {n_classes} classes: "
+        f"return float32 {expected}, in the case's own geometry",
+    )
+    require(bool(np.isfinite(p).all()), "predict_proba gave values that are no numbers")
+    require(bool((p >= 0).all() and (p <= 1).all()), "predict_proba gave probabilities below 0 or above 1")
+    low, high = (float(f(p.sum(axis=0))) for f in (np.min, np.max))
+    require(
+        abs(low - 1) < 1e-4 and abs(high - 1) < 1e-4,
+        f"probabilities must sum to 1 over the classes at every voxel; here the sums reach from {low:.4g} to {high:.4g}",
+    )
+    return p
+
+
+def _predicts(method: Method, dataset: CaseList) -> list[Floats]:
+    done = fitted(method, dataset)
+    return [predict(done, case, dataset.n_classes) for case in dataset]
+
+
+def _probabilities_2d(method: Method) -> None:
+    _predicts(method, make_dataset(shapes=ODD))
+
+
+def _probabilities_3d(method: Method) -> None:
+    _predicts(method, make_dataset(shapes=VOLUMES, n_classes=3))
+
+
+def _determinism(method: Method) -> None:
+    dataset = make_dataset(shapes=SMALL)
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002 - a method may use the global generator, and must not depend on it
+    one = _predicts(method, dataset)
+    torch.manual_seed(2)
+    np.random.seed(2)  # noqa: NPY002
+    other = _predicts(method, dataset)
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+    require(
+        difference == 0,
+        f"fitted twice with the same seed it predicted differently (by up to {difference:.3g}): "
+        "take every random number from a generator made from the seed that fit gets, and none in predict_proba",
+    )
+
+
+def _predicting_changes_nothing(method: Method) -> None:
+    dataset = make_dataset(shapes=[(32, 32), (37, 45), (32, 32), (32, 32)])
+    done = fitted(method, dataset)
+    first, *_, again = (predict(done, dataset[i], dataset.n_classes) for i in (0, 1, 2, 0))
+    sentence = "a case was predicted differently after other cases had been predicted: predict_proba must change nothing"
+    require(np.array_equal(first, again), sentence)
+
+
+def _input_is_left_alone(method: Method) -> None:
+    dataset, untouched = make_dataset(shapes=SMALL), make_dataset(shapes=SMALL)
+    _predicts(method, dataset)
+    for case, before in zip(dataset, untouched, strict=True):
+        require(np.array_equal(case.image, before.image), "it changed the image of a case: work on a copy")
+        same = list(case.ratings) == list(before.ratings)
+        same = same and all(np.array_equal(case.ratings[r], before.ratings[r]) for r in before.ratings)
+        require(same, "it changed the ratings of a case: work on a copy")
+
+
+def _order_in_a_case(method: Method) -> None:
+    dataset = make_dataset(shapes=SMALL)
+    turned = reorder(dataset, dataset.raters[::-1])
+    turned.raters = dataset.raters
+    pairs = zip(_predicts(method, dataset), _predicts(method, turned), strict=True)
+    difference = max(float(np.abs(a - b).max()) for a, b in pairs)
+    require(
+        difference < 1e-3,
+        f"the order in which a case lists its raters changed predictions by {difference:.3g}: look raters up by name",
+    )
+
+
+def _missing_rater(method: Method) -> None:
+    dataset = make_dataset(shapes=SMALL, absent=["ghost"])
+    done = fitted(method, dataset)
+    predict(done, dataset[0], dataset.n_classes)
+    confusion = done.rater_confusion(dataset[0].unlabelled())
+    for rater, matrix in (confusion or {}).items():
+        expected = (dataset.n_classes, dataset.n_classes)
+        require(matrix.shape == expected, f"the confusion of {rater!r} has shape {matrix.shape}: it should be {expected}")
+        if rater == "ghost":
+            sentence = "rater_confusion gave numbers for a rater who rated no training case: give NaN"
+            require(bool(np.isnan(matrix).all()), sentence)
+        else:
+            ones = bool(np.allclose(matrix.sum(axis=0), 1, atol=1e-4))
+            require(ones, f"the columns of the confusion of {rater!r} must sum to 1: [i, j] = p(rater says i | truth is j)")
+
+
+def _unjudged_voxels(method: Method) -> None:
+    def blank(labels: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(labels.shape[1]) < 9, IGNORE, labels).astype(np.uint8)
+
+    _predicts(method, make_dataset(shapes=SMALL, change=blank))
+
+
+def _empty_masks(method: Method) -> None:
+    _predicts(method, make_dataset(shapes=SMALL, change=np.zeros_like))
+    _predicts(method, make_dataset(shapes=SMALL, change=np.ones_like))
+
+
+def _one_rater(method: Method) -> None:
+    _predicts(method, make_dataset(shapes=SMALL, n_raters=1))
+
+
+CHECKS: dict[str, Callable[[Method], None]] = {
+    "probabilities of 2-D images of odd sizes": _probabilities_2d,
+    "probabilities of 3-D volumes": _probabilities_3d,
+    "determinism": _determinism,
+    "predicting changes nothing": _predicting_changes_nothing,
+    "the cases are left as they are": _input_is_left_alone,
+    "order of the raters in a case": _order_in_a_case,
+    "a rater who rated nothing": _missing_rater,
+    "training with voxels that nobody judged": _unjudged_voxels,
+    "training with empty and with full masks": _empty_masks,
+    "training with one rater": _one_rater,
+}

@@ -1,0 +1,138 @@
+"""The contract of a metric as checks that can be run on any class, the suite's own or a plug-in's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...datasets.base import IGNORE, Labels
+from ..metrics.base import Doubles, Metric, Segmentation, from_labels
+from .result import CheckResult, NotApplicableError, require, run_checks
+
+K, SHAPE = 3, (12, 14)
+ATTRIBUTES = {"name": str, "label": str, "better": str, "range": tuple, "per_class": bool, "references": str, "empty": str}
+
+
+def check_metric(metric: Metric | type[Metric]) -> list[CheckResult]:
+    """Try a metric, or a class of metrics with its default parameters, against the whole contract."""
+    results = run_checks({"it describes itself": _describes_itself}, metric)
+    if not results[0].passed:
+        return results
+    return results + run_checks(CHECKS, metric if isinstance(metric, Metric) else metric())
+
+
+def _describes_itself(metric: Metric | type[Metric]) -> None:
+    built = metric if isinstance(metric, Metric) else metric()
+    for name, kind in ATTRIBUTES.items():
+        value = getattr(built, name, None)
+        require(isinstance(value, kind), f"its attribute {name} is {value!r}: give a {kind.__name__}")
+    better, references = ("higher", "lower", "zero", "none"), ("any", "soft", "none")
+    require(built.better in better, f"its attribute better is {built.better!r}: one of {', '.join(better)}")
+    require(built.references in references, f"its attribute references is {built.references!r}: one of {', '.join(references)}")
+    require(built.range[0] < built.range[1], f"its range {built.range} is empty: give the lowest and the highest value")
+    require(
+        built.empty.endswith("."),
+        "its attribute empty must be a sentence on what happens to empty masks: it goes into captions",
+    )
+
+
+def segmentation(seed: int, *, shape: tuple[int, ...] = SHAPE) -> Segmentation:
+    """A random map of three classes, all of them there."""
+    drawn = np.random.default_rng(seed).dirichlet(np.ones(K), size=shape)
+    p = np.ascontiguousarray(np.moveaxis(drawn, -1, 0).astype(np.float32))
+    return Segmentation(p.argmax(axis=0).astype(np.uint8), p, np.ones(shape, dtype=bool))
+
+
+def measured(metric: Metric, prediction: Segmentation, reference: Segmentation) -> Doubles:
+    """The metric's values, after a look at their form."""
+    other = None if metric.references == "none" else reference
+    values = metric.measure(prediction, other, spacing=[1.0, 2.0, 3.0][: prediction.labels.ndim])
+    values = np.asarray(values)
+    expected = (prediction.n_classes - 1,) if metric.per_class else ()
+    require(
+        values.shape == expected and values.dtype == np.float64,
+        f"measure gave {values.dtype} {values.shape} for {prediction.n_classes} classes: return float64 {expected}",
+    )
+    known = values[~np.isnan(values)]
+    low, high = metric.range
+    inside = bool(((known >= low - 1e-9) & (known <= high + 1e-9)).all())
+    require(inside, f"measure gave {known.tolist()}, and its range is {low} to {high}: mend one of them")
+    return values
+
+
+def _same(one: Doubles, other: Doubles) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
+
+
+def _is_pure(metric: Metric) -> None:
+    prediction, reference = segmentation(0), segmentation(1)
+    before: tuple[Any, ...] = prediction.labels.copy(), prediction.probability.copy(), reference.labels.copy()
+    one = measured(metric, prediction, reference)
+    now: tuple[Any, ...] = prediction.labels, prediction.probability, reference.labels
+    same = all(np.array_equal(a, b) for a, b in zip(before, now, strict=True))
+    require(same, "measure changed what it was given: work on a copy")
+    again = measured(metric, segmentation(0), segmentation(1))
+    require(np.array_equal(one, again, equal_nan=True), "measured twice, the same pair had other values: use no randomness")
+
+
+def _volumes(metric: Metric) -> None:
+    measured(metric, segmentation(0, shape=(3, 8, 9)), segmentation(1, shape=(3, 8, 9)))
+
+
+def _class_relabelling(metric: Metric) -> None:
+    def rename(given: Segmentation) -> Segmentation:
+        labels = np.array([0, 2, 1], dtype=np.uint8)[given.labels]
+        return Segmentation(labels, np.ascontiguousarray(given.probability[[0, 2, 1]]), given.region)
+
+    prediction, reference = segmentation(0), segmentation(1)
+    before, after = measured(metric, prediction, reference), measured(metric, rename(prediction), rename(reference))
+    sentence = "the values changed when the foreground classes got other numbers: value k belongs to class k + 1"
+    require(_same(before, after[::-1] if metric.per_class else after), sentence)
+
+
+def _unjudged_voxels(metric: Metric) -> None:
+    if metric.references == "none":
+        raise NotApplicableError("it looks at no reference")
+    reference, prediction, other = segmentation(1), segmentation(0), segmentation(2)
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[:, :5] = True
+    labels = np.where(mask, IGNORE, reference.labels).astype(np.uint8)
+    judged = Segmentation(labels, reference.probability, reference.region)
+    elsewhere = Segmentation(
+        np.where(mask, other.labels, prediction.labels), np.where(mask, other.probability, prediction.probability)
+    )
+    same = _same(measured(metric, prediction, judged), measured(metric, elsewhere, judged))
+    require(
+        same, f"the prediction at voxels that the reference did not judge (label {IGNORE}) changed the value: leave them out"
+    )
+    nobody = from_labels(np.full(SHAPE, IGNORE, dtype=np.uint8), K, region=np.ones(SHAPE, dtype=bool))
+    values = measured(metric, prediction, nobody)
+    require(bool(np.isnan(values).all()), f"where nothing was judged it gave {values.tolist()}: give NaN")
+
+
+def _empty_masks(metric: Metric) -> None:
+    empty = from_labels(np.zeros(SHAPE, dtype=np.uint8), K, region=np.zeros(SHAPE, dtype=bool))
+    full: Labels = np.ones(SHAPE, dtype=np.uint8)
+    for prediction, reference in ((empty, empty), (segmentation(0), empty), (empty, segmentation(0))):
+        measured(metric, prediction, reference)
+    measured(metric, from_labels(full, K), from_labels(full, K))
+
+
+def _perfection(metric: Metric) -> None:
+    if metric.references == "none" or metric.better == "none":
+        raise NotApplicableError("it compares nothing")
+    best = metric.range[1] if metric.better == "higher" else 0.0
+    values = measured(metric, segmentation(0), segmentation(0))
+    require(_same(values, np.full_like(values, best)), f"a perfect prediction has {values.tolist()} and should have {best:g}")
+
+
+CHECKS: dict[str, Callable[[Metric], None]] = {
+    "it is a pure function": _is_pure,
+    "3-D volumes": _volumes,
+    "class relabelling": _class_relabelling,
+    "unjudged voxels": _unjudged_voxels,
+    "empty masks": _empty_masks,
+    "nothing is better than perfect": _perfection,
+}
