@@ -1,0 +1,69 @@
+"""``make perf``: speed as ratios, both sides measured in turn in one run, so that a noisy machine cannot decide."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from ..datasets.base import Dataset
+from ..datasets.phantom import Phantom
+from ..methods.budget import Budget
+from ..methods.fused_labels import FusedLabels
+from ..methods.losses import soft_cross_entropy
+
+EPOCHS = 6
+
+
+def measure(repeats: int = 5) -> Iterator[str]:
+    """One line a comparison: what, against what, the median ratio and its range."""
+    torch.set_num_threads(1)
+    yield from training(repeats)
+
+
+def training(repeats: int) -> Iterator[str]:
+    """``fit`` of a plain candidate against a bare loop of forward, backward and step on the same network and batches.
+
+    ``fit`` does all that it does in an experiment: fusion, preparation, augmentation, validation in every epoch, keeping
+    the best weights. The bare loop has its batches ready in memory.
+    """
+    dataset = Phantom()
+    budget = Budget(epochs=EPOCHS, batch_size=4, learning_rate=1e-2, patience=EPOCHS, features=(8, 8, 16, 32, 64, 8))
+    train, validation = dataset.subset(range(36)), dataset.subset(range(36, 45))
+    method = FusedLabels(budget=budget)
+    method.fit(train, validation, seed=0)
+    ratios = compare(lambda: method.fit(train, validation, seed=0), lambda: bare_loop(method, train), repeats)
+    yield f"fit / bare loop, {EPOCHS} epochs of {len(train)} slices: {written(ratios)} (at most 1.15)"
+
+
+def bare_loop(method: FusedLabels, train: Dataset) -> None:
+    """The least that training the same network on as many batches of the same shape can cost."""
+    slices = method.slices(train)
+    module = method.build(slices.images.shape[1], train.n_classes, 1)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=method.budget_.learning_rate, weight_decay=0)
+    batches = [slices.batch(rows, torch.device("cpu")) for rows in torch.arange(len(slices)).split(method.budget_.batch_size)]
+    for _ in range(method.budget_.epochs):
+        for images, ratings, present in batches:
+            loss = soft_cross_entropy(module(images), ratings, present)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+
+def compare(one: Callable[[], object], other: Callable[[], object], repeats: int) -> list[float]:
+    """Ratios of seconds, one / other, taken in turn."""
+    return [seconds(one) / seconds(other) for _ in range(repeats)]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def written(ratios: list[float]) -> str:
+    """Median and range."""
+    return f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs)"
