@@ -67,7 +67,7 @@ def _figure(table: pd.DataFrame, names: list[str], raters: list[str]) -> Figure:
             _ticks(axes, short, below=row == len(lines) - 1, beside=place == 0)
             if row == 0:
                 axes.set_title(style.wrapped(raters[place], 16))
-        grid[row][0].set_ylabel(style.wrapped(title, 12), fontweight="bold", fontsize=8)
+        grid[row][0].set_ylabel(style.wrapped(title, 12, 3), fontweight="bold", fontsize=8)
     figure.supxlabel("Truth", fontsize=8)
     figure.supylabel("Rater says", fontsize=8)
     return figure

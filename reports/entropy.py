@@ -30,7 +30,7 @@ def entropy(analysis: Analysis) -> style.Plot | None:
                      alpha=0.7, linewidths=0)  # fmt: skip
         axes.set(xlim=limits, ylim=limits, aspect="equal")
         axes.set_title(style.wrapped(name, 24))
-        axes.text(0.04, 0.96, f"MAE {errors[name]:.4f}", transform=axes.transAxes, va="top")
+        style.note(axes, f"MAE {errors[name]:.4f}", pair["raters"] / limits[1], pair["network"] / limits[1])
         axes.locator_params(nbins=4)
         style.thin(axes)
     for number, axes in enumerate(grid):

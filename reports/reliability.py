@@ -53,12 +53,16 @@ def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
         axes.plot([point["confidence"]] * 2, [point["confidence"], point["accuracy"]], color=colour, alpha=0.35, linewidth=3)
     axes.plot(inner["confidence"], inner["accuracy"], color=colour, marker=analysis.markers[name], markersize=3.5)
     last = curve[curve["bin"] == EXACTLY_ONE]
-    axes.plot(last["confidence"], last["accuracy"], linestyle="none", marker=analysis.markers[name], markersize=5,
-              markerfacecolor="white", markeredgecolor=colour, clip_on=False, zorder=5)  # fmt: skip
+    # What is drawn of nothing has an infinite extent, and takes the layout with it.
+    if len(last):
+        axes.plot(
+            last["confidence"], last["accuracy"], linestyle="none", marker=analysis.markers[name], markersize=5,
+            markerfacecolor="white", markeredgecolor=colour, clip_on=False, zorder=5,
+        )  # fmt: skip
     axes.set(xlim=(0, 1.1), ylim=(0, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set_title(style.wrapped(name, 24))
     style.thin(axes)
-    axes.text(0.04, 0.97, _text(analysis, name), transform=axes.transAxes, va="top", linespacing=1.25)
+    style.note(axes, _text(analysis, name), curve["confidence"] / 1.1, curve["accuracy"] / 1.02)
 
 
 def _text(analysis: Analysis, name: str) -> str:
@@ -70,7 +74,8 @@ def _occupancy(axes: Axes, curve: pd.DataFrame, colour: str, most: int) -> None:
     inner = curve[curve["bin"] < EXACTLY_ONE]
     axes.bar(inner["bin"] / 10 + 0.05, inner["n"], width=0.092, color=colour)
     last = curve[curve["bin"] == EXACTLY_ONE]
-    axes.bar(1.05, last["n"].sum(), width=0.07, facecolor="white", edgecolor=colour, hatch="/////", linewidth=0.8)
+    if len(last):
+        axes.bar(1.05, last["n"].sum(), width=0.07, facecolor="white", edgecolor=colour, hatch="/////", linewidth=0.8)
     axes.set_yscale("log")
     top = 10.0 ** np.ceil(np.log10(max(most, 10)))
     axes.set_ylim(0.7, top * 60)

@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -116,6 +117,14 @@ def panel_width(n: int) -> float:
 def thin(axes: Axes) -> None:
     """A light grid behind the data."""
     axes.grid(True)
+
+
+def note(axes: Axes, text: str, x: pd.Series, y: pd.Series) -> None:
+    """Write into the upper left or the lower right corner, whichever the points (in shares of the axes) leave emptier."""
+    above = int(((x < 0.45) & (y > 0.6)).sum())
+    below = int(((x > 0.5) & (y < 0.4)).sum())
+    place = (0.04, 0.97, "left", "top") if above <= below else (0.98, 0.04, "right", "bottom")
+    axes.text(*place[:2], text, transform=axes.transAxes, ha=place[2], va=place[3], linespacing=1.25)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

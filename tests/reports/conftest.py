@@ -41,6 +41,7 @@ class Study:
     failed: Sequence[tuple[str, int, int]] = ()
     skipped: str = ""
     empty: bool = False
+    saturated: bool = True
 
     @property
     def references(self) -> list[str]:
@@ -166,6 +167,8 @@ def unit(study: Study, number: int, repeat: int, fold: int, key: str) -> Record:
         references = [r for r in study.references if not r.startswith("rater:")]
         meta["calibration"] = {"cases": [list(c) for c in test], "references": references, "regions": ["image", "foreground"]}
         arrays["calibration"] = counts(len(test), len(references), 0.1 + 0.08 * number, rng)
+        if not study.saturated:
+            arrays["calibration"][..., 10, :] = 0
     if study.confusions and name in CONFUSION_NAMES:
         meta["confusions"] = confusions(study, name, rng)
     if study.pictures and repeat == 0:

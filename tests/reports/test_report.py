@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {"candidates": ("A", "B & C_d"), "subjects": 4, "slices"
 NOTHING_KEPT: dict[str, Any] = {"pictures": False, "confusions": False, "calibration": False}
 LESS: dict[str, dict[str, Any]] = {
     "no truth, nothing kept": {"truth": False, "classes": ("lesion",), **NOTHING_KEPT},
-    "one candidate, one subject": {"candidates": ("A",), "subjects": 1},
+    "one candidate, one subject": {"candidates": ("A",), "subjects": 1, "saturated": False},
     "baseline failed, no distances": {"failed": (("A", 0, 0), ("A", 0, 1)), "empty": True, "confusions": False},
 }
 
