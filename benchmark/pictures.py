@@ -20,8 +20,9 @@ def choose_pictures(dataset: Dataset, positions: Sequence[int], n: int) -> dict[
     if n < 1:
         return {}
     looked = [positions[i] for i in np.unique(np.linspace(0, len(positions) - 1, 200).astype(int))]
-    scored = sorted((agreement(case), case.id) for case in (dataset[i] for i in looked))
-    several = [entry for entry in scored if np.isfinite(entry[0])] or scored
+    scored = [(agreement(case), case.id) for case in (dataset[i] for i in looked)]
+    # NaN has no order: sorting it among numbers would leave those unsorted too.
+    several = sorted(entry for entry in scored if np.isfinite(entry[0])) or sorted(scored, key=lambda entry: entry[1])
     places = np.unique(np.linspace(0, len(several) - 1, n).round().astype(int))
     chosen = {}
     for place in places:
