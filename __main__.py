@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 from .datasets.errors import RaterbenchError
 
 if TYPE_CHECKING:
+    from .benchmark.results import Results
     from .benchmark.statistics.metric_table import Mode
+
+PLAIN_WIDTH = 110
+"""Columns of the main table where the output is no terminal."""
 
 KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
 
@@ -21,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.call(options)
-    except RaterbenchError as error:
+    except (RaterbenchError, OSError) as error:
         if options.debug:
             raise
         sys.stderr.write(f"raterbench: {error}\n")
@@ -39,9 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from .benchmark.progress import announce
     from .benchmark.runner import check_device, execute
 
-    experiment = read_experiment(options.experiment, options.set)
-    if options.dataset:
-        experiment = experiment.on(options.dataset)
+    experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
         experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).resolve()) for p in options.plugin)))
     folder = Path(options.out or Path("results") / experiment.name)
@@ -50,12 +52,14 @@ def run(options: argparse.Namespace) -> int:
         announce(plan, options.jobs)
         return 0
     execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
-    return _report(folder, options.statistics)
+    results = _report(folder, options.statistics)
+    return 1 if (results.units["status"] == "failed").any() else 0
 
 
 def report(options: argparse.Namespace) -> int:
     """``raterbench report``: rebuild every table and figure from the stored units."""
-    return _report(Path(options.folder), options.statistics)
+    _report(Path(options.folder), options.statistics)
+    return 0
 
 
 def list_names(options: argparse.Namespace) -> int:
@@ -88,7 +92,7 @@ def perf(options: argparse.Namespace) -> int:
     return 0
 
 
-def _report(folder: Path, statistics: Mode) -> int:
+def _report(folder: Path, statistics: Mode) -> Results:
     from rich.console import Console
 
     from .benchmark.results import read_results
@@ -96,9 +100,12 @@ def _report(folder: Path, statistics: Mode) -> int:
 
     page = write_report(folder, statistics=statistics)
     console = Console(highlight=False)
-    console.print(main_table(read_results(folder), statistics))
-    console.print(f"report: {page}")
-    return 0
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PLAIN_WIDTH)
+    results = read_results(folder)
+    console.print(main_table(results, statistics))
+    console.print(f"report: {page}", soft_wrap=True, markup=False)
+    return results
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,9 @@ from ..datasets.registry import Registry, load_plugin
 from ..methods import FUSIONS, METHODS
 from ..methods.base import Fusion, Method
 from ..methods.budget import Budget
-from .experiment import Candidate, Experiment, check_keys
-from .metrics import METRICS
+from .experiment import Candidate, Experiment
+from .metrics import METRICS, Metric
+from .settings import check_keys, check_kinds
 
 T = TypeVar("T", bound=BaseEstimator)
 
@@ -38,7 +40,7 @@ def build_method(candidate: Candidate, experiment: Experiment) -> Method:
     if "recipe" in options:
         options["recipe"] = _recipe(options["recipe"], f"{where}: recipe")
     if "budget" in known:
-        options["budget"] = _configured(Budget, {**experiment.budget, **options.get("budget", {})}, f"{where}: budget")
+        options["budget"] = build_budget({**experiment.budget, **options.get("budget", {})}, f"{where}: budget")
     return _configured(cls, options, where)
 
 
@@ -53,6 +55,28 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
         options = "" if isinstance(entry, str) else " " + " ".join(str(v) for k, v in entry.items() if k != "name")
         fusions[(entry if isinstance(entry, str) else str(entry["name"])) + options] = fusion
     return fusions
+
+
+def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
+    """The budget, if it can be trained with.
+
+    Raises:
+        RaterbenchError: a key is unknown, or a value is of another kind or out of range.
+    """
+    check_kinds(values, {key: type(default) for key, default in Budget().get_params(deep=False).items()}, where)
+    budget = _configured(Budget, values, where)
+    for key in ("epochs", "batch_size", "learning_rate", "patience"):
+        if getattr(budget, key) <= 0:
+            raise RaterbenchError(f"{where}: {key} = {getattr(budget, key)!r} must be greater than 0")
+    if len(budget.features) != 6 or not all(isinstance(width, int) and width > 0 for width in budget.features):
+        raise RaterbenchError(f"{where}: features = {list(budget.features)} must be six whole numbers of channels")
+    return budget
+
+
+def build_metrics(experiment: Experiment) -> list[Metric]:
+    """The experiment's metrics; the surface Dice gets the experiment's tolerance."""
+    options: dict[str, dict[str, Any]] = {"surface dice": {"tolerance": experiment.surface_tolerance_mm}}
+    return [METRICS.get(name)(**options.get(name, {})) for name in experiment.metrics]
 
 
 def _recipe(value: Any, where: str) -> BaseEstimator:
@@ -72,7 +96,11 @@ def _part(registry: Registry[Any], value: Any, where: str) -> Any:
 
 def _configured(cls: type[T], options: Mapping[str, Any], where: str) -> T:
     check_keys(options, _parameters(cls), where)
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    try:
+        configured: T = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        return configured
+    except (TypeError, ValueError) as error:
+        raise RaterbenchError(f"{where}: {error}") from error
 
 
 def _parameters(cls: type) -> Mapping[str, Any]:
@@ -86,21 +114,48 @@ def load_plugins(paths: tuple[str, ...]) -> None:
     Raises:
         RaterbenchError: a file defines nothing that raterbench could use.
     """
-    registries: list[Registry[Any]] = [METHODS, FUSIONS, DATASETS, METRICS]
+    if not paths:
+        return
+    from ..methods.recipes import RECIPES
+
+    registries: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
     for path in paths:
         module = load_plugin(path)
         if not [found for registry in registries for found in registry.add(module)]:
             raise RaterbenchError(
-                f"plug-in {path!r} defines no method, fusion, dataset or metric: subclass one of raterbench's bases in it"
+                f"plug-in {path!r} defines no method, fusion, recipe, dataset or metric: "
+                "subclass one of raterbench's bases in it"
             )
 
 
-def plugin_source(cls: type) -> str:
-    """The text of the file that defines a class from outside the package, to be part of a unit's key; else empty."""
-    if cls.__module__.startswith(__package__.rpartition(".")[0] + "."):
-        return ""
-    source = inspect.getsourcefile(cls)
-    return Path(source).read_text(encoding="utf-8") if source else ""
+def identity(value: Any) -> Any:
+    """What decides about results, as plain values for a key: classes with all their parameters, those by default too.
+
+    ``repr`` would not do: scikit-learn's leaves out defaults, and cuts what is long.
+    """
+    if isinstance(value, BaseEstimator):
+        parameters = value.get_params(deep=False)
+        return [class_identity(type(value)), {name: identity(parameter) for name, parameter in parameters.items()}]
+    if isinstance(value, Mapping):
+        return {str(key): identity(entry) for key, entry in value.items()}
+    return [identity(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def class_identity(cls: type) -> list[str]:
+    """A class's name, with a hash of the source of whatever it inherits from outside the package."""
+    return [cls.__qualname__, *(hashlib.sha256(text.encode()).hexdigest()[:16] for text in plugin_sources(cls))]
+
+
+def plugin_sources(cls: type) -> list[str]:
+    """The texts of the files, outside the package and its libraries, that define a class and its bases."""
+    files = []
+    for base in cls.__mro__:
+        if base.__module__.partition(".")[0] not in {__package__.partition(".")[0], "builtins", "abc", "typing", "sklearn"}:
+            try:
+                files.append(inspect.getsourcefile(base))
+            except (TypeError, OSError):
+                continue  # Compiled: its version is what can be known, and units store that.
+    return [Path(file).read_text(encoding="utf-8") for file in dict.fromkeys(files) if file]
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ..datasets.errors import RaterbenchError, nearest
 from ..methods.budget import Budget
-
-T = TypeVar("T")
+from .settings import build, check_keys
 
 DEFAULT_METRICS = (
     "dice",
@@ -32,6 +31,9 @@ DEFAULT_METRICS = (
 )
 DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
 POLICIES = ("folds", "leave-one-centre-out", "holdout")
+
+LABELS = "labels"
+"""The candidate name of units that measure raters and fused labels, without any network."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,24 @@ class Experiment:
         for name in names:
             if names.count(name) > 1:
                 raise RaterbenchError(f"experiment {self.name!r} has two candidates called {name!r}: rename one")
+            if name in ("", LABELS):
+                raise RaterbenchError(f"experiment {self.name!r}: a candidate cannot be called {name!r}: rename it")
         if self.split.policy not in POLICIES:
             raise RaterbenchError(f"split.policy {self.split.policy!r} is unknown{nearest(self.split.policy, POLICIES)}")
         if self.split.folds < 2 or self.split.repeats < 1 or not 0 < self.split.validation < 1:
             raise RaterbenchError("split needs folds >= 2, repeats >= 1 and a validation share between 0 and 1")
-        if self.statistics.baseline and self.statistics.baseline not in names:
+        declared = self.statistics
+        if declared.baseline and declared.baseline not in names:
             raise RaterbenchError(
-                f"statistics.baseline {self.statistics.baseline!r} is no candidate{nearest(self.statistics.baseline, names)}"
+                f"statistics.baseline {declared.baseline!r} is no candidate{nearest(declared.baseline, names)}"
+            )
+        if declared.primary_metric not in self.metrics:
+            near = nearest(declared.primary_metric, self.metrics)
+            raise RaterbenchError(f"statistics.primary_metric {declared.primary_metric!r} is not among the metrics{near}")
+        if not 0 < declared.alpha < 1 or declared.resamples < 1 or self.surface_tolerance_mm <= 0 or self.keep_cases < 0:
+            raise RaterbenchError(
+                "statistics.alpha must be between 0 and 1, statistics.resamples and surface_tolerance_mm greater than 0, "
+                "and keep_cases not negative"
             )
         check_keys(self.budget, Budget().get_params(deep=False), "budget")
 
@@ -129,45 +142,32 @@ class Experiment:
         values = dict(values)
         values["split"] = build(Split, values.get("split", {}), f"{where}: split")
         values["statistics"] = build(Statistics, values.get("statistics", {}), f"{where}: statistics")
-        values["candidates"] = tuple(_candidate(c, where) for c in values.get("candidates", ()))
+        candidates = values.get("candidates", ())
+        if not isinstance(candidates, list | tuple):
+            raise RaterbenchError(f"{where}: candidates must be [[candidates]] tables, not {candidates!r}")
+        values["candidates"] = tuple(_candidate(c, where) for c in candidates)
         return build(cls, values, where)
 
     def on(self, dataset: str) -> Experiment:
         """The same candidates on another data set, with that data set's own options; its name says so."""
-        short = Path(dataset.removeprefix("folder:").rstrip("/")).name if dataset.startswith("folder:") else dataset
-        name = self.name if dataset == self.dataset else f"{self.name}-{short}"
-        options = self.dataset_options if dataset == self.dataset else {}
-        return self.replace(name=name, dataset=dataset, dataset_options=options)
+        if dataset == self.dataset:
+            return self
+        return self.replace(name=f"{self.name}-{_short(dataset)}", dataset=dataset, dataset_options={}, preparation={})
 
     def replace(self, **changes: Any) -> Experiment:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
 
-def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
-    """An instance of a dataclass from plain values; lists become tuples, unknown and missing keys are errors."""
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    check_keys(values, fields, where)
-    try:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except TypeError as error:
-        raise RaterbenchError(f"{where}: {error}") from error
-
-
-def check_keys(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
-    """Raise a RaterbenchError that names the nearest known key, for the first unknown one."""
-    for key in values:
-        if key not in known:
-            raise RaterbenchError(f"{where}: unknown key {key!r}{nearest(key, known)}")
-
-
 def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
     if isinstance(values, Candidate):
         return values
+    if not isinstance(values, Mapping):
+        raise RaterbenchError(f"{where}: candidate {values!r} must be a [[candidates]] table with a name and a method")
     if "method" not in values:
         raise RaterbenchError(f'{where}: candidate {values.get("name", "")!r} names no method: add method = "..."')
     method = str(values["method"])
-    if set(values) == {"name", "method", "options"}:
+    if set(values) == {"name", "method", "options"} and isinstance(values["options"], Mapping):
         return Candidate(str(values["name"]), method, dict(values["options"]))
     options = {k: v for k, v in values.items() if k not in ("name", "method")}
     return Candidate(str(values.get("name", method)), method, options)
@@ -180,27 +180,50 @@ def shipped() -> list[str]:
     )
 
 
-def read_experiment(name: str, settings: Sequence[str] = ()) -> Experiment:
-    """A shipped experiment by name or a TOML file by path, with ``key=value`` settings (dotted keys, TOML values) on top.
+def _short(dataset: str) -> str:
+    """A data set in a word: the name, or the folder's name."""
+    return Path(dataset.removeprefix("folder:")).resolve().name if dataset.startswith("folder:") else dataset
+
+
+def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None = None) -> Experiment:
+    """A shipped experiment by name or a TOML file by path, on its own data set or another.
+
+    ``settings`` are ``key=value`` (dotted keys, TOML values), applied last. Plug-ins and a split manifest that the file names
+    are looked for beside it.
 
     Raises:
         RaterbenchError: no such experiment, the file is no TOML, or a key is unknown.
     """
-    path = Path(name)
-    if name in shipped():
-        text = (files(__package__) / "experiments" / f"{name}.toml").read_text(encoding="utf-8")
-    elif path.suffix == ".toml" and path.is_file():
-        text = path.read_text(encoding="utf-8")
-    else:
-        raise RaterbenchError(f"{name!r} is neither a shipped experiment nor a TOML file{nearest(name, shipped())}")
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RaterbenchError(f"{name} is not valid TOML: {error}") from error
+    path, values = Path(name), _read_toml(name)
     values.setdefault("name", path.stem)
+    if name not in shipped():
+        _place_beside(values, path.resolve().parent)
+    if dataset and dataset != values.get("dataset", Experiment.dataset):
+        values |= {"name": f"{values['name']}-{_short(dataset)}", "dataset": dataset, "dataset_options": {}, "preparation": {}}
     for setting in settings:
         _apply(values, setting)
     return Experiment.from_json(values, where=name)
+
+
+def _read_toml(name: str) -> dict[str, Any]:
+    path = Path(name)
+    try:
+        if name in shipped():
+            return tomllib.loads((files(__package__) / "experiments" / f"{name}.toml").read_text(encoding="utf-8"))
+        if path.suffix == ".toml" and path.is_file():
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RaterbenchError(f"{name} is not valid TOML: {error}") from error
+    raise RaterbenchError(f"{name!r} is neither a shipped experiment nor a TOML file{nearest(name, shipped())}")
+
+
+def _place_beside(values: dict[str, Any], folder: Path) -> None:
+    """Make the paths in a file independent of where the command is given."""
+    plugins, split = values.get("plugins"), values.get("split")
+    if isinstance(plugins, list):
+        values["plugins"] = [str(folder / p) if isinstance(p, str) else p for p in plugins]
+    if isinstance(split, dict) and isinstance(split.get("manifest"), str) and split["manifest"]:
+        split["manifest"] = str(folder / split["manifest"])
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:

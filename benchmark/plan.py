@@ -1,10 +1,9 @@
-"""What has to run: the units of an experiment with their keys, what is there already, and how long the rest will take."""
+"""What has to run: the units of an experiment with their keys, and what is there already."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,16 @@ from typing import Any
 import torch
 
 from ..datasets.base import Dataset
-from ..datasets.preparation import Slices, prepare_image, prepare_ratings, stack
-from ..methods.augmentation import augment
-from ..methods.budget import Budget
-from ..methods.network import NetworkMethod
-from .candidates import build_method, plugin_source, skip_reason
-from .experiment import Experiment, canonical
+from ..datasets.errors import RaterbenchError, nearest
+from .candidates import build_fusions, build_method, build_metrics, class_identity, identity, skip_reason
+from .experiment import LABELS, Experiment, canonical
+from .measure import makes_sense
 from .pictures import choose_pictures
+from .provenance import code_version
+from .references import RATER, REFERENCE_NAMES, is_reference
 from .splits import Fold, make_folds, manifest
-from .store import SCHEMA, Record, read_key, unit_path
-from .unit import LABELS, Task, open_dataset
+from .store import SCHEMA, Record, read_header, unit_path
+from .unit import Task, open_dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,28 +29,40 @@ class Plan:
     """Everything that is known before anything runs. ``skipped`` maps a candidate's name to the reason."""
 
     experiment: Experiment
+    dataset: Dataset
     folder: Path
     tasks: list[Task]
     skipped: dict[str, str]
     manifest: dict[str, Any]
     facts: dict[str, Any]
 
+    def stored(self, task: Task) -> Record | None:
+        """The header of the unit stored under the task's key."""
+        found = read_header(self.path(task))
+        return found if found is not None and found.key == task.key else None
+
+    def path(self, task: Task) -> Path:
+        """Where the task's unit lies."""
+        return unit_path(self.folder, task.name, task.fold.repeat, task.fold.fold, task.key)
+
     def missing(self, *, retry_failed: bool = False) -> list[Task]:
-        """Tasks without a stored unit under their key."""
-        todo = []
-        for task in self.tasks:
-            stored = read_key(unit_path(self.folder, task.name, task.fold.repeat, task.fold.fold))
-            if stored is None or stored[0] != task.key or (retry_failed and stored[1] == "failed"):
-                todo.append(task)
-        return todo
+        """Tasks to run: without a stored unit under their key, and of candidates that can run."""
+        again = {"skipped", "failed"} if retry_failed else {"skipped"}
+        stored = ((task, self.stored(task)) for task in self.runnable())
+        return [task for task, unit in stored if unit is None or unit.status in again]
+
+    def runnable(self) -> list[Task]:
+        """All tasks but those of skipped candidates."""
+        return [task for task in self.tasks if task.name not in self.skipped]
 
     def skipped_records(self) -> list[Record]:
         """A record for each unit of a candidate that cannot run on this data set."""
-        return [
-            Record(t.key, t.name, "method", t.order, t.fold.repeat, t.fold.fold, "skipped", self.skipped[t.name])
-            for t in self.tasks
-            if t.name in self.skipped
-        ]
+        return [t.record("skipped", reason=self.skipped[t.name]) for t in self.tasks if t.name in self.skipped]
+
+    def outdated(self) -> int:
+        """How many stored units were computed by another version of the package's code."""
+        units = (self.stored(task) for task in self.runnable())
+        return sum(unit is not None and unit.meta.get("code", code_version()) != code_version() for unit in units)
 
 
 def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, device: str = "cpu") -> Plan:
@@ -61,33 +72,62 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         RaterbenchError: the experiment does not fit the data set, or names something unknown.
     """
     dataset = open_dataset(experiment, data)
-    methods = {c.name: build_method(c, experiment) for c in experiment.candidates}
-    skipped = {name: reason for name, m in methods.items() if (reason := skip_reason(m, dataset))}
+    methods = [build_method(c, experiment) for c in experiment.candidates]
+    fusions = build_fusions(experiment)
+    metrics = build_metrics(experiment)
+    check_references(experiment, dataset)
+    pairs = zip(experiment.candidates, methods, strict=True)
+    skipped = {c.name: reason for c, method in pairs if (reason := skip_reason(method, dataset))}
     folds = make_folds(dataset, experiment.split, experiment.seed)
     listed = manifest(dataset, folds)
     pictures = _pictures(experiment, dataset, folds, folder, listed["hash"])
     common = {
         "schema": SCHEMA,
-        "dataset": [experiment.dataset, dataset.fingerprint(), experiment.dataset_options, experiment.preparation],
-        "measure": [experiment.metrics, experiment.references, experiment.surface_tolerance_mm, sorted(pictures)],
+        "dataset": [dataset.name, dataset.fingerprint(), class_identity(type(dataset)), experiment.dataset_options],
+        "preparation": identity(vars(dataset.preparation)),
+        "metrics": [[m.name, *class_identity(type(m))] for m in metrics],
+        "measure": [experiment.references, experiment.surface_tolerance_mm, sorted(pictures)],
         "seed": experiment.seed,
         "device": torch.device(device).type,
     }
+    names = dataset.index["case"].tolist()
     tasks = []
     for fold in folds:
-        part = [
-            fold.repeat,
-            fold.fold,
-            [[dataset.index["case"][i] for i in p] for p in (fold.train, fold.validation, fold.test)],
-        ]
-        for order, candidate in enumerate(experiment.candidates):
-            method = methods[candidate.name]
-            key = _key({**common, "fold": part, "candidate": repr(method), "source": plugin_source(type(method))})
+        parts = [[names[i] for i in part] for part in (fold.train, fold.validation, fold.test)]
+        here = {**common, "fold": [fold.repeat, fold.fold, parts]}
+        for order, (candidate, method) in enumerate(zip(experiment.candidates, methods, strict=True)):
+            key = _key({**here, "candidate": identity(method)})
             tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures))
         if fold.repeat == 0:
-            key = _key({**common, "fold": part, "candidate": LABELS, "fusions": experiment.fused_rows})
-            tasks.append(Task(key, len(experiment.candidates), None, experiment, fold, data, device, pictures))
-    return Plan(experiment, folder, tasks, skipped, listed, _facts(experiment, dataset, listed, pictures))
+            key = _key({**here, "candidate": LABELS, "fusions": identity(fusions)})
+            tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures))
+    return Plan(experiment, dataset, folder, tasks, skipped, listed, _facts(experiment, dataset, listed, pictures))
+
+
+def check_references(experiment: Experiment, dataset: Dataset) -> None:
+    """Whether what was declared can be measured on this data set: a run of hours must not end without its main result.
+
+    Raises:
+        RaterbenchError: a reference is unknown, or the primary metric cannot be measured against the primary reference.
+    """
+    for name in experiment.references:
+        if not is_reference(name):
+            raise RaterbenchError(f"there is no reference called {name!r}{nearest(name, REFERENCE_NAMES)}")
+        if name.startswith(RATER) and name.removeprefix(RATER) not in dataset.raters:
+            raise RaterbenchError(f"references: {name!r} is no rater of {dataset.name!r}{nearest(name[6:], dataset.raters)}")
+    declared, truth = experiment.statistics, dataset[0].truth is not None
+    primary = declared.primary_reference
+    if primary == "auto":
+        primary = "truth" if truth and "truth" in experiment.references else "raters"
+    if primary not in experiment.references:
+        raise RaterbenchError(f"the primary reference {primary!r} is not among the references: add it to them")
+    if primary == "truth" and not truth:
+        raise RaterbenchError(f"the primary reference is the truth, which nobody knows of {dataset.name!r}: use 'raters'")
+    metric = next(m for m in build_metrics(experiment) if m.name == declared.primary_metric)
+    if not makes_sense(metric, primary):
+        raise RaterbenchError(
+            f"the primary metric {metric.name!r} cannot be measured against the primary reference {primary!r}"
+        )
 
 
 def _key(values: dict[str, Any]) -> str:
@@ -132,35 +172,3 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "keep_cases": experiment.keep_cases,
         "pictures": pictures,
     }
-
-
-def estimate_seconds(experiment: Experiment, dataset: Dataset, fold: Fold) -> float:
-    """Seconds a network's unit takes at most, from a few timed steps on real slices in one thread.
-
-    Early stopping makes units shorter; measuring is not counted.
-    """
-    torch.set_num_threads(1)
-    budget = Budget(**experiment.budget)
-    sample = [dataset[i] for i in fold.train[: budget.batch_size]]
-    parts = []
-    for case in sample:
-        ratings, present = prepare_ratings(case.ratings, dataset.raters, dataset.n_classes, dataset.preparation)
-        parts.append(Slices(prepare_image(case, dataset.preparation), ratings, present))
-    slices = stack(parts)
-    steps_per_epoch = len(fold.train) * len(slices) / len(sample) / budget.batch_size
-    method = NetworkMethod(budget=budget)
-    method.budget_ = budget
-    module = method.build(slices.images.shape[1], dataset.n_classes, len(dataset.raters))
-    optimiser = torch.optim.Adam(module.parameters())
-    seconds = []
-    for _ in range(4):
-        start = time.perf_counter()
-        rows = torch.arange(min(len(slices), budget.batch_size))
-        images, ratings, _ = augment(*slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
-        loss = module(images).square().mean() + ratings.mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        seconds.append(time.perf_counter() - start)
-    validation = 1 + len(fold.validation) / max(1, len(fold.train)) / 3
-    return sorted(seconds)[1] * steps_per_epoch * budget.epochs * validation

@@ -2,67 +2,80 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.progress import Task as BarTask
+from rich.text import Text
 
+from .estimate import Estimate
 from .plan import Plan
 from .store import Record
 from .unit import Task
 
+STARTUP_SECONDS = 6.0
+"""Until a worker has imported what it needs; the first unit that ends shows how long it really was."""
+
 
 class Progress:
-    """Prints the plan, then a line and a moving bar for each unit that ends.
+    """Prints the plan, then a line for each unit that ends, and a moving bar on a terminal.
 
-    The estimate starts from timed training steps and turns to the mean of finished units, of methods and of label rows apart.
+    The time left starts from timed steps and turns to the mean of finished units, of methods and of label rows apart.
     """
 
     def __init__(
-        self, plan: Plan, todo: Sequence[Task], jobs: int, unit_seconds: float, console: Console | None = None
+        self, plan: Plan, todo: Sequence[Task], jobs: int, first: Estimate | None = None, console: Console | None = None
     ) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or _console()
         self.jobs = max(1, min(jobs, len(todo)))
-        self.left = [task.candidate is not None for task in todo]
+        self.left = {task.key: task.candidate is not None for task in todo}
+        self.total = len(todo)
+        first = first or Estimate()
+        self.guess = {True: first.method, False: first.labels}
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
-        self.guess = {True: unit_seconds, False: 0.1 * unit_seconds}
-        self.start = time.monotonic()
+        self.startup, self.start = STARTUP_SECONDS, time.monotonic()
         self.failed = 0
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[eta]}"),
-            console=self.console,
-        )
-        announce(plan, self.jobs, todo, self.remaining(), self.console)
-        self._task = self._bar.add_task("units", total=len(todo), eta=f"about {duration(self.remaining())} left")
+        announce(plan, self.jobs, todo, self.remaining() if any(self.guess.values()) else 0.0, self.console)
+        columns = (TextColumn("units"), BarColumn(), MofNCompleteColumn(), _TimeLeft(self))
+        # Twice a second is enough, and leaves the cores to the units.
+        self._bar = Bar(*columns, console=self.console, refresh_per_second=2)
+        self._task = self._bar.add_task("units", total=self.total)
 
     def remaining(self) -> float:
-        """Seconds until all units are done."""
-        mean = {k: sum(v) / len(v) if v else self.guess[k] for k, v in self.seconds.items()}
-        return sum(mean[is_method] for is_method in self.left) / self.jobs
+        """Seconds until all units are done: finished units as long as they were, the others as long as their mean."""
+        mean = {kind: sum(known) / len(known) if known else self.guess[kind] for kind, known in self.seconds.items()}
+        durations = [*self.seconds[True], *self.seconds[False], *(mean[kind] for kind in self.left.values())]
+        return max(1.0, self.startup + makespan(durations, self.jobs) - (time.monotonic() - self.start))
 
     def finished(self, record: Record) -> None:
         """Count a unit that has ended."""
-        is_method = record.kind == "method"
-        self.left.remove(is_method)
-        self.seconds[is_method].append(float(record.meta.get("seconds") or 0.0))
-        name = f"{record.candidate}, repeat {record.repeat + 1}, fold {record.fold + 1}"
+        kind = self.left.pop(record.key)
+        seconds = float(record.meta.get("seconds") or 0.0)
+        if not any(self.seconds.values()):
+            self.startup = max(0.0, time.monotonic() - self.start - seconds)
+        self.seconds[kind].append(seconds)
+        name = f"{record.candidate}, repeat {record.repeat}, fold {record.fold}"
         if record.status == "failed":
             self.failed += 1
-            self._bar.console.print(f"failed: {name}: {record.reason}", style="red")
+            _say(self.console, f"failed: {name}: {record.reason}", "red")
         for warning in record.meta.get("warnings") or []:
-            self._bar.console.print(f"warning: {name}: {warning}", style="yellow")
-        eta = f"about {duration(self.remaining())} left" if self.left else f"took {duration(time.monotonic() - self.start)}"
-        self._bar.update(self._task, advance=1, eta=eta)
+            _say(self.console, f"warning: {name}: {warning}", "yellow")
+        self._bar.advance(self._task)
         if not self.console.is_terminal:
-            self.console.print(f"{self._bar.tasks[0].completed:.0f}/{self._bar.tasks[0].total:.0f} {name}; {eta}")
+            _say(self.console, f"{self.total - len(self.left)}/{self.total} {name}; {self.words()}")
+
+    def words(self) -> str:
+        """How long it will take, or took."""
+        if self.left:
+            return f"about {duration(self.remaining())} left"
+        return f"took {duration(time.monotonic() - self.start)}"
 
     def __enter__(self) -> Self:
         if self.left and self.console.is_terminal:
@@ -72,36 +85,70 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
         if self.failed:
-            self.console.print(f"{self.failed} units failed; their reasons are in the report (run again with --retry-failed)")
+            what = "1 unit failed; its reason is" if self.failed == 1 else f"{self.failed} units failed; their reasons are"
+            _say(self.console, f"{what} in the report (run again with --retry-failed)", "red")
+
+
+class _TimeLeft(ProgressColumn):
+    """Counts down between units, which may take minutes each."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+
+    def render(self, task: BarTask) -> Text:
+        del task
+        return Text(self.progress.words())
 
 
 def announce(
     plan: Plan, jobs: int, todo: Sequence[Task] | None = None, seconds: float = 0.0, console: Console | None = None
 ) -> None:
     """Print what will run, before anything does."""
-    console = console or Console(stderr=True, highlight=False)
+    console = console or _console()
     todo = plan.missing() if todo is None else todo
-    facts, split = plan.facts, plan.experiment.split
-    console.print(
-        f"[bold]{plan.experiment.name}[/bold]: {len(plan.experiment.candidates)} candidates on {facts['dataset']} "
-        f"({facts['n_subjects']} subjects, {facts['n_cases']} cases, {len(facts['raters'])} raters), "
-        f"{split.policy}, {1 + max(task.fold.fold for task in plan.tasks)} folds, {split.repeats} repeats"
+    facts, experiment, units = plan.facts, plan.experiment, plan.runnable()
+    folds = len({task.fold.fold for task in plan.tasks})
+    repeats = len({task.fold.repeat for task in plan.tasks})
+    _say(
+        console,
+        f"{experiment.name}: {counted(len(experiment.candidates), 'candidate')} on {facts['dataset']} "
+        f"({counted(facts['n_subjects'], 'subject')}, {counted(facts['n_cases'], 'case')}, "
+        f"{counted(len(facts['raters']), 'rater')}), {experiment.split.policy}, {counted(folds, 'fold')}, "
+        f"{counted(repeats, 'repeat')}; results in {plan.folder}",
     )
     for name, reason in plan.skipped.items():
-        console.print(f"skipped: {name}: {reason}", style="yellow")
-    todo = [task for task in todo if task.name not in plan.skipped]
-    done = len(plan.tasks) - len(todo) - sum(task.name in plan.skipped for task in plan.tasks)
+        _say(console, f"skipped: {name}: {reason}", "yellow")
     if not todo:
-        console.print(f"{len(plan.tasks)} units: all done, nothing to run")
-        return
-    jobs = max(1, min(jobs or cores(), len(todo)))
-    time_left = f"; about {duration(seconds)}" if seconds else ""
-    console.print(f"{len(plan.tasks)} units: {done} done, {len(todo)} to run, {jobs} side by side{time_left}")
+        _say(console, f"{counted(len(units), 'unit')}: all done, nothing to run")
+    else:
+        side = max(1, min(jobs or cores(), len(todo)))
+        time_left = f"; about {duration(seconds)}" if seconds else ""
+        _say(
+            console,
+            f"{counted(len(units), 'unit')}: {len(units) - len(todo)} done, {len(todo)} to run, {side} at a time{time_left}",
+        )
+    if len(todo) < len(units) and (outdated := plan.outdated()):
+        what = "1 unit was" if outdated == 1 else f"{outdated} units were"
+        _say(console, f"{what} computed by another version of raterbench; run with --fresh to compute all again", "yellow")
+
+
+def makespan(durations: Iterable[float], jobs: int) -> float:
+    """When the last of some tasks ends that are taken up in this order by ``jobs`` workers."""
+    slots = [0.0] * jobs
+    for seconds in durations:
+        heapq.heapreplace(slots, slots[0] + seconds)
+    return max(slots)
 
 
 def cores() -> int:
     """How many units run side by side by default: the cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def counted(n: int, word: str) -> str:
+    """``1 fold``, ``5 folds``."""
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def duration(seconds: float) -> str:
@@ -110,3 +157,12 @@ def duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    """A line as it is: reasons hold brackets that are no markup, and a log file needs no line breaks."""
+    console.print(text, style=style, markup=False, soft_wrap=True)

@@ -70,13 +70,16 @@ def read_results(folder: str | Path) -> Results:
         stored = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RaterbenchError(f"{folder} holds no experiment.json: give the folder that 'raterbench run' wrote") from error
+    except (OSError, ValueError) as error:
+        raise RaterbenchError(f"{folder / 'experiment.json'} cannot be read: {error}") from error
+    if not isinstance(stored, dict) or not {"experiment", "facts", "keys"} <= set(stored):
+        raise RaterbenchError(f"{folder / 'experiment.json'} was not written by 'raterbench run': run the experiment again")
     experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
     records = read_records(folder)
     done = [r for r in records if r.status == "done"]
     if not done:
         reasons = "; ".join(sorted({r.reason for r in records if r.reason})) or "nothing ran"
         raise RaterbenchError(f"{folder} has no finished unit to report on ({reasons})")
-    done.sort(key=lambda r: (r.order, r.repeat, r.fold))
     return Results(
         folder=folder,
         experiment=experiment,
@@ -119,7 +122,7 @@ def _calibration(records: list[Record]) -> pd.DataFrame:
                 "kind": record.kind,
                 "repeat": record.repeat,
                 "fold": record.fold,
-                "case": pd.Categorical.from_codes(position, [c[0] for c in cases]),
+                "case": np.array([c[0] for c in cases], dtype=object)[position],
                 "subject": np.array([c[1] for c in cases], dtype=object)[position],
                 "centre": np.array([c[2] for c in cases], dtype=object)[position],
                 "reference": index.get_level_values(1),
@@ -130,7 +133,7 @@ def _calibration(records: list[Record]) -> pd.DataFrame:
                 "confidence": flat[:, 2],
             }
         )
-        frames.append(table[table["n"] > 0].astype({"case": str}))
+        frames.append(table[table["n"] > 0])
     return (
         pd.concat(frames, ignore_index=True)
         if frames
@@ -167,7 +170,7 @@ def _pictures(records: list[Record]) -> list[PictureCase]:
             pictures[kept["case"]] = PictureCase(
                 id=kept["case"],
                 why=kept["why"],
-                image=array[f"picture{number}_image"].astype(np.float32) / 255,
+                image=np.divide(array[f"picture{number}_image"], 255, dtype=np.float32),
                 ratings={rater: array[f"picture{number}_rating{i}"] for i, rater in enumerate(kept["raters"])},
                 truth=truth,
             )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ..datasets.errors import RaterbenchError
+from ..methods.network import NetworkMethod
+from .candidates import build_method
+from .estimate import Estimate, estimate
 from .experiment import Experiment
-from .plan import Plan, estimate_seconds, make_plan
+from .plan import Plan, make_plan
 from .progress import Progress, cores
 from .results import Results, read_results
-from .store import Record, write_json, write_record
-from .unit import Task, compute, open_dataset
+from .store import Record, remove_leftovers, write_json, write_record
+from .unit import Task, compute
+from .workers import Died, only_run, side_by_side
 
 
 def run(
@@ -52,13 +52,30 @@ def run(
 
 
 def execute(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False) -> None:
-    """Run the tasks of a plan that have no stored unit, and store each as it ends."""
+    """Run the tasks of a plan that have no stored unit, and store each as it ends.
+
+    Raises:
+        RaterbenchError: another run holds the folder, or it cannot be written.
+    """
+    if jobs < 0:
+        raise RaterbenchError(f"--jobs {jobs} makes no sense: give the number of units side by side, or 0 for one a core")
+    try:
+        with only_run(plan.folder):
+            _execute(plan, jobs or cores(), retry_failed=retry_failed, fresh=fresh)
+    except OSError as error:
+        raise RaterbenchError(f"{error.filename or plan.folder} cannot be written: {error.strerror or error}") from error
+
+
+def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool) -> None:
+    remove_leftovers(plan.folder)
     write_plan(plan)
-    todo = plan.tasks if fresh else plan.missing(retry_failed=retry_failed)
+    todo = plan.runnable() if fresh else plan.missing(retry_failed=retry_failed)
+    if fresh:
+        # Else a fresh run that is stopped would leave old units among new ones, and the next run would take them for new.
+        for task in todo:
+            plan.path(task).unlink(missing_ok=True)
     for record in plan.skipped_records():
         write_record(plan.folder, record)
-    todo = [task for task in todo if task.name not in plan.skipped]
-    jobs = jobs or cores()
     with Progress(plan, todo, jobs, first_estimate(plan, todo)) as progress:
         for record in _results(plan.folder, todo, jobs):
             progress.finished(record)
@@ -84,106 +101,45 @@ def check_device(device: str) -> str:
     return device
 
 
-def first_estimate(plan: Plan, todo: Sequence[Task]) -> float:
-    """Seconds a unit may take, before any has run; 0 where nothing is to do."""
-    fold = next((task.fold for task in todo if task.candidate), None)
-    if fold is None:
-        return 0.0
-    return estimate_seconds(plan.experiment, open_dataset(plan.experiment, todo[0].data), fold)
+def first_estimate(plan: Plan, todo: Sequence[Task]) -> Estimate:
+    """Seconds that units may take, before any has run; zeros where no network is trained, or nothing is to do."""
+    for task in todo:
+        if task.candidate and isinstance(build_method(task.candidate, plan.experiment), NetworkMethod):
+            return estimate(plan.experiment, plan.dataset, task.fold)
+    return Estimate()
 
 
 def _results(folder: Path, todo: Sequence[Task], jobs: int) -> Iterator[Record]:
-    """Finished records in the order they end. If a worker dies, the units that were running are tried once more, alone."""
-    left = {task.key: task for task in todo}
-    suspects: list[Task] = []
-    while left:
-        try:
-            for record in _pool(folder, list(left.values()), jobs):
-                del left[record.key]
-                yield record
-        except BrokenProcessPool:
-            running = _running(folder)
-            suspects = [task for task in left.values() if task.key in running]
-            # Whoever was running may be the culprit: nobody else shares a pool with it again.
-            for task in suspects or list(left.values()):
-                del left[task.key]
-                yield _alone(folder, task)
-    _clear(folder)
+    """Finished records, without their rows, in the order they end.
+
+    A unit whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.
+    """
+    work, died = partial(_work, folder), list[Task]()
+    for task, outcome in side_by_side(todo, work, jobs):
+        if isinstance(outcome, Died):
+            died.append(task)
+        else:
+            yield outcome
+    for dead in died:
+        for task, outcome in side_by_side([dead], work, 1):
+            yield _buried(folder, task, outcome) if isinstance(outcome, Died) else outcome
 
 
-def _alone(folder: Path, task: Task) -> Record:
+def _buried(folder: Path, task: Task, died: Died) -> Record:
+    record = task.record("failed", reason=f"its process died twice ({died.how}): out of memory, or killed")
+    write_record(folder, record)
+    return record
+
+
+def _work(folder: Path, task: Task) -> Record:
+    """What a worker does: compute and store. What comes back is the record without its rows."""
+    record = compute(task)
     try:
-        return next(iter(_pool(folder, [task], 1)))
-    except BrokenProcessPool:
-        record = Record(
-            task.key,
-            task.name,
-            "method" if task.candidate else "labels",
-            task.order,
-            task.fold.repeat,
-            task.fold.fold,
-            "failed",
-            "its process died (killed, or out of memory)",
+        write_record(folder, record)
+    except TypeError as error:
+        record = task.record(
+            "failed", reason=f"what it gave cannot be stored: {error}", meta={"seconds": record.meta["seconds"]}
         )
         write_record(folder, record)
-        return record
-
-
-def _pool(folder: Path, todo: Sequence[Task], jobs: int) -> Iterator[Record]:
-    _clear(folder)
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = Parallel(n_jobs=min(jobs, len(todo)), return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
-        yield from pool(delayed(_work)(folder, task, os.getpid()) for task in todo)
-
-
-def _work(folder: Path, task: Task, parent: int) -> Record:
-    """What a worker does: leave a mark, compute, store, take the mark away. The record comes back without its rows."""
-    _die_with(parent)
-    mark = _marks(folder) / task.key
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-    record = compute(task)
-    write_record(folder, record)
-    mark.unlink(missing_ok=True)
-    meta = {k: record.meta.get(k) for k in ("seconds", "warnings")}
-    return Record(
-        record.key,
-        record.candidate,
-        record.kind,
-        record.order,
-        record.repeat,
-        record.fold,
-        record.status,
-        record.reason,
-        meta=meta,
-    )
-
-
-def _die_with(parent: int) -> None:
-    """End this process soon after its parent: a killed run must not leave workers that compete with the next one."""
-    if any(thread.name == "raterbench-watch" for thread in threading.enumerate()):
-        return
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="raterbench-watch", daemon=True).start()
-
-
-def _marks(folder: Path) -> Path:
-    return folder / "units" / ".running"
-
-
-def _running(folder: Path) -> set[str]:
-    return {mark.name for mark in _marks(folder).glob("*")}
-
-
-def _clear(folder: Path) -> None:
-    for mark in _marks(folder).glob("*"):
-        mark.unlink(missing_ok=True)
-    for temporary in (folder / "units").glob(".*.tmp"):
-        temporary.unlink(missing_ok=True)
-    if _marks(folder).is_dir():
-        _marks(folder).rmdir()
+    meta = {name: record.meta.get(name) for name in ("seconds", "warnings")}
+    return task.record(record.status, reason=record.reason, meta=meta)

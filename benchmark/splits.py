@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,7 @@ def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
         for number, (rest, test) in enumerate(_outer(dataset, split, seed + repeat)):
             train, validation = _inner(dataset, rest, split.validation, seed=seed + 1000 * repeat + number)
             folds.append(Fold(repeat, number, train, validation, tuple(map(int, test))))
+    check_folds(folds, dataset, f"data set {dataset.name!r} with split.policy = {split.policy!r}")
     return folds
 
 
@@ -62,9 +65,10 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDAr
     n = len(np.unique(subjects))
     if n < max(split.folds, 3):
         raise RaterbenchError(f"data set {dataset.name!r} has {n} subjects, too few for {split.folds} folds: lower split.folds")
-    # A centre's subjects are spread evenly; scikit-learn warns where a centre has fewer subjects than there are folds.
-    rare = np.isin(centres, [c for c in np.unique(centres) if len(np.unique(subjects[centres == c])) < split.folds])
-    strata = np.where(rare, "", centres)
+    # A centre's subjects are spread evenly. Centres with fewer subjects than folds cannot be, so they go with the largest.
+    sizes = {centre: len(np.unique(subjects[centres == centre])) for centre in np.unique(centres)}
+    rare = [centre for centre, size in sizes.items() if size < split.folds]
+    strata = np.where(np.isin(centres, rare), max(sizes, key=lambda c: sizes[c]), centres)
     splitter = StratifiedGroupKFold(split.folds, shuffle=True, random_state=seed)
     return iter(splitter.split(everything, strata, groups=subjects))
 
@@ -73,7 +77,8 @@ def _inner(dataset: Dataset, rest: npt.NDArray[np.intp], share: float, seed: int
     groups = dataset.index["subject"].to_numpy(str)[rest]
     if len(np.unique(groups)) < 2:
         raise RaterbenchError(f"data set {dataset.name!r}: a training part with one subject leaves nothing to validate on")
-    train, validation = next(GroupShuffleSplit(1, test_size=share, random_state=seed).split(rest, groups=groups))
+    n = min(math.ceil(share * len(np.unique(groups))), len(np.unique(groups)) - 1)
+    train, validation = next(GroupShuffleSplit(1, test_size=n, random_state=seed).split(rest, groups=groups))
     return tuple(map(int, rest[train])), tuple(map(int, rest[validation]))
 
 
@@ -100,29 +105,56 @@ def read_manifest(path: str | Path, dataset: Dataset) -> list[Fold]:
     """Folds from a ``splits.json``.
 
     Raises:
-        RaterbenchError: no such file, a case is unknown, or a subject is in two parts of a fold.
+        RaterbenchError: no such file, it was altered, a case is unknown, or ``check_folds`` finds a fault.
     """
+    where = f"split manifest {str(path)!r}"
     try:
-        listed = json.loads(Path(path).read_text(encoding="utf-8"))["folds"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RaterbenchError(f"split manifest {str(path)!r} cannot be read: {error}") from error
+        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        parts = ("train", "validation", "test")
+        listed: list[dict[str, Any]] = [
+            {"repeat": int(e["repeat"]), "fold": int(e["fold"]), **{p: list(e[p]) for p in parts}} for e in stored["folds"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RaterbenchError(f"{where} cannot be read: {type(error).__name__}: {error}") from error
+    if stored.get("hash", (found := manifest_hash(listed))) != found:
+        raise RaterbenchError(f"{where} was altered: its folds do not fit its hash; to use it as it is, take 'hash' out of it")
     position = {name: i for i, name in enumerate(dataset.index["case"])}
-    subjects = dataset.index["subject"].tolist()
     folds = []
     for entry in listed:
-        parts: dict[str, Positions] = {}
-        for part in ("train", "validation", "test"):
-            unknown = [name for name in entry[part] if name not in position]
-            if unknown:
-                raise RaterbenchError(f"split manifest {str(path)!r} names case {unknown[0]!r}, which {dataset.name!r} lacks")
-            parts[part] = tuple(position[name] for name in entry[part])
-        owner: dict[str, str] = {}
-        for part, positions in parts.items():
+        unknown = [name for part in parts for name in entry[part] if name not in position]
+        if unknown:
+            raise RaterbenchError(f"{where} names case {unknown[0]!r}, which {dataset.name!r} lacks")
+        positions = (tuple(position[name] for name in entry[part]) for part in parts)
+        folds.append(Fold(entry["repeat"], entry["fold"], *positions))
+    check_folds(folds, dataset, where)
+    return folds
+
+
+def check_folds(folds: Sequence[Fold], dataset: Dataset, where: str) -> None:
+    """Whatever made the folds, no result may stand on a leak.
+
+    Raises:
+        RaterbenchError: a part is empty, a subject is in two parts of a fold, a case is tested twice in a repeat, or folds
+            and repeats are not numbered from 0 without gaps.
+    """
+    subjects, cases = dataset.index["subject"].tolist(), dataset.index["case"].tolist()
+    numbers = Counter(fold.repeat for fold in folds)
+    expected = [(repeat, fold) for repeat in range(len(numbers)) for fold in range(numbers[repeat])]
+    if not folds or sorted((fold.repeat, fold.fold) for fold in folds) != expected:
+        raise RaterbenchError(f"{where}: repeats, and the folds of each, must be numbered 0, 1 and so on, each once")
+    tested: set[tuple[int, int]] = set()
+    for fold in folds:
+        here, owner = f"repeat {fold.repeat}, fold {fold.fold}", dict[str, str]()
+        for part, positions in (("train", fold.train), ("validation", fold.validation), ("test", fold.test)):
+            if not positions:
+                raise RaterbenchError(f"{where}: the {part} part of {here} is empty")
             for i in positions:
                 if owner.setdefault(subjects[i], part) != part:
                     raise RaterbenchError(
-                        f"split manifest {str(path)!r}: subject {subjects[i]!r} is in {owner[subjects[i]]} and {part} "
-                        f"of repeat {entry['repeat']}, fold {entry['fold']}: give each subject to one part"
+                        f"{where}: subject {subjects[i]!r} is in {owner[subjects[i]]} and {part} of {here}: "
+                        "give each subject to one part"
                     )
-        folds.append(Fold(int(entry["repeat"]), int(entry["fold"]), **parts))
-    return folds
+        for i in fold.test:
+            if (fold.repeat, i) in tested:
+                raise RaterbenchError(f"{where}: case {cases[i]!r} is tested twice in repeat {fold.repeat}")
+            tested.add((fold.repeat, i))

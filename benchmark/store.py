@@ -7,15 +7,24 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 SCHEMA = 1
+
+HEADER = ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")
+
+TEMPORARY = ".tmp"
+
+DAMAGED = (OSError, ValueError, KeyError, EOFError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What reading a cut or altered file may raise."""
 
 Status = Literal["done", "failed", "skipped"]
 
@@ -41,63 +50,93 @@ class Record:
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
-def unit_path(folder: Path, candidate: str, repeat: int, fold: int) -> Path:
-    """Where a unit lies; the name is for people, so it is made safe and kept unique by a short hash."""
-    safe = re.sub(r"[^A-Za-z0-9.]+", "-", candidate).strip("-").lower()
+def unit_path(folder: Path, candidate: str, repeat: int, fold: int, key: str) -> Path:
+    """Where a unit lies. The name is for people; the hash of the candidate and the key's start keep it unique.
+
+    Units of other settings have other names, so that trying out a setting never overwrites what was computed before.
+    """
+    safe = re.sub(r"[^A-Za-z0-9.]+", "-", candidate).strip("-").lower()[:60]
     tag = hashlib.sha256(candidate.encode()).hexdigest()[:6]
-    return folder / "units" / f"{safe}-{tag}.r{repeat}.f{fold}.npz"
+    return folder / "units" / f"{safe}-{tag}.r{repeat}.f{fold}.{key[:8]}.npz"
 
 
 def write_record(folder: Path, record: Record) -> Path:
-    """Write a unit's one file: to a temporary name first, then renamed, so that a killed process leaves nothing half done."""
-    path = unit_path(folder, record.candidate, record.repeat, record.fold)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = {
-        k: getattr(record, k) for k in ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")
-    }
-    text = json.dumps({"schema": SCHEMA, **header, "rows": record.rows})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        np.savez_compressed(stream, json=np.frombuffer(text.encode(), np.uint8), **dict(record.arrays))
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    """Write a unit's one file, whole or not at all.
+
+    Raises:
+        TypeError: an array holds Python objects, or the rest holds what JSON cannot.
+    """
+    path = unit_path(folder, record.candidate, record.repeat, record.fold, record.key)
+    pickled = [name for name, array in record.arrays.items() if array.dtype.hasobject]
+    if pickled:
+        raise TypeError(f"array {pickled[0]!r} holds Python objects, which would be stored as a pickle")
+    header = {"schema": SCHEMA} | {name: getattr(record, name) for name in HEADER}
+    # Rows are apart from the header, so that a plan need not read what may be megabytes.
+    texts = {"header": json.dumps(header), "rows": json.dumps(record.rows)}
+    members: dict[str, Any] = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}
+    with _replacing(path) as stream:
+        np.savez_compressed(stream, **members | dict(record.arrays))
     return path
 
 
 def read_record(path: Path) -> Record | None:
     """The unit stored in ``path``; None if the file is damaged or of another schema, so that the unit runs again."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError):
-        return None
-    values = json.loads(arrays.pop("json").tobytes().decode())
-    if values.pop("schema") != SCHEMA:
-        return None
-    return Record(**values, arrays=arrays)
+    return _read(path, whole=True)
 
 
-def read_key(path: Path) -> tuple[str, str] | None:
-    """The key and status of a stored unit, without reading its arrays."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = json.loads(stored["json"].tobytes().decode())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
-        return None
-    return (values["key"], values["status"]) if values.get("schema") == SCHEMA else None
+def read_header(path: Path) -> Record | None:
+    """The same without rows and arrays, which is quick however large the unit is."""
+    return _read(path, whole=False)
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Every readable unit of an experiment's folder that belongs to its present plan, in no particular order."""
-    plan = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["keys"]
-    records = (read_record(path) for path in sorted((folder / "units").glob("*.npz")))
-    return [r for r in records if r is not None and r.key in plan]
+    """Every readable unit that belongs to the present plan of an experiment's folder, in the order of candidates."""
+    keys = set(json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["keys"])
+    records = []
+    for path in (folder / "units").glob("*.npz"):
+        header = read_header(path)
+        record = read_record(path) if header is not None and header.key in keys else None
+        if record is not None:
+            records.append(record)
+    return sorted(records, key=lambda r: (r.order, r.repeat, r.fold))
 
 
 def write_json(path: Path, values: Any) -> None:
     """Write a JSON file whole or not at all."""
+    text = json.dumps(values, indent=1) + "\n"
+    with _replacing(path) as stream:
+        stream.write(text.encode())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove half-written files of runs that were killed; nobody else may be writing in the folder."""
+    for place in (folder, folder / "units"):
+        for temporary in place.glob(f".*{TEMPORARY}"):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file under a temporary name that takes the place of ``path`` once it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path, *, whole: bool) -> Record | None:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files if whole and name not in ("header", "rows")}
+            values = json.loads(stored["header"].tobytes())
+            rows = json.loads(stored["rows"].tobytes()) if whole else []
+    except DAMAGED:
+        return None
+    return Record(**values, rows=rows, arrays=arrays) if values.pop("schema", None) == SCHEMA else None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import random
-import resource
-import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,22 +18,25 @@ import torch
 
 from ..datasets import load_dataset
 from ..datasets.base import Case, Dataset, Floats, Labels, Preparation
+from ..datasets.errors import RaterbenchError
 from ..datasets.simulated_raters import pooled_confusion
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
-from .candidates import build_fusions, build_method, load_plugins
-from .experiment import Candidate, Experiment, build
+from .candidates import build_fusions, build_method, build_metrics, load_plugins
+from .experiment import LABELS, Candidate, Experiment
 from .measure import REGIONS, calibrate_case, hard_labels, measure_case, search_threshold
-from .metrics import METRICS, Metric, Segmentation, from_labels
+from .metrics import Segmentation, from_labels
 from .pictures import pack_kept, pack_pictures
+from .provenance import environment, reset_peak_memory
 from .references import References
+from .settings import build
 from .splits import Fold
-from .store import Record
+from .store import Record, Status
+
+SUM_TOLERANCE = 1e-3
+"""How far probabilities of a voxel may be from a sum of 1: float32, and half precision on a GPU, are not exact."""
 
 Confusions = dict[str, npt.NDArray[np.float64]]
-
-LABELS = "labels"
-"""The candidate name of units that measure raters and fused labels, without any network."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Task:
         """The candidate's name in tables and files."""
         return self.candidate.name if self.candidate else LABELS
 
+    def record(self, status: Status, **rest: Any) -> Record:
+        """What this unit leaves."""
+        kind = "method" if self.candidate else LABELS
+        return Record(self.key, self.name, kind, self.order, self.fold.repeat, self.fold.fold, status, **rest)
+
 
 def open_dataset(experiment: Experiment, data: str | None) -> Dataset:
     """The experiment's data set, with the experiment's preparation on top of the data set's own."""
@@ -66,15 +72,9 @@ def open_dataset(experiment: Experiment, data: str | None) -> Dataset:
     return dataset
 
 
-def build_metrics(experiment: Experiment) -> list[Metric]:
-    """The experiment's metrics; the surface Dice gets the experiment's tolerance."""
-    options: dict[str, dict[str, Any]] = {"surface dice": {"tolerance": experiment.surface_tolerance_mm}}
-    return [METRICS.get(name)(**options.get(name, {})) for name in experiment.metrics]
-
-
-def seed_of(experiment: Experiment, fold: Fold) -> int:
+def seed_of(dataset: Dataset, seed: int, fold: Fold) -> int:
     """The seed of initial weights and batch order: it knows the data set, repeat and fold, and not the candidate."""
-    text = f"{experiment.dataset}|{experiment.seed}|{fold.repeat}|{fold.fold}"
+    text = f"{dataset.name}|{seed}|{fold.repeat}|{fold.fold}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
@@ -82,21 +82,34 @@ def compute(task: Task) -> Record:
     """Run one unit in one thread. A unit that raises is a record with its reason."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(task.device == "cpu")
-    seed = seed_of(task.experiment, task.fold)
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - methods from elsewhere may use the global generator
-    torch.manual_seed(seed)
+    reset_peak_memory()
     start = time.perf_counter()
-    kind = "method" if task.candidate else LABELS
-    head = (task.key, task.name, kind, task.order, task.fold.repeat, task.fold.fold)
     try:
         dataset = open_dataset(task.experiment, task.data)
+        seed = seed_of(dataset, task.experiment.seed, task.fold)
+        _seed_everything(seed)
         rows, meta, arrays = _method(task, dataset, seed) if task.candidate else _labels(task, dataset)
     except Exception as error:  # a unit is a record, whatever happens in a method
-        reason = f"{type(error).__name__}: {error}"
-        return Record(*head, status="failed", reason=reason, meta={"seconds": time.perf_counter() - start, **_environment()})
-    meta = {**meta, "seconds": time.perf_counter() - start, **_environment()}
-    return Record(*head, status="done", rows=rows, meta=meta, arrays=arrays)
+        said = {"seconds": time.perf_counter() - start, "traceback": traceback.format_exc(), **environment()}
+        return task.record("failed", reason=_reason(error), meta=said)
+    meta = {**meta, "seconds": time.perf_counter() - start, **environment()}
+    return task.record("done", rows=rows, meta=meta, arrays=arrays)
+
+
+def _seed_everything(seed: int) -> None:
+    """Methods from elsewhere may use the global generators."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+def _reason(error: Exception) -> str:
+    """In one line what went wrong, and where unless the message was written for users."""
+    message = " ".join(str(error).split())
+    if isinstance(error, RaterbenchError):
+        return message
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {message} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
@@ -111,7 +124,7 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
     measured = Measured(experiment, dataset)
     rows, kept, confusions = [], {}, []
     for case in dataset.subset(fold.test):
-        probability = method.predict_proba(case.unlabelled())
+        probability = predicted(method, case, dataset.n_classes)
         prediction = Segmentation(hard_labels(probability, 0.5 if threshold is None else threshold), probability)
         sources = References(case, dataset.n_classes)
         rows += measured.rows(task.name, "method", case, prediction, sources)
@@ -180,11 +193,24 @@ def _threshold(method: Method, validation: Dataset) -> float | None:
         for case in validation:
             yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
 
-    def predicted() -> Iterator[Floats]:
-        for case in validation:
-            yield method.predict_proba(case.unlabelled())
+    return search_threshold((predicted(method, case, 2) for case in validation), majority())
 
-    return search_threshold(predicted(), majority())
+
+def predicted(method: Method, case: Case, n_classes: int) -> Floats:
+    """What the method says about a case whose labels it does not see.
+
+    Raises:
+        RaterbenchError: it is no map of probabilities in the case's geometry.
+    """
+    probability = np.asarray(method.predict_proba(case.unlabelled()))
+    if probability.shape != (n_classes, *case.shape):
+        expected = (n_classes, *case.shape)
+        raise RaterbenchError(f"case {case.id!r}: the prediction has the shape {probability.shape}, not {expected}")
+    total = probability.sum(axis=0, dtype=np.float64)
+    if not (np.abs(total - 1) < SUM_TOLERANCE).all() or probability.min() < 0:
+        what = "values that are no numbers" if not np.isfinite(total).all() else "probabilities that do not sum to 1"
+        raise RaterbenchError(f"case {case.id!r}: the prediction has {what}")
+    return probability.astype(np.float32, copy=False)
 
 
 class Measured:
@@ -245,13 +271,3 @@ def _nan_mean(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     known = ~np.isnan(matrices)
     n = known.sum(axis=0)
     return np.where(n > 0, np.where(known, matrices, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
-
-
-def _environment() -> dict[str, Any]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return {
-        "peak_memory_mb": round(peak, 1),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("torch", "monai", "numpy", "scipy")},
-        "hardware": f"{platform.machine()}, {platform.system()}",
-    }

@@ -1,0 +1,52 @@
+"""Where a number comes from: the package's own source, the libraries, the machine, and the memory that it took."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import resource
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("torch", "monai", "numpy", "scipy")
+
+DECIDING = ("datasets/*.py", "methods/*.py", "benchmark/metrics/*.py", "benchmark/measure.py", "benchmark/references.py")
+"""The files of the package that a unit's numbers depend on; reports and the command line may change without harm."""
+
+
+@cache
+def code_version() -> str:
+    """A short hash of the package's source, as far as it decides about results."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(file for pattern in DECIDING for file in package.glob(pattern)):
+        digest.update(f"{file.relative_to(package).as_posix()}\0{file.read_text(encoding='utf-8')}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+def environment() -> dict[str, Any]:
+    """What a unit stores about where it ran, and the peak memory since ``reset_peak_memory``."""
+    return {
+        "peak_memory_mb": round(_peak_memory_mb(), 1),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "hardware": f"{platform.machine()}, {platform.system()}",
+        "code": code_version(),
+    }
+
+
+def reset_peak_memory() -> None:
+    """Let the peak start anew where the system can (Linux): a worker computes many units, and each reports its own."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _peak_memory_mb() -> float:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
