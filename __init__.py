@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Budget": "methods.budget",
+    "Candidate": "benchmark.experiment",
     "Case": "datasets.base",
     "CaseList": "datasets.base",
     "Consensus": "methods.base",
@@ -21,6 +22,8 @@ _PUBLIC = {
     "Method": "methods.base",
     "NetworkMethod": "methods.network",
     "RaterbenchError": "datasets.errors",
+    "Split": "benchmark.experiment",
+    "read_experiment": "benchmark.experiment",
     "read_results": "benchmark.results",
     "run": "benchmark.runner",
     "write_report": "reports.report",
