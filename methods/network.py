@@ -148,11 +148,14 @@ class NetworkMethod(Method):
 
 
 def _concatenate(parts: list[Any]) -> Any:
-    """Join the outputs of chunks: tensors along the batch, named tuples field by field."""
+    """Join the outputs of chunks: tensors along the batch, tuples and dictionaries of them part by part."""
     first = parts[0]
     if isinstance(first, torch.Tensor):
         return torch.cat(parts) if len(parts) > 1 else first
-    return type(first)(*(_concatenate(list(field)) for field in zip(*parts, strict=True)))
+    if isinstance(first, dict):
+        return {key: _concatenate([part[key] for part in parts]) for key in first}
+    joined = [_concatenate(list(field)) for field in zip(*parts, strict=True)]
+    return type(first)(*joined) if hasattr(first, "_fields") else tuple(joined)
 
 
 def absent_raters(train: Dataset) -> list[str]:

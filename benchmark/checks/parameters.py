@@ -16,7 +16,9 @@ def parameters_are_stored(estimator: BaseEstimator | type[BaseEstimator]) -> Non
     if isinstance(estimator, type):
         needed = [name for name, p in named.items() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
         require(not needed, f"it cannot be built without {', '.join(needed)}: give every parameter of __init__ a default")
-    _stored(cls, {name: object() for name, p in named.items() if p.kind is not p.VAR_POSITIONAL})
+    names = [name for name, p in named.items() if p.kind is not p.VAR_POSITIONAL]
+    _stored(cls, {name: object() for name in names})
+    _stored(cls, dict.fromkeys(names))  # finds ``self.budget = budget or Budget()``
     original = cls() if isinstance(estimator, type) else estimator
     same = str(clone(original).get_params()) == str(original.get_params())
     require(same, "a clone has other parameters than the original: store the objects that __init__ is given, not copies")

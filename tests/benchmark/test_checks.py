@@ -1,0 +1,295 @@
+"""``raterbench check`` catches classes that break the contract, and says in words what is wrong."""
+
+import textwrap
+
+import pytest
+
+from raterbench.__main__ import main
+from raterbench.benchmark.checks import check_file
+from raterbench.benchmark.checks.datasets import check_dataset
+from raterbench.benchmark.checks.metrics import check_metric
+from raterbench.benchmark.metrics import METRICS
+from raterbench.datasets import RaterbenchError
+from raterbench.datasets.phantom import Phantom
+
+HEAD = """
+import numpy as np
+import torch
+from raterbench.benchmark.metrics import Metric
+from raterbench.datasets import Card, Case, Dataset, Geometry
+from raterbench.datasets.base import index_table
+from raterbench.methods import Budget, Fusion, Method, NetworkMethod
+from raterbench.methods.losses import masked_mean
+
+def surprise(outputs, ratings):
+    return -(ratings * outputs.log_softmax(dim=1).unsqueeze(1)).sum(dim=2)
+"""
+
+
+def written(folder, body, name="plugin.py"):
+    path = folder / name
+    path.write_text(HEAD + textwrap.dedent(body))
+    return path
+
+
+def findings(folder, body):
+    """What failed: the check's name without the class, and the message."""
+    results = list(check_file(written(folder, body)))
+    return {result.name.split(": ", 1)[1]: result.message for result in results if not result.passed}
+
+
+GOOD = """
+class Mine(NetworkMethod):
+    def loss(self, outputs, ratings, present):
+        return masked_mean(surprise(outputs, ratings), present)
+"""
+
+LOSSES = {
+    "rater order": (
+        "return masked_mean(surprise(outputs, ratings) * torch.arange(ratings.shape[1]).view(-1, 1, 1), present)",
+        "the loss changed when the raters came in another order",
+    ),
+    "class relabelling": (
+        "weights = torch.arange(1.0, ratings.shape[2] + 1).view(-1, 1, 1)\n"
+        "        return masked_mean(surprise(outputs, ratings * weights), present)",
+        "the loss changed when the foreground classes got other numbers",
+    ),
+    "missing rater": (
+        "return (surprise(outputs, ratings) * present).mean()",
+        "a rater who rated nothing changed the loss",
+    ),
+    "unjudged voxels": (
+        "return masked_mean(surprise(outputs, ratings), present) + outputs.square().mean()",
+        "voxels that nobody judged, such as padding, changed the loss",
+    ),
+    "empty masks": (
+        "return (surprise(outputs, ratings) * present).sum() / present.sum()",
+        "the loss of a batch that nobody judged is nan",
+    ),
+    "the loss can be descended": (
+        "return surprise(outputs, ratings)",
+        "loss must return a scalar tensor; it gave shape [3, 7, 32, 32]",
+    ),
+}
+
+
+@pytest.mark.parametrize("check", LOSSES)
+def test_a_loss_that_breaks_a_promise_is_found(check, tmp_path):
+    line, message = LOSSES[check]
+    found = findings(tmp_path, f"class Mine(NetworkMethod):\n    def loss(self, outputs, ratings, present):\n        {line}\n")
+    assert message in found[check]
+
+
+def test_a_good_method_passes_everything(tmp_path):
+    results = list(check_file(written(tmp_path, GOOD)))
+    assert all(result.passed and not result.message for result in results)
+    assert results[0].name == "Mine: parameters are only stored"
+
+
+def test_heads_that_start_at_random_are_no_broken_rater_order(tmp_path):
+    body = """
+    class Heads(torch.nn.Module):
+        def __init__(self, n_channels, n_classes, n_raters):
+            super().__init__()
+            self.shared = torch.nn.Conv2d(n_channels, 4, 3, padding=1)
+            self.truth = torch.nn.Conv2d(4, n_classes, 1)
+            self.each = torch.nn.ModuleList(torch.nn.Conv2d(4, n_classes, 1) for _ in range(n_raters))
+
+        def forward(self, images):
+            features = self.shared(images).relu()
+            return self.truth(features), torch.stack([head(features) for head in self.each], dim=1)
+
+    class Mine(NetworkMethod):
+        def build(self, n_channels, n_classes, n_raters):
+            return Heads(n_channels, n_classes, n_raters)
+
+        def logits(self, outputs):
+            return outputs[0]
+
+        def loss(self, outputs, ratings, present):
+            each = -(ratings * outputs[1].log_softmax(dim=2)).sum(dim=2)
+            return masked_mean(each + surprise(outputs[0], ratings), present)
+    """
+    assert not findings(tmp_path, body)
+
+
+def test_an_absent_raters_head_must_have_no_gradient(tmp_path):
+    body = """
+    class Biased(torch.nn.Module):
+        def __init__(self, n_channels, n_classes, n_raters):
+            super().__init__()
+            self.truth = torch.nn.Conv2d(n_channels, n_classes, 1)
+            self.bias = torch.nn.Parameter(torch.zeros(n_raters, n_classes))
+
+        def forward(self, images):
+            return self.truth(images)
+
+    class Mine(NetworkMethod):
+        def build(self, n_channels, n_classes, n_raters):
+            return Biased(n_channels, n_classes, n_raters)
+
+        def loss(self, outputs, ratings, present):
+            logits = outputs.unsqueeze(1) + self.module_.bias[..., None, None]
+            each = -(ratings * logits.log_softmax(dim=2)).sum(dim=2)
+            return masked_mean(each, present) + 0.01 * self.module_.bias.sum()
+    """
+    assert "a rater who rated nothing has a gradient" in findings(tmp_path, body)["missing rater"]
+
+
+INIT = {
+    "self.alpha = float(alpha)": "__init__ does more than store its parameters (TypeError",
+    "self.alpha = alpha or 1": "__init__ does not store alpha unchanged",
+    "self.weight = alpha": "__init__ does not store alpha unchanged",
+    "self.alpha = alpha\n        self.table = [1, 2]": "__init__ sets table, no parameter of its own",
+}
+
+
+@pytest.mark.parametrize("line", INIT)
+def test_an_init_that_computes_is_found(line, tmp_path):
+    head = "class Mine(NetworkMethod):\n    def __init__(self, *, alpha=1.0, budget=None):\n        super().__init__(budget=budget)\n"
+    body = f"{head}        {line}\n"
+    assert INIT[line] in findings(tmp_path, body)["parameters are only stored"]
+
+
+def test_a_parameter_without_default_is_found(tmp_path):
+    body = """
+    class Mine(NetworkMethod):
+        def __init__(self, alpha, *, budget=None):
+            super().__init__(budget=budget)
+            self.alpha = alpha
+    """
+    assert "it cannot be built without alpha" in findings(tmp_path, body)["parameters are only stored"]
+
+
+BLACK_BOX = """
+class Mine(Method):
+    def fit(self, train, validation, *, seed, device="cpu"):
+        self.k_ = train.n_classes
+        {fit}
+        return self
+
+    def predict_proba(self, case):
+        p = np.full((self.k_, *case.shape), 1 / self.k_, dtype=np.float32)
+        {predict}
+        return p
+"""
+
+PREDICTIONS = {
+    "p = p * 2": ("probabilities of 2-D images of odd sizes", "the sums reach from 2 to 2"),
+    "p = p.astype(float)": ("probabilities of 3-D volumes", "predict_proba gave float64 (3, 3, 20, 28)"),
+    "p = p[:, :32, :32]": ("probabilities of 2-D images of odd sizes", "in the case's own geometry"),
+    "p[0] = np.nan": ("training with one rater", "values that are no numbers"),
+    "p = np.random.default_rng().dirichlet(np.ones(self.k_), case.shape).astype('f4'); p = np.moveaxis(p, -1, 0)": (
+        "determinism",
+        "fitted twice with the same seed it predicted differently",
+    ),
+    "p[0], p[1:] = 1, 0; self.k_ += 1": ("predicting changes nothing", "predict_proba gave float32 (3, 37, 45)"),
+    "sum(case.ratings.values()).shape": ("probabilities of 2-D images of odd sizes", "it raised AttributeError"),
+}
+
+
+@pytest.mark.parametrize("line", PREDICTIONS)
+def test_predictions_that_break_a_promise_are_found(line, tmp_path):
+    check, message = PREDICTIONS[line]
+    assert message in findings(tmp_path, BLACK_BOX.format(fit="", predict=line))[check]
+
+
+FITS = {
+    "the cases are left as they are": (
+        "for case in train: case.image[:] = 0",
+        "",
+        "it changed the image of a case",
+    ),
+    "order of the raters in a case": (
+        "self.first_ = next(iter(train[0].ratings))",
+        "p[0], p[1:] = (1, 0) if self.first_ == 'rater 1' else (0, 1 / (self.k_ - 1))",
+        "look raters up by name",
+    ),
+    "training with one rater": (
+        "assert all(len(case.ratings) > 1 for case in train), 'two raters please'",
+        "",
+        "it raised AssertionError: two raters please (line 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("check", FITS)
+def test_fits_that_break_a_promise_are_found(check, tmp_path):
+    fit, predict, message = FITS[check]
+    assert message in findings(tmp_path, BLACK_BOX.format(fit=fit, predict=predict))[check]
+
+
+def test_an_absent_rater_with_numbers_is_found(tmp_path):
+    body = BLACK_BOX.format(fit="self.raters_ = train.raters", predict="")
+    body += "\n    def rater_confusion(self, case):\n        return {rater: np.eye(self.k_) for rater in self.raters_}\n"
+    assert "give NaN" in findings(tmp_path, body)["a rater who rated nothing"]
+
+
+def test_what_a_method_skips_is_left_out_and_says_so(tmp_path):
+    body = BLACK_BOX.format(fit="", predict="")
+    body += "\n    def skip_reason(self, dataset):\n        return 'two classes only' if dataset.n_classes > 2 else None\n"
+    results = {r.name: r for r in check_file(written(tmp_path, body))}
+    volumes = results["Mine: probabilities of 3-D volumes"]
+    assert volumes.passed and volumes.message == "left out: skip_reason says: two classes only"
+
+
+def test_every_kind_is_found_even_if_it_is_not_listed(tmp_path):
+    body = """
+    class Hidden(NetworkMethod):
+        listed = False
+        def loss(self, outputs, ratings, present):
+            return outputs.sum() * 0 + 1 / 0
+
+    class Pick(Fusion):
+        def fuse(self, ratings, n_classes, *, geometry=None):
+            return None
+
+    class Odd(Metric):
+        name, label, better, range, per_class, empty = "odd", "Odd", "higher", (0.0, 1.0), False, "Nothing."
+        def measure(self, prediction, reference, *, spacing):
+            return np.asarray(float((prediction.labels == 1).mean()))
+
+    class Unread(Dataset):
+        name, classes, raters, card = "unread", ("background", "cell"), ("a",), Card("t", "c", "l", "s")
+        def __init__(self):
+            self.index = index_table([("one", self.load(0).subject, "here", ("a",))])
+        def load(self, position):
+            labels = np.zeros((8, 8), np.uint8)
+            return Case("one", "s", "there", np.zeros((1, 8, 8), np.float32), {"a": labels}, Geometry.unit(2))
+    """
+    results = {r.name: r for r in check_file(written(tmp_path, body))}
+    loss = results["Hidden: rater order"]
+    line = 1 + (HEAD + textwrap.dedent(body)).splitlines().index("        return outputs.sum() * 0 + 1 / 0")
+    assert loss.message == f"it raised ZeroDivisionError: division by zero (line {line} of plugin.py)"
+    assert "it raised AttributeError" in results["Pick: it repeats itself (2-D, two classes)"].message
+    assert "label 255" in results["Odd: unjudged voxels"].message
+    assert "changed when the foreground classes" in results["Odd: class relabelling"].message
+    assert "a perfect prediction has" in results["Odd: nothing is better than perfect"].message
+    assert "without reading a pixel" in results["Unread: its index needs no pixel"].message
+    cases = results["Unread: its cases keep the contract"].message
+    assert "centre 'there', but its index says 'here'" in cases
+
+
+def test_the_command_line_says_what_failed(tmp_path, capsys):
+    assert main(["check", str(written(tmp_path, GOOD, "good.py"))]) == 0
+    assert "all checks passed" in capsys.readouterr().out
+    bad = GOOD.replace("masked_mean(surprise(outputs, ratings), present)", "surprise(outputs, ratings).mean()")
+    assert main(["check", str(written(tmp_path, bad, "bad.py"))]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED  Mine: missing rater" in out and "Traceback" not in out
+    assert main(["check", str(tmp_path / "none.py")]) == 2
+    assert "is not a file" in capsys.readouterr().err
+
+
+def test_a_file_without_anything_to_check_is_an_error(tmp_path):
+    with pytest.raises(RaterbenchError, match="defines no method, fusion, dataset or metric"):
+        list(check_file(written(tmp_path, "")))
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_the_suites_metrics_keep_the_contract(name):
+    assert not [f"{r.name}: {r.message}" for r in check_metric(METRICS.get(name)) if not r.passed]
+
+
+def test_the_embedded_data_set_keeps_the_contract():
+    assert not [f"{r.name}: {r.message}" for r in check_dataset(Phantom) if not r.passed]

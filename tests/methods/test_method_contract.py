@@ -1,0 +1,39 @@
+"""The contract holds for every method of the suite, with every recipe and option that changes what it computes."""
+
+import pytest
+
+from raterbench.benchmark.checks.methods import check_method
+from raterbench.methods import METHODS, FusedLabels, NetworkMethod
+from raterbench.methods.confusion_network import ConfusionNetwork
+from raterbench.methods.random_rater import RandomRater
+from raterbench.methods.recipes import RECIPES, Conventional, SoftSeg
+from raterbench.methods.soft_average import SoftAverage
+from raterbench.methods.staple import STAPLE
+from raterbench.methods.tgce import FORMS, LEVELS, TGCE
+
+EVERY = [METHODS.get(name) for name in METHODS.names()]
+VARIANTS = [
+    *(NetworkMethod(recipe=RECIPES.get(name)()) for name in RECIPES.names()),
+    NetworkMethod(recipe=SoftSeg(scope="slice")),
+    FusedLabels(fusion=STAPLE(), recipe=SoftSeg()),
+    FusedLabels(fusion=STAPLE(pool="dataset"), recipe=Conventional()),
+    FusedLabels(fusion=SoftAverage()),
+    RandomRater(recipe=SoftSeg()),
+    RandomRater(recipe=Conventional()),
+    ConfusionNetwork(warmup=0.0, trace_weight=0.7),
+    *(TGCE(level=level, form=form) for level in LEVELS for form in FORMS),
+    TGCE(q=0.0),
+    TGCE(q=1.0, floor=0.1),
+]
+
+
+@pytest.mark.parametrize("method", EVERY, ids=lambda cls: cls.__name__)
+def test_every_listed_method_keeps_the_contract_with_its_defaults(method):
+    results = check_method(method)
+    assert len(results) == 17
+    assert not [f"{result.name}: {result.message}" for result in results if result.message]
+
+
+@pytest.mark.parametrize("method", VARIANTS, ids=lambda m: " ".join(repr(m).split()))
+def test_every_variant_keeps_the_contract(method):
+    assert not [f"{result.name}: {result.message}" for result in check_method(method) if result.message]
