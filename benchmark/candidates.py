@@ -128,6 +128,11 @@ def load_plugins(paths: tuple[str, ...]) -> None:
             )
 
 
+def plugins_hash(paths: tuple[str, ...]) -> str:
+    """A hash of the contents of plug-in files, to notice when one is edited while a run is on."""
+    return hashlib.sha256(b"\0".join(Path(path).read_bytes() for path in paths)).hexdigest()
+
+
 def identity(value: Any) -> Any:
     """What decides about results, as plain values for a key: classes with all their parameters, those by default too.
 

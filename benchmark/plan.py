@@ -13,7 +13,7 @@ import torch
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError, nearest
-from .candidates import build_fusions, build_method, build_metrics, class_identity, identity, skip_reason
+from .candidates import build_fusions, build_method, build_metrics, class_identity, identity, plugins_hash, skip_reason
 from .experiment import LABELS, Experiment, canonical
 from .measure import makes_sense
 from .pictures import choose_pictures
@@ -90,17 +90,17 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         "seed": experiment.seed,
         "device": torch.device(device).type,
     }
-    names = dataset.index["case"].tolist()
+    names, plugins = dataset.index["case"].tolist(), plugins_hash(experiment.plugins)
     tasks = []
     for fold in folds:
         parts = [[names[i] for i in part] for part in (fold.train, fold.validation, fold.test)]
         here = {**common, "fold": [fold.repeat, fold.fold, parts]}
         for order, (candidate, method) in enumerate(zip(experiment.candidates, methods, strict=True)):
             key = _key({**here, "candidate": identity(method)})
-            tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures))
+            tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures, plugins))
         if fold.repeat == 0:
             key = _key({**here, "candidate": LABELS, "fusions": identity(fusions)})
-            tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures))
+            tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
     return Plan(experiment, dataset, folder, tasks, skipped, listed, _facts(experiment, dataset, listed, pictures))
 
 

@@ -22,7 +22,7 @@ from ..datasets.errors import RaterbenchError
 from ..datasets.simulated_raters import pooled_confusion
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
-from .candidates import build_fusions, build_method, build_metrics, load_plugins
+from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
 from .experiment import LABELS, Candidate, Experiment
 from .measure import REGIONS, calibrate_case, hard_labels, measure_case, search_threshold
 from .metrics import Segmentation, from_labels
@@ -41,7 +41,10 @@ Confusions = dict[str, npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Task:
-    """All that a unit needs, small enough to be sent to a worker. ``pictures`` maps kept cases to the reason."""
+    """All that a unit needs, small enough to be sent to a worker.
+
+    ``pictures`` maps kept cases to the reason. ``plugins`` is the hash of the plug-in files that the key stands for.
+    """
 
     key: str
     order: int
@@ -51,6 +54,7 @@ class Task:
     data: str | None
     device: str
     pictures: dict[str, str]
+    plugins: str
 
     @property
     def name(self) -> str:
@@ -85,6 +89,8 @@ def compute(task: Task) -> Record:
     reset_peak_memory()
     start = time.perf_counter()
     try:
+        if plugins_hash(task.experiment.plugins) != task.plugins:
+            raise RaterbenchError("a plug-in file was edited while the run was on: run again")
         dataset = open_dataset(task.experiment, task.data)
         seed = seed_of(dataset, task.experiment.seed, task.fold)
         _seed_everything(seed)

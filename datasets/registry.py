@@ -82,7 +82,7 @@ def _defined(module: ModuleType) -> list[type]:
 
 
 def load_plugin(path: str | Path) -> ModuleType:
-    """Import a Python file by its path, the same module for the same file in every process.
+    """Import a Python file by its path; the same content gives the same module, an edited file a new one.
 
     Raises:
         RaterbenchError: there is no such file, or it cannot be imported.
@@ -90,7 +90,7 @@ def load_plugin(path: str | Path) -> ModuleType:
     file = Path(path).resolve()
     if not file.is_file():
         raise RaterbenchError(f"plug-in {str(path)!r} is not a file: give the path of a Python file")
-    name = f"raterbench_plugin_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    name = f"raterbench_plugin_{file.stem}_{hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
