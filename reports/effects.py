@@ -43,6 +43,7 @@ def _strip(axes: Axes, analysis: Analysis, values: pd.DataFrame, band: tuple[flo
         axes.scatter(points, row + spread, s=12, color=analysis.colours[str(name)], alpha=0.55, linewidths=0)
         axes.plot([points.mean()], [row], marker="D", markersize=5.5, color="white", markeredgecolor=style.INK, zorder=4)
     axes.set_xlabel(f"{analysis.label(analysis.metric)} (each dot a subject)")
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(True, axis="x")
     axes.tick_params(axis="y", length=0)
 

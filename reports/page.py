@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
-from ..benchmark.store import read_record
+from ..benchmark.store import read_header
 from .analysis import Analysis
 from .captions import split_words
 from .style import Plot
@@ -133,16 +134,22 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _machine(analysis: Analysis) -> list[tuple[str, str]]:
-    """Versions and hardware as a unit stored them."""
-    units = analysis.results.units
-    seconds = units["seconds"].dropna().astype(float)
-    entries = [("Time of all units", f"{seconds.sum() / 3600:.2f} hours of one thread")] if len(seconds) else []
-    for path in sorted((analysis.results.folder / "units").glob("*.npz")):
-        record = read_record(path)
-        if record is not None and "versions" in record.meta:
-            versions = ", ".join(f"{name} {number}" for name, number in record.meta["versions"].items())
-            return [*entries, ("Versions", versions), ("Hardware", str(record.meta.get("hardware", "–")))]
+    """Time, versions and hardware as the units stored them; several where units differ."""
+    folder = analysis.results.folder
+    keys = set(json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["keys"])
+    headers = (read_header(path) for path in sorted((folder / "units").glob("*.npz")))
+    stored = [header.meta for header in headers if header is not None and header.key in keys and header.status == "done"]
+    seconds = sum(float(meta.get("seconds") or 0) for meta in stored)
+    entries = [("Time of all units", f"{seconds / 3600:.2f} hours of one thread")]
+    for words, key in (("Versions", "versions"), ("Hardware", "hardware"), ("Code", "code")):
+        found = dict.fromkeys(_versions(meta[key]) for meta in stored if meta.get(key))
+        if found:
+            entries.append((words, "; ".join(found)))
     return entries
+
+
+def _versions(value: Any) -> str:
+    return ", ".join(f"{name} {number}" for name, number in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 def _words(value: Any) -> str:

@@ -31,6 +31,7 @@ _LATEX = {
     "×": r"\ensuremath{\times}",
     "≤": r"\ensuremath{\leq}",
     "≥": r"\ensuremath{\geq}",
+    "³": r"\ensuremath{^{3}}",
     "↑": r"\ensuremath{\uparrow}",
     "↓": r"\ensuremath{\downarrow}",
     "°": r"\ensuremath{^{\circ}}",
@@ -120,6 +121,7 @@ def _floating(columns: str, caption: str, name: str, head: str, body: Sequence[s
         r"\centering",
         rf"\caption{{{caption}}}",
         rf"\label{{tab:{name}}}",
+        r"\vspace{4pt}",
         r"\footnotesize",
         r"\setlength{\tabcolsep}{4pt}",
         # Shrinks a table that is wider than the page and leaves the others alone.

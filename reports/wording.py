@@ -67,4 +67,5 @@ def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return NO_VALUE
     text = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
-    return text.replace("-", "−")
+    # What rounds to zero has no sign.
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")

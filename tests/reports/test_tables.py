@@ -17,6 +17,7 @@ from raterbench.reports.details import all_tables, by_reference, calibration, di
 from raterbench.reports.table import Cell, Table, escape_latex
 from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
+from raterbench.reports.wording import write_number
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,14 @@ def test_every_letter_that_latex_reads_is_escaped() -> None:
     assert escape_latex("a_b & 50% #1 {x} ~^\\$") == (
         r"a\_b \& 50\% \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}\$"
     )
+
+
+SIGNS = [(-0.0004, "0.000"), (0.0004, "0.000"), (0.02, "+0.020"), (-0.02, "−0.020"), (np.nan, "–")]
+
+
+@pytest.mark.parametrize(("value", "text"), SIGNS)
+def test_signs_of_differences(value: float, text: str) -> None:
+    assert write_number(value, 3, sign=True) == text
 
 
 def test_long_tables_run_over_pages() -> None:
