@@ -146,7 +146,8 @@ INIT = {
 
 @pytest.mark.parametrize("line", INIT)
 def test_an_init_that_computes_is_found(line, tmp_path):
-    head = "class Mine(NetworkMethod):\n    def __init__(self, *, alpha=1.0, budget=None):\n        super().__init__(budget=budget)\n"
+    start = "        super().__init__(budget=budget)\n"
+    head = f"class Mine(NetworkMethod):\n    def __init__(self, *, alpha=1.0, budget=None):\n{start}"
     body = f"{head}        {line}\n"
     assert INIT[line] in findings(tmp_path, body)["parameters are only stored"]
 
