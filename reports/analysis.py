@@ -15,6 +15,7 @@ from ..benchmark.statistics.calibration import calibration_table, reliability_cu
 from ..benchmark.statistics.comparison import Comparison, breakdown, compare
 from ..benchmark.statistics.metric_table import Mode
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
+from ..datasets.errors import RaterbenchError
 from . import style
 from .wording import SHORT, decimals_for, write_number
 
@@ -31,7 +32,15 @@ class Analysis:
 
     @cached_property
     def candidates(self) -> list[str]:
-        """Candidates with results, in the experiment's order."""
+        """Candidates with results, in the experiment's order.
+
+        Raises:
+            RaterbenchError: no candidate has any; the reasons are given.
+        """
+        if not self.results.candidates:
+            units = self.results.units
+            reasons = "; ".join(dict.fromkeys(str(r) for r in units.loc[units["status"] != "done", "reason"] if r))
+            raise RaterbenchError(f"{self.results.folder}: no candidate has a finished unit ({reasons or 'nothing ran'})")
         return self.results.candidates
 
     @cached_property

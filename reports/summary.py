@@ -119,14 +119,22 @@ def _fused(analysis: Analysis) -> str:
 
 
 def _calibrated(analysis: Analysis) -> str:
-    ece = analysis.ece.reindex(analysis.candidates).dropna(how="all")
-    if ece.empty or len(ece) < 2:
+    if len(analysis.candidates) < 2:
         return ""
-    closed, opened = ece["closed"].idxmin(), ece["open"].idxmin()
-    text = (
-        f"Best calibrated: {closed}, with an expected calibration error of {write_number(100 * ece.loc[closed, 'closed'], 2)} %"
-    )
-    return text + ("." if closed == opened else f"; without voxels of confidence exactly 1 it is {opened}.")
+    best = {last_bin: _smallest(analysis, last_bin) for last_bin in ("closed", "open")}
+    if not best["closed"]:
+        return ""
+    value = write_number(100 * analysis.ece_of(best["closed"], "closed"), 2)
+    text = f"Best calibrated: {best['closed']}, with an expected calibration error of {value} %"
+    if best["open"] in ("", best["closed"]):
+        return f"{text}."
+    return f"{text}; without voxels of confidence exactly 1 it is {best['open']}."
+
+
+def _smallest(analysis: Analysis, last_bin: str) -> str:
+    """The candidate with the smallest calibration error; empty if nobody has one."""
+    known = {c: value for c in analysis.candidates if (value := analysis.ece_of(c, last_bin)) == value}
+    return min(known, key=lambda c: known[c]) if known else ""
 
 
 def _warnings(analysis: Analysis) -> list[str]:

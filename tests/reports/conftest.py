@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from raterbench.benchmark.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.results import Results, read_results
 from raterbench.benchmark.store import Record, write_json, write_record

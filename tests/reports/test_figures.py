@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+
 from raterbench.benchmark.results import PictureCase, Results, read_results
 from raterbench.reports import pictures as panel
 from raterbench.reports.analysis import Analysis

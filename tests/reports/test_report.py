@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from raterbench.benchmark.results import Results, read_results
 from raterbench.datasets.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
@@ -136,3 +137,9 @@ def test_published_statistics_say_what_they_are(results: Results) -> None:
 def test_a_folder_without_results_is_a_plain_error(tmp_path: Path) -> None:
     with pytest.raises(RaterbenchError, match="holds no experiment"):
         write_report(tmp_path)
+
+
+def test_no_finished_candidate_is_a_plain_error(make: Callable[..., Path]) -> None:
+    folder = make(**{**SMALL, **NOTHING_KEPT, "candidates": ("A",), "failed": (("A", 0, 0), ("A", 0, 1))})
+    with pytest.raises(RaterbenchError, match="the loss became NaN"):
+        write_report(folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.results import Results, read_results
 from raterbench.reports.analysis import Analysis
