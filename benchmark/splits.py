@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedGroupKFold
+from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedKFold
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError
@@ -51,7 +51,7 @@ def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
 
 
 def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    subjects, centres = dataset.index["subject"].to_numpy(str), dataset.index["centre"].to_numpy(str)
+    centres = dataset.index["centre"].to_numpy(str)
     everything = np.arange(len(dataset))
     if split.policy == "holdout":
         if not dataset.official_test:
@@ -62,15 +62,27 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDAr
         if len(np.unique(centres)) < 2:
             raise RaterbenchError(f'data set {dataset.name!r} has one centre only: use split.policy = "folds"')
         return iter(LeaveOneGroupOut().split(everything, groups=centres))
-    n = len(np.unique(subjects))
-    if n < max(split.folds, 3):
-        raise RaterbenchError(f"data set {dataset.name!r} has {n} subjects, too few for {split.folds} folds: lower split.folds")
-    # A centre's subjects are spread evenly. Centres with fewer subjects than folds cannot be, so they go with the largest.
-    sizes = {centre: len(np.unique(subjects[centres == centre])) for centre in np.unique(centres)}
-    rare = [centre for centre, size in sizes.items() if size < split.folds]
-    strata = np.where(np.isin(centres, rare), max(sizes, key=lambda c: sizes[c]), centres)
-    splitter = StratifiedGroupKFold(split.folds, shuffle=True, random_state=seed)
-    return iter(splitter.split(everything, strata, groups=subjects))
+    return _by_subject(dataset, split.folds, seed)
+
+
+def _by_subject(dataset: Dataset, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Folds with as many subjects each, give or take one, and each centre's subjects spread over them."""
+    table = dataset.index[["subject", "centre"]].drop_duplicates("subject")
+    subjects, centres = table["subject"].to_numpy(str), table["centre"].to_numpy(str)
+    if len(subjects) - math.ceil(len(subjects) / folds) < 2:
+        what = f"data set {dataset.name!r} has {len(subjects)} subjects, too few for {folds} folds"
+        raise RaterbenchError(f"{what}: training and validation need one each, beside those tested")
+    if len(subjects) < folds:
+        raise RaterbenchError(
+            f"data set {dataset.name!r} has {len(subjects)} subjects, too few for {folds} folds: lower split.folds"
+        )
+    # Centres with fewer subjects than folds cannot be spread evenly, so they go with the largest.
+    names, sizes = np.unique(centres, return_counts=True)
+    strata = np.where(np.isin(centres, names[sizes < folds]), names[sizes.argmax()], centres)
+    owner = dataset.index["subject"].to_numpy(str)
+    for _, tested in StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, strata):
+        test = np.isin(owner, subjects[tested])
+        yield np.flatnonzero(~test), np.flatnonzero(test)
 
 
 def _inner(dataset: Dataset, rest: npt.NDArray[np.intp], share: float, seed: int) -> tuple[Positions, Positions]:

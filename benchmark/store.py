@@ -70,7 +70,8 @@ def write_record(folder: Path, record: Record) -> Path:
     pickled = [name for name, array in record.arrays.items() if array.dtype.hasobject]
     if pickled:
         raise TypeError(f"array {pickled[0]!r} holds Python objects, which would be stored as a pickle")
-    header = {"schema": SCHEMA} | {name: getattr(record, name) for name in HEADER}
+    # The archive has no checksum of the arrays' names, so the header, which has one, lists them.
+    header = {"schema": SCHEMA, "arrays": list(record.arrays)} | {name: getattr(record, name) for name in HEADER}
     # Rows are apart from the header, so that a plan need not read what may be megabytes.
     texts = {"header": json.dumps(header), "rows": json.dumps(record.rows)}
     members: dict[str, Any] = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}
@@ -139,4 +140,8 @@ def _read(path: Path, *, whole: bool) -> Record | None:
             rows = json.loads(stored["rows"].tobytes()) if whole else []
     except DAMAGED:
         return None
-    return Record(**values, rows=rows, arrays=arrays) if values.pop("schema", None) == SCHEMA else None
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != {"schema", "arrays", *HEADER}:
+        return None
+    if whole and values["arrays"] != list(arrays):
+        return None
+    return Record(**{name: values[name] for name in HEADER}, rows=rows, arrays=arrays)

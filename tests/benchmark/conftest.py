@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from raterbench.benchmark.experiment import Candidate, Experiment, Split
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from raterbench.benchmark.candidates import build_fusions, build_method, build_metrics
 from raterbench.benchmark.experiment import Candidate, Experiment, Split, canonical, read_experiment, shipped
 from raterbench.datasets import DATASETS, RaterbenchError
