@@ -25,22 +25,24 @@ SOFT = "soft average"
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Results and what follows from them; every part is computed when it is first asked for."""
+    """Results and what follows from them; every part is computed when it is first asked for.
+
+    Raises:
+        RaterbenchError: no candidate has a finished unit; the reasons are given.
+    """
 
     results: Results
     protocol: Mode = "per-subject"
 
-    @cached_property
-    def candidates(self) -> list[str]:
-        """Candidates with results, in the experiment's order.
-
-        Raises:
-            RaterbenchError: no candidate has any; the reasons are given.
-        """
-        if not self.results.candidates:
+    def __post_init__(self) -> None:
+        if not self.candidates:
             units = self.results.units
             reasons = "; ".join(dict.fromkeys(str(r) for r in units.loc[units["status"] != "done", "reason"] if r))
             raise RaterbenchError(f"{self.results.folder}: no candidate has a finished unit ({reasons or 'nothing ran'})")
+
+    @cached_property
+    def candidates(self) -> list[str]:
+        """Candidates with results, in the experiment's order."""
         return self.results.candidates
 
     @cached_property
