@@ -144,8 +144,8 @@ def _pictures(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], f
             experiment.keep_cases,
         ):
             return dict(facts["pictures"])
-    except (OSError, ValueError, KeyError):
-        pass
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # No earlier run, or one that left no such file.
     tested = sorted({i for fold in folds if fold.repeat == 0 for i in fold.test})
     return choose_pictures(dataset, tested, experiment.keep_cases)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from raterbench.benchmark.experiment import Candidate, Experiment, Split
+from raterbench.benchmark.metrics import METRICS
+from raterbench.datasets import DATASETS
+from raterbench.datasets.registry import Registry
+from raterbench.methods import FUSIONS, METHODS
+from raterbench.methods.recipes import RECIPES
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}
 BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}
@@ -34,6 +39,16 @@ class Instant(Method):
         probability[0] = self.share
         return probability
 '''
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """What a test's plug-ins add is gone after the test."""
+    known: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
+    before = [registry._found and dict(registry._found) for registry in known]
+    yield
+    for registry, found in zip(known, before, strict=True):
+        registry._found = found
 
 
 @pytest.fixture

@@ -1,0 +1,157 @@
+import pytest
+
+from raterbench.benchmark.experiment import Candidate, Split, Statistics
+from raterbench.benchmark.plan import make_plan
+from raterbench.benchmark.runner import write_plan
+from raterbench.benchmark.store import write_json, write_record
+from raterbench.datasets import RaterbenchError
+
+
+def keys(experiment, folder, **options):
+    plan = make_plan(experiment, folder, **options)
+    return {(task.name, task.fold.repeat, task.fold.fold): task.key for task in plan.tasks}
+
+
+def test_a_plan_has_every_candidate_on_every_fold_and_label_rows_once(tiny, tmp_path):
+    experiment = tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "random-rater")), split=Split(folds=2, repeats=2))
+    plan = make_plan(experiment, tmp_path)
+    assert [(t.name, t.order, t.fold.repeat, t.fold.fold) for t in plan.tasks] == [
+        ("a", 0, 0, 0),
+        ("b", 1, 0, 0),
+        ("labels", 2, 0, 0),
+        ("a", 0, 0, 1),
+        ("b", 1, 0, 1),
+        ("labels", 2, 0, 1),
+        ("a", 0, 1, 0),
+        ("b", 1, 1, 0),
+        ("a", 0, 1, 1),
+        ("b", 1, 1, 1),
+    ]
+    assert len({task.key for task in plan.tasks}) == len(plan.tasks)
+    assert plan.missing() == plan.tasks
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"budget": {"epochs": 2}},
+        {"seed": 1},
+        {"dataset_options": {"subjects": 6, "slices": 2, "size": 48}},
+        {"preparation": {"size": [64, 64]}},
+        {"metrics": ("dice",)},
+        {"references": ("truth", "raters")},
+        {"surface_tolerance_mm": 2.0},
+        {"keep_cases": 3},
+        {"candidates": (Candidate("Majority vote", "fused-labels", {"fusion": "staple"}),)},
+        {"candidates": (Candidate("Majority vote", "fused-labels", {"recipe": "softseg"}),)},
+        {"candidates": (Candidate("Majority vote", "fused-labels", {"budget": {"epochs": 7}}),)},
+    ],
+)
+def test_what_decides_about_a_result_changes_its_key(tiny, tmp_path, changes):
+    before, after = keys(tiny(), tmp_path), keys(tiny(**changes), tmp_path)
+    assert all(before[unit] != after[unit] for unit in before if unit[0] == "Majority vote")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "other"},
+        {"description": "words"},
+        {"statistics": Statistics(alpha=0.01, primary_metric="brier")},
+        {"candidates": (Candidate("Another", "tgce"), Candidate("Majority vote", "fused-labels"))},
+        {"candidates": (Candidate("Majority vote", "FusedLabels", {"budget": {"epochs": 1}}),)},
+        {"fused_rows": ("soft-average",)},
+        {"split": Split(folds=2, repeats=3)},
+    ],
+)
+def test_what_does_not_decide_leaves_the_key(tiny, tmp_path, changes):
+    before, after = keys(tiny(), tmp_path), keys(tiny(**changes), tmp_path)
+    assert all(before[unit] == after[unit] for unit in before if unit[0] == "Majority vote")
+
+
+def test_label_rows_do_not_depend_on_training(tiny, tmp_path):
+    before = keys(tiny(), tmp_path)
+    same, other = keys(tiny(budget={"epochs": 9}), tmp_path), keys(tiny(fused_rows=("staple",)), tmp_path)
+    for fold in (0, 1):
+        assert before["labels", 0, fold] == same["labels", 0, fold] != other["labels", 0, fold]
+
+
+def test_a_plugin_fusion_decides_too(tiny, tmp_path):
+    source = """
+from raterbench.methods import MajorityVote
+
+
+class Mine(MajorityVote):
+    number = {}
+"""
+    file = tmp_path / "fusion.py"
+    experiment = tiny(
+        candidates=(Candidate("Majority vote", "fused-labels", {"fusion": "mine"}),),
+        fused_rows=("mine",),
+        plugins=(str(file),),
+    )
+    found = []
+    for number in (1, 2, 1):
+        file.write_text(source.format(number))
+        found.append(keys(experiment, tmp_path))
+    assert found[0] == found[2]
+    assert not set(found[0].values()) & set(found[1].values())
+
+
+def test_stored_units_are_not_missing_whatever_became_of_them(tiny, tmp_path):
+    plan = make_plan(tiny(), tmp_path)
+    done, failed, skipped, *rest = plan.tasks
+    for task, status in ((done, "done"), (failed, "failed"), (skipped, "skipped")):
+        write_record(tmp_path, task.record(status))
+    # A candidate that was skipped and now can run, because its code or the data changed, is run.
+    assert plan.missing() == [skipped, *rest]
+    assert plan.missing(retry_failed=True) == [failed, skipped, *rest]
+    plan.path(done).write_bytes(plan.path(done).read_bytes()[:-20])
+    assert plan.missing() == [done, skipped, *rest]
+
+
+def test_units_of_other_code_are_counted(tiny, tmp_path):
+    plan = make_plan(tiny(), tmp_path)
+    for task, meta in zip(plan.tasks, ({"code": "older"}, {}), strict=False):
+        write_record(tmp_path, task.record("done", meta=meta))
+    assert plan.outdated() == 1
+
+
+def test_kept_cases_stay_those_of_an_earlier_run(tiny, tmp_path):
+    plan = make_plan(tiny(), tmp_path)
+    write_plan(plan)
+    assert make_plan(tiny(), tmp_path).facts == plan.facts
+    for damaged in ({}, {"facts": {}}, {"facts": None}, []):
+        write_json(tmp_path / "experiment.json", damaged)
+        assert make_plan(tiny(), tmp_path).facts == plan.facts
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"metrics": ("dice", "dyce")}, "no metric called 'dyce'; did you mean 'dice'?"),
+        ({"references": ("truth", "rater")}, "no reference called 'rater'; did you mean 'raters'?"),
+        ({"references": ("truth", "rater:steadi")}, "'rater:steadi' is no rater of 'phantom'; did you mean 'steady'?"),
+        ({"references": ("raters",), "statistics": Statistics(primary_reference="truth")}, "'truth' is not among the refer"),
+        ({"references": ("majority",)}, "primary reference 'raters' is not among the references"),
+        (
+            {"statistics": Statistics(primary_metric="entropy")},
+            "'entropy' cannot be measured against the primary reference 'truth'",
+        ),
+        ({"fused_rows": ("stapel",)}, "no fusion called 'stapel'"),
+        ({"dataset": "fantom"}, "'fantom'; did you mean 'phantom'?"),
+        ({"dataset_options": {"subject": 3}}, "no option 'subject'; did you mean 'subjects'?"),
+        ({"preparation": {"slize": 3}}, "preparation: unknown key 'slize'; did you mean 'size'?"),
+        ({"preparation": {"size": 64}}, "preparation: size = 64 must be a list"),
+        ({"split": Split(folds=6)}, None),
+        ({"split": Split(folds=7)}, "has 6 subjects, too few for 7 folds"),
+        ({"plugins": ("nowhere.py",)}, "'nowhere.py' is not a file"),
+    ],
+)
+def test_what_cannot_be_planned_is_said_before_anything_runs(tiny, tmp_path, changes, says):
+    if says is None:
+        assert make_plan(tiny(**changes), tmp_path).tasks
+        return
+    with pytest.raises(RaterbenchError, match=says):
+        make_plan(tiny(**changes), tmp_path)
