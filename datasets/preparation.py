@@ -106,7 +106,7 @@ def restore(probability: torch.Tensor, case: Case, preparation: Preparation) -> 
 def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.generic]:
     """Hard labels [*S] as uint8 [K, *S], all zero where ``IGNORE``; soft labels are returned as float32."""
     if np.issubdtype(labels.dtype, np.floating):
-        return labels.astype(np.float32, copy=False)
+        return np.asarray(labels, dtype=np.float32)
     return (labels[None] == np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)).view(np.uint8)
 
 

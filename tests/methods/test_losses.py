@@ -105,7 +105,7 @@ def test_cross_entropy_is_torchs_over_all_present_pairs():
 
 
 def test_cross_entropy_of_soft_labels_is_torchs():
-    logits, ratings, _, labels = random_batch(2, n_raters=1)
+    logits, _, _, labels = random_batch(2, n_raters=1)
     soft = 0.8 * ratings_like(labels, 3) + 0.2 / 3
     everywhere = torch.ones_like(labels, dtype=torch.bool)
     expected = functional.cross_entropy(logits, soft[:, 0])

@@ -9,7 +9,7 @@ from raterbench.methods.random_rater import RandomRater
 from raterbench.methods.recipes import RECIPES, Conventional, SoftSeg
 from raterbench.methods.soft_average import SoftAverage
 from raterbench.methods.staple import STAPLE
-from raterbench.methods.tgce import FORMS, LEVELS, TGCE
+from raterbench.methods.tgce import LEVELS, TGCE
 
 EVERY = [METHODS.get(name) for name in METHODS.names()]
 VARIANTS = [
@@ -21,7 +21,8 @@ VARIANTS = [
     RandomRater(recipe=SoftSeg()),
     RandomRater(recipe=Conventional()),
     ConfusionNetwork(warmup=0.0, trace_weight=0.7),
-    *(TGCE(level=level, form=form) for level in LEVELS for form in FORMS),
+    *(TGCE(level=level) for level in LEVELS[1:]),
+    TGCE(form="thesis"),
     TGCE(q=0.0),
     TGCE(q=1.0, floor=0.1),
 ]
