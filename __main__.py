@@ -77,7 +77,8 @@ def check(options: argparse.Namespace) -> int:
 
     failed = 0
     for result in check_file(options.file):
-        sys.stdout.write(f"{'ok    ' if result.passed else 'FAILED'}  {result.name}: {result.message}\n")
+        finding = f": {result.message}" if result.message else ""
+        sys.stdout.write(f"{'ok    ' if result.passed else 'FAILED'}  {result.name}{finding}\n")
         failed += not result.passed
     sys.stdout.write(f"{failed} checks failed\n" if failed else "all checks passed\n")
     return 1 if failed else 0

@@ -107,7 +107,8 @@ def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.g
     """Hard labels [*S] as uint8 [K, *S], all zero where ``IGNORE``; soft labels are returned as float32."""
     if np.issubdtype(labels.dtype, np.floating):
         return np.asarray(labels, dtype=np.float32)
-    return (labels[None] == np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)).view(np.uint8)
+    classes = np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)
+    return np.equal(labels, classes).view(np.uint8)
 
 
 def normalise_labels(ratings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
