@@ -108,7 +108,8 @@ def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.g
     if np.issubdtype(labels.dtype, np.floating):
         return np.asarray(labels, dtype=np.float32)
     classes = np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)
-    return np.equal(labels, classes).view(np.uint8)
+    hard: npt.NDArray[np.bool_] = labels == classes
+    return hard.view(np.uint8)
 
 
 def normalise_labels(ratings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
