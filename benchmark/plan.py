@@ -56,8 +56,10 @@ class Plan:
         return [task for task in self.tasks if task.name not in self.skipped]
 
     def skipped_records(self) -> list[Record]:
-        """A record for each unit of a candidate that cannot run on this data set."""
-        return [t.record("skipped", reason=self.skipped[t.name]) for t in self.tasks if t.name in self.skipped]
+        """A record for each unit of a candidate that cannot run on this data set, unless it is stored as such."""
+        stored = ((task, self.stored(task)) for task in self.tasks if task.name in self.skipped)
+        new = [task for task, unit in stored if unit is None or unit.reason != self.skipped[task.name]]
+        return [task.record("skipped", reason=self.skipped[task.name]) for task in new]
 
     def outdated(self) -> int:
         """How many stored units were computed by another version of the package's code."""
