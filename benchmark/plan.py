@@ -98,10 +98,11 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         parts = [[names[i] for i in part] for part in (fold.train, fold.validation, fold.test)]
         here = {**common, "fold": [fold.repeat, fold.fold, parts]}
         for order, (candidate, method) in enumerate(zip(experiment.candidates, methods, strict=True)):
-            key = _key({**here, "candidate": identity(method)})
+            # The name is in the rows of a unit, so two candidates that differ in nothing else are two units all the same.
+            key = _key({**here, "name": candidate.name, "candidate": identity(method)})
             tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures, plugins))
         if fold.repeat == 0:
-            key = _key({**here, "candidate": LABELS, "fusions": identity(fusions)})
+            key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
             tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
     return Plan(experiment, dataset, folder, tasks, skipped, listed, _facts(experiment, dataset, listed, pictures))
 

@@ -75,7 +75,9 @@ def read_results(folder: str | Path) -> Results:
     if not isinstance(stored, dict) or not {"experiment", "facts", "keys"} <= set(stored):
         raise RaterbenchError(f"{folder / 'experiment.json'} was not written by 'raterbench run': run the experiment again")
     experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
-    records = read_records(folder)
+    # A candidate's place may have changed since its units were stored.
+    places = {candidate.name: place for place, candidate in enumerate(experiment.candidates)}
+    records = sorted(read_records(folder), key=lambda r: (places.get(r.candidate, len(places)), r.repeat, r.fold))
     done = [r for r in records if r.status == "done"]
     if not done:
         reasons = "; ".join(sorted({r.reason for r in records if r.reason})) or "nothing ran"

@@ -91,15 +91,15 @@ def read_header(path: Path) -> Record | None:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """Every readable unit that belongs to the present plan of an experiment's folder, in the order of candidates."""
+    """Every readable unit that belongs to the present plan of an experiment's folder, in the order of names."""
     keys = set(json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["keys"])
     records = []
-    for path in (folder / "units").glob("*.npz"):
+    for path in sorted((folder / "units").glob("*.npz")):
         header = read_header(path)
         record = read_record(path) if header is not None and header.key in keys else None
         if record is not None:
             records.append(record)
-    return sorted(records, key=lambda r: (r.order, r.repeat, r.fold))
+    return records
 
 
 def write_json(path: Path, values: Any) -> None:

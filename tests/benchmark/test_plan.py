@@ -70,6 +70,11 @@ def test_what_does_not_decide_leaves_the_key(tiny, tmp_path, changes):
     assert all(before[unit] == after[unit] for unit in before if unit[0] == "Majority vote")
 
 
+def test_candidates_alike_are_two_units(tiny, tmp_path):
+    twins = keys(tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "tgce"))), tmp_path)
+    assert len(set(twins.values())) == len(twins)
+
+
 def test_label_rows_do_not_depend_on_training(tiny, tmp_path):
     before = keys(tiny(), tmp_path)
     same, other = keys(tiny(budget={"epochs": 9}), tmp_path), keys(tiny(fused_rows=("staple",)), tmp_path)
