@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raterbench.datasets.base import IGNORE
-from raterbench.methods import patterns as module
-from raterbench.methods.patterns import PAIRED, find_patterns
+from raterbench.methods import keys as module
+from raterbench.methods.keys import BLOCK
+from raterbench.methods.patterns import find_patterns
 
 
 def agree_with_numpy(stack, n_classes):
@@ -47,7 +48,7 @@ def test_patterns_are_the_unique_columns(dense, example):
 def test_patterns_of_large_images(raters, classes):
     """An odd number of voxels, more than one block holds, with byte keys, wider keys and renumbered keys."""
     random = np.random.default_rng(0)
-    truth = random.integers(classes, size=PAIRED + 3)
+    truth = random.integers(classes, size=BLOCK + 3)
     stack = np.where(random.random((raters, len(truth))) < 0.01, 0, truth).astype(np.uint8)
     agree_with_numpy(stack, classes)
 
@@ -58,3 +59,16 @@ def test_ratings_that_are_read_only_or_not_contiguous():
     turned = find_patterns({"a": labels.T, "b": labels.transpose(2, 1, 0)}, 3)
     assert turned.unanimous
     assert np.array_equal(turned.spread(turned.mean.argmax(axis=0).astype(np.uint8)), labels.T)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize(("raters", "classes"), [(7, 2), (12, 2)])
+def test_threads_change_nothing(threads, raters, classes, monkeypatch):
+    """Byte keys and wider ones, of a number of voxels that no number of threads divides."""
+    monkeypatch.setattr(module, "SHARED", 1000)
+    monkeypatch.setattr(module, "BLOCK", 4096)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    random = np.random.default_rng(1)
+    stack = random.integers(classes, size=(raters, 100_003)).astype(np.uint8)
+    stack[:, 30_000:60_000] = 0
+    agree_with_numpy(stack, classes)

@@ -1,0 +1,145 @@
+"""Keys: a number for every combination of votes, counted and looked up at the speed of memory.
+
+Raters' labels are large and simple arrays, so what costs is reading and writing them. They are walked through in blocks that
+stay in the processor's cache; of byte keys eight are compared at a time, and two are looked up at a time. Large arrays are
+shared out among threads, of which every voxel is a matter of its own: their number changes no result.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Counts = npt.NDArray[np.int64]
+T = TypeVar("T")
+
+DENSE = 1 << 20
+"""Largest number of possible keys that is counted in one table; beyond, keys are renumbered on the way."""
+BLOCK = 1 << 17
+"""Voxels handled at a time, so that what is worked on stays in the processor's cache."""
+LOOKED_UP = 1 << 15
+"""Voxels looked up at a time: fewer, since NumPy makes eight bytes of every key."""
+PAIRED = 4
+"""How many times more voxels than possible pairs of byte keys there must be for a table of the pairs to be worth making."""
+SHARED = 1 << 20
+"""Number of voxels from which threads are worth starting."""
+
+
+def encode(columns: list[Array], bases: list[int]) -> tuple[Array, Counts, Counts, Counts]:
+    """Number the different combinations of the columns' codes: key [N], place [P], codes [C, P], counts [P].
+
+    Key and place as in ``Patterns``; ``codes[c, p]``, below ``bases[c]``, is what column c says in pattern p.
+    """
+    known: Counts | None = None  # what the first column stands for, once it holds renumbered keys
+    while True:
+        take = 1
+        while take < len(bases) and (take < 2 or math.prod(bases[: take + 1]) <= DENSE):
+            take += 1
+        key = _number(columns[:take], bases[:take])
+        table = count(key, math.prod(bases[:take]))
+        place = np.flatnonzero(table)
+        codes = np.array(np.unravel_index(place, bases[:take]), dtype=np.int64)
+        codes = codes if known is None else np.vstack([known[:, codes[0]], codes[1:]])
+        if take == len(bases):
+            return key, place, codes, table[place]
+        rank = np.zeros(len(table), dtype=np.min_scalar_type(len(place)))
+        rank[place] = np.arange(len(place))
+        merged = np.empty(len(key), dtype=rank.dtype)
+        look_up(rank[None], key, merged[None])
+        columns, bases, known = [merged, *columns[take:]], [max(2, len(place)), *bases[take:]], codes
+
+
+def _number(columns: Sequence[Array], bases: Sequence[int]) -> Array:
+    """Horner's rule on the codes of every voxel."""
+    key = np.empty(len(columns[0]), dtype=np.min_scalar_type(math.prod(bases) - 1))
+
+    def number(first: int, last: int) -> None:
+        for start in range(first, last, BLOCK):
+            block = slice(start, min(start + BLOCK, last))
+            part = key[block]
+            part[...] = columns[0][block]
+            for column, base in zip(columns[1:], bases[1:], strict=True):
+                np.multiply(part, key.dtype.type(base), out=part)
+                np.add(part, column[block], out=part)
+
+    _share_out(number, len(key))
+    return key
+
+
+def count(key: Array, space: int) -> Counts:
+    """How often each key below ``space`` occurs."""
+
+    def part(first: int, last: int) -> Counts:
+        counts = np.zeros(256 if key.dtype == np.uint8 else space, dtype=np.int64)
+        step = max(BLOCK, space)
+        for start in range(first, last, step):
+            block = key[start : min(start + step, last)]
+            counts += _count_bytes(block) if key.dtype == np.uint8 else np.bincount(block, minlength=space)
+        return counts[:space]
+
+    counts: Counts = np.sum(_share_out(part, len(key)), axis=0)
+    return counts
+
+
+def _count_bytes(key: Array) -> Counts:
+    """Most runs of eight voxels show one key eight times: such runs are counted at once."""
+    even = len(key) // 8 * 8
+    words, first = key[:even].view(np.uint64), key[:even:8]
+    mixed = words[words != np.multiply(first, _ALL_ONES, dtype=np.uint64)].view(np.uint8)
+    counts = 8 * np.bincount(first, minlength=256)
+    counts += np.bincount(mixed, minlength=256) - 8 * np.bincount(mixed[::8], minlength=256)
+    counts += np.bincount(key[even:], minlength=256)
+    return counts
+
+
+def look_up(table: Array, key: Array, out: Array) -> None:
+    """``out[...] = table[:, key]`` for rows of tables [K, space], for byte keys two voxels at a time."""
+    n_pairs = 256 * table.shape[1]
+    if key.dtype == np.uint8 and table.itemsize <= 4 and len(key) > PAIRED * n_pairs:
+        even = len(key) // 2 * 2
+        out[:, even:] = table[:, key[even:]]
+        full = np.zeros((len(table), 256), dtype=table.dtype)
+        full[:, : table.shape[1]] = table
+        wide = np.dtype(f"u{2 * table.itemsize}")
+        rows = [row[:even].view(wide) for row in out]
+        table, key = full.take(_PAIRS[:n_pairs], axis=1).view(wide)[..., 0], key[:even].view(np.uint16)
+    else:
+        rows = list(out)
+
+    def part(first: int, last: int) -> None:
+        for start in range(first, last, LOOKED_UP):
+            block = slice(start, min(start + LOOKED_UP, last))
+            place = key[block].astype(np.intp)
+            for values, row in zip(table, rows, strict=True):
+                np.take(values, place, out=row[block], mode="clip")  # "clip" because the default copies the output
+
+    _share_out(part, len(key))
+
+
+def _share_out(work: Callable[[int, int], T], size: int) -> list[T]:
+    """What ``work(first, last)`` gives for equal parts of ``range(size)``, one a thread; NumPy lets them run together."""
+    threads = n_threads() if size >= SHARED else 1
+    if threads == 1:
+        return [work(0, size)]
+    edges = [size * part // threads // 64 * 64 for part in range(threads)] + [size]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda ends: work(*ends), pairwise(edges)))
+
+
+def n_threads() -> int:
+    """How many threads large arrays are shared out among: ``OMP_NUM_THREADS`` where it is set, else the processors at hand."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(wanted)) if wanted.isdecimal() else usable
+
+
+_ALL_ONES = np.uint64(0x0101010101010101)
+_PAIRS = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)

@@ -1,0 +1,80 @@
+"""What an expectation maximisation assumes about a rater: how many parameters, and what is believed before any vote is seen."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .patterns import Float64s
+
+Known = npt.NDArray[np.bool_]
+
+
+class RaterModel(Protocol):
+    """The part of the M-step that belongs to the raters."""
+
+    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+        """The best confusion [R, K, K] for ``mass[r, i, j]``, the voxels where rater r says i and the truth is j.
+
+        Also which columns [R, K] the data say something about; the others keep ``previous`` [R, K, K].
+        """
+
+    def penalty(self, confusion: Float64s) -> float:
+        """Logarithm of the belief in a confusion [R, K, K], up to a constant: it is added to the log-likelihood."""
+
+
+class FullConfusion:
+    """A confusion matrix for every rater, all of it free: Dawid and Skene (1979); Warfield, Zou and Wells (2004)."""
+
+    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+        """Each column is the share of what the rater says where the truth is that class."""
+        total = mass.sum(axis=1, keepdims=True)
+        known = total > 0
+        return np.divide(mass, total, out=previous.copy(), where=known), known[:, 0]
+
+    def penalty(self, confusion: Float64s) -> float:
+        """Nothing is believed beforehand."""
+        del confusion
+        return 0.0
+
+
+class OneAccuracy(FullConfusion):
+    """One number a rater: right with the same probability whatever the truth, and wrong evenly among the other classes."""
+
+    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+        """The accuracy is the share of votes that name the truth."""
+        n_classes = mass.shape[1]
+        total = mass.sum(axis=(1, 2))
+        right = np.trace(mass, axis1=1, axis2=2)
+        accuracy = np.divide(right, total, out=np.zeros_like(total), where=total > 0)[:, None, None]
+        known = np.repeat(total[:, None] > 0, n_classes, axis=1)
+        confusion = np.where(np.eye(n_classes, dtype=bool), accuracy, (1 - accuracy) / (n_classes - 1))
+        return np.where(known[:, None], confusion, previous), known
+
+
+class BetaPrior:
+    """A full confusion with the belief that raters are mostly right: a Dirichlet distribution on each column.
+
+    It adds ``alpha - 1`` pseudo-voxels to the diagonal of a column and ``beta - 1``, shared evenly, to what is off it; for two
+    classes that is a Beta(alpha, beta) on sensitivity and specificity.
+    """
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        self.alpha, self.beta = alpha, beta
+
+    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+        """The mode of the posterior: shares of the votes with the pseudo-voxels among them."""
+        del previous
+        more = mass + self._pseudo(mass.shape[1])
+        return more / more.sum(axis=1, keepdims=True), mass.sum(axis=1) > 0
+
+    def penalty(self, confusion: Float64s) -> float:
+        """Logarithm of the Dirichlet densities, without their constants."""
+        pseudo = np.broadcast_to(self._pseudo(confusion.shape[1]), confusion.shape)
+        return float((pseudo[pseudo > 0] * np.log(confusion[pseudo > 0])).sum())
+
+    def _pseudo(self, n_classes: int) -> Float64s:
+        right = np.eye(n_classes)
+        return right * (self.alpha - 1) + (1 - right) * (self.beta - 1) / (n_classes - 1)
