@@ -83,7 +83,8 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
+        if self.console.is_terminal:
+            self._bar.stop()
         if self.failed:
             what = "1 unit failed; its reason is" if self.failed == 1 else f"{self.failed} units failed; their reasons are"
             _say(self.console, f"{what} in the report (run again with --retry-failed)", "red")
