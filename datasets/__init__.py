@@ -14,25 +14,30 @@ from .errors import RaterbenchError, nearest
 from .registry import Registry
 
 if TYPE_CHECKING:
+    from .bubil import BUBIL as BUBIL
     from .deepflash import DeepFlash as DeepFlash
     from .folder import Folder as Folder
     from .mnist import MNIST as MNIST
     from .phantom import Phantom as Phantom
+    from .rating_folder import RatingFolder as RatingFolder
     from .simulated_raters import SimulatedRater as SimulatedRater
     from .simulated_raters import pooled_confusion as pooled_confusion
     from .simulated_raters import true_confusion as true_confusion
 
 _LAZY = {
+    "BUBIL": "bubil",
     "DeepFlash": "deepflash",
     "Folder": "folder",
     "MNIST": "mnist",
     "Phantom": "phantom",
+    "RatingFolder": "rating_folder",
     "SimulatedRater": "simulated_raters",
     "pooled_confusion": "simulated_raters",
     "true_confusion": "simulated_raters",
 }
 
 __all__ = [
+    "BUBIL",
     "DATASETS",
     "IGNORE",
     "MNIST",
@@ -46,6 +51,7 @@ __all__ = [
     "Phantom",
     "Preparation",
     "RaterbenchError",
+    "RatingFolder",
     "SimulatedRater",
     "Truth",
     "load_dataset",

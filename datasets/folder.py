@@ -41,8 +41,8 @@ class Folder(Dataset):
         settings = read_settings(self.path / "dataset.toml")
         self.name = settings.name or self.path.resolve().name
         self.preparation = settings.preparation
-        self._images = _files(self.path / "images")
-        self._ratings = {rater.name: _files(rater) for rater in _rater_folders(self.path / "ratings")}
+        self._images = image_files(self.path / "images")
+        self._ratings = {rater.name: image_files(rater) for rater in rater_folders(self.path / "ratings")}
         self.raters = tuple(self._ratings)
         self._check_ratings_have_images()
         self.index = self._index()
@@ -100,7 +100,7 @@ class Folder(Dataset):
         )
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def image_files(folder: Path) -> dict[str, Path]:
     """The image files of a folder by case, sorted; hidden files are passed over."""
     if not folder.is_dir():
         raise RaterbenchError(f"{folder} is missing: the layout is {LAYOUT}")
@@ -119,7 +119,8 @@ def _files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _rater_folders(folder: Path) -> list[Path]:
+def rater_folders(folder: Path) -> list[Path]:
+    """The folder of each rater, sorted; hidden ones are passed over."""
     if not folder.is_dir():
         raise RaterbenchError(f"{folder} is missing: the layout is {LAYOUT}")
     found = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from .base import Floats, Geometry, Labels
+from .base import Floats, Geometry
 from .errors import RaterbenchError
 
 WITH_GEOMETRY = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
@@ -102,8 +102,8 @@ def image_form(file: Path | str) -> tuple[int, int]:
     return channels - _alpha(file, channels), reader.GetDimension()
 
 
-def write_labels(file: Path | str, labels: Labels, geometry: Geometry, values: Sequence[int] | None = None) -> None:
-    """Write a label map [*S]; ``values`` [K] are what the classes are called in the file, their indices by default.
+def write_labels(file: Path | str, labels: npt.NDArray[Any], geometry: Geometry, values: Sequence[int] | None = None) -> None:
+    """Write a label map [*S] of whole numbers; ``values`` [K] are what the classes are called in the file, if not as they are.
 
     Raises:
         RaterbenchError: the format is unknown or lossy, or the file cannot be written.
@@ -119,15 +119,16 @@ def write_labels(file: Path | str, labels: Labels, geometry: Geometry, values: S
 
 
 def write_probability(file: Path | str, probability: Floats, geometry: Geometry) -> None:
-    """Write probabilities [K, *S] as one image with K channels.
+    """Write probabilities [K, *S] as one image with K channels; [1, *S] may also be a TIFF.
 
     Raises:
         RaterbenchError: the format cannot hold them, or the file cannot be written.
     """
-    file = Path(file)
-    if suffix_of(file) not in WITH_GEOMETRY:
+    file, single = Path(file), len(probability) == 1
+    if suffix_of(file) not in (*WITH_GEOMETRY, *((".tif", ".tiff") if single else ())):
         raise RaterbenchError(f"{file}: probabilities are real numbers, which need NIfTI, MHA or NRRD")
-    _write(file, sitk.GetImageFromArray(np.moveaxis(probability, 0, -1).astype(np.float32), isVector=True), geometry)
+    values = probability[0] if single else np.moveaxis(probability, 0, -1)
+    _write(file, sitk.GetImageFromArray(values.astype(np.float32), isVector=not single), geometry)
 
 
 def check_agreement(image: Picture, rating: Picture) -> None:
@@ -197,6 +198,8 @@ def _geometry(image: sitk.Image) -> Geometry:
 def _write(file: Path, image: sitk.Image, geometry: Geometry) -> None:
     if suffix_of(file) is None:
         raise RaterbenchError(f"{file}: unknown ending; known: {', '.join(WITHOUT_GEOMETRY + WITH_GEOMETRY)}")
+    if suffix_of(file) == ".png" and image.GetDimension() > 2:
+        raise RaterbenchError(f"{file}: a PNG holds no volume; write NIfTI, MHA, NRRD or TIFF")
     image.SetSpacing(tuple(reversed(geometry.spacing)))
     image.SetOrigin(geometry.origin)
     image.SetDirection(geometry.direction)

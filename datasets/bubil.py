@@ -1,0 +1,140 @@
+"""Cells under the microscope, each outlined by experts and by crowd workers: BU-BIL, sets 1 and 4."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from .base import Card, Case, Dataset, Labels, Preparation, index_table
+from .downloads import data_folder
+from .errors import RaterbenchError, nearest
+from .images import Picture, check_agreement, read_image, read_labels
+
+Raters = Literal["experts", "crowd", "both"]
+
+PLACES = ("bubil/BU-BIL_Dataset{set}", "BU-BIL_Dataset{set}", "bubil/Dataset{set}", ".")
+"""Where a set may lie within the data folder."""
+EXPERTS = {
+    1: tuple(f"Person{k}_{tool}" for k in range(1, 6) for tool in ("Amira", "ImageJ")),
+    4: ("Expert1", "Expert2", "Expert3"),
+}
+CROPPED_BY = {1: "Person2_Amira", 4: "Expert1"}
+"""The expert around whose object the crowd's crops were cut. It is written nowhere: this one's box gives every crop's size."""
+CROWD = tuple(f"crowd_{k}" for k in range(1, 8))
+HALF = 128
+"""Masks are black on white; a few have grey pixels from being drawn smoothly, and the darker half of them is object."""
+
+Window = tuple[slice, slice]
+
+
+class BUBIL(Dataset):
+    """35 phase-contrast images of rat smooth muscle cells (set 1) or 61 fluorescence crops of melanoma cells (set 4).
+
+    One cell an image. Set 1 has five experts with two tools each, who are ten raters; set 4 has three. Seven crowd workers
+    outlined each cell on a crop around it; their numbers are places, not persons. The published gold standard is the work
+    or the majority of the experts, so neither a rater nor the truth. Pixel sizes are not published: distances are in pixels.
+
+    Args:
+        data: Folder of downloaded data, or the set's own; None reads the variable ``RATERBENCH_DATA``.
+        set: 1 or 4.
+        raters: ``experts`` (set 1: on the full frame), ``crowd`` or ``both`` (on the crop, all of set 4 is).
+
+    Raises:
+        RaterbenchError: the images are not there, or do not belong together.
+    """
+
+    name = "bubil"
+    classes = ("background", "cell")
+    card: ClassVar[Card] = Card(
+        title="BU-BIL: cells outlined by experts and by the crowd",
+        citation="D. Gurari et al.: How to collect segmentations for biomedical images? A benchmark evaluating the "
+        "performance of experts, crowdsourced non-experts, and algorithms. WACV 2015",
+        licence="BSD-style, in the download's README.txt; cite the article",
+        source="https://www.cs.bu.edu/~betke/BiomedicalImageSegmentation",
+    )
+
+    def __init__(self, *, data: str | Path | None = None, set: int = 1, raters: Raters = "experts") -> None:
+        if set not in EXPERTS:
+            raise RaterbenchError(f"bubil has no set {set!r} here: choose 1 or 4")
+        if raters not in get_args(Raters):
+            raise RaterbenchError(f"bubil has no raters called {raters!r}{nearest(str(raters), get_args(Raters))}")
+        self.set, self.path = set, _set_folder(data_folder(data), set)
+        self.preparation = Preparation(size=(256, 256) if set == 1 else (96, 96))
+        self.cropped = (set, raters) != (1, "experts")
+        self.raters = {"experts": EXPERTS[set], "crowd": CROWD, "both": EXPERTS[set] + CROWD}[raters]
+        self._images = _by_case(self.path / "RawImages")
+        needed = (*self.raters, *([CROPPED_BY[set]] if self.cropped else []))
+        self._masks = {rater: _by_case(self._folder(rater)) for rater in dict.fromkeys(needed)}
+        rows = ((f.stem, tuple(r for r in self.raters if c in self._masks[r])) for c, f in self._images.items())
+        self.index = index_table((case, case, f"set {set}", who) for case, who in rows)
+
+    @classmethod
+    def from_options(cls, data: str | None = None, **options: Any) -> BUBIL:
+        return cls(data=data, **options)
+
+    def load(self, position: int) -> Case:
+        row = self.index.iloc[position]
+        key = row["case"].lower()
+        image = read_image(self._images[key])
+        image = image._replace(pixels=image.pixels[:1])  # grey, some of it saved in three equal channels
+        window = self._window(key) if self.cropped else None
+        if window is not None and self.set == 1:
+            image = image._replace(pixels=np.ascontiguousarray(image.pixels[(slice(None), *window)]))
+        ratings = {}
+        for rater in row["raters"]:
+            mask = read_labels(self._masks[rater][key])
+            if window is not None and rater in EXPERTS[self.set]:
+                mask = mask._replace(pixels=np.ascontiguousarray(mask.pixels[window]))
+            check_agreement(image, mask)
+            ratings[rater] = _object(mask)
+        pixels = (image.pixels / np.float32(255)).astype(np.float32)
+        return Case(row["case"], row["subject"], row["centre"], pixels, ratings, image.geometry)
+
+    def _folder(self, rater: str) -> Path:
+        if rater in CROWD:
+            return self.path / "CrowdsourcedAnnotations" / f"mturk_annotation{self.set}-{rater[-1]}"
+        return self.path / "ExpertsAnnotations" / rater
+
+    def _window(self, case: str) -> Window:
+        """The crop that the crowd saw, in the full frame: half the object's height and width around it, as far as it goes."""
+        files = self._masks[CROPPED_BY[self.set]]
+        if case not in files:
+            raise RaterbenchError(f"{self._folder(CROPPED_BY[self.set])} has no mask of {case!r}, from which its crop is known")
+        drawn = _object(read_labels(files[case]))
+        if not drawn.any():
+            raise RaterbenchError(f"{files[case]} has no object, so the crop of {case!r} is unknown")
+        rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+        return _around(rows, drawn.shape[0]), _around(columns, drawn.shape[1])
+
+
+def _around(span: Any, length: int) -> slice:
+    half = math.ceil((span[-1] - span[0] + 1) / 2)
+    return slice(max(0, int(span[0]) - half - 1), min(length, int(span[-1]) + half + 1))
+
+
+def _object(mask: Picture) -> Labels:
+    labels: Labels = (mask.pixels < HALF).astype(np.uint8)
+    return labels
+
+
+def _by_case(folder: Path) -> dict[str, Path]:
+    """Files by case; names differ in case and in whether they start with ``seg_``."""
+    files = {f.stem.lower().removeprefix("seg_"): f for f in sorted(folder.glob("[!.]*.png"))}
+    if not files:
+        raise RaterbenchError(f"{folder} is missing or has no PNG: it belongs to the download")
+    return dict(sorted(files.items()))
+
+
+def _set_folder(data: Path | None, number: int) -> Path:
+    for place in PLACES if data else ():
+        found = data / place.format(set=number) if data else Path()
+        if (found / "RawImages").is_dir() and (found / "ExpertsAnnotations").is_dir():
+            return found
+    looked = f"not under {data}" if data else "no data folder is named"
+    raise RaterbenchError(
+        f"set {number} of bubil is not there ({looked}): download it from {BUBIL.card.source}, unpack it to "
+        f"<data>/{PLACES[0].format(set=number)}, and name <data> with --data or RATERBENCH_DATA"
+    )

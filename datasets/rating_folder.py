@@ -1,0 +1,38 @@
+"""A folder of ratings to look at, with or without images: what is needed before anything is learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from .base import Card, Case, Dataset, index_table
+from .folder_settings import read_settings
+from .rating_files import find_cases, label_code, load
+
+
+class RatingFolder(Dataset):
+    """The cases of ``ratings/<rater>/<case>.*``; ``images/<case>.*`` and ``dataset.toml`` are optional.
+
+    Unlike ``Folder`` it takes any values for classes and needs no images, so nothing can be trained on it: a case
+    without an image has no channel. All rating files are read once to find the values.
+
+    Raises:
+        RaterbenchError: the folder is not laid out so, or a file does not fit the others; the file is named.
+    """
+
+    listed = False
+    card: ClassVar[Card] = Card("A folder of one's own", citation="", licence="", source="")
+
+    def __init__(self, path: str | Path, *, images: bool = True) -> None:
+        self.path, self.images = Path(path), images
+        self.files = find_cases(self.path)
+        settings = read_settings(self.path / "dataset.toml")
+        self.name = settings.name or self.path.resolve().name
+        self.raters = tuple(sorted({rater for files in self.files for rater in files.ratings}))
+        found = [load(files, image=False).distinct() for files in self.files]
+        self.code = label_code(found, settings.labels, settings.ignore)
+        self.classes = self.code.labels.classes
+        self.index = index_table((files.case, files.case, "unknown", tuple(files.ratings)) for files in self.files)
+
+    def load(self, position: int) -> Case:
+        return self.code.case(load(self.files[position], image=self.images))
