@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
 from ..benchmark.store import read_header
 from .analysis import Analysis
 from .captions import split_words
+from .parts import environment, plot_part, table_part
 from .style import Plot
 from .summary import summarise
-from .table import Cell, Table
+from .table import Table
 from .wording import words_of
 
 SECTIONS = (
@@ -46,33 +43,23 @@ FACTS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A table (its rows grouped by rules) or a figure (its picture as text) of a section."""
-
-    table: Table | None = None
-    groups: Sequence[Sequence[Sequence[Cell]]] = ()
-    plot: Plot | None = None
-    picture: str = ""
-
-
 def write_page(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Sequence[Path]) -> Path:
     """Write ``report.html`` into the experiment's folder and return it. The figures must have been written before."""
     folder = analysis.results.folder
-    environment = Environment(
-        loader=PackageLoader("raterbench.reports", "templates"),
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     path = folder / "report.html"
-    text = environment.get_template("report.html.j2").render(
-        experiment=analysis.results.experiment,
-        facts=analysis.results.facts,
-        summary=summarise(analysis),
-        sections=_sections(tables, plots, folder / "figures"),
-        run=run_facts(analysis),
-        candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
-        version=__version__,
-        files=[file.relative_to(folder).as_posix() for file in files],
+    text = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            experiment=analysis.results.experiment,
+            facts=analysis.results.facts,
+            summary=summarise(analysis),
+            sections=_sections(tables, plots, folder / "figures"),
+            run=run_facts(analysis),
+            candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
+            version=__version__,
+            files=[file.relative_to(folder).as_posix() for file in files],
+        )
     )
     path.write_text(text, encoding="utf-8")
     return path
@@ -83,8 +70,8 @@ def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> 
     for anchor, heading, names in SECTIONS:
         parts = []
         for name in names:
-            parts += [Part(table=t, groups=_groups(t)) for t in tables if t.name == name]
-            parts += [Part(plot=p, picture=_picture(figures / f"{p.name}.png")) for p in plots if _belongs(p.name, name)]
+            parts += [table_part(t) for t in tables if t.name == name]
+            parts += [plot_part(p, figures) for p in plots if _belongs(p.name, name)]
         if parts:
             found.append((anchor, heading, parts))
     return found
@@ -93,19 +80,6 @@ def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> 
 def _belongs(plot: str, name: str) -> bool:
     """Whether a figure is called ``name``, or ``name-2`` and so on."""
     return plot == name or (plot.startswith(f"{name}-") and plot.removeprefix(f"{name}-").isdigit())
-
-
-def _groups(table: Table) -> list[list[Sequence[Cell]]]:
-    groups: list[list[Sequence[Cell]]] = [[]]
-    for number, row in enumerate(table.rows):
-        if number in table.rules:
-            groups.append([])
-        groups[-1].append(row)
-    return groups
-
-
-def _picture(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:

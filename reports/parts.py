@@ -1,0 +1,47 @@
+"""What every page is made of: tables and figures as HTML in one self-contained file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .style import Plot
+from .table import Cell, Table
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A table (its rows grouped by rules) or a figure (its picture as text) of a section."""
+
+    table: Table | None = None
+    groups: Sequence[Sequence[Sequence[Cell]]] = ()
+    plot: Plot | None = None
+    picture: str = ""
+
+
+def environment() -> Environment:
+    """Where templates are found, and how they are read."""
+    return Environment(
+        loader=PackageLoader("raterbench.reports", "templates"),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def table_part(table: Table) -> Part:
+    """A table of a page."""
+    groups: list[list[Sequence[Cell]]] = [[]]
+    for number, row in enumerate(table.rows):
+        if number in table.rules:
+            groups.append([])
+        groups[-1].append(row)
+    return Part(table=table, groups=groups)
+
+
+def plot_part(plot: Plot, folder: Path) -> Part:
+    """A figure of a page, from the PNG of its name in ``folder``."""
+    picture = base64.b64encode((folder / f"{plot.name}.png").read_bytes()).decode()
+    return Part(plot=plot, picture=f"data:image/png;base64,{picture}")
