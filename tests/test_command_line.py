@@ -1,0 +1,295 @@
+"""Every command, as a user gives it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from raterbench import RaterbenchError, __version__
+from raterbench.__main__ import main
+from raterbench.benchmark import read_results
+
+TOML = """
+name = "tiny"
+description = "One network and one that is none."
+dataset = "phantom"
+keep_cases = 1
+metrics = ["dice", "brier"]
+dataset_options = {subjects = 6, slices = 1, size = 32}
+fused_rows = ["majority-vote"]
+plugins = ["mine.py"]
+
+[split]
+folds = 2
+
+[budget]
+epochs = 1
+features = [4, 4, 4, 4, 4, 4]
+
+[[candidates]]
+name = "Vote"
+method = "fused-labels"
+
+[[candidates]]
+name = "Instant"
+method = "instant"
+"""
+
+PLUGIN = '''
+import numpy as np
+from raterbench.methods import Method
+
+
+class Instant(Method):
+    """Says the same everywhere."""
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        self.n_classes_ = train.n_classes
+        return self
+
+    def predict_proba(self, case):
+        return np.full((self.n_classes_, *case.shape), 1 / self.n_classes_, np.float32)
+
+
+class Broken(Instant):
+    """Fails in every fold."""
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        raise RuntimeError("it is broken")
+'''
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """An empty folder to work in, with no data of the machine in sight."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.delenv("RATERBENCH_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def toml(tmp_path):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    (tmp_path / "tiny.toml").write_text(TOML)
+    return str(tmp_path / "tiny.toml")
+
+
+def command(*arguments):
+    """Run in a process of its own, as in a shell."""
+    return subprocess.run([sys.executable, "-m", "raterbench", *arguments], check=False, capture_output=True, text=True)
+
+
+def files(folder="."):
+    """The contents of every file below a folder, by its path."""
+    return {path.as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_run_from_a_file_to_the_report(toml, capsys):
+    assert main(["run", toml, "--jobs", "1"]) == 0
+    said = capsys.readouterr()
+    assert "6 units: 0 done, 6 to run, 1 at a time; about " in said.err
+    assert len(re.findall(r"^\d/6 .*; (about|took) ", said.err, re.MULTILINE)) == 6
+    assert "Vote" in said.out
+    assert "Instant" in said.out
+    assert "report: results/tiny/report.html" in said.out
+    written = files("results/tiny")
+    wanted = ("report.html", "experiment.json", "splits.json", "results.csv.gz", "calibration.csv.gz", "tables/comparison.csv")
+    for name in wanted:
+        assert f"results/tiny/{name}" in written
+    table = pd.read_csv("results/tiny/results.csv.gz")
+    assert set(table.loc[table["kind"] == "method", "candidate"]) == {"Vote", "Instant"}
+
+    page = Path("results/tiny/report.html")
+    page.unlink()
+    assert main(["run", toml]) == 0
+    assert "6 units: all done, nothing to run" in capsys.readouterr().err
+    assert files("results/tiny") == written
+    assert main(["report", "results/tiny", "--statistics", "as-published"]) == 0
+    assert "anti-conservative" in page.read_text(encoding="utf-8")
+
+
+def test_a_run_with_failures_reports_the_rest_and_ends_with_1(toml, capsys):
+    settings = ["--set", "candidates=[{method = 'broken'}, {method = 'instant'}]", "--out", "here", "--jobs", "1"]
+    assert main(["run", toml, *settings]) == 1
+    said = capsys.readouterr()
+    assert "failed: broken, repeat 0, fold 0: RuntimeError: it is broken (mine.py, line " in said.err
+    assert "2 units failed" in said.err
+    assert "it is broken" in Path("here/report.html").read_text(encoding="utf-8")
+
+
+def test_if_everything_fails_the_reason_is_the_error(toml, capsys):
+    assert main(["run", toml, "--set", "candidates=[{method = 'broken'}]", "--jobs", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "raterbench: " in said.splitlines()[-1]
+    assert "it is broken" in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(toml, capsys):
+    assert main(["run", toml, "--dry-run", "--jobs", "3"]) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("tiny: 2 candidates on phantom (6 subjects, 6 cases, 5 raters), folds, 2 folds, 1 repeat")
+    assert second == "6 units: 0 done, 6 to run, 3 at a time"
+    assert not files()
+
+
+@pytest.mark.parametrize(
+    ("kind", "some"),
+    [
+        ("methods", "tgce"),
+        ("fusions", "staple"),
+        ("recipes", "softseg"),
+        ("datasets", "phantom"),
+        ("metrics", "hd95"),
+        ("experiments", "quick"),
+    ],
+)
+def test_lists_have_a_line_for_each_name(capsys, kind, some):
+    assert main(["list", kind]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith(f"{some} ")]
+    assert all(re.fullmatch(r"\S.{23} ?\S.*|\S.*", line) for line in lines)
+
+
+def test_a_list_shows_what_a_plugin_adds(toml, tmp_path, capsys):
+    assert main(["list", "methods", "--plugin", str(tmp_path / "mine.py")]) == 0
+    assert re.search(r"^instant +Says the same everywhere\.$", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "qick"], "'qick' is neither a shipped experiment nor a TOML file; did you mean 'quick'?"),
+        (["run", "missing.toml"], "'missing.toml' is neither a shipped experiment nor a TOML file"),
+        (["run", "quick", "--set", "split.fold=3"], "split: unknown key 'fold'; did you mean 'folds'?"),
+        (["run", "quick", "--set", "split.folds"], "has no '='"),
+        (["run", "quick", "--set", "split.folds=99"], "has 15 subjects, too few for 99 folds"),
+        (["run", "quick", "--set", "metrics=['dice', 'dyce']"], "no metric called 'dyce'; did you mean 'dice'?"),
+        (["run", "quick", "--set", "budget.epochs=0"], "epochs = 0 must be greater than 0"),
+        (["run", "quick", "--dataset", "fantom"], "did you mean 'phantom'?"),
+        (["run", "quick", "--dataset", "folder:nowhere"], "'nowhere' is no folder"),
+        (["run", "quick", "--dataset", "folder:."], "images is missing"),
+        (["run", "quick", "--dataset", "deepflash"], "images of deepflash are not there"),
+        (["run", "quick", "--dataset", "deepflash", "--data", "nowhere"], "'nowhere' .* is no folder"),
+        (["run", "quick", "--device", "tpu"], "--device 'tpu' is unknown: use cpu or cuda"),
+        (["run", "quick", "--plugin", "nowhere.py"], "'[^']*nowhere.py' is not a file"),
+        (["run", "quick", "--jobs", "-2"], "--jobs -2 makes no sense"),
+        (["run", "quick", "--set", "split.manifest=nowhere.json"], "split manifest 'nowhere.json' cannot be read"),
+        (["report", "."], "holds no experiment.json: give the folder that 'raterbench run' wrote"),
+        (["check", "nowhere.py"], "nowhere.py' is not a file"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence_and_status_2(capsys, arguments, says):
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert re.search(says, said.err)
+    assert said.err.startswith("raterbench: ")
+    assert len(said.err.splitlines()) == 1
+    assert said.out == ""
+    assert not files()
+
+
+def test_a_plugin_that_cannot_be_imported_is_one_sentence(tmp_path, capsys):
+    bad = tmp_path / "bad.py"
+    bad.write_text("class Mine(\n")
+    assert main(["run", "quick", "--plugin", str(bad)]) == 2
+    said = capsys.readouterr().err
+    assert f"plug-in '{bad}' cannot be imported: SyntaxError" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(toml, capsys):
+    assert main(["run", toml, "--out", f"{toml}/below"]) == 2
+    assert re.search("below cannot be written: Not a directory", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("arguments", [[], ["rum"], ["run"], ["list", "things"], ["run", "quick", "--jobs", "many"]])
+def test_a_command_that_does_not_parse_ends_with_2(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: raterbench" in capsys.readouterr().err
+
+
+def test_debug_shows_where_an_error_comes_from():
+    with pytest.raises(RaterbenchError, match="did you mean 'quick'"):
+        main(["run", "qick", "--debug"])
+    plain, debug = command("run", "qick"), command("run", "qick", "--debug")
+    assert plain.returncode == 2
+    assert "Traceback" not in plain.stderr
+    assert debug.returncode != 0
+    assert "Traceback" in debug.stderr
+
+
+def write(path, array, geometry=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = sitk.GetImageFromArray(array)
+    if geometry:
+        image.SetSpacing(geometry["spacing"])
+        image.SetOrigin(geometry["origin"])
+        image.SetDirection(geometry["direction"])
+    sitk.WriteImage(image, str(path))
+
+
+def ball(shape, radius):
+    grid = np.indices(shape, dtype=float)
+    inside = sum(((g - (s - 1) / 2) / s) ** 2 for g, s in zip(grid, shape, strict=True)) < radius**2
+    return inside.astype(np.uint8)
+
+
+def test_a_folder_of_pictures_needs_nothing_else(tmp_path, capsys):
+    """PNG masks of 0 and 255, a missing rating, an empty one."""
+    random, folder = np.random.default_rng(0), tmp_path / "lesions"
+    for i in range(4):
+        mask = ball((30, 37), 0.25 + 0.02 * i)
+        write(folder / "images" / f"c{i}.png", (100 * mask + random.integers(0, 80, mask.shape)).astype(np.uint8))
+        write(folder / "ratings" / "ada" / f"c{i}.png", mask * 255)
+        if i != 2:
+            write(folder / "ratings" / "ben" / f"c{i}.png", np.zeros_like(mask) if i == 1 else ball((30, 37), 0.3) * 255)
+    settings = [f"--set={s}" for s in ("split.folds=2", "budget.epochs=1", "budget.features=[4, 4, 4, 4, 4, 4]")]
+    assert main(["run", "quick", "--dataset", f"folder:{folder}", *settings]) == 0
+    assert "report: results/quick-lesions/report.html" in capsys.readouterr().out
+    results = read_results("results/quick-lesions")
+    assert set(results.units["status"]) == {"done"}
+    assert results.primary_reference == "raters"
+    assert set(results.rows.loc[results.rows["kind"] == "rater", "candidate"]) == {"ada", "ben"}
+    assert results.units.loc[results.units["kind"] == "method", "threshold"].between(0, 1).all()
+
+
+def test_a_folder_of_volumes_is_measured_in_native_geometry(tmp_path, toml):
+    """NIfTI volumes of odd sizes, spacings and directions, two cases a subject."""
+    random, folder, turn = np.random.default_rng(0), tmp_path / "volumes", np.deg2rad(20)
+    rotation = [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
+    shapes = {}
+    for i in range(8):
+        shape = (3 + i % 3, 33 - i, 21 + i)
+        shapes[f"c{i}"] = shape
+        geometry = {"spacing": (0.7, 0.9 + i / 10, 3.1), "origin": (-5.0, 7.5, i), "direction": np.ravel(rotation).tolist()}
+        mask = ball(shape, 0.3)
+        write(folder / "images" / f"c{i}.nii.gz", (mask + random.normal(0, 0.3, shape)).astype(np.float32), geometry)
+        for rater, radius in (("ada", 0.3), ("ben", 0.36), ("cleo", 0.24)):
+            write(folder / "ratings" / rater / f"c{i}.nii.gz", ball(shape, radius), geometry)
+    (folder / "cases.csv").write_text("case,subject\n" + "".join(f"c{i},s{i // 2}\n" for i in range(8)))
+    candidates = ["--set", "candidates=[{name = 'Vote', method = 'fused-labels'}]", "--set", "keep_cases=3"]
+    measured = ["--set", "metrics=['dice', 'hd95', 'avd', 'brier']"]
+    assert main(["run", toml, "--dataset", f"folder:{folder}", *candidates, *measured, "--out", "volumes", "--jobs", "2"]) == 0
+    results = read_results("volumes")
+    assert set(results.units["status"]) == {"done"}
+    assert len(results.pictures) == 3
+    for kept in results.pictures:
+        assert kept.image.shape == shapes[kept.id]
+        assert kept.predictions["Vote"].shape == (2, *shapes[kept.id])
+    # The distance between raters' surfaces is at least one voxel's smaller side, in millimetres.
+    between = results.rows[(results.rows["kind"] == "rater") & (results.rows["metric"] == "hd95")]["value"].dropna()
+    assert (between >= 0.7 - 1e-6).all()
+    assert results.rows[results.rows["metric"] == "dice"]["value"].between(0, 1).all()
+
+
+def test_the_version_is_known():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
