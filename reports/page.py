@@ -11,7 +11,7 @@ from .. import __version__
 from ..benchmark.store import read_header
 from .analysis import Analysis
 from .captions import split_words
-from .parts import environment, plot_part, table_part
+from .parts import Part, environment, plot_part, table_part
 from .style import Plot
 from .summary import summarise
 from .table import Table
