@@ -8,21 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import make_parser
 from .datasets.errors import RaterbenchError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .benchmark.fuse import Draw
     from .benchmark.results import Results
     from .benchmark.statistics.metric_table import Mode
 
 PLAIN_WIDTH = 110
 """Columns of the main table where the output is no terminal."""
 
-KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 if all went well, 2 with one sentence for what the user can mend, 1 if units or checks failed."""
-    options = _parser().parse_args(arguments)
+    calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
+    options = make_parser(calls).parse_args(arguments)
     try:
         code: int = options.call(options)
     except (RaterbenchError, OSError) as error:
@@ -62,6 +65,44 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
+def fuse(options: argparse.Namespace) -> int:
+    """``raterbench fuse``: label files in, a consensus out."""
+    from .benchmark.candidates import build_fusion, load_fusions
+    from .benchmark.fuse import fuse_files
+    from .benchmark.fuse_plan import fuse_plan
+    from .benchmark.progress import cores
+    from .reports.fused import print_fused
+
+    load_fusions(options.plugin)
+    fusion = build_fusion(options.fusion, options.set)
+    draw: Draw | None = None
+    if options.figure:
+        from .reports.disagreement import draw_fused
+
+        draw = draw_fused
+    names = ("probability", "figure", "raters", "image", "classes", "ignore")
+    plan = fuse_plan(options.inputs, options.out, **{name: getattr(options, name) for name in names})
+    result = fuse_files(fusion, plan, draw=draw, jobs=options.jobs or cores())
+    written = [place for place in (options.out, options.probability, options.figure, plan.raters) if place]
+    print_fused(result, options.fusion, written, _console())
+    return 0
+
+
+def describe(options: argparse.Namespace) -> int:
+    """``raterbench describe``: what the raters do, before anything is trained."""
+    from .benchmark.candidates import build_fusion
+    from .benchmark.describe import describe_data, find_data
+    from .benchmark.progress import cores
+    from .reports.describe import print_description, write_description
+
+    fusion = build_fusion(options.consensus)
+    dataset = find_data(options.dataset, options.data, options.set)
+    description = describe_data(dataset, fusion, cases=options.cases, jobs=options.jobs or cores())
+    page = write_description(description, dataset, fusion, options.out or Path("results") / f"describe-{dataset.name}")
+    print_description(description, page, _console())
+    return 0
+
+
 def list_names(options: argparse.Namespace) -> int:
     """``raterbench list``: what there is, a line each."""
     from .benchmark.listing import describe
@@ -94,73 +135,22 @@ def perf(options: argparse.Namespace) -> int:
 
 
 def _report(folder: Path, statistics: Mode) -> Results:
-    from rich.console import Console
-
     from .benchmark.results import read_results
     from .reports.report import main_table, write_report
 
     page = write_report(folder, statistics=statistics)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PLAIN_WIDTH)
+    console = _console()
     results = read_results(folder)
     console.print(main_table(results, statistics))
     console.print(f"report: {page}", soft_wrap=True, markup=False)
     return results
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="raterbench", description="Which way of learning from disagreeing raters should I use?"
-    )
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show a traceback with an error")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def _console() -> Console:
+    from rich.console import Console
 
-    command = commands.add_parser("run", parents=[common], help="run an experiment and write its report")
-    command.add_argument(
-        "experiment", metavar="EXPERIMENT", help="a shipped experiment (raterbench list experiments) or a TOML file"
-    )
-    command.add_argument("--dataset", metavar="NAME|folder:PATH", help="run its candidates on this data set")
-    command.add_argument("--data", metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
-    command.add_argument("--out", metavar="DIR", help="results folder, default results/EXPERIMENT")
-    command.add_argument("--jobs", type=int, default=0, metavar="N", help="units side by side, default one a core")
-    command.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file with your own method")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3")
-    command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
-    command.add_argument("--retry-failed", action="store_true", help="run failed units again")
-    command.add_argument("--fresh", action="store_true", help="run every unit again")
-    _add_statistics(command)
-    command.set_defaults(call=run)
-
-    command = commands.add_parser("report", parents=[common], help="rebuild tables, figures and page from stored units")
-    command.add_argument("folder", metavar="OUT", help="a results folder")
-    _add_statistics(command)
-    command.set_defaults(call=report)
-
-    command = commands.add_parser("list", parents=[common], help="list what there is")
-    command.add_argument("kind", choices=KINDS)
-    command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="list what this file adds, too")
-    command.set_defaults(call=list_names)
-
-    command = commands.add_parser("check", parents=[common], help="run the contract tests on your own method, fusion or metric")
-    command.add_argument("file", metavar="FILE")
-    command.set_defaults(call=check)
-
-    command = commands.add_parser("perf", parents=[common], help="measure speed, as ratios in one run")
-    command.add_argument("--repeats", type=int, default=5, metavar="N")
-    command.set_defaults(call=perf)
-    return parser
-
-
-def _add_statistics(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--statistics",
-        choices=("per-subject", "as-published"),
-        default="per-subject",
-        help="as-published tests over trained models, as the papers did; it is anti-conservative",
-    )
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from ..methods.base import Fusion, Method
 from ..methods.budget import Budget
 from .experiment import Candidate, Experiment
 from .metrics import METRICS, Metric
-from .settings import check_keys, check_kinds
+from .settings import check_keys, check_kinds, read_setting
 
 T = TypeVar("T", bound=BaseEstimator)
 
@@ -55,6 +55,19 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
         options = "" if isinstance(entry, str) else " " + " ".join(str(v) for k, v in entry.items() if k != "name")
         fusions[(entry if isinstance(entry, str) else str(entry["name"])) + options] = fusion
     return fusions
+
+
+def build_fusion(name: str, settings: Sequence[str] = ()) -> Fusion:
+    """The fusion called ``name`` with parameters as ``key=value``.
+
+    Raises:
+        RaterbenchError: there is no such fusion or parameter; the nearest known name is given.
+    """
+    where, options = f"fusion {name!r}", dict(read_setting(text, "ties=foreground") for text in settings)
+    fusion: Fusion = _part(FUSIONS, {**options, "name": name}, where)
+    defaults = _parameters(type(fusion)).items()
+    check_kinds(options, {key: type(value) for key, value in defaults if value not in (None, inspect.Parameter.empty)}, where)
+    return fusion
 
 
 def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
@@ -126,6 +139,18 @@ def load_plugins(paths: tuple[str, ...]) -> None:
                 f"plug-in {path!r} defines no method, fusion, recipe, dataset or metric: "
                 "subclass one of raterbench's bases in it"
             )
+
+
+def load_fusions(paths: Sequence[str]) -> None:
+    """Import plug-in files for their fusions alone.
+
+    Raises:
+        RaterbenchError: a file defines no fusion.
+    """
+    for path in paths:
+        module = load_plugin(path)
+        if not FUSIONS.add(module):
+            raise RaterbenchError(f"plug-in {path!r} defines no fusion: subclass raterbench.methods.Fusion in it")
 
 
 def plugins_hash(paths: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..datasets.errors import RaterbenchError, nearest
 from ..methods.budget import Budget
-from .settings import build, check_keys
+from .settings import build, check_keys, read_setting
 
 DEFAULT_METRICS = (
     "dice",
@@ -227,14 +227,8 @@ def _place_beside(values: dict[str, Any], folder: Path) -> None:
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals:
-        raise RaterbenchError(f"--set {setting!r} has no '=': write --set key=value, for example --set split.folds=3")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = key.strip().split(".")
+    key, value = read_setting(setting, "split.folds=3")
+    *parents, last = key.split(".")
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):

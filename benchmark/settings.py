@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -61,3 +62,14 @@ def check_keys(values: Mapping[str, Any], known: Mapping[str, Any], where: str) 
     for key in values:
         if key not in known:
             raise RaterbenchError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+
+
+def read_setting(text: str, example: str) -> tuple[str, Any]:
+    """``key=value`` of a ``--set`` as key and value; the value is read as TOML has it, or else is the text itself."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise RaterbenchError(f"--set {text!r} has no '=': write --set key=value, for example --set {example}")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value

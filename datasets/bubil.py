@@ -61,6 +61,7 @@ class BUBIL(Dataset):
             raise RaterbenchError(f"bubil has no set {set!r} here: choose 1 or 4")
         if raters not in get_args(Raters):
             raise RaterbenchError(f"bubil has no raters called {raters!r}{nearest(str(raters), get_args(Raters))}")
+        self.name = f"bubil-{set}-{raters}"
         self.set, self.path = set, _set_folder(data_folder(data), set)
         self.preparation = Preparation(size=(256, 256) if set == 1 else (96, 96))
         self.cropped = (set, raters) != (1, "experts")

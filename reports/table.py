@@ -65,7 +65,8 @@ class Cell:
 class Table:
     """``head`` and ``rows`` are what is read, ``plain`` the same as tidy numbers; the first cell of a row is its name.
 
-    ``rules`` are the rows before which a rule stands. ``name`` is the file's name. Each line of ``caption`` is a paragraph.
+    ``rules`` are the rows before which a rule stands, ``words`` the columns that hold words and no numbers (the first does).
+    ``name`` is the file's name. Each line of ``caption`` is a paragraph.
     """
 
     name: str
@@ -75,10 +76,11 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     plain: pd.DataFrame
     rules: frozenset[int] = field(default=frozenset())
+    words: frozenset[int] = field(default=frozenset())
 
     def markdown(self) -> str:
         """GitHub's Markdown: best values in bold; a rule becomes an empty row."""
-        lines = [_line(self.head), _line(["---", *["---:"] * (len(self.head) - 1)])]
+        lines = [_line(self.head), _line(["---" if self._left(n) else "---:" for n in range(len(self.head))])]
         for number, row in enumerate(self.rows):
             if number in self.rules:
                 lines.append(_line([" "] * len(self.head)))
@@ -93,12 +95,15 @@ class Table:
             if number in self.rules:
                 body.append(r"\midrule")
             body.append(" & ".join(_latex(c) for c in row) + r" \\")
-        columns = "l" + "r" * (len(self.head) - 1)
+        columns = "".join("l" if self._left(n) else "r" for n in range(len(self.head)))
         caption = escape_latex(f"{self.title}. {self.caption}".replace("\n", " "))
         head = " & ".join(escape_latex(h) for h in self.head) + r" \\"
         if len(self.rows) > LONGEST:
             return "\n".join(_long(columns, caption, self.name, head, body)) + "\n"
         return "\n".join(_floating(columns, caption, self.name, head, body)) + "\n"
+
+    def _left(self, column: int) -> bool:
+        return column == 0 or column in self.words
 
     def csv(self) -> str:
         """Plain numbers, one row a value, as pandas reads them."""

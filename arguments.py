@@ -1,0 +1,96 @@
+"""What can be written on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
+
+Call = Callable[[argparse.Namespace], int]
+
+
+def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
+    """The parser of the command line; ``calls`` has the function of each command."""
+    parser = argparse.ArgumentParser(
+        prog="raterbench", description="Which way of learning from disagreeing raters should I use?"
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show a traceback with an error")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, purpose: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[common], help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        command.set_defaults(call=calls[name])
+        return command
+
+    _run(add("run", "run an experiment and write its report"))
+    _report(add("report", "rebuild tables, figures and page from stored units"))
+    _fuse(add("fuse", "merge the label files of several raters into one consensus"))
+    _describe(add("describe", "show what the raters do, before anything is trained"))
+    command = add("list", "list what there is")
+    command.add_argument("kind", choices=KINDS)
+    command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="list what this file adds, too")
+    add("check", "run the contract tests on your own method, fusion or metric").add_argument("file", metavar="FILE")
+    add("perf", "measure speed, as ratios in one run").add_argument("--repeats", type=int, default=5, metavar="N")
+    return parser
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "experiment", metavar="EXPERIMENT", help="a shipped experiment (raterbench list experiments) or a TOML file"
+    )
+    command.add_argument("--dataset", metavar="NAME|folder:PATH", help="run its candidates on this data set")
+    command.add_argument("--data", metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
+    command.add_argument("--out", metavar="DIR", help="results folder, default results/EXPERIMENT")
+    command.add_argument("--jobs", type=int, default=0, metavar="N", help="units side by side, default one a core")
+    command.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file with your own method")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3")
+    command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    command.add_argument("--retry-failed", action="store_true", help="run failed units again")
+    command.add_argument("--fresh", action="store_true", help="run every unit again")
+    _add_statistics(command)
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="OUT", help="a results folder")
+    _add_statistics(command)
+
+
+def _fuse(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("fusion", metavar="FUSION", help="staple, majority-vote, soft-average ... (raterbench list fusions)")
+    add("inputs", metavar="FILE|FOLDER", type=Path, nargs="*",
+        help="a label file of each rater of one case, or one folder with ratings/<rater>/<case>.*")  # fmt: skip
+    add("-o", "--out", type=Path, metavar="PATH", help="the file to write; for a folder of cases, a folder")
+    add("--probability", type=Path, metavar="PATH", help="write the probability, too (likewise)")
+    add("--figure", type=Path, metavar="PATH", help="draw where the raters disagree (likewise)")
+    add("--raters", type=Path, metavar="FILE", help="table of the raters; for a folder, OUT/raters.csv by default")
+    add("--image", type=Path, metavar="FILE", help="the image under the figure; in a folder it is images/<case>.*")
+    add("--classes", metavar="LIST", help="values of the classes, the background first: 0,100 or background=0,liver=100")
+    add("--ignore", type=int, metavar="VALUE", help="the value of voxels that a rater did not judge")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the fusion, e.g. ties=foreground")
+    add("--jobs", type=int, default=0, metavar="N", help="cases side by side, default one a core")
+    add("--plugin", action="append", default=[], metavar="FILE", help="a Python file with your own fusion")
+
+
+def _describe(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("dataset", metavar="DATA", help="a folder with ratings/<rater>/<case>.*, or a data set (raterbench list datasets)")
+    add("-o", "--out", type=Path, metavar="DIR", help="where to write, default results/describe-DATA")
+    add("--data", metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the data set, e.g. raters=crowd")
+    add("--consensus", default="staple", metavar="FUSION", help="how the other raters are merged, default staple")
+    add("--cases", type=int, metavar="N", help="look at N cases only, spread evenly")
+    add("--jobs", type=int, default=0, metavar="N", help="cases side by side, default one a core")
+
+
+def _add_statistics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--statistics",
+        choices=("per-subject", "as-published"),
+        default="per-subject",
+        help="as-published tests over trained models, as the papers did; it is anti-conservative",
+    )

@@ -1,0 +1,85 @@
+"""The page on what the raters do, with its tables, figures and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from .. import __version__
+from ..benchmark.describe import Description
+from ..datasets.base import Dataset
+from ..methods.base import Fusion
+from .describe_figures import describe_figures
+from .describe_tables import consensus_name, describe_tables, pair_matrix, raters_table
+from .describe_words import findings, headline, warnings
+from .figures import write_figures
+from .parts import Part, environment, plot_part, table_part
+from .style import Plot
+from .table import Table
+from .wording import count_of
+
+SECTIONS = (
+    ("agreement", "Agreement", ("agreement", "pairs")),
+    ("raters", "Raters", ("raters", "against")),
+    ("look", "Files to look at", ("look-again",)),
+    ("cases", "Cases", ("cases", "contested-1", "contested-2", "contested-3")),
+    ("missing", "Missing", ("missing",)),
+)
+"""Each section's anchor and heading, and the tables and figures in it by name."""
+
+
+def write_description(found: Description, dataset: Dataset, fusion: Fusion, folder: Path) -> Path:
+    """Write ``describe.html``, tables and figures, and plain rows as CSV; returns the page."""
+    tables, plots = describe_tables(found), describe_figures(found, dataset, fusion)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [file for table in tables for file in table.write(folder / "tables")]
+    files += write_figures(plots, folder / "figures")
+    rows = {"pairs": found.pairs, "ratings": found.ratings, "cases": found.cases, "suspicious": found.suspects}
+    rows["pair-matrix"] = pair_matrix(found).reset_index(names="rater")
+    for name, table in rows.items():
+        files.append(folder / f"{name}.csv")
+        table.to_csv(files[-1], index=False, lineterminator="\n")
+    page = folder / "describe.html"
+    text = (
+        environment()
+        .get_template("describe.html.j2")
+        .render(
+            found=found,
+            consensus=consensus_name(found),
+            size=f"{found.name} · {count_of(len(found.raters), 'rater')}, {count_of(len(found.cases), 'case')}",
+            card=dataset.card,
+            headline=headline(found),
+            findings=findings(found),
+            warnings=warnings(found),
+            sections=_sections(tables, plots, folder / "figures"),
+            version=__version__,
+            files=sorted(file.relative_to(folder).as_posix() for file in files),
+        )
+    )
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def print_description(found: Description, page: Path, console: Console) -> None:
+    """Print what the page says in short, the table of raters, and where the page is."""
+    console.print(f"{found.title}: {count_of(len(found.raters), 'rater')}, {count_of(len(found.cases), 'case')}", markup=False)
+    console.print(headline(found), markup=False)
+    for line in [*findings(found), *(f"Beware: {line}" for line in warnings(found))]:
+        console.print(f"- {line}", markup=False)
+    table = raters_table(found)
+    shown = RichTable(caption=f"Medians over cases, against the consensus of the others ({consensus_name(found)})")
+    for place, head in enumerate(table.head):
+        shown.add_column(head, justify="left" if place in {0, *table.words} else "right", no_wrap=place == 0)
+    for row in table.rows:
+        shown.add_row(*(cell.shown for cell in row))
+    console.print(shown)
+    console.print(f"page: {page}", soft_wrap=True, markup=False)
+
+
+def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> list[tuple[str, str, list[Part]]]:
+    parts = {table.name: table_part(table) for table in tables} | {plot.name: plot_part(plot, figures) for plot in plots}
+    sections = [(anchor, heading, [parts[name] for name in names if name in parts]) for anchor, heading, names in SECTIONS]
+    return [section for section in sections if section[2]]

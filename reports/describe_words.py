@@ -1,0 +1,113 @@
+"""What a description says in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..benchmark.describe import Description
+from .describe_tables import missing_table, rater_means
+from .wording import count_of, write_number
+
+NAMED = 5
+"""Names in one sentence."""
+
+
+def headline(found: Description) -> str:
+    """How much the raters agree, in a sentence."""
+    kappa, (low, high) = found.coefficients["kappa"], found.intervals["kappa"]
+    between = f" (95 % interval {write_number(low, 2)} to {write_number(high, 2)})" if np.isfinite(low) else ""
+    if np.isfinite(kappa):
+        tail = f"Fleiss’ kappa is {write_number(kappa, 2)}{between}."
+    else:
+        tail = "only one class was ever marked, so chance-corrected agreement cannot be told."
+    dice = write_number(found.coefficients["dice"], 2)
+    return f"Two raters overlap with a Dice of {dice} on average; {tail}"
+
+
+def findings(found: Description) -> list[str]:
+    """What stands out, and what was looked for and not found."""
+    return [*_raters(found), *_duplicates(found), *_cases(found), *_files(found), _missing(found)]
+
+
+def warnings(found: Description) -> list[str]:
+    """What a reader should keep in mind."""
+    lines = []
+    if any(2 * len(pair.cases) >= pair.common for pair in found.duplicates()):
+        lines.append(
+            "Copies make the agreement look higher than it is, and a consensus counts their voice twice. "
+            "Leave one of each pair out, or find out what happened."
+        )
+    if found.outlying_raters:
+        lines.append(
+            "A rater who differs from the others is not therefore wrong: look at the pictures before leaving anybody out."
+        )
+    if len(found.cases) < found.n_dataset:
+        lines.append(f"Only {len(found.cases)} of {found.n_dataset} cases were looked at.")
+    if not np.isfinite(found.intervals["kappa"][0]):
+        lines.append("With fewer than five subjects there are no intervals, and outliers are hard to tell.")
+    return lines
+
+
+def _raters(found: Description) -> list[str]:
+    if len(found.raters) < 3 or np.isnan(found.rater_apart.below).all():
+        return ["With fewer than three raters to a case nobody can tell which of them is off."]
+    table = rater_means(found)
+    lines = []
+    for rater in found.outlying_raters:
+        row, others = dict(zip(table.columns, table.loc[rater].to_numpy(np.float64), strict=True)), table.drop(index=rater)
+        bias = 100 * row["volume_bias"]
+        more = f" and marks {abs(bias):.0f} % {'more' if bias > 0 else 'less'} than they do" if abs(bias) >= 10 else ""
+        lines.append(
+            f"{rater} stands apart: Dice {write_number(row['dice'], 2)} against the consensus of the others{more}; "
+            f"the other raters reach {write_number(others['dice'].min(), 2)} to {write_number(others['dice'].max(), 2)}."
+        )
+    return lines or ["No rater stands apart from the others."]
+
+
+def _duplicates(found: Description) -> list[str]:
+    lines = []
+    for pair in found.duplicates()[:NAMED]:
+        if pair.everywhere:
+            where = f"all {pair.common} cases" if pair.common > 1 else "their only common case"
+            lines.append(f"{pair.rater} and {pair.other} have identical masks in {where}: they count as two, but are one.")
+        else:
+            lines.append(f"{pair.rater} and {pair.other} have identical masks in {len(pair.cases)} of {pair.common} cases.")
+    if len(found.duplicates()) > NAMED:
+        lines.append(f"{len(found.duplicates()) - NAMED} further pairs of raters share identical masks.")
+    return lines
+
+
+def _cases(found: Description) -> list[str]:
+    if not found.outlying_cases:
+        return ["No case has far less agreement than the others."] if len(found.cases) >= 5 else []
+    return [f"{_named(found.outlying_cases)}: far less agreement than in the other cases."]
+
+
+def _files(found: Description) -> list[str]:
+    lines = []
+    for what, words in (("empty", "empty though others marked something"), ("touches nobody", "touching nobody else’s mask")):
+        part = found.suspects[found.suspects["what"] == what]
+        if len(part):
+            who = _named([f"{rater} in {case}" for rater, case in zip(part["rater"], part["case"], strict=True)])
+            lines.append(f"{count_of(len(part), 'mask')} {words}: {who}.")
+    off = found.outlying_ratings()
+    if off:
+        who = _named([f"{rating.rater} in {rating.case}" for rating in off])
+        lines.append(f"{count_of(len(off), 'rating')} far below the middle rater of the case: {who}.")
+    return lines
+
+
+def _missing(found: Description) -> str:
+    table = missing_table(found)
+    if not table.rows:
+        return "Nothing is missing: every rater judged every voxel of every case."
+    rated, expected = int(table.plain["rated"].sum()), int(table.plain["of"].sum())
+    gaps = f"{expected - rated} of {expected} ratings are missing" if rated < expected else "no rating is missing"
+    partial = table.plain["judged"].lt(1).sum()
+    return f"{gaps[0].upper()}{gaps[1:]}" + (f"; {count_of(int(partial), 'rater')} left out voxels." if partial else ".")
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -1,0 +1,65 @@
+"""What ``raterbench fuse`` prints: each rater against the consensus, and what deserves attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from ..benchmark.fuse import FuseResult
+from .wording import count_of, write_number
+
+COLUMNS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "dice": "Dice"}
+
+
+def print_fused(result: FuseResult, fusion: str, written: Sequence[Path], console: Console) -> None:
+    """Print the sentences, the table, and what was written."""
+    for line in fused_lines(result, fusion):
+        console.print(line, soft_wrap=True, markup=False)
+    console.print(raters_table(result, fusion))
+    console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
+
+
+def raters_table(result: FuseResult, fusion: str) -> RichTable:
+    """A row for each rater, the mean over cases and foreground classes."""
+    rows = result.raters[result.raters["class"] != result.code.labels.classes[0]]
+    counted = bool((rows["performance"] == "counted").all())
+    n = len(result.cases)
+    about = "against the consensus" if counted else f"as {fusion} estimates them; Dice against the consensus"
+    caption = f"Mean over {count_of(n, 'case')}, {about}." if n > 1 else f"Of one case, {about}."
+    table = RichTable(caption=caption, caption_justify="left")
+    table.add_column("Rater")
+    if n > 1:
+        table.add_column("Cases", justify="right")
+    for words in COLUMNS.values():
+        table.add_column(words, justify="right", no_wrap=True)
+    for rater, part in rows.groupby("rater", sort=True):
+        cells = [write_number(float(part[column].mean()), 3) for column in COLUMNS]
+        cases = [str(part["case"].nunique())] if n > 1 else []
+        table.add_row(str(rater), *cases, *cells)
+    return table
+
+
+def fused_lines(result: FuseResult, fusion: str) -> list[str]:
+    """Sentences on what was fused, how it ended, and what is undecided."""
+    cases, code = result.cases, result.code
+    values = ", ".join(f"{name} = {value}" for name, value in zip(code.labels.classes, code.values, strict=True))
+    raters = result.raters["rater"].nunique()
+    lines = [f"{fusion}: {count_of(len(cases), 'case')}, {count_of(raters, 'rater')}; {values}"]
+    iterations = cases["iterations"]
+    if iterations.max() > 0:
+        low, high = int(iterations.min()), int(iterations.max())
+        lines.append(f"iterations: {low}" if low == high else f"iterations: {low} to {high}")
+    for status, why in (
+        ("not converged", "stopped at the last iteration; allow more with --set max_iterations=N"),
+        ("degenerate", "raters all agree, or one stands alone: nothing could be estimated"),
+    ):
+        found = cases.loc[cases["status"] == status, "case"].tolist()
+        if found:
+            names = ", ".join(map(str, found[:3])) + (", ..." if len(found) > 3 else "")
+            lines.append(f"{status} in {count_of(len(found), 'case')} ({names}): {why}")
+    if undecided := int(cases["undecided"].sum()):
+        lines.append(f"{count_of(undecided, 'voxel')} without a label, written as {code.undecided}")
+    return lines
