@@ -15,56 +15,83 @@ from .base import Consensus, Fusion, Method
 if TYPE_CHECKING:
     from .budget import Budget as Budget
     from .confusion_network import ConfusionNetwork as ConfusionNetwork
+    from .contested_staple import ContestedSTAPLE as ContestedSTAPLE
     from .fused_labels import FusedLabels as FusedLabels
+    from .intersection import Intersection as Intersection
+    from .log_opinion_pool_staple import LogOpinionPoolSTAPLE as LogOpinionPoolSTAPLE
     from .majority import MajorityVote as MajorityVote
+    from .map_staple import MAPSTAPLE as MAPSTAPLE
     from .network import NetworkMethod as NetworkMethod
+    from .one_coin_staple import OneCoinSTAPLE as OneCoinSTAPLE
     from .random_rater import RandomRater as RandomRater
     from .recipes import Conventional as Conventional
     from .recipes import Recipe as Recipe
     from .recipes import SoftCrossEntropy as SoftCrossEntropy
     from .recipes import SoftSeg as SoftSeg
+    from .simple import SIMPLE as SIMPLE
     from .soft_average import SoftAverage as SoftAverage
+    from .soft_staple import SoftSTAPLE as SoftSTAPLE
+    from .spatial_staple import SpatialSTAPLE as SpatialSTAPLE
     from .staple import STAPLE as STAPLE
     from .tgce import TGCE as TGCE
+    from .union import Union as Union
 
 METHODS = Registry("method", Method, __package__)
 FUSIONS = Registry("fusion", Fusion, __package__)
 
 _LAZY = {
+    "MAPSTAPLE": "map_staple",
+    "SIMPLE": "simple",
     "STAPLE": "staple",
     "TGCE": "tgce",
     "Budget": "budget",
     "ConfusionNetwork": "confusion_network",
+    "ContestedSTAPLE": "contested_staple",
     "Conventional": "recipes",
     "FusedLabels": "fused_labels",
+    "Intersection": "intersection",
+    "LogOpinionPoolSTAPLE": "log_opinion_pool_staple",
     "MajorityVote": "majority",
     "NetworkMethod": "network",
+    "OneCoinSTAPLE": "one_coin_staple",
     "RandomRater": "random_rater",
     "Recipe": "recipes",
     "SoftAverage": "soft_average",
     "SoftCrossEntropy": "recipes",
+    "SoftSTAPLE": "soft_staple",
     "SoftSeg": "recipes",
+    "SpatialSTAPLE": "spatial_staple",
+    "Union": "union",
 }
 
 __all__ = [
     "FUSIONS",
+    "MAPSTAPLE",
     "METHODS",
+    "SIMPLE",
     "STAPLE",
     "TGCE",
     "Budget",
     "ConfusionNetwork",
     "Consensus",
+    "ContestedSTAPLE",
     "Conventional",
     "FusedLabels",
     "Fusion",
+    "Intersection",
+    "LogOpinionPoolSTAPLE",
     "MajorityVote",
     "Method",
     "NetworkMethod",
+    "OneCoinSTAPLE",
     "RandomRater",
     "Recipe",
     "SoftAverage",
     "SoftCrossEntropy",
+    "SoftSTAPLE",
     "SoftSeg",
+    "SpatialSTAPLE",
+    "Union",
 ]
 
 

@@ -27,7 +27,9 @@ class Consensus:
     ``probability`` [K, *S] float32 sums to 1; ``labels`` [*S] uint8, ``IGNORE`` where nobody judged.
     ``confusion`` [R, K, K] float64 in the order of ``raters``: ``[r, i, j] = p(rater says i | truth is j)``, columns sum to 1,
     NaN where it cannot be estimated; None for fusions that estimate no rater.
-    ``log_likelihood`` has one value per iteration.
+    A spatial fusion may give the confusion of every voxel, [R, K, K, *S]. ``log_likelihood`` has one value per iteration: what
+    the fusion maximises. ``region`` says in words which voxels it looked at; ``weights`` [R] how much each rater counted,
+    where raters count differently.
     """
 
     probability: Floats
@@ -37,6 +39,8 @@ class Consensus:
     log_likelihood: tuple[float, ...] = ()
     iterations: int = 0
     status: Literal["ok", "degenerate", "not converged"] = "ok"
+    region: str = "image"
+    weights: npt.NDArray[np.float64] | None = None
 
 
 class Fusion(BaseEstimator, ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,10 @@ Prior = Literal["fixed", "estimated"]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """What the EM sees: ``votes`` [R, K, P] one-hot, soft, weighted, or zeros where not judged; ``counts`` [P] voxels of each."""
+    """What the EM sees: ``counts`` [P] voxels of each of the ``votes`` [R, K, P].
+
+    They are one-hot, soft or weighted, and zeros where not judged.
+    """
 
     votes: Float64s
     counts: npt.NDArray[np.int64]
@@ -85,6 +89,19 @@ def expectation_maximisation(
             likelihoods.append(float(evidence @ counts) + model.penalty(confusion))
             converged = len(likelihoods) > 1 and bool(moved <= tolerance)
     return Estimate(posterior, confusion, known, classes, tuple(likelihoods), converged)
+
+
+def pool(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]) -> Votes:
+    """The votes of many cases, each with its own raters, as one set in which absent raters are "not judged"."""
+    widened = []
+    for present, data in cases:
+        votes = np.zeros((len(raters), *data.votes.shape[1:]))
+        votes[[raters.index(rater) for rater in present]] = data.votes
+        widened.append(votes)
+    votes = np.concatenate(widened, axis=2)
+    unique, code = np.unique(_flat(votes), axis=1, return_inverse=True)
+    counts = np.bincount(code.ravel(), weights=np.concatenate([data.counts for _, data in cases])).astype(np.int64)
+    return Votes(unique.reshape(*votes.shape[:2], -1), counts)
 
 
 def maximise(data: Votes, posterior: Float64s, previous: Float64s, model: RaterModel | None = None) -> tuple[Float64s, Known]:

@@ -47,10 +47,16 @@ class Patterns:
         """Mean vote of the raters who judged [K, P]; uniform where nobody did."""
         return mean_vote(self.votes)
 
+    @cached_property
+    def agreed(self) -> npt.NDArray[np.bool_]:
+        """Patterns [P] in which those who judged agree completely, or nobody did."""
+        agreed: npt.NDArray[np.bool_] = (self.mean.max(axis=0) > 1 - 1e-12) | (self.judges == 0)
+        return agreed
+
     @property
     def unanimous(self) -> bool:
         """Whether those who judged agree completely, at every voxel."""
-        return bool((self.mean[:, self.judges > 0].max(axis=0) > 1 - 1e-12).all())
+        return bool(self.agreed.all())
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Write a value [P] of every pattern, or rows of them [K, P], to its voxels: [*S] or [K, *S]."""

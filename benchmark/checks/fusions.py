@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...datasets.errors import RaterbenchError
 from ...methods.base import Consensus, Fusion, Ratings
+from ...methods.ties import Ties
 from .result import BrokenContractError, CheckResult, require, run_checks
 
 
@@ -128,6 +130,8 @@ def _rater_order(fusion: Fusion, example: Example) -> None:
 
 
 def _renamed_classes(fusion: Fusion, example: Example) -> None:
+    if fusion.get_params().get("ties") in get_args(Ties):
+        fusion = clone(fusion).set_params(ties="undecided")  # the other rules name classes by their numbers, as they should
     order = np.arange(IGNORE + 1)
     order[1 : example.n_classes] = order[1 : example.n_classes][::-1]  # the background keeps its name: unions treat it apart
     renamed = {rater: order[labels].astype(np.uint8) for rater, labels in example.ratings.items()}
