@@ -29,7 +29,8 @@ _PUBLIC = {
     "write_report": "reports.report",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__"]
+__all__ += list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

@@ -104,7 +104,9 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         if fold.repeat == 0:
             key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
             tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
-    return Plan(experiment, dataset, folder, tasks, skipped, listed, _facts(experiment, dataset, listed, pictures))
+    facts = _facts(experiment, dataset, listed, pictures)
+    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, methods, strict=True) if method.needs_truth]
+    return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
 
 
 def check_references(experiment: Experiment, dataset: Dataset) -> None:

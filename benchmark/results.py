@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..datasets.errors import RaterbenchError
+from ..datasets.registry import load_plugin
 from .experiment import Experiment
+from .metrics import METRICS
 from .store import Record, read_records
 
 ROW_COLUMNS = (
@@ -37,7 +40,7 @@ class Results:
 
     folder: Path
     experiment: Experiment
-    facts: dict[str, object]
+    facts: dict[str, Any]
     rows: pd.DataFrame
     calibration: pd.DataFrame
     confusions: pd.DataFrame
@@ -75,6 +78,10 @@ def read_results(folder: str | Path) -> Results:
     if not isinstance(stored, dict) or not {"experiment", "facts", "keys"} <= set(stored):
         raise RaterbenchError(f"{folder / 'experiment.json'} was not written by 'raterbench run': run the experiment again")
     experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
+    # Labels and directions of a user's own metrics stand in their plug-in; without the file they go by their names.
+    for plugin in experiment.plugins:
+        if Path(plugin).is_file():
+            METRICS.add(load_plugin(plugin))
     # A candidate's place may have changed since its units were stored.
     places = {candidate.name: place for place, candidate in enumerate(experiment.candidates)}
     records = sorted(read_records(folder), key=lambda r: (places.get(r.candidate, len(places)), r.repeat, r.fold))

@@ -150,6 +150,9 @@ def _warnings(analysis: Analysis) -> list[str]:
             "Tested as published, over trained models without correction: these p-values are too small. Use them only to "
             "compare with papers."
         )
+    oracles = analysis.results.facts.get("oracles") or []
+    if oracles:
+        found.append(f"{' and '.join(oracles)} learned with the truth in sight: a bound for the others, no rival of theirs.")
     if comparison.few_repeats:
         found.append(
             f"Only {count_of(comparison.n_repeats, 'repeat')}: the luck of training is not averaged out, and tests err more "

@@ -82,6 +82,21 @@ def test_label_rows_do_not_depend_on_training(tiny, tmp_path):
         assert before["labels", 0, fold] == same["labels", 0, fold] != other["labels", 0, fold]
 
 
+def test_facts_name_who_sees_the_truth(tiny, tmp_path):
+    source = """
+from raterbench.methods import RandomRater
+
+
+class Oracle(RandomRater):
+    needs_truth = True
+"""
+    file = tmp_path / "oracle.py"
+    file.write_text(source)
+    candidates = (Candidate("Random rater", "random-rater"), Candidate("The oracle", "oracle"))
+    plan = make_plan(tiny(candidates=candidates, plugins=(str(file),)), tmp_path)
+    assert plan.facts["oracles"] == ["The oracle"]
+
+
 def test_a_plugin_fusion_decides_too(tiny, tmp_path):
     source = """
 from raterbench.methods import MajorityVote

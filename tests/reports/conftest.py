@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,8 +262,3 @@ def results(study_folder: Path) -> Results:
 def make(tmp_path: Path) -> Callable[..., Path]:
     """Writes a study with other settings and gives its folder."""
     return lambda **settings: write_study(tmp_path / "study", Study(**settings))
-
-
-if __name__ == "__main__":
-    settings = eval(f"dict({sys.argv[2]})") if len(sys.argv) > 2 else {}
-    write_study(Path(sys.argv[1]), Study(**settings))

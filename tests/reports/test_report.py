@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import warnings
@@ -105,6 +106,12 @@ def test_the_summary_is_made_from_the_numbers(results: Results) -> None:
     assert "significant" in summary.headline and "Majority vote" in summary.headline
     said = " ".join([*summary.findings, *summary.warnings])
     assert "The 5 raters reach" in said and "Only 1 repeat" in said and "rater Eve is absent" in said.replace("Rater", "rater")
+
+
+def test_an_oracle_is_no_rival(results: Results) -> None:
+    told = dataclasses.replace(results, facts={**results.facts, "oracles": ["Known matrices"]})
+    assert any(w.startswith("Known matrices learned with the truth") for w in summarise(Analysis(told)).warnings)
+    assert not any("truth in sight" in w for w in summarise(Analysis(results)).warnings)
 
 
 @pytest.mark.parametrize("name", LESS)
