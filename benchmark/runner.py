@@ -63,7 +63,8 @@ def execute(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: boo
         with only_run(plan.folder):
             _execute(plan, jobs or cores(), retry_failed=retry_failed, fresh=fresh)
     except OSError as error:
-        raise RaterbenchError(f"{error.filename or plan.folder} cannot be written: {error.strerror or error}") from error
+        place = error.filename or plan.folder
+        raise RaterbenchError(f"{place} cannot be read or written: {error.strerror or error}") from error
 
 
 def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool) -> None:
@@ -126,7 +127,7 @@ def _results(folder: Path, todo: Sequence[Task], jobs: int) -> Iterator[Record]:
 
 
 def _buried(folder: Path, task: Task, died: Died) -> Record:
-    record = task.record("failed", reason=f"its process died twice ({died.how}): out of memory, or killed")
+    record = task.record("failed", reason=f"its process died twice: {died.how}")
     write_record(folder, record)
     return record
 

@@ -31,9 +31,14 @@ HEARTBEAT_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Died:
-    """What is left of a task whose process ended in the middle of it; ``how`` names the signal where it is known."""
+    """What is left of a task whose process ended in the middle of it; ``how`` says what is known of it."""
 
     how: str
+
+
+def cores() -> int:
+    """How many units run side by side by default: the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def side_by_side(tasks: Sequence[T], work: Callable[[T], R], jobs: int) -> Iterator[tuple[T, R | Died]]:
@@ -56,7 +61,7 @@ def side_by_side(tasks: Sequence[T], work: Callable[[T], R], jobs: int) -> Itera
                     ended.append((task, future.result()))
                     idle.append(worker)
                 except BrokenProcessPool as error:
-                    ended.append((task, Died(_signal(str(error)))))
+                    ended.append((task, Died(_how(error))))
             yield from ended
     finally:
         # Also where the user stops the run or an error ends it: nobody waits for units that nobody will store.
@@ -68,9 +73,12 @@ def _start() -> Any:
     return ProcessPoolExecutor(max_workers=1, env=ONE_THREAD, initializer=_live_with, initargs=(os.getpid(),))
 
 
-def _signal(message: str) -> str:
-    found = re.search(r"SIG[A-Z0-9]+", message)
-    return found.group() if found else "cause unknown"
+def _how(error: BrokenProcessPool) -> str:
+    """The signal or exit status in the message, else what a worker said that could not read its task."""
+    found = re.search(r"(SIG[A-Z0-9]+|EXIT)\(-?\d+\)", str(error))
+    if found is None:
+        return " ".join(str(error.__cause__ or error).split())[-200:]
+    return "SIGKILL, out of memory or killed by somebody" if found.group(1) == "SIGKILL" else found.group()
 
 
 def _live_with(parent: int) -> None:
