@@ -71,24 +71,26 @@ def expectation_maximisation(
     mean posterior of the judged voxels, as Dawid and Skene do. ``model`` is ``FullConfusion()`` by default.
     """
     model = model or FullConfusion()
-    flat, shape = _flat(data.votes), data.votes.shape
+    flat, shape = _flat(data.votes), (*data.votes.shape[:2], data.votes.shape[1])
     counts = np.where(flat.any(axis=0), data.counts, 0).astype(float) if prior == "estimated" else data.counts.astype(float)
     classes, posterior = label_frequency(data), mean_vote(data.votes)
-    confusion = np.full((len(data.votes), len(classes), len(classes)), 1.0 / len(classes))
+    confusion = np.full(shape, 1.0 / shape[1])
     likelihoods: list[float] = []
     converged = False
     with np.errstate(divide="ignore"):  # the logarithm of what is impossible
+        log_classes = _log(classes)[:, None]
         while not converged and len(likelihoods) < max_iterations:
             weight = posterior * counts
-            before, (confusion, known) = confusion, model.estimate((flat @ weight.T).reshape(*shape[:2], shape[1]), confusion)
-            moved = np.abs(confusion - before).max()
+            mass = (flat @ weight.T).reshape(shape)
+            before, confusion = confusion, model.estimate(mass, confusion)
+            moved = _step(confusion, before)
             if prior == "estimated" and (total := weight.sum()) > 0:
                 previous, classes = classes, weight.sum(axis=1) / total
-                moved = max(moved, np.abs(classes - previous).max())
-            posterior, evidence = _expect(flat, confusion, classes)
+                moved, log_classes = max(moved, _step(classes, previous)), _log(classes)[:, None]
+            posterior, evidence = _expect(flat, confusion, log_classes)
             likelihoods.append(float(evidence @ counts) + model.penalty(confusion))
-            converged = len(likelihoods) > 1 and bool(moved <= tolerance)
-    return Estimate(posterior, confusion, known, classes, tuple(likelihoods), converged)
+            converged = len(likelihoods) > 1 and moved <= tolerance
+    return Estimate(posterior, confusion, model.known(mass), classes, tuple(likelihoods), converged)
 
 
 def pool(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]) -> Votes:
@@ -104,30 +106,48 @@ def pool(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]
     return Votes(unique.reshape(*votes.shape[:2], -1), counts)
 
 
-def maximise(data: Votes, posterior: Float64s, previous: Float64s, model: RaterModel | None = None) -> tuple[Float64s, Known]:
-    """M-step: confusion [R, K, K], and which columns [R, K] have mass; the others keep ``previous`` [R, K, K]."""
-    n_raters, n_classes, _ = data.votes.shape
-    mass = _flat(data.votes) @ (posterior * data.counts).T
-    return (model or FullConfusion()).estimate(mass.reshape(n_raters, n_classes, n_classes), previous)
+def maximise(data: Votes, posterior: Float64s, model: RaterModel | None = None) -> Float64s:
+    """M-step: each rater's confusion [R, K, K], NaN in columns that the data say nothing about."""
+    model, (n_raters, n_classes, _) = model or FullConfusion(), data.votes.shape
+    mass = (_flat(data.votes) @ (posterior * data.counts).T).reshape(n_raters, n_classes, n_classes)
+    confusion = model.estimate(mass, np.full_like(mass, np.nan))
+    return np.where(model.known(mass)[:, None], confusion, np.nan)
 
 
 def expect(votes: Float64s, confusion: Float64s, prior: Float64s) -> tuple[Float64s, Float64s]:
     """E-step in logarithms: posterior [K, P] and the log-likelihood of each pattern [P]."""
     with np.errstate(divide="ignore"):
-        return _expect(_flat(votes), confusion, prior)
+        return _expect(_flat(votes), confusion, _log(prior)[:, None])
 
 
 def _flat(votes: Float64s) -> Float64s:
     return votes.reshape(-1, votes.shape[2])
 
 
-def _expect(flat: Float64s, confusion: Float64s, prior: Float64s) -> tuple[Float64s, Float64s]:
-    joint = np.maximum(np.log(confusion), _FLOOR).reshape(-1, len(prior)).T @ flat
-    joint += np.maximum(np.log(prior), _FLOOR)[:, None]
-    top = joint.max(axis=0)
-    posterior = np.exp(np.subtract(joint, top, out=joint), out=joint)
-    total = posterior.sum(axis=0)
-    return np.divide(posterior, total, out=posterior), top + np.log(total)
+def _expect(flat: Float64s, confusion: Float64s, log_prior: Float64s) -> tuple[Float64s, Float64s]:
+    # A small image has few patterns: what costs is calling NumPy, so results are written in place and reduced by the ufuncs.
+    joint = _log(confusion).reshape(-1, len(log_prior)).T @ flat
+    joint += log_prior
+    top = np.maximum.reduce(joint, axis=0)
+    joint -= top
+    np.exp(joint, out=joint)
+    total = np.add.reduce(joint, axis=0)
+    joint /= total
+    np.log(total, out=total)
+    total += top
+    return joint, total
+
+
+def _log(probability: Float64s) -> Float64s:
+    logarithm: Float64s = np.log(probability)
+    np.maximum(logarithm, _FLOOR, out=logarithm)
+    return logarithm
+
+
+def _step(one: Float64s, other: Float64s) -> float:
+    difference = one - other
+    np.abs(difference, out=difference)
+    return float(np.maximum.reduce(difference, axis=None))
 
 
 _FLOOR = np.array(IMPOSSIBLE)  # an array, since NumPy needs longer for a float of Python

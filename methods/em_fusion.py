@@ -150,9 +150,7 @@ class EMFusion(Fusion):
 
     def _agreed(self, patterns: Patterns, data: Votes, view: FieldOfView) -> Consensus:
         judged = patterns.mean * (patterns.judges > 0)
-        nothing = np.full((len(data.votes), len(judged), len(judged)), np.nan)
-        confusion, known = maximise(Votes(data.votes, view.counts), judged, nothing, self.rater_model())
-        confusion = np.where(known[:, None], confusion, np.nan)
+        confusion = maximise(Votes(data.votes, view.counts), judged, self.rater_model())
         more = {"status": "degenerate", "region": view.words, "weights": self.rater_weights(patterns.raters)}
         return consensus(patterns, patterns.mean, self.ties, confusion=confusion, **more)
 

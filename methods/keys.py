@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Counts = npt.NDArray[np.int64]
+S = TypeVar("S")
 T = TypeVar("T")
 
 DENSE = 1 << 20
@@ -53,7 +54,7 @@ def encode(columns: list[Array], bases: list[int]) -> tuple[Array, Counts, Count
         rank = np.zeros(len(table), dtype=np.min_scalar_type(len(place)))
         rank[place] = np.arange(len(place))
         merged = np.empty(len(key), dtype=rank.dtype)
-        look_up(rank[None], key, merged[None])
+        look_up([rank], key, [merged])
         columns, bases, known = [merged, *columns[take:]], [max(2, len(place)), *bases[take:]], codes
 
 
@@ -90,48 +91,61 @@ def count(key: Array, space: int) -> Counts:
 
 
 def _count_bytes(key: Array) -> Counts:
-    """Most runs of eight voxels show one key eight times: such runs are counted at once."""
+    """Most runs of eight voxels show one key eight times, the key 0 above all: such runs are counted at once."""
     even = len(key) // 8 * 8
-    words, first = key[:even].view(np.uint64), key[:even:8]
-    mixed = words[words != np.multiply(first, _ALL_ONES, dtype=np.uint64)].view(np.uint8)
+    words = key[:even].view(np.uint64)
+    rest = words[words != 0]
+    first = rest.view(np.uint8)[::8]
+    mixed = rest[rest != np.multiply(first, _ALL_ONES, dtype=np.uint64)].view(np.uint8)
     counts = 8 * np.bincount(first, minlength=256)
     counts += np.bincount(mixed, minlength=256) - 8 * np.bincount(mixed[::8], minlength=256)
     counts += np.bincount(key[even:], minlength=256)
+    counts[0] += even - 8 * len(rest)
     return counts
 
 
-def look_up(table: Array, key: Array, out: Array) -> None:
-    """``out[...] = table[:, key]`` for rows of tables [K, space], for byte keys two voxels at a time."""
-    n_pairs = 256 * table.shape[1]
-    if key.dtype == np.uint8 and table.itemsize <= 4 and len(key) > PAIRED * n_pairs:
+def look_up(tables: Sequence[Array], key: Array, outs: Sequence[Array]) -> None:
+    """``out[...] = table[key]`` for every table [space] and its out [N], for byte keys two voxels at a time."""
+    narrow = key.dtype == np.uint8 and all(table.itemsize <= 4 for table in tables)
+    if narrow and len(key) > PAIRED * 256 * len(tables[0]):
+        for table, out in zip(tables, outs, strict=True):
+            out[-1] = table[key[-1]]  # of an odd number of voxels, the one left over
         even = len(key) // 2 * 2
-        out[:, even:] = table[:, key[even:]]
-        full = np.zeros((len(table), 256), dtype=table.dtype)
-        full[:, : table.shape[1]] = table
-        wide = np.dtype(f"u{2 * table.itemsize}")
-        rows = [row[:even].view(wide) for row in out]
-        table, key = full.take(_PAIRS[:n_pairs], axis=1).view(wide)[..., 0], key[:even].view(np.uint16)
-    else:
-        rows = list(out)
+        outs = [out[:even].view(f"u{2 * out.itemsize}") for out in outs]
+        tables, key = [_of_pairs(table) for table in tables], key[:even].view("<u2")
 
     def part(first: int, last: int) -> None:
         for start in range(first, last, LOOKED_UP):
             block = slice(start, min(start + LOOKED_UP, last))
             place = key[block].astype(np.intp)
-            for values, row in zip(table, rows, strict=True):
-                np.take(values, place, out=row[block], mode="clip")  # "clip" because the default copies the output
+            for table, out in zip(tables, outs, strict=True):
+                table.take(place, out=out[block], mode="clip")  # "clip" because the default copies the output
 
     _share_out(part, len(key))
+
+
+def _of_pairs(table: Array) -> Array:
+    """What to write for two voxels at once: at ``first + 256 * second``, both values as one number of twice the size."""
+    pairs = np.empty((len(table), 256, 2), dtype=table.dtype)
+    pairs[:, : len(table), 0] = table
+    pairs[:, : len(table), 1] = table[:, None]
+    return pairs.reshape(-1, 2).view(f"u{2 * table.itemsize}")[:, 0]
+
+
+def every(work: Callable[[S], T], items: Sequence[S], size: int) -> list[T]:
+    """``work`` on all items, each of ``size`` voxels, in as many threads as there may be."""
+    threads = n_threads() if size >= SHARED else 1
+    if threads == 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, items))
 
 
 def _share_out(work: Callable[[int, int], T], size: int) -> list[T]:
     """What ``work(first, last)`` gives for equal parts of ``range(size)``, one a thread; NumPy lets them run together."""
     threads = n_threads() if size >= SHARED else 1
-    if threads == 1:
-        return [work(0, size)]
     edges = [size * part // threads // 64 * 64 for part in range(threads)] + [size]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda ends: work(*ends), pairwise(edges)))
+    return every(lambda ends: work(*ends), list(pairwise(edges)), size)
 
 
 def n_threads() -> int:
@@ -142,4 +156,3 @@ def n_threads() -> int:
 
 
 _ALL_ONES = np.uint64(0x0101010101010101)
-_PAIRS = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)

@@ -60,11 +60,17 @@ class Patterns:
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Write a value [P] of every pattern, or rows of them [K, P], to its voxels: [*S] or [K, *S]."""
-        table = np.zeros((*values.shape[:-1], int(self.place[-1]) + 1), dtype=values.dtype)
-        table[..., self.place] = values
-        spread = np.empty((*values.shape[:-1], len(self.key)), dtype=values.dtype)
-        look_up(table.reshape(-1, table.shape[-1]), self.key, spread.reshape(-1, len(self.key)))
-        return spread.reshape(*values.shape[:-1], *self.shape)
+        return self.spread_all(values)[0]
+
+    def spread_all(self, *values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Several ``spread`` at once, which is faster."""
+        spread = [np.empty((*value.shape[:-1], len(self.key)), dtype=value.dtype) for value in values]
+        tables = [np.zeros((*value.shape[:-1], int(self.place[-1]) + 1), dtype=value.dtype) for value in values]
+        for table, value in zip(tables, values, strict=True):
+            table[..., self.place] = value
+        rows = [row for table in tables for row in table.reshape(-1, table.shape[-1])]
+        look_up(rows, self.key, [row for out in spread for row in out.reshape(-1, len(self.key))])
+        return [out.reshape(*out.shape[:-1], *self.shape) for out in spread]
 
 
 def find_patterns(ratings: Ratings, n_classes: int) -> Patterns:

@@ -15,11 +15,14 @@ Known = npt.NDArray[np.bool_]
 class RaterModel(Protocol):
     """The part of the M-step that belongs to the raters."""
 
-    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+    def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
         """The best confusion [R, K, K] for ``mass[r, i, j]``, the voxels where rater r says i and the truth is j.
 
-        Also which columns [R, K] the data say something about; the others keep ``previous`` [R, K, K].
+        Columns without mass keep ``previous`` [R, K, K].
         """
+
+    def known(self, mass: Float64s) -> Known:
+        """The columns [R, K] that the data say something about."""
 
     def penalty(self, confusion: Float64s) -> float:
         """Logarithm of the belief in a confusion [R, K, K], up to a constant: it is added to the log-likelihood."""
@@ -28,11 +31,19 @@ class RaterModel(Protocol):
 class FullConfusion:
     """A confusion matrix for every rater, all of it free: Dawid and Skene (1979); Warfield, Zou and Wells (2004)."""
 
-    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+    def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
         """Each column is the share of what the rater says where the truth is that class."""
-        total = mass.sum(axis=1, keepdims=True)
-        known = total > 0
-        return np.divide(mass, total, out=previous.copy(), where=known), known[:, 0]
+        total = np.add.reduce(mass, axis=1, keepdims=True)
+        if np.minimum.reduce(total, axis=None) > 0:  # nearly always, and much faster
+            confusion: Float64s = mass / total
+        else:
+            confusion = np.divide(mass, total, out=previous.copy(), where=total > 0)
+        return confusion
+
+    def known(self, mass: Float64s) -> Known:
+        """Those with mass."""
+        known: Known = mass.sum(axis=1) > 0
+        return known
 
     def penalty(self, confusion: Float64s) -> float:
         """Nothing is believed beforehand."""
@@ -43,18 +54,21 @@ class FullConfusion:
 class OneAccuracy(FullConfusion):
     """One number a rater: right with the same probability whatever the truth, and wrong evenly among the other classes."""
 
-    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+    def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
         """The accuracy is the share of votes that name the truth."""
         n_classes = mass.shape[1]
         total = mass.sum(axis=(1, 2))
         right = np.trace(mass, axis1=1, axis2=2)
         accuracy = np.divide(right, total, out=np.zeros_like(total), where=total > 0)[:, None, None]
-        known = np.repeat(total[:, None] > 0, n_classes, axis=1)
         confusion = np.where(np.eye(n_classes, dtype=bool), accuracy, (1 - accuracy) / (n_classes - 1))
-        return np.where(known[:, None], confusion, previous), known
+        return np.where(total[:, None, None] > 0, confusion, previous)
+
+    def known(self, mass: Float64s) -> Known:
+        """All columns of a rater with any mass: one accuracy holds for all."""
+        return np.repeat(mass.sum(axis=(1, 2)) > 0, mass.shape[1]).reshape(-1, mass.shape[1])
 
 
-class BetaPrior:
+class BetaPrior(FullConfusion):
     """A full confusion with the belief that raters are mostly right: a Dirichlet distribution on each column.
 
     It adds ``alpha - 1`` pseudo-voxels to the diagonal of a column and ``beta - 1``, shared evenly, to what is off it; for two
@@ -64,11 +78,12 @@ class BetaPrior:
     def __init__(self, alpha: float, beta: float) -> None:
         self.alpha, self.beta = alpha, beta
 
-    def estimate(self, mass: Float64s, previous: Float64s) -> tuple[Float64s, Known]:
+    def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
         """The mode of the posterior: shares of the votes with the pseudo-voxels among them."""
         del previous
         more = mass + self._pseudo(mass.shape[1])
-        return more / more.sum(axis=1, keepdims=True), mass.sum(axis=1) > 0
+        mode: Float64s = more / more.sum(axis=1, keepdims=True)
+        return mode
 
     def penalty(self, confusion: Float64s) -> float:
         """Logarithm of the Dirichlet densities, without their constants."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from ..datasets.base import IGNORE
 from ..datasets.errors import RaterbenchError
 from .base import Ratings
+from .keys import every
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +51,15 @@ def read_ratings(ratings: Ratings, n_classes: int) -> tuple[tuple[str, ...], tup
             )
     if 0 in shapes[0]:
         raise RaterbenchError(f"rater {raters[0]!r} gave labels of shape {shapes[0]}, which hold no voxel")
-    columns: list[Column] = []
-    for position, (rater, array) in enumerate(zip(raters, arrays, strict=True)):
+
+    def read(position: int) -> list[Column]:
+        rater, array = raters[position], arrays[position]
         if array.dtype.kind == "f":
-            columns += _soft(rater, position, array.reshape(n_classes, -1))
-        else:
-            columns.append(_hard(rater, position, array.reshape(-1), n_classes))
-    return raters, shapes[0], columns
+            return _soft(rater, position, array.reshape(n_classes, -1))
+        return [_hard(rater, position, array.reshape(-1), n_classes)]
+
+    columns = every(read, range(len(raters)), math.prod(shapes[0]))
+    return raters, shapes[0], [column for found in columns for column in found]
 
 
 def _spatial_shape(rater: str, array: npt.NDArray[Any], n_classes: int) -> tuple[int, ...]:

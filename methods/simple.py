@@ -87,8 +87,5 @@ def _weighted(patterns: Patterns, weights: Float64s) -> Float64s:
 
 
 def _against(patterns: Patterns, labels: npt.NDArray[np.uint8]) -> Float64s:
-    n_raters, n_classes, _ = patterns.votes.shape
     data = Votes(patterns.votes, np.where(labels == IGNORE, 0, patterns.counts))
-    truth = (labels == np.arange(n_classes)[:, None]).astype(float)
-    confusion, _ = maximise(data, truth, np.full((n_raters, n_classes, n_classes), np.nan))
-    return confusion
+    return maximise(data, (labels == np.arange(patterns.votes.shape[1])[:, None]).astype(float))

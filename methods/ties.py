@@ -44,4 +44,5 @@ def consensus(patterns: Patterns, share: Float64s, ties: Ties, **more: Any) -> C
     nobody = patterns.judges == 0
     probability = np.where(nobody, 1.0 / len(share), share)
     labels = np.where(nobody, np.uint8(IGNORE), decide(share, ties))
-    return Consensus(patterns.spread(probability.astype(np.float32)), patterns.spread(labels), patterns.raters, **more)
+    spread, spread_labels = patterns.spread_all(probability.astype(np.float32), labels)
+    return Consensus(spread, spread_labels, patterns.raters, **more)

@@ -1,26 +1,19 @@
-"""``make perf``: speed as ratios, both sides measured in turn in one run, so that a noisy machine cannot decide."""
+"""Training: what ``fit`` costs above the least that it could cost."""
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
-from ..datasets.base import Dataset
-from ..datasets.phantom import Phantom
-from ..methods.budget import Budget
-from ..methods.fused_labels import FusedLabels
-from ..methods.losses import soft_cross_entropy
+from ...datasets.base import Dataset
+from ...datasets.phantom import Phantom
+from ...methods.budget import Budget
+from ...methods.fused_labels import FusedLabels
+from ...methods.losses import soft_cross_entropy
+from .timing import compare, written
 
 EPOCHS = 6
-
-
-def measure(repeats: int = 5) -> Iterator[str]:
-    """One line a comparison: what, against what, the median ratio and its range."""
-    torch.set_num_threads(1)
-    yield from training(repeats)
 
 
 def training(repeats: int) -> Iterator[str]:
@@ -50,20 +43,3 @@ def bare_loop(method: FusedLabels, train: Dataset) -> None:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-
-
-def compare(one: Callable[[], object], other: Callable[[], object], repeats: int) -> list[float]:
-    """Ratios of seconds, one / other, taken in turn."""
-    return [seconds(one) / seconds(other) for _ in range(repeats)]
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def written(ratios: list[float]) -> str:
-    """Median and range."""
-    return f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs)"

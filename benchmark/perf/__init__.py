@@ -1,0 +1,19 @@
+"""``make perf``: speed as ratios, both sides measured in turn in one run, so that a noisy machine cannot decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def measure(repeats: int = 5) -> Iterator[str]:
+    """One line a comparison: what, against what, the median ratio and its range."""
+    import torch
+
+    from .fusions import fusions
+    from .spatial import spatial
+    from .training import training
+
+    torch.set_num_threads(1)
+    yield from fusions(repeats)
+    yield from spatial(repeats)
+    yield from training(repeats)

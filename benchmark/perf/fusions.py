@@ -1,0 +1,93 @@
+"""STAPLE against SimpleITK's filters, and against the speed at which memory can be copied."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from ...datasets.base import Labels
+from ...methods.base import Consensus
+from ...methods.keys import n_threads
+from ...methods.staple import STAPLE
+from .examples import outlines
+from .timing import compare, written
+
+
+@dataclass(frozen=True)
+class Work:
+    """Ratings to fuse, how many times faster than SimpleITK that should be, and how often to repeat what is too short."""
+
+    shape: tuple[int, ...]
+    n_raters: int
+    n_classes: int
+    at_least: int
+    calls: int = 1
+
+    def __str__(self) -> str:
+        size = "x".join(map(str, self.shape))
+        return f"STAPLE, {self.n_classes} classes, {self.n_raters} raters, {size}"
+
+
+WORKS = (
+    Work((160, 256, 256), 7, 2, 100),
+    Work((96, 128, 128), 7, 4, 60),
+    Work((256, 256), 4, 2, 30, calls=20),
+    Work((1024, 1024), 21, 2, 5),
+)
+
+
+def fusions(repeats: int) -> Iterator[str]:
+    """Every work against SimpleITK; the first also against a copy, and its memory."""
+    itk = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    yield f"threads: {n_threads()} for large images, SimpleITK's own default, {itk}, for its filters"
+    for position, work in enumerate(WORKS):
+        ratings = outlines(work.shape, n_raters=work.n_raters, n_classes=work.n_classes)
+        fused = STAPLE().fuse(ratings, work.n_classes)
+        ratios = compare(by_simpleitk(ratings, work.n_classes), ours(ratings, work.n_classes), repeats, calls=work.calls)
+        name = "STAPLEImageFilter" if work.n_classes == 2 else "MultiLabelSTAPLEImageFilter"
+        yield f"{work}: SimpleITK's {name} / ours {written(ratios)} (at least {work.at_least}), {fused.iterations} iterations"
+        if position == 0:
+            ratios = compare(ours(ratings, work.n_classes), copying(ratings, fused), repeats)
+            yield f"{work}: ours / one copy of input and output {written(ratios)} (at most 6)"
+            yield f"{work}: peak memory above input and output {peak_above(ratings, work.n_classes):.2f} of the input (below 1)"
+
+
+def ours(ratings: Mapping[str, Labels], n_classes: int) -> Callable[[], object]:
+    """Fusing once."""
+    return lambda: STAPLE().fuse(ratings, n_classes)
+
+
+def by_simpleitk(ratings: Mapping[str, Labels], n_classes: int) -> Callable[[], object]:
+    """The same by SimpleITK, from images that are ready in memory."""
+    images = [sitk.GetImageFromArray(labels) for labels in ratings.values()]
+    return lambda: (sitk.STAPLE if n_classes == 2 else sitk.MultiLabelSTAPLE)(images)
+
+
+def copying(ratings: Mapping[str, Labels], fused: Consensus) -> Callable[[], object]:
+    """Writing as many bytes as ratings and consensus have to memory that is there already: nothing can be faster."""
+    source: list[npt.NDArray[Any]] = [*ratings.values(), fused.probability, fused.labels]
+    target = [array.copy() for array in source]
+
+    def copy() -> None:
+        for to, array in zip(target, source, strict=True):
+            np.copyto(to, array)
+
+    return copy
+
+
+def peak_above(ratings: Mapping[str, Labels], n_classes: int) -> float:
+    """Most memory that fusing needs above its input and output, as a share of the input."""
+    tracemalloc.start()
+    try:
+        fused = STAPLE().fuse(ratings, n_classes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    output = fused.probability.nbytes + fused.labels.nbytes
+    return (peak - output) / sum(labels.nbytes for labels in ratings.values())

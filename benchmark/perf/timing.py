@@ -1,0 +1,25 @@
+"""Two ways of doing something, timed in turn."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+
+def compare(one: Callable[[], object], other: Callable[[], object], repeats: int, *, calls: int = 1) -> list[float]:
+    """Ratios of seconds, one / other, taken in turn; ``calls`` of each in a row, where one alone is too short to time."""
+    return [seconds(one, calls) / seconds(other, calls) for _ in range(repeats)]
+
+
+def seconds(work: Callable[[], object], calls: int = 1) -> float:
+    """Wall-clock seconds of one call, the mean of so many."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - start) / calls
+
+
+def written(ratios: list[float]) -> str:
+    """Median and range."""
+    return f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs)"
