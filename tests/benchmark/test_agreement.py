@@ -87,7 +87,8 @@ def test_both_coefficients_are_what_single_pairs_say(table):
     assert krippendorff_alpha(found) == pytest.approx(alpha, abs=1e-9)
 
 
-def test_label_maps_give_what_their_voxels_give(rng=np.random.default_rng(0)):
+def test_label_maps_give_what_their_voxels_give():
+    rng = np.random.default_rng(0)
     maps = {f"r{k}": rng.integers(0, 3, (6, 7)).astype(np.uint8) for k in range(4)}
     maps["r1"][0] = IGNORE
     found = tally_patterns(find_patterns(maps, 3))

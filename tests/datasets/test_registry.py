@@ -62,3 +62,13 @@ def test_a_plugin_is_loaded_once_and_a_bad_one_is_named(tmp_path):
         load_plugin(bad)
     with pytest.raises(RaterbenchError, match="is not a file"):
         load_plugin(tmp_path / "none.py")
+
+
+def test_asking_for_one_class_imports_its_module_alone():
+    code = (
+        "import sys; from raterbench.methods import FUSIONS; from raterbench.datasets import DATASETS; "
+        "found = [FUSIONS.get(n).__name__ for n in ('staple', 'MajorityVote', 'soft-average')]; "
+        "found.append(DATASETS.get('deepflash').__name__); "
+        "sys.exit(found != ['STAPLE', 'MajorityVote', 'SoftAverage', 'DeepFlash'] or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
