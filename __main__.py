@@ -70,7 +70,7 @@ def fuse(options: argparse.Namespace) -> int:
     from .benchmark.candidates import build_fusion, load_fusions
     from .benchmark.fuse import fuse_files
     from .benchmark.fuse_plan import fuse_plan
-    from .benchmark.progress import cores
+    from .benchmark.workers import cores
     from .reports.fused import print_fused
 
     load_fusions(options.plugin)
@@ -92,7 +92,7 @@ def describe(options: argparse.Namespace) -> int:
     """``raterbench describe``: what the raters do, before anything is trained."""
     from .benchmark.candidates import build_fusion
     from .benchmark.describe import describe_data, find_data
-    from .benchmark.progress import cores
+    from .benchmark.workers import cores
     from .reports.describe import print_description, write_description
 
     fusion = build_fusion(options.consensus)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import os
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -19,6 +18,7 @@ from .estimate import Estimate
 from .plan import Plan
 from .store import Record
 from .unit import Task
+from .workers import cores
 
 STARTUP_SECONDS = 6.0
 """Until a worker has imported what it needs; the first unit that ends shows how long it really was."""
@@ -140,11 +140,6 @@ def makespan(durations: Iterable[float], jobs: int) -> float:
     for seconds in durations:
         heapq.heapreplace(slots, slots[0] + seconds)
     return max(slots)
-
-
-def cores() -> int:
-    """How many units run side by side by default: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def counted(n: int, word: str) -> str:

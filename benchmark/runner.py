@@ -14,11 +14,11 @@ from .candidates import build_method
 from .estimate import Estimate, estimate
 from .experiment import Experiment
 from .plan import Plan, make_plan
-from .progress import Progress, cores
+from .progress import Progress
 from .results import Results, read_results
 from .store import Record, remove_leftovers, write_json, write_record
 from .unit import Task, compute
-from .workers import Died, only_run, side_by_side
+from .workers import Died, cores, only_run, side_by_side
 
 
 def run(

@@ -35,7 +35,7 @@ def _heat_map(found: Description) -> style.Plot:
     figure = style.new_figure(side + 14, side)
     axes = figure.subplots()
     values = matrix.to_numpy(np.float64)
-    low = np.nanmin(values) if np.isfinite(values).any() else 0.0
+    low = float(values[np.isfinite(values)].min(initial=1.0))
     floor = min(0.9, float(np.floor(10 * low) / 10))
     picture = axes.imshow(values, cmap="cividis", vmin=floor, vmax=1.0)
     names = [style.wrapped(name, 16, 1) for name in matrix.index]
@@ -79,7 +79,8 @@ def _strips(found: Description) -> style.Plot:
     right.xaxis.set_major_locator(FixedLocator(ratios))
     right.xaxis.set_minor_locator(NullLocator())
     right.set_xticks(ratios, ["⅛", "¼", "½", "1", "2", "4", "8"])
-    spread = float(np.nanmax(np.abs(np.log2(np.clip(by_case["volume_bias"] + 1, 1 / WIDEST, WIDEST))), initial=1.0))
+    known = np.clip(by_case["volume_bias"].dropna().to_numpy(np.float64) + 1, 1 / WIDEST, WIDEST)
+    spread = float(np.abs(np.log2(known)).max(initial=1.0))
     right.set_xlim(2 ** -(spread + 0.2), 2 ** (spread + 0.2))
     right.axvline(1, color=style.MUTED, linewidth=0.8, zorder=1)
     for axes in (left, right):
