@@ -97,7 +97,7 @@ class _Work:
             self.draw(Fused(case, consensus, self.code), task.places.figure)
         undecided = int((consensus.labels == IGNORE).sum())
         facts = {"case": case.id, "raters": len(case.ratings), "voxels": consensus.labels.size, "undecided": undecided}
-        facts |= {"iterations": consensus.iterations, "status": consensus.status}
+        facts |= {"iterations": consensus.iterations, "status": consensus.status, "region": consensus.region}
         return rater_rows(case, consensus, self.code), facts
 
 

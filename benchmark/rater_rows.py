@@ -19,7 +19,8 @@ def rater_rows(case: Case, consensus: Consensus, code: LabelCode) -> list[dict[s
     """Sensitivity, specificity and Dice of every rater; with more than two classes also the column of the confusion matrix.
 
     ``performance`` says where the first two are from: "estimated" by the fusion, or "counted" against the consensus where
-    it estimates none. Dice is always counted. Empty cells are what cannot be known.
+    it estimates none. Dice is always counted. ``weight`` is there where the fusion weighs raters.
+    Empty cells are what cannot be known.
     """
     classes, rows = code.labels.classes, []
     many = len(classes) > 2
@@ -33,7 +34,9 @@ def rater_rows(case: Case, consensus: Consensus, code: LabelCode) -> list[dict[s
             row = {"case": case.id, "rater": rater, "class": classes[k], "label": code.values[k]}
             row |= {"sensitivity": confusion[k, k], "specificity": _specificity(confusion, prior, k), "dice": dice[k]}
             row |= {"voxels": int(counts[k].sum()), "performance": "counted" if estimated is None else "estimated"}
-            row |= {"iterations": consensus.iterations, "status": consensus.status}
+            if consensus.weights is not None:
+                row["weight"] = float(consensus.weights[place])
+            row |= {"iterations": consensus.iterations, "status": consensus.status, "region": consensus.region}
             if many:
                 row |= {f"says {name}": confusion[i, k] for i, name in enumerate(classes)}
             rows.append(row)

@@ -93,7 +93,7 @@ class Folder(Dataset):
                     raise RaterbenchError(f"{file} is the rating of no image{nearest(case, self._images)}")
 
     def _index(self) -> pd.DataFrame:
-        table = _read_cases(self.path / "cases.csv", self._images)
+        table = read_cases(self.path / "cases.csv", self._images)
         return index_table(
             (case, *table.get(case, (case, "unknown")), tuple(r for r, files in self._ratings.items() if case in files))
             for case in self._images
@@ -132,8 +132,12 @@ def rater_folders(folder: Path) -> list[Path]:
     return found
 
 
-def _read_cases(file: Path, images: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """(subject, centre) of every case from ``cases.csv``; empty without the file."""
+def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[str, tuple[str, str]]:
+    """(subject, centre) of every case from ``cases.csv``; empty without the file.
+
+    Raises:
+        RaterbenchError: it is no such table, or does not list exactly the cases, each of which has a ``what``.
+    """
     if not file.is_file():
         return {}
     try:
@@ -149,20 +153,20 @@ def _read_cases(file: Path, images: Iterable[str]) -> dict[str, tuple[str, str]]
         raise RaterbenchError(f"{file} has no column 'case'")
     rows = pd.DataFrame({name: table[name] if name in table else table["case"] for name in ("case", "subject")})
     rows["centre"] = table.get("centre", "unknown")
-    _check_rows(file, rows, list(images))
+    _check_rows(file, rows, list(cases), what)
     return {case: (subject, centre) for case, subject, centre in rows.itertuples(index=False)}
 
 
-def _check_rows(file: Path, rows: pd.DataFrame, images: list[str]) -> None:
+def _check_rows(file: Path, rows: pd.DataFrame, cases: list[str], what: str) -> None:
     for case, count in rows["case"].value_counts().items():
         if count > 1:
             raise RaterbenchError(f"{file} lists the case {case!r} {count} times")
     for case in rows["case"]:
-        if case not in images:
-            raise RaterbenchError(f"{file} lists the case {case!r}, which has no image{nearest(case, images)}")
-    unlisted = sorted(set(images) - set(rows["case"]))
+        if case not in cases:
+            raise RaterbenchError(f"{file} lists the case {case!r}, which has no {what}{nearest(case, cases)}")
+    unlisted = sorted(set(cases) - set(rows["case"]))
     if unlisted:
-        raise RaterbenchError(f"{file} has no row for the image {unlisted[0]!r}, nor for {len(unlisted) - 1} others")
+        raise RaterbenchError(f"{file} has no row for the {what} {unlisted[0]!r}, nor for {len(unlisted) - 1} others")
     empty = rows[(rows == "").any(axis=1)]
     if len(empty):
         raise RaterbenchError(f"{file}: the row of case {empty['case'].iloc[0]!r} has an empty cell")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import ClassVar
 
 from .base import Card, Case, Dataset, index_table
+from .folder import read_cases
 from .folder_settings import read_settings
 from .rating_files import find_cases, label_code, load
 
 
 class RatingFolder(Dataset):
-    """The cases of ``ratings/<rater>/<case>.*``; ``images/<case>.*`` and ``dataset.toml`` are optional.
+    """The cases of ``ratings/<rater>/<case>.*``; ``images/<case>.*``, ``cases.csv`` and ``dataset.toml`` are
+    optional.
 
     Unlike ``Folder`` it takes any values for classes and needs no images, so nothing can be trained on it: a case
     without an image has no channel. All rating files are read once to find the values.
@@ -32,7 +35,12 @@ class RatingFolder(Dataset):
         found = [load(files, image=False).distinct() for files in self.files]
         self.code = label_code(found, settings.labels, settings.ignore)
         self.classes = self.code.labels.classes
-        self.index = index_table((files.case, files.case, "unknown", tuple(files.ratings)) for files in self.files)
+        known = read_cases(self.path / "cases.csv", [files.case for files in self.files], "rating")
+        self.index = index_table(
+            (files.case, *known.get(files.case, (files.case, "unknown")), tuple(files.ratings)) for files in self.files
+        )
 
     def load(self, position: int) -> Case:
-        return self.code.case(load(self.files[position], image=self.images))
+        case = self.code.case(load(self.files[position], image=self.images))
+        row = self.index.iloc[position]
+        return dataclasses.replace(case, subject=row["subject"], centre=row["centre"])

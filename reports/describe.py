@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from .. import __version__
@@ -66,16 +67,17 @@ def write_description(found: Description, dataset: Dataset, fusion: Fusion, fold
 def print_description(found: Description, page: Path, console: Console) -> None:
     """Print what the page says in short, the table of raters, and where the page is."""
     console.print(f"{found.title}: {count_of(len(found.raters), 'rater')}, {count_of(len(found.cases), 'case')}", markup=False)
-    console.print(headline(found), markup=False)
+    console.print(headline(found), soft_wrap=True, markup=False)
     for line in [*findings(found), *(f"Beware: {line}" for line in warnings(found))]:
-        console.print(f"- {line}", markup=False)
+        console.print(f"- {line}", soft_wrap=True, markup=False)
     table = raters_table(found)
-    shown = RichTable(caption=f"Medians over cases, against the consensus of the others ({consensus_name(found)})")
+    shown = RichTable()
     for place, head in enumerate(table.head):
         shown.add_column(head, justify="left" if place in {0, *table.words} else "right", no_wrap=place == 0)
     for row in table.rows:
-        shown.add_row(*(cell.shown for cell in row))
+        shown.add_row(*(escape(cell.shown) for cell in row))
     console.print(shown)
+    console.print(f"medians over cases, from the second Dice on against the consensus of the others ({consensus_name(found)})")
     console.print(f"page: {page}", soft_wrap=True, markup=False)
 
 

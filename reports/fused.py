@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from ..benchmark.fuse import FuseResult
@@ -18,18 +19,24 @@ def print_fused(result: FuseResult, fusion: str, written: Sequence[Path], consol
     """Print the sentences, the table, and what was written."""
     for line in fused_lines(result, fusion):
         console.print(line, soft_wrap=True, markup=False)
-    console.print(raters_table(result, fusion))
+    console.print(raters_table(result))
+    console.print(_about(result, fusion), soft_wrap=True, markup=False)
     console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
 
 
-def raters_table(result: FuseResult, fusion: str) -> RichTable:
+def _about(result: FuseResult, fusion: str) -> str:
+    """What the numbers of the table are."""
+    counted = bool((result.raters["performance"] == "counted").all())
+    about = "against the consensus" if counted else f"as {fusion} estimates them; Dice against the consensus"
+    n = len(result.cases)
+    return f"mean over {count_of(n, 'case')}, {about}" if n > 1 else f"of one case, {about}"
+
+
+def raters_table(result: FuseResult) -> RichTable:
     """A row for each rater, the mean over cases and foreground classes."""
     rows = result.raters[result.raters["class"] != result.code.labels.classes[0]]
-    counted = bool((rows["performance"] == "counted").all())
     n = len(result.cases)
-    about = "against the consensus" if counted else f"as {fusion} estimates them; Dice against the consensus"
-    caption = f"Mean over {count_of(n, 'case')}, {about}." if n > 1 else f"Of one case, {about}."
-    table = RichTable(caption=caption, caption_justify="left")
+    table = RichTable()
     table.add_column("Rater")
     if n > 1:
         table.add_column("Cases", justify="right")
@@ -38,7 +45,7 @@ def raters_table(result: FuseResult, fusion: str) -> RichTable:
     for rater, part in rows.groupby("rater", sort=True):
         cells = [write_number(float(part[column].mean()), 3) for column in COLUMNS]
         cases = [str(part["case"].nunique())] if n > 1 else []
-        table.add_row(str(rater), *cases, *cells)
+        table.add_row(escape(str(rater)), *cases, *cells)
     return table
 
 
@@ -52,6 +59,7 @@ def fused_lines(result: FuseResult, fusion: str) -> list[str]:
     if iterations.max() > 0:
         low, high = int(iterations.min()), int(iterations.max())
         lines.append(f"iterations: {low}" if low == high else f"iterations: {low} to {high}")
+    lines += [f"region: {region}" for region in cases["region"].unique() if region != "image"]
     for status, why in (
         ("not converged", "stopped at the last iteration; allow more with --set max_iterations=N"),
         ("degenerate", "raters all agree, or one stands alone: nothing could be estimated"),

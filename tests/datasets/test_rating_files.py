@@ -118,6 +118,12 @@ def test_a_folder_of_ratings_needs_no_images(tmp_path):
     (tmp_path / "images").mkdir()
     write_labels(tmp_path / "images" / "c2.nii.gz", np.ones((5, 5), np.uint8), Geometry.unit(2, (2.0, 0.5)))
     assert RatingFolder(tmp_path)[1].image.shape == (1, 5, 5)
+    (tmp_path / "cases.csv").write_text("case,subject\nc1,s\nc2,s\n")
+    assert [RatingFolder(tmp_path).index["subject"].tolist(), RatingFolder(tmp_path)[1].subject] == [["s", "s"], "s"]
+    (tmp_path / "cases.csv").write_text("case,subject\nc1,s\nc3,s\n")
+    with pytest.raises(RaterbenchError, match="'c3', which has no rating"):
+        RatingFolder(tmp_path)
+    (tmp_path / "cases.csv").unlink()
     write_labels(tmp_path / "images" / "c2.nii.gz", np.ones((5, 5), np.uint8), Geometry.unit(2, (2.0, 0.6)))
     with pytest.raises(RaterbenchError, match="spacing"):
         RatingFolder(tmp_path)[1]
