@@ -41,7 +41,9 @@ def agreement_table(found: Description) -> Table:
         between = f"{write_number(low, 3)} to {write_number(high, 3)}" if np.isfinite(low) else NO_VALUE
         rows.append([Cell(words), number(value), Cell(between)])
         plain.append({"coefficient": key, "value": value, "low": low, "high": high})
-    per_class = found.pairs.groupby("class", sort=False)["dice"].mean()
+    subject = found.pairs["case"].map(found.cases.set_index("case")["subject"])
+    by_case = found.pairs.groupby(["class", subject, "case"], sort=False)["dice"].mean()
+    per_class = by_case.groupby(level=[0, 1], sort=False).mean().groupby(level=0, sort=False).mean()
     if len(per_class) > 1:
         rows += [[Cell(f"Dice of two raters, {name}"), number(value), Cell(NO_VALUE)] for name, value in per_class.items()]
         plain += [{"coefficient": f"dice {name}", "value": value} for name, value in per_class.items()]

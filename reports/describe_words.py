@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from .wording import count_of, write_number
 
 NAMED = 5
 """Names in one sentence."""
+OFTEN = 3
+"""Cases of one rater that are named, before they are only counted."""
 
 
 def headline(found: Description) -> str:
@@ -90,13 +93,27 @@ def _files(found: Description) -> list[str]:
     for what, words in (("empty", "empty though others marked something"), ("touches nobody", "touching nobody else’s mask")):
         part = found.suspects[found.suspects["what"] == what]
         if len(part):
-            who = _named([f"{rater} in {case}" for rater, case in zip(part["rater"], part["case"], strict=True)])
+            pairs = list(zip(part["rater"].astype(str), part["case"].astype(str), strict=True))
+            who = _named(_in_cases(pairs, found.ratings.groupby("rater")["case"].nunique().to_dict()))
             lines.append(f"{count_of(len(part), 'mask')} {words}: {who}.")
     off = found.outlying_ratings()
     if off:
-        who = _named([f"{rating.rater} in {rating.case}" for rating in off])
+        rated = found.ratings.groupby("rater")["case"].nunique().to_dict()
+        who = _named(_in_cases([(rating.rater, rating.case) for rating in off], rated))
         lines.append(f"{count_of(len(off), 'rating')} far below the middle rater of the case: {who}.")
     return lines
+
+
+def _in_cases(pairs: Sequence[tuple[str, str]], rated: Mapping[Any, int]) -> list[str]:
+    """``Ada in c1``, or ``Ada in 8 of 9 cases`` where a rater comes often; those who come most first."""
+    by_rater: dict[str, list[str]] = {}
+    for rater, case in pairs:
+        by_rater.setdefault(rater, []).append(case)
+    words: list[str] = []
+    for rater, cases in sorted(by_rater.items(), key=lambda item: -len(item[1])):
+        often = len(cases) > OFTEN
+        words += [f"{rater} in {len(cases)} of {rated[rater]} cases"] if often else [f"{rater} in {case}" for case in cases]
+    return words
 
 
 def _missing(found: Description) -> str:
