@@ -51,9 +51,9 @@ def agreement_table(found: Description) -> Table:
     rows.append([Cell("Voxels on which raters disagree"), number(100 * contested, 2, unit=" %"), Cell(NO_VALUE)])
     plain.append({"coefficient": "contested", "value": contested})
     caption = (
-        "Dice: the mean over pairs of raters, then over cases. Kappa and alpha count every voxel that at least two raters "
-        "judged, the background too, over all cases together; 1 is perfect, 0 is chance. Alpha also takes voxels or "
-        "cases that some raters left out. Intervals: bootstrap over subjects."
+        "Dice: the mean over pairs of raters, then cases, then subjects. Kappa and alpha count every voxel that at least two "
+        "raters judged, the background too, over all cases together; 1 is perfect, 0 is chance. Intervals: bootstrap "
+        "over subjects."
     )
     return Table(
         "agreement", "How much the raters agree", caption, ["Coefficient", "Value", "95 % interval"], rows, pd.DataFrame(plain)
