@@ -129,6 +129,12 @@ def perf(options: argparse.Namespace) -> int:
     """``raterbench perf``: speed as ratios, measured in one run."""
     from .benchmark.perf import measure
 
+    if options.convergence:
+        from .benchmark.perf.convergence import SIZES, compared_errors
+        from .reports.convergence import draw_convergence
+
+        sys.stdout.write(f"{draw_convergence(SIZES, compared_errors(), Path(options.convergence))}\n")
+        return 0
     for line in measure(options.repeats):
         sys.stdout.write(f"{line}\n")
     return 0

@@ -33,7 +33,9 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     command.add_argument("kind", choices=KINDS)
     command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="list what this file adds, too")
     add("check", "run the contract tests on your own method, fusion or metric").add_argument("file", metavar="FILE")
-    add("perf", "measure speed, as ratios in one run").add_argument("--repeats", type=int, default=5, metavar="N")
+    command = add("perf", "measure speed, as ratios in one run")
+    command.add_argument("--repeats", type=int, default=5, metavar="N")
+    command.add_argument("--convergence", metavar="FILE", help="draw how estimated raters come close to known ones, instead")
     return parser
 
 
