@@ -53,7 +53,7 @@ class BUBIL(Dataset):
         citation="D. Gurari et al.: How to collect segmentations for biomedical images? A benchmark evaluating the "
         "performance of experts, crowdsourced non-experts, and algorithms. WACV 2015",
         licence="BSD-style, in the download's README.txt; cite the article",
-        source="https://www.cs.bu.edu/~betke/BiomedicalImageSegmentation",
+        source="Boston University Biomedical Image Library (the cited paper says where)",
     )
 
     def __init__(self, *, data: str | Path | None = None, set: int = 1, raters: Raters = "experts") -> None:
@@ -136,6 +136,6 @@ def _set_folder(data: Path | None, number: int) -> Path:
             return found
     looked = f"not under {data}" if data else "no data folder is named"
     raise RaterbenchError(
-        f"set {number} of bubil is not there ({looked}): download it from {BUBIL.card.source}, unpack it to "
+        f"set {number} of bubil is not there ({looked}): get it from the {BUBIL.card.source}, unpack it to "
         f"<data>/{PLACES[0].format(set=number)}, and name <data> with --data or RATERBENCH_DATA"
     )
