@@ -1,7 +1,7 @@
 """Keys: a number for every combination of votes, counted and looked up at the speed of memory.
 
 Raters' labels are large and simple arrays, so what costs is reading and writing them. They are walked through in blocks that
-stay in the processor's cache; of byte keys eight are compared at a time, and two are looked up at a time. Large arrays are
+stay in the processor's cache; of byte keys several are compared at a time, and of byte keys two looked up. Large arrays are
 shared out among threads, of which every voxel is a matter of its own: their number changes no result.
 """
 
@@ -79,29 +79,28 @@ def count(key: Array, space: int) -> Counts:
     """How often each key below ``space`` occurs."""
 
     def part(first: int, last: int) -> Counts:
-        counts = np.zeros(256 if key.dtype == np.uint8 else space, dtype=np.int64)
+        counts = np.zeros(space, dtype=np.int64)
         step = max(BLOCK, space)
         for start in range(first, last, step):
-            block = key[start : min(start + step, last)]
-            counts += _count_bytes(block) if key.dtype == np.uint8 else np.bincount(block, minlength=space)
-        return counts[:space]
+            _count_runs(key[start : min(start + step, last)], counts)
+        return counts
 
     counts: Counts = np.sum(_share_out(part, len(key)), axis=0)
     return counts
 
 
-def _count_bytes(key: Array) -> Counts:
-    """Most runs of eight voxels show one key eight times, the key 0 above all: such runs are counted at once."""
-    even = len(key) // 8 * 8
+def _count_runs(key: Array, counts: Counts) -> None:
+    """Add how often each key occurs. Most words of memory hold one key several times, the key 0 above all, and are counted at once."""
+    several, bits = 8 // key.itemsize, 8 * key.itemsize
+    even, space = len(key) // several * several, len(counts)
     words = key[:even].view(np.uint64)
     rest = words[words != 0]
-    first = rest.view(np.uint8)[::8]
-    mixed = rest[rest != np.multiply(first, _ALL_ONES, dtype=np.uint64)].view(np.uint8)
-    counts = 8 * np.bincount(first, minlength=256)
-    counts += np.bincount(mixed, minlength=256) - 8 * np.bincount(mixed[::8], minlength=256)
-    counts += np.bincount(key[even:], minlength=256)
-    counts[0] += even - 8 * len(rest)
-    return counts
+    first = rest.view(key.dtype)[::several]
+    alike = np.uint64(sum(1 << bits * place for place in range(several)))
+    mixed = rest[rest != np.multiply(first, alike, dtype=np.uint64)].view(key.dtype)
+    counts += several * (np.bincount(first, minlength=space) - np.bincount(mixed[::several], minlength=space))
+    counts += np.bincount(mixed, minlength=space) + np.bincount(key[even:], minlength=space)
+    counts[0] += even - several * len(rest)
 
 
 def look_up(tables: Sequence[Array], key: Array, outs: Sequence[Array]) -> None:
@@ -153,6 +152,3 @@ def n_threads() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(wanted)) if wanted.isdecimal() else usable
-
-
-_ALL_ONES = np.uint64(0x0101010101010101)
