@@ -1,7 +1,7 @@
 """Keys: a number for every combination of votes, counted and looked up at the speed of memory.
 
 Raters' labels are large and simple arrays, so what costs is reading and writing them. They are walked through in blocks that
-stay in the processor's cache; of byte keys several are compared at a time, and of byte keys two looked up. Large arrays are
+stay in the processor's cache; several keys are compared at a time, and byte keys are looked up in pairs. Large arrays are
 shared out among threads, of which every voxel is a matter of its own: their number changes no result.
 """
 
@@ -90,7 +90,7 @@ def count(key: Array, space: int) -> Counts:
 
 
 def _count_runs(key: Array, counts: Counts) -> None:
-    """Add how often each key occurs. Most words of memory hold one key several times, the key 0 above all, and are counted at once."""
+    """Add how often each key occurs. Most words of memory hold one key several times, above all the key 0: counted at once."""
     several, bits = 8 // key.itemsize, 8 * key.itemsize
     even, space = len(key) // several * several, len(counts)
     words = key[:even].view(np.uint64)
