@@ -100,7 +100,7 @@ def test_the_crop_needs_the_mask_around_which_it_was_cut(download):
 def test_what_is_absent_or_unknown_is_explained(download, tmp_path, monkeypatch):
     monkeypatch.delenv("RATERBENCH_DATA", raising=False)
     for data in (None, tmp_path / "bubil" / "BU-BIL_Dataset1" / "RawImages"):
-        with pytest.raises(RaterbenchError, match=r"betke.*<data>/bubil/BU-BIL_Dataset1.*RATERBENCH_DATA"):
+        with pytest.raises(RaterbenchError, match=r"Biomedical Image Library.*<data>/bubil/BU-BIL_Dataset1.*RATERBENCH_DATA"):
             BUBIL(data=data)
     with pytest.raises(RaterbenchError, match="choose 1 or 4"):
         BUBIL(data=download, set=2)
