@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 DENSE = 1 << 20
 """Largest number of possible keys that is counted in one table; beyond, keys are renumbered on the way."""
-BLOCK = 1 << 17
+BLOCK = 1 << 18
 """Voxels handled at a time, so that what is worked on stays in the processor's cache."""
 LOOKED_UP = 1 << 15
 """Voxels looked up at a time: fewer, since NumPy makes eight bytes of every key."""

@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable
 
 
-def compare(one: Callable[[], object], other: Callable[[], object], repeats: int, *, calls: int = 1) -> list[float]:
-    """Ratios of seconds, one / other, taken in turn; ``calls`` of each in a row, where one alone is too short to time."""
-    return [seconds(one, calls) / seconds(other, calls) for _ in range(repeats)]
+def compare(
+    one: Callable[[], object], other: Callable[[], object], repeats: int, *, calls: tuple[int, int] = (1, 1)
+) -> list[float]:
+    """Ratios of seconds, one / other, taken in turn; ``calls`` of each in a row, where a single one is too short to time."""
+    return [seconds(one, calls[0]) / seconds(other, calls[1]) for _ in range(repeats)]
 
 
 def seconds(work: Callable[[], object], calls: int = 1) -> float:
-    """Wall-clock seconds of one call, the mean of so many."""
-    start = time.perf_counter()
+    """Wall-clock seconds of one call, the median of so many."""
+    taken = []
     for _ in range(calls):
+        start = time.perf_counter()
         work()
-    return (time.perf_counter() - start) / calls
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
 
 
 def written(ratios: list[float]) -> str:
