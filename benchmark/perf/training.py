@@ -13,7 +13,7 @@ from ...methods.fused_labels import FusedLabels
 from ...methods.losses import soft_cross_entropy
 from .timing import compare, written
 
-EPOCHS = 6
+EPOCHS = 12
 
 
 def training(repeats: int) -> Iterator[str]:
