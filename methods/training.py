@@ -50,7 +50,10 @@ def train(
     """
     budget = method.budget_
     shuffling, drawing = (torch.Generator().manual_seed(seed + offset) for offset in (0, 1))
-    optimiser = torch.optim.AdamW(method.parameter_groups(module), lr=budget.learning_rate, weight_decay=budget.weight_decay)
+    # foreach gives the same bits as the loop over parameters, with fewer calls.
+    optimiser = torch.optim.AdamW(
+        method.parameter_groups(module), lr=budget.learning_rate, weight_decay=budget.weight_decay, foreach=True
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=budget.epochs)
     training, best = Training(), copy.deepcopy(module.state_dict())
     for epoch in range(budget.epochs):
@@ -71,12 +74,19 @@ def train(
         if not math.isfinite(total) or not math.isfinite(validation_loss):
             raise Diverged(f"the loss became {total} in epoch {epoch + 1}: lower budget.learning_rate")
         if validation_loss < training.best_loss:
-            best, training.best_epoch = copy.deepcopy(module.state_dict()), epoch
+            training.best_epoch = epoch
+            _keep(best, module)
         training.curve.append((epoch, total / len(slices), validation_loss))
         if epoch - training.best_epoch >= budget.patience:
             break
     module.load_state_dict(best)
     return training
+
+
+def _keep(best: dict[str, torch.Tensor], module: nn.Module) -> None:
+    """Write the module's weights over those kept so far, in the memory that is there already."""
+    for kept, tensor in zip(best.values(), module.state_dict().values(), strict=True):
+        kept.copy_(tensor)
 
 
 @torch.no_grad()
