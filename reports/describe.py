@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +13,6 @@ from rich.table import Table as RichTable
 from .. import __version__
 from ..benchmark.describe import Description
 from ..datasets.base import Dataset
-from ..methods.base import Fusion
 from .describe_figures import describe_figures
 from .describe_tables import consensus_name, describe_tables, pair_matrix, raters_table
 from .describe_words import findings, headline, warnings
@@ -29,6 +29,9 @@ SECTIONS = (
     ("cases", "Cases", ("cases", "contested-1", "contested-2", "contested-3")),
     ("missing", "Missing", ("missing",)),
 )
+
+if TYPE_CHECKING:
+    from ..methods.base import Fusion
 """Each section's anchor and heading, and the tables and figures in it by name."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -10,10 +12,12 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from ..benchmark.describe import Description
 from ..datasets.base import Dataset
-from ..methods.base import Fusion
 from . import style
 from .describe_tables import consensus_name, pair_matrix
 from .disagreement import disagreement_figure
+
+if TYPE_CHECKING:
+    from ..methods.base import Fusion
 
 CONTESTED = 3
 NUMBERS_UP_TO = 18
