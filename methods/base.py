@@ -86,7 +86,15 @@ class Method(BaseEstimator, ABC):
         """Probability [K, *S] float32, summing to 1, in the case's own geometry. The case may carry no labels."""
 
     def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]] | None:
-        """Each rater's estimated confusion [K, K] on this case (columns sum to 1, NaN if never seen), or None."""
+        """Each rater's estimated confusion on this case, or None.
+
+        [K, K], or of every voxel [K, K, *S] in the case's own geometry; columns sum to 1, NaN for a rater never seen.
+        """
+        del case
+        return None
+
+    def rater_reliability(self, case: Case) -> dict[str, Floats] | None:
+        """How far each rater is believed at each voxel of this case, [*S] in 0..1 (NaN for a rater never seen), or None."""
         del case
         return None
 
