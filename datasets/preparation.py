@@ -89,18 +89,40 @@ def prepare_ratings(
 
 def restore(probability: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
     """Probabilities of padded slices [n, K, H, W] as a map [K, *S] float32 in the case's own geometry, summing to 1."""
-    slices = probability.float().cpu()
+    slices = _native_slices(probability, case, preparation)
+    if preparation.size is not None and tuple(preparation.size) != tuple(slices.shape[-2:]):
+        slices = slices / slices.sum(dim=1, keepdim=True)
+    return _from_slices(slices, case, preparation)
+
+
+def restore_maps(maps: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+    """Maps of padded slices [n, *C, H, W] as [*C, *S] float32 in the case's own geometry, each channel by itself.
+
+    For what need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel. Bilinear
+    where the slices were resampled, so a sum over an axis of channels that is the same at every voxel stays what it is.
+    """
+    return _from_slices(_native_slices(maps, case, preparation), case, preparation)
+
+
+def _native_slices(maps: torch.Tensor, case: Case, preparation: Preparation) -> torch.Tensor:
+    """[n, *C, H, W] without padding, resampled to the slices of the case."""
+    slices = maps.float().cpu()
     native = _slice_shape(case.shape, preparation)
     height, width = preparation.size or native
     top, left = (slices.shape[-2] - height) // 2, (slices.shape[-1] - width) // 2
     slices = slices[..., top : top + height, left : left + width]
-    if (height, width) != native:
-        slices = functional.interpolate(slices, size=native, mode="bilinear", align_corners=False)
-        slices = slices / slices.sum(dim=1, keepdim=True)
+    if (height, width) == native:
+        return slices
+    flat = functional.interpolate(slices.flatten(1, -3), size=native, mode="bilinear", align_corners=False)
+    return flat.view(*slices.shape[:-2], *native)
+
+
+def _from_slices(slices: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+    """[n, *C, h, w] -> [*C, *S]."""
     array = slices.numpy()
     if len(case.shape) == 2:
         return np.ascontiguousarray(array[0])
-    return np.ascontiguousarray(np.moveaxis(array, 0, 1 + _axis(preparation)))
+    return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(preparation)))
 
 
 def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.generic]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from ..datasets.base import Case, Dataset, Floats
 from ..datasets.errors import RaterbenchError
+from ..datasets.preparation import restore_maps
 from .backbone import SegmentationNetwork
 from .budget import Budget
 from .losses import truncated_generalised_cross_entropy
-from .network import NetworkMethod
+from .network import NetworkMethod, absent_raters
 
 LEVELS = ("scalar", "features", "pixel")
 FORMS = ("recommended", "thesis")
@@ -76,6 +79,20 @@ class TGCE(NetworkMethod):
 
     def logits(self, outputs: Outputs) -> torch.Tensor:
         return outputs.logits
+
+    def finish(self, train: Dataset, validation: Dataset) -> None:
+        """Note which raters training never saw."""
+        del validation
+        self.unseen_ = frozenset(absent_raters(train))
+        for rater in sorted(self.unseen_):
+            self.warnings_.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
+
+    @torch.no_grad()
+    def rater_reliability(self, case: Case) -> dict[str, Floats]:
+        """Each rater's gate at every voxel of the case, [*S] float32 in 0..1, NaN for a rater training never saw."""
+        maps = restore_maps(self.outputs(case).reliability, case, self.preparation_).clip(0, 1)
+        unknown = np.full(case.shape, np.nan, dtype=np.float32)
+        return {rater: unknown if rater in self.unseen_ else maps[r] for r, rater in enumerate(self.raters_)}
 
 
 class _WithReliability(nn.Module):

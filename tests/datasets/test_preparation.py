@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
-from raterbench.datasets.preparation import Slices, normalise_labels, prepare_image, prepare_ratings, restore, stack
+from raterbench.datasets.preparation import (
+    Slices,
+    normalise_labels,
+    prepare_image,
+    prepare_ratings,
+    restore,
+    restore_maps,
+    stack,
+)
 
 AXES = {"z": 0, "y": 1, "x": 2}
 
@@ -122,6 +130,28 @@ def test_resampled_labels_come_back_in_their_own_geometry(shape, size):
     hard = p.argmax(axis=0)
     overlap = 2 * (hard & labels).sum() / (hard.sum() + labels.sum())
     assert overlap > 0.93
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(shape=shapes, axis=st.sampled_from("zyx"))
+def test_maps_are_restored_as_probabilities_are_but_never_rescaled(shape, axis):
+    preparation, case = Preparation(slice_axis=axis), make_case(shape)
+    ratings, _ = prepared(case, preparation)
+    maps = restore_maps(3.0 * ratings, case, preparation)
+    assert maps.shape == (2, 3, *shape) and maps.dtype == np.float32 and maps.flags.c_contiguous
+    np.testing.assert_array_equal(maps, [3 * one_hot(case.ratings[rater]) for rater in ("ann", "bob")])
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (3, 40, 24)])
+def test_resampled_maps_keep_the_sums_that_they_had(shape):
+    preparation, case = Preparation(size=(48, 80)), make_case(shape)
+    n = prepare_image(case, preparation).shape[0]
+    confusion = torch.randn(n, 4, 3, 3, 64, 96, generator=torch.Generator().manual_seed(0)).softmax(dim=2)
+    maps = restore_maps(confusion, case, preparation)
+    assert maps.shape == (4, 3, 3, *shape)
+    np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
+    reliability = restore_maps(torch.full((n, 4, 64, 96), 0.3), case, preparation)
+    np.testing.assert_allclose(reliability, np.full((4, *shape), 0.3), atol=1e-6)
 
 
 def test_resampled_unjudged_voxels_do_not_leak_into_labels():

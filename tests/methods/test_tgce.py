@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import RaterbenchError
 from raterbench.methods import Budget
 from raterbench.methods.tgce import LEVELS, TGCE, Outputs
@@ -68,3 +69,17 @@ def test_unknown_options_are_clear_errors(confused_cases):
     for options in ({"level": "voxel"}, {"form": "printed"}):
         with pytest.raises(RaterbenchError, match="TGCE has the levels"):
             fitted(confused_cases, **options)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("shape", [(37, 45), (3, 20, 28)])
+def test_reliability_has_the_geometry_of_the_case_and_is_unknown_for_the_never_seen(level, shape):
+    dataset = make_dataset(shapes=[shape] * 3, absent=["ghost"])
+    method = TGCE(level=level, budget=Budget(epochs=1, **STILL)).fit(dataset, dataset, seed=0)
+    found = method.rater_reliability(dataset[0].unlabelled())
+    assert list(found) == list(dataset.raters)
+    assert all(reliability.shape == shape and reliability.dtype == np.float32 for reliability in found.values())
+    assert np.isnan(found.pop("ghost")).all() and any("ghost" in warning for warning in method.warnings_)
+    assert all((reliability > 0).all() and (reliability < 1).all() for reliability in found.values())
+    if level == "scalar" and len(shape) == 2:
+        assert all(np.ptp(reliability) < 1e-6 for reliability in found.values())
