@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..datasets.errors import RaterbenchError, nearest
 from ..methods.budget import Budget
+from .experiment_files import DATASET, OF_DATASET, read_values
 from .settings import build, check_keys, read_setting
 
 DEFAULT_METRICS = (
@@ -76,12 +75,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that a unit's result depends on, and what the report needs to say what it shows."""
+    """Everything that a unit's result depends on, and what the report needs to say what it shows.
+
+    ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
+    """
 
     name: str
     candidates: tuple[Candidate, ...]
     description: str = ""
-    dataset: str = "phantom"
+    dataset: str = DATASET
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     preparation: Mapping[str, Any] = field(default_factory=dict)
     split: Split = Split()
@@ -94,6 +96,7 @@ class Experiment:
     seed: int = 0
     statistics: Statistics = Statistics()
     plugins: tuple[str, ...] = ()
+    published: str = ""
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.candidates]
@@ -152,7 +155,8 @@ class Experiment:
         """The same candidates on another data set, with that data set's own options; its name says so."""
         if dataset == self.dataset:
             return self
-        return self.replace(name=f"{self.name}-{_short(dataset)}", dataset=dataset, dataset_options={}, preparation={})
+        name = f"{self.name}-{_short(dataset)}"
+        return self.replace(name=name, dataset=dataset, dataset_options={}, preparation={}, published="")
 
     def replace(self, **changes: Any) -> Experiment:
         """A copy with some fields changed."""
@@ -173,13 +177,6 @@ def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
     return Candidate(str(values.get("name", method)), method, options)
 
 
-def shipped() -> list[str]:
-    """Names of the experiments that come with raterbench."""
-    return sorted(
-        p.name.removesuffix(".toml") for p in (files(__package__) / "experiments").iterdir() if p.name.endswith(".toml")
-    )
-
-
 def _short(dataset: str) -> str:
     """A data set in a word: the name, or the folder's name."""
     return Path(dataset.removeprefix("folder:")).resolve().name if dataset.startswith("folder:") else dataset
@@ -189,41 +186,18 @@ def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None
     """A shipped experiment by name or a TOML file by path, on its own data set or another.
 
     ``settings`` are ``key=value`` (dotted keys, TOML values), applied last. Plug-ins and a split manifest that the file names
-    are looked for beside it.
+    are looked for beside it. The file may extend another one (``experiment_files.read_values``).
 
     Raises:
-        RaterbenchError: no such experiment, the file is no TOML, or a key is unknown.
+        RaterbenchError: no such experiment, the file is no TOML or extends itself, or a key is unknown.
     """
-    path, values = Path(name), _read_toml(name)
-    values.setdefault("name", path.stem)
-    if name not in shipped():
-        _place_beside(values, path.resolve().parent)
+    values = read_values(name)
     if dataset and dataset != values.get("dataset", Experiment.dataset):
-        values |= {"name": f"{values['name']}-{_short(dataset)}", "dataset": dataset, "dataset_options": {}, "preparation": {}}
+        values = {key: value for key, value in values.items() if key not in OF_DATASET}
+        values |= {"name": f"{values['name']}-{_short(dataset)}", "dataset": dataset}
     for setting in settings:
         _apply(values, setting)
     return Experiment.from_json(values, where=name)
-
-
-def _read_toml(name: str) -> dict[str, Any]:
-    path = Path(name)
-    try:
-        if name in shipped():
-            return tomllib.loads((files(__package__) / "experiments" / f"{name}.toml").read_text(encoding="utf-8"))
-        if path.suffix == ".toml" and path.is_file():
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RaterbenchError(f"{name} is not valid TOML: {error}") from error
-    raise RaterbenchError(f"{name!r} is neither a shipped experiment nor a TOML file{nearest(name, shipped())}")
-
-
-def _place_beside(values: dict[str, Any], folder: Path) -> None:
-    """Make the paths in a file independent of where the command is given."""
-    plugins, split = values.get("plugins"), values.get("split")
-    if isinstance(plugins, list):
-        values["plugins"] = [str(folder / p) if isinstance(p, str) else p for p in plugins]
-    if isinstance(split, dict) and isinstance(split.get("manifest"), str) and split["manifest"]:
-        split["manifest"] = str(folder / split["manifest"])
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:

@@ -8,7 +8,8 @@ from ..datasets import DATASETS
 from ..datasets.registry import Registry
 from ..methods import FUSIONS, METHODS
 from .candidates import load_plugins
-from .experiment import read_experiment, shipped
+from .experiment import read_experiment
+from .experiment_files import shipped
 from .metrics import METRICS
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from raterbench.benchmark.candidates import build_fusions, build_method, build_metrics
-from raterbench.benchmark.experiment import Candidate, Experiment, Split, canonical, read_experiment, shipped
+from raterbench.benchmark.experiment import Candidate, Experiment, Split, canonical, read_experiment
+from raterbench.benchmark.experiment_files import shipped
 from raterbench.datasets import DATASETS, RaterbenchError
 
 MINIMAL = """
@@ -165,3 +166,44 @@ def test_an_experiment_built_in_python_is_checked_too():
     with pytest.raises(RaterbenchError, match="policy"):
         Experiment("x", (Candidate("a", "tgce"),), split=Split(policy="nothing"))
     assert Experiment("x", (Candidate("a", "tgce"),)).replace(seed=3).seed == 3
+
+
+def test_a_file_extends_another_key_by_key(toml, tmp_path):
+    toml("description = 'below'\nseed = 3\nplugins = ['one.py']\n[split]\nfolds = 3\nrepeats = 2" + MINIMAL, "below.toml")
+    own = toml("extends = 'below.toml'\nseed = 4\n[split]\nrepeats = 5\n[budget]\nepochs = 7", "own.toml")
+    experiment = read_experiment(own)
+    assert (experiment.name, experiment.description, experiment.seed) == ("own", "below", 4)
+    assert (experiment.split.folds, experiment.split.repeats, experiment.budget) == (3, 5, {"epochs": 7})
+    assert experiment.candidates == (Candidate("tgce", "tgce"),)
+    assert experiment.plugins == (str(tmp_path / "one.py"),)
+    top = toml("extends = 'own.toml'\nmetrics = ['dice']\n[[candidates]]\nmethod = 'random-rater'", "top.toml")
+    assert read_experiment(top).candidates == (Candidate("random-rater", "random-rater"),)
+    assert (read_experiment(top).seed, read_experiment(top).metrics) == (4, ("dice",))
+
+
+def test_a_file_extends_a_shipped_experiment(toml):
+    base, own = read_experiment("mnist"), read_experiment(toml("extends = 'mnist'\nbudget.epochs = 1"))
+    assert own == base.replace(name="mine", budget={**base.budget, "epochs": 1})
+
+
+def test_what_was_said_of_a_data_set_does_not_hold_for_another(toml):
+    own = read_experiment(toml("extends = 'mnist'\ndataset = 'phantom'\n[dataset_options]\nsize = 48"))
+    assert (own.dataset, own.dataset_options) == ("phantom", {"size": 48})
+    assert own.candidates == read_experiment("mnist").candidates
+    toml("dataset_options = {size = 48}" + MINIMAL, "unnamed.toml")
+    assert read_experiment(toml("extends = 'unnamed.toml'\ndataset = 'phantom'")).dataset_options == {"size": 48}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("extends = 'mine.toml'", "in a circle: mine.toml extends mine.toml"),
+        ("extends = 'other.toml'", "in a circle: mine.toml extends other.toml extends mine.toml"),
+        ("extends = 'mnits'", "neither a shipped experiment nor a TOML file; did you mean 'mnist'?"),
+        ("extends = 3", "extends = 3 must be a text in quotes"),
+    ],
+)
+def test_what_cannot_be_extended_is_a_sentence(toml, text, says):
+    toml("extends = 'mine.toml'", "other.toml")
+    with pytest.raises(RaterbenchError, match=says):
+        read_experiment(toml(text))
