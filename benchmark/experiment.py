@@ -27,6 +27,7 @@ DEFAULT_METRICS = (
     "brier foreground",
     "entropy",
     "entropy error",
+    "confusion rmse",
 )
 DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
 POLICIES = ("folds", "leave-one-centre-out", "holdout")

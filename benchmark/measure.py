@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets.base import Case, Floats, Labels
 from ..datasets.errors import RaterbenchError
-from .metrics.base import Counts, Doubles, Metric, Segmentation, decide, label_counts
+from .metrics.base import Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
 from .metrics.calibration import N_BINS, confidence_of, count_confidence
 from .metrics.overlap import dice_of
 from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
@@ -63,7 +63,7 @@ def measure_case(
     classes: Sequence[str],
     sources: References | None = None,
 ) -> list[Row]:
-    """Every metric against every reference that makes sense for it.
+    """Every metric of a prediction against every reference that makes sense for it; metrics of raters give no row here.
 
     ``classes`` [K] with the background first. ``raters`` is the mean of the metric over each single rater who rated the
     case (values that are NaN left out; NaN if none is left). A reference that the case does not have gives no row.
@@ -76,6 +76,7 @@ def measure_case(
         expected = (len(classes), *case.shape)
         raise RaterbenchError(f"case {case.id!r}: the prediction has shape {prediction.probability.shape}, not {expected}")
     sources = sources or References(case, len(classes))
+    metrics = [metric for metric in metrics if not isinstance(metric, RaterMetric)]
     table = _table(prediction, metrics, references, sources)
     rows: list[Row] = []
     for position, metric in enumerate(metrics):
@@ -109,6 +110,8 @@ def _table(
 
 def makes_sense(metric: Metric, reference: str) -> bool:
     """Whether the metric can be measured against the reference: some need soft labels, some need no reference."""
+    if isinstance(metric, RaterMetric):
+        return reference in ("truth", RATERS)
     if metric.references == "none" or reference == NO_REFERENCE:
         return metric.references == "none" and reference == NO_REFERENCE
     return metric.references == "any" or reference in SOFT_REFERENCES

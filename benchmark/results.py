@@ -153,8 +153,10 @@ def _calibration(records: list[Record]) -> pd.DataFrame:
 
 
 def _confusions(records: list[Record]) -> pd.DataFrame:
-    columns = ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth"]
+    columns = ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth", "reference"]
     rows = [[name, r.repeat, r.fold, *entry] for r in records for name, *entry in r.meta.get("confusions", [])]
+    # Units of earlier versions knew no other reference than the truth, and did not say so.
+    rows = [row if len(row) == len(columns) else [*row, "none" if np.isnan(row[-1]) else "truth"] for row in rows]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -13,21 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ..datasets import load_dataset
 from ..datasets.base import Case, Dataset, Floats, Labels, Preparation
 from ..datasets.errors import RaterbenchError
-from ..datasets.simulated_raters import pooled_confusion
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
 from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
 from .experiment import LABELS, Candidate, Experiment
-from .measure import REGIONS, calibrate_case, hard_labels, measure_case, search_threshold
+from .measure import REGIONS, Row, calibrate_case, hard_labels, measure_case, search_threshold
 from .metrics import Segmentation, from_labels
 from .pictures import pack_kept, pack_pictures
 from .provenance import environment, reset_peak_memory
+from .rater_estimates import RaterEstimates, behaviour
 from .references import References
 from .settings import build
 from .splits import Fold
@@ -35,8 +34,6 @@ from .store import Record, Status
 
 SUM_TOLERANCE = 1e-3
 """How far probabilities of a voxel may be from a sum of 1: float32, and half precision on a GPU, are not exact."""
-
-Confusions = dict[str, npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -127,32 +124,45 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.device)
         threshold = _threshold(method, validation)
-    measured = Measured(experiment, dataset)
-    rows, kept, confusions = [], {}, []
-    for case in dataset.subset(fold.test):
-        probability = predicted(method, case, dataset.n_classes)
-        prediction = Segmentation(hard_labels(probability, 0.5 if threshold is None else threshold), probability)
-        sources = References(case, dataset.n_classes)
-        rows += measured.rows(task.name, "method", case, prediction, sources)
-        measured.calibrate(case, probability, sources)
-        confusions.append((method.rater_confusion(case.unlabelled()), case))
-        if case.id in task.pictures:
-            kept[case.id] = probability
+    rows, meta, arrays = _tested(task, method, dataset, threshold)
     training = getattr(method, "training_", None)
     said = [*getattr(method, "warnings_", []), *sorted({str(w.message) for w in caught if _ours(w)})]
-    meta = {
+    meta |= {
         "threshold": threshold,
         "warnings": said,
         "parameters": repr(method),
         "n_train": len(fold.train),
         "n_validation": len(fold.validation),
         "n_test": len(fold.test),
-        "calibration": measured.calibration_index(),
-        "confusions": list(_confusion_rows(task.name, confusions, dataset)),
-        "kept": list(kept),
     }
     if training is not None:
         meta |= {"curve": training.curve, "epochs": len(training.curve), "best_epoch": training.best_epoch}
+    return rows, meta, arrays
+
+
+def _tested(
+    task: Task, method: Method, dataset: Dataset, threshold: float | None
+) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
+    """Everything that the test cases of a fold tell about a fitted method."""
+    measured = Measured(task.experiment, dataset)
+    known = RaterEstimates(dataset.classes, measured.metrics)
+    rows, kept = [], {}
+    for case in dataset.subset(task.fold.test):
+        probability = predicted(method, case, dataset.n_classes)
+        prediction = Segmentation(hard_labels(probability, 0.5 if threshold is None else threshold), probability)
+        sources = References(case, dataset.n_classes)
+        rows += measured.rows(task.name, "method", case, prediction, sources)
+        measured.calibrate(case, probability, sources)
+        estimates = method.rater_confusion(case.unlabelled())
+        if estimates is not None:
+            rows += measured.headed(task.name, "method", case, known.add(estimates, case, behaviour(case, dataset.n_classes)))
+        if case.id in task.pictures:
+            kept[case.id] = probability
+    meta = {
+        "calibration": measured.calibration_index(),
+        "confusions": list(known.rows(task.name, dataset.raters)),
+        "kept": list(kept),
+    }
     return rows, meta, {"calibration": measured.calibration(), **pack_kept(kept)}
 
 
@@ -168,9 +178,9 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
     fusions = {name: fusion.fit(train, dataset.n_classes) for name, fusion in build_fusions(experiment).items()}
     rows: list[list[Any]] = []
     pictured: list[Case] = []
-    estimates: dict[str, list[tuple[Confusions | None, Case]]] = {name: [] for name in fusions}
+    known = {name: RaterEstimates(dataset.classes, measured.metrics) for name in fusions}
     for case in dataset.subset(task.fold.test):
-        everybody = References(case, dataset.n_classes)
+        everybody, done = References(case, dataset.n_classes), behaviour(case, dataset.n_classes)
         for rater, labels in case.ratings.items():
             if len(case.ratings) > 1:
                 others = References(case, dataset.n_classes, without=rater)
@@ -179,13 +189,12 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
             consensus = fusion.fuse(case.ratings, dataset.n_classes, geometry=case.geometry)
             rows += measured.rows(name, "fusion", case, Segmentation(consensus.labels, consensus.probability), everybody)
             if consensus.confusion is not None:
-                estimates[name].append((dict(zip(consensus.raters, consensus.confusion, strict=True)), case))
+                estimates = dict(zip(consensus.raters, consensus.confusion, strict=True))
+                rows += measured.headed(name, "fusion", case, known[name].add(estimates, case, done))
         if case.id in task.pictures:
             pictured.append(case)
     meta, arrays = pack_pictures(pictured, task.pictures)
-    confusions = [
-        row for name, found in estimates.items() if found for row in _confusion_rows(f"{name} (fusion)", found, dataset)
-    ]
+    confusions = [row for name, found in known.items() for row in found.rows(f"{name} (fusion)", dataset.raters)]
     return rows, {**meta, "n_test": len(task.fold.test), "confusions": confusions}, arrays
 
 
@@ -230,7 +239,6 @@ class Measured:
 
     def rows(self, candidate: str, kind: str, case: Case, prediction: Segmentation, sources: References) -> list[list[Any]]:
         """The rows of one prediction, as the long table has them."""
-        head = [candidate, kind, case.id, case.subject, case.centre]
         values = measure_case(
             case,
             prediction,
@@ -239,7 +247,12 @@ class Measured:
             classes=self.dataset.classes,
             sources=sources,
         )
-        return [[*head, *row] for row in values]
+        return self.headed(candidate, kind, case, values)
+
+    @staticmethod
+    def headed(candidate: str, kind: str, case: Case, values: Sequence[Row]) -> list[list[Any]]:
+        """Values of a case with what the long table has before them."""
+        return [[candidate, kind, case.id, case.subject, case.centre, *value] for value in values]
 
     def calibrate(self, case: Case, probability: Floats, sources: References) -> None:
         """Add a case to the calibration counts."""
@@ -253,27 +266,3 @@ class Measured:
     def calibration(self) -> Any:
         """Counts [cases, references, regions, bins, 3] int64."""
         return np.stack(self._counts)
-
-
-def _confusion_rows(
-    candidate: str, estimates: Sequence[tuple[Confusions | None, Case]], dataset: Dataset
-) -> Iterator[list[Any]]:
-    """Each rater's mean estimated matrix over the test cases, beside the true one pooled over the same cases."""
-    known = [case for _, case in estimates if case.truth is not None]
-    truths = pooled_confusion(known) if len(known) == len(estimates) else {}
-    for rater in dataset.raters:
-        found = [e[rater] for e, case in estimates if e is not None and rater in e and rater in case.ratings]
-        if not found:
-            continue
-        estimate = _nan_mean(np.array(found))
-        truth = truths.get(rater, np.full_like(estimate, np.nan))
-        for i, observed in enumerate(dataset.classes):
-            for j, true in enumerate(dataset.classes):
-                yield [candidate, rater, observed, true, float(estimate[i, j]), float(truth[i, j])]
-
-
-def _nan_mean(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Mean over the first axis without NaN; NaN where nothing is known."""
-    known = ~np.isnan(matrices)
-    n = known.sum(axis=0)
-    return np.where(n > 0, np.where(known, matrices, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..benchmark.metrics.base import RaterMetric
 from ..benchmark.statistics.caption import caption as statistics_caption
 from .analysis import Analysis
 from .table import CONFIRMED, EXPLORED
@@ -86,6 +87,10 @@ def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
         other = analysis.reference_of(metric)
         if other not in (analysis.reference, "none"):
             found.append(f"{analysis.label(metric)} is against {words_of(other)}.")
+    about = [m for m in metrics if isinstance(analysis.metric_of(m), RaterMetric)]
+    if any(analysis.reference_of(m) == "raters" for m in about):
+        labels = " and ".join(map(analysis.label, about))
+        found.append(f"{labels}: nobody knows the truth, so each rater is held against the majority of the case’s others.")
     other = analysis.calibration_reference
     if other and other != analysis.reference:
         found.append(f"ECE is against {words_of(other)}.")

@@ -13,7 +13,7 @@ from .analysis import Analysis
 from .table import CONFIRMED, EXPLORED, Cell, Table
 from .wording import NO_VALUE, name_of, p_number, write_number
 
-MAIN = ("dice", "surface dice", "hd95", "avd", "brier", "entropy error")
+MAIN = ("dice", "surface dice", "hd95", "avd", "brier", "entropy error", "confusion rmse")
 """The metrics of the comparison table, beside the primary one; the CSV has all that were measured."""
 MOST_CLASSES = 4
 """Up to this many foreground classes each has its own column of the primary metric."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...datasets.base import IGNORE, Labels
-from ..metrics.base import Doubles, Metric, Segmentation, from_labels
+from ..metrics.base import Doubles, Metric, RaterMetric, Segmentation, from_labels
 from .result import CheckResult, NotApplicableError, require, run_checks
 
 K, SHAPE = 3, (12, 14)
@@ -20,7 +20,8 @@ def check_metric(metric: Metric | type[Metric]) -> list[CheckResult]:
     results = run_checks({"it describes itself": _describes_itself}, metric)
     if not results[0].passed:
         return results
-    return results + run_checks(CHECKS, metric if isinstance(metric, Metric) else metric())
+    built = metric if isinstance(metric, Metric) else metric()
+    return results + (run_checks(RATER_CHECKS, built) if isinstance(built, RaterMetric) else run_checks(CHECKS, built))
 
 
 def _describes_itself(metric: Metric | type[Metric]) -> None:
@@ -135,4 +136,61 @@ CHECKS: dict[str, Callable[[Metric], None]] = {
     "unjudged voxels": _unjudged_voxels,
     "empty masks": _empty_masks,
     "nothing is better than perfect": _perfection,
+}
+
+
+def confusion(seed: int) -> Doubles:
+    """A random confusion [K, K] whose columns sum to 1."""
+    return np.ascontiguousarray(np.random.default_rng(seed).dirichlet(np.ones(K), size=K).T)
+
+
+def measured_rater(metric: RaterMetric, estimate: Doubles, truth: Doubles) -> float:
+    """The metric's value, after a look at its form."""
+    value = metric.measure_rater(estimate, truth)
+    require(isinstance(value, float), f"measure_rater gave {type(value).__name__}: return a float")
+    low, high = metric.range
+    require(
+        np.isnan(value) or low - 1e-9 <= value <= high + 1e-9,
+        f"measure_rater gave {value}, and its range is {low} to {high}: mend one of them",
+    )
+    return float(value)
+
+
+def _rater_is_pure(metric: RaterMetric) -> None:
+    estimate, truth = confusion(0), confusion(1)
+    one = measured_rater(metric, estimate, truth)
+    unchanged = np.array_equal(estimate, confusion(0)) and np.array_equal(truth, confusion(1))
+    require(unchanged, "measure_rater changed what it was given: work on a copy")
+    require(one == measured_rater(metric, confusion(0), confusion(1)), "measured twice, the same pair had other values")
+
+
+def _rater_relabelling(metric: RaterMetric) -> None:
+    order = np.array([2, 0, 1])
+    before = measured_rater(metric, confusion(0), confusion(1))
+    after = measured_rater(metric, confusion(0)[np.ix_(order, order)], confusion(1)[np.ix_(order, order)])
+    require(_same(np.array(before), np.array(after)), "the value changed when the classes got other numbers")
+
+
+def _rater_unknown(metric: RaterMetric) -> None:
+    truth = confusion(1)
+    truth[:, 0] = np.nan
+    other = confusion(0)
+    other[:, 0] = confusion(2)[:, 0]
+    same = measured_rater(metric, confusion(0), truth) == measured_rater(metric, other, truth)
+    require(same, "the estimate of a class that the truth lacks (NaN) changed the value: leave it out")
+    nobody = measured_rater(metric, np.full((K, K), np.nan), confusion(1))
+    require(bool(np.isnan(nobody)), f"of a rater who was never seen (NaN) it gave {nobody}: give NaN")
+
+
+def _rater_perfection(metric: RaterMetric) -> None:
+    best = metric.range[1] if metric.better == "higher" else 0.0
+    value = measured_rater(metric, confusion(0), confusion(0))
+    require(_same(np.array(value), np.array(best)), f"a perfect estimate has {value} and should have {best:g}")
+
+
+RATER_CHECKS: dict[str, Callable[[RaterMetric], None]] = {
+    "it is a pure function": _rater_is_pure,
+    "class relabelling": _rater_relabelling,
+    "unknown entries": _rater_unknown,
+    "nothing is better than perfect": _rater_perfection,
 }

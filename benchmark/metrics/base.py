@@ -78,6 +78,28 @@ class Metric(ABC):
         """
 
 
+class RaterMetric(Metric):
+    """A metric of what is believed of a rater, where others are of a prediction.
+
+    It has no value for a candidate that estimates no rater. Over several raters of a case the mean is taken.
+    """
+
+    per_class: ClassVar[bool] = False
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        """There is no such value.
+
+        Raises:
+            RaterbenchError: always.
+        """
+        del prediction, reference, spacing
+        raise RaterbenchError(f"metric {self.name!r} compares confusions of raters and no predictions: use measure_rater")
+
+    @abstractmethod
+    def measure_rater(self, estimate: Doubles, truth: Doubles) -> float:
+        """The value of one rater from the estimated and the true confusion [K, K]; NaN entries are not known."""
+
+
 def needed(metric: Metric, reference: Segmentation | None) -> Segmentation:
     """The reference, for metrics that cannot do without.
 

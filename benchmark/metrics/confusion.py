@@ -10,7 +10,18 @@ from collections.abc import Iterable
 import numpy as np
 
 from ...datasets.base import Labels
-from .base import Counts, Doubles, label_counts, ratio
+from .base import Counts, Doubles, RaterMetric, label_counts, ratio
+
+
+class ConfusionRMSE(RaterMetric):
+    """Root mean square error of the confusion that is estimated for a rater, mean over the raters of a case."""
+
+    name, label = "confusion rmse", "Confusion RMSE"
+    better, range = "lower", (0.0, 1.0)
+    empty = "The confusion RMSE leaves out classes that a case lacks, and raters whom training never saw."
+
+    def measure_rater(self, estimate: Doubles, truth: Doubles) -> float:
+        return confusion_rmse(estimate, truth)
 
 
 def confusion_counts(observed: Labels, true: Labels, n_classes: int) -> Counts:
@@ -28,17 +39,29 @@ def confusion_from_counts(counts: Counts) -> Doubles:
     return ratio(counts, counts.sum(axis=-2, keepdims=True))
 
 
+def sums_over_truth(confusion: Doubles, true: Labels) -> tuple[Doubles, Counts]:
+    """Sums [K, K] of a confusion of each voxel [K, K, *S], column j over the voxels whose truth is j, and how many they are.
+
+    Sums and numbers can be added over cases before they are divided. NaN voxels are left out of both, and so is a truth
+    that is no class.
+    """
+    n_classes = len(confusion)
+    flat = confusion.reshape(n_classes, n_classes, -1)
+    here = true.reshape(-1) == np.arange(n_classes, dtype=np.uint8)[:, None]
+    unknown = np.isnan(flat)
+    if not unknown.any():
+        n = np.broadcast_to(here.sum(axis=1), (n_classes, n_classes)).astype(np.int64)
+        return np.einsum("ijn,jn->ij", flat, here, dtype=np.float64), n
+    n = (here & ~unknown).sum(axis=2)
+    return np.einsum("ijn,jn->ij", np.where(unknown, 0.0, flat), here, dtype=np.float64), n
+
+
 def average_over_truth(confusion: Doubles, true: Labels) -> Doubles:
     """One matrix [K, K] from a confusion of each voxel [K, K, *S]: column j is the mean over voxels whose truth is j.
 
     NaN columns for true classes that do not occur. The plain mean over all voxels would be dominated by the background.
     """
-    average = np.full(confusion.shape[:2], np.nan)
-    for j in range(len(average)):
-        here = true == j
-        if here.any():
-            average[:, j] = confusion[:, j][:, here].mean(axis=-1, dtype=np.float64)
-    return average
+    return ratio(*sums_over_truth(confusion, true))
 
 
 def confusion_rmse(estimate: Doubles, truth: Doubles) -> float:

@@ -15,12 +15,14 @@ from raterbench.benchmark.measure import (
     search_threshold,
 )
 from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
+from raterbench.benchmark.metrics.base import RaterMetric
 from raterbench.benchmark.metrics.calibration import calibration_counts
 from raterbench.benchmark.references import References, foreground_region
 from raterbench.datasets.base import IGNORE, Case, Geometry, Truth
 from raterbench.datasets.errors import RaterbenchError
 
 EVERY = [METRICS.get(name)() for name in METRICS.names()]
+OF_PREDICTIONS = [metric for metric in EVERY if not isinstance(metric, RaterMetric)]
 REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
 CLASSES = ("background", "white", "grey")
 
@@ -52,7 +54,8 @@ def table(case, prediction, references=REFERENCES, metrics=EVERY, **options):
 
 def test_rows_are_those_that_make_sense():
     found = table(*make_case())
-    for metric in EVERY:
+    assert {m for _, _, m in found} == {metric.name for metric in OF_PREDICTIONS} != {metric.name for metric in EVERY}
+    for metric in OF_PREDICTIONS:
         mine = {(c, r) for c, r, m in found if m == metric.name}
         classes = CLASSES[1:] if metric.per_class else ("all",)
         expected = {"any": REFERENCES, "soft": ("truth", "soft average"), "none": ("none",)}[metric.references]

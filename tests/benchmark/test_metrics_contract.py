@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
-from raterbench.benchmark.metrics.base import decide, judged, remember
+from raterbench.benchmark.metrics.base import RaterMetric, decide, judged, remember
 from raterbench.datasets.base import IGNORE
 from raterbench.datasets.errors import RaterbenchError
 
 ALL = METRICS.names()
+OF_RATERS = [name for name in ALL if issubclass(METRICS.get(name), RaterMetric)]
+OF_PREDICTIONS = [name for name in ALL if name not in OF_RATERS]
+COMPARING = [name for name in OF_PREDICTIONS if METRICS.get(name).references != "none"]
 
 
 def segmentation(seed, n_classes=3, shape=(10, 9)):
@@ -23,7 +26,8 @@ def segmentation(seed, n_classes=3, shape=(10, 9)):
 
 def test_the_registry_knows_them_by_their_names_in_tables():
     assert ALL == [
-        "avd", "brier", "brier foreground", "dice", "entropy", "entropy error", "false positive volume", "hd95",
+        "avd", "brier", "brier foreground", "confusion rmse", "dice", "entropy", "entropy error", "false positive volume",
+        "hd95",
         "precision", "recall", "rvd", "surface dice", "voxel entropy error",
     ]  # fmt: skip
     with pytest.raises(RaterbenchError, match="did you mean 'dice'"):
@@ -41,7 +45,7 @@ def test_every_metric_describes_itself(name):
     assert metric.references in {"any", "soft", "none"}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OF_PREDICTIONS)
 def test_every_metric_has_its_shape_its_range_and_is_pure(name):
     metric = METRICS.get(name)()
     values = []
@@ -57,7 +61,7 @@ def test_every_metric_has_its_shape_its_range_and_is_pure(name):
     np.testing.assert_array_equal(values[0], values[1])
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if METRICS.get(name).references != "none"])
+@pytest.mark.parametrize("name", COMPARING)
 def test_perfect_is_best_and_nothing_judged_is_nan(name):
     metric = METRICS.get(name)()
     perfect = metric.measure(segmentation(0), segmentation(0), spacing=(1.0, 1.0))
@@ -66,10 +70,19 @@ def test_perfect_is_best_and_nothing_judged_is_nan(name):
     assert np.isnan(metric.measure(segmentation(0), nobody, spacing=(1.0, 1.0))).all()
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if METRICS.get(name).references != "none"])
+@pytest.mark.parametrize("name", COMPARING)
 def test_a_reference_of_another_shape_is_refused(name):
     with pytest.raises(RaterbenchError, match="different"):
         METRICS.get(name)().measure(segmentation(0), segmentation(0, shape=(9, 10)), spacing=(1.0, 1.0))
+
+
+@pytest.mark.parametrize("name", OF_RATERS)
+def test_a_metric_of_raters_measures_no_prediction(name):
+    metric = METRICS.get(name)()
+    assert metric.measure_rater(np.eye(3), np.eye(3)) == (1.0 if metric.better == "higher" else 0.0)
+    assert np.isnan(metric.measure_rater(np.full((3, 3), np.nan), np.eye(3)))
+    with pytest.raises(RaterbenchError, match="use measure_rater"):
+        metric.measure(segmentation(0), segmentation(1), spacing=(1.0, 2.0))
 
 
 def test_a_segmentation_refuses_what_does_not_fit():

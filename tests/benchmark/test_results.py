@@ -128,7 +128,8 @@ def test_calibration_counts_are_those_of_a_direct_recount(results, phantom):
 
 def test_confusions_hold_estimates_beside_the_truth(results, phantom):
     table = results.confusions
-    assert list(table.columns) == ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth"]
+    assert list(table.columns) == ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth", "reference"]
+    assert set(table["reference"]) == {"truth"}
     assert set(table["candidate"]) == {"Confusion", "staple (fusion)"}
     assert set(table["rater"]) == set(phantom.raters)
     for column in ("estimate", "truth"):

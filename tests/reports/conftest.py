@@ -74,6 +74,13 @@ class Study:
             rows.append([candidate, kind, case, subject, centre, "all", "none", "entropy", float(entropy)])
         return rows
 
+    def rater_rows(
+        self, candidate: str, kind: str, error: float, cases: Sequence[Any], rng: np.random.Generator
+    ) -> list[list[Any]]:
+        reference = "truth" if self.truth else "raters"
+        head = [[candidate, kind, case, subject, centre, "all", reference, "confusion rmse"] for case, subject, centre in cases]
+        return [[*row, float(abs(error + rng.normal(0, 0.01)))] for row in head]
+
 
 def value(metric: str, dice: float) -> float:
     """A plausible value of an overlap or distance metric of a segmentation with this Dice."""
@@ -176,6 +183,8 @@ def unit(study: Study, number: int, repeat: int, fold: int, key: str) -> Record:
         meta["kept"] = shown
         arrays |= {f"kept{i}": kept(study, number) for i in range(len(shown))}
     rows = study.rows(name, "method", skill=0.4 * number, cases=test, rng=rng)
+    if study.confusions and name in CONFUSION_NAMES:
+        rows += study.rater_rows(name, "method", 0.04 + 0.01 * number, test, rng)
     if study.empty:
         rows = [[*row[:-1], None if row[7] == "hd95" else row[-1]] for row in rows]
     return Record(key, name, "method", number, repeat, fold, "done", rows=rows, meta=meta, arrays=arrays)
@@ -187,6 +196,8 @@ def labels_unit(study: Study, fold: int, key: str) -> Record:
     test = tested(study, fold)
     rows = [row for r, name in enumerate(study.raters) for row in study.rows(name, "rater", 1.5 - r / 2, test, rng)]
     rows += [row for i, name in enumerate(FUSED) for row in study.rows(name, "fusion", 2.5 + i / 5, test, rng)]
+    if study.confusions:
+        rows += study.rater_rows("staple", "fusion", 0.05, test, rng)
     meta: dict[str, Any] = {"n_test": len(test), "seconds": 2.0}
     arrays: dict[str, npt.NDArray[Any]] = {}
     if study.pictures and fold < 4:

@@ -18,7 +18,7 @@ from raterbench.reports.details import all_tables, by_reference, calibration, di
 from raterbench.reports.table import Cell, Table, escape_latex
 from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
-from raterbench.reports.wording import write_number
+from raterbench.reports.wording import NO_VALUE, write_number
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,27 @@ def test_rows_that_need_no_network_stand_below_a_rule(table: Table) -> None:
     assert names[6:9] == ["Fused labels: Majority vote", "Fused labels: STAPLE", "Fused labels: Soft average"]
     assert names[9:] == [f"Rater {name}" for name in ("Ada", "Ben", "Cleo", "Dan", "Eve")]
     assert table.rules == {6, 9}
+
+
+def test_what_only_some_candidates_estimate_is_described_and_not_tested(
+    make: Callable[..., Path], analysis: Analysis, table: Table
+) -> None:
+    place = list(table.head).index("Confusion RMSE ↓")
+    shown = {row[0].text: row[place] for row in table.rows}
+    assert shown["Majority vote"].text == shown["Rater Ada"].text == NO_VALUE
+    assert shown["Confusion matrices"].bold and not shown["TGCE_ss 50% & more"].bold
+    assert all(re.fullmatch(r"0\.\d+ ± 0\.\d+", shown[n].text) for n in ("Confusion matrices", "Fused labels: STAPLE"))
+    described = analysis.of("confusion rmse").loc["TGCE_ss 50% & more"]
+    assert described["n"] == 12 and described["ci_low"] < described["mean"] < described["ci_high"]
+    assert np.isnan(described["p"]) and not described["significant"]
+    without = comparison_table(Analysis(read_results(make(subjects=4, slices=1, folds=2, confusions=False))))
+    assert "Confusion RMSE ↓" not in without.head
+
+
+def test_without_a_truth_the_caption_says_what_stands_in(make: Callable[..., Path], table: Table) -> None:
+    words = "nobody knows the truth, so each rater is held against the majority of the case’s others"
+    assert words in comparison_table(Analysis(read_results(make(subjects=4, slices=1, folds=2, truth=False)))).caption
+    assert words not in table.caption
 
 
 def test_the_caption_states_what_it_must(table: Table) -> None:
