@@ -142,12 +142,14 @@ def perf(options: argparse.Namespace) -> int:
 
 def _report(folder: Path, statistics: Mode) -> Results:
     from .benchmark.results import read_results
-    from .reports.report import main_table, write_report
+    from .reports.report import main_table, published_parts, write_report
 
     page = write_report(folder, statistics=statistics)
     console = _console()
     results = read_results(folder)
     console.print(main_table(results, statistics))
+    for part in published_parts(results):
+        console.print(part)
     console.print(f"report: {page}", soft_wrap=True, markup=False)
     return results
 

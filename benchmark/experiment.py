@@ -12,6 +12,7 @@ from typing import Any
 from ..datasets.errors import RaterbenchError, nearest
 from ..methods.budget import Budget
 from .experiment_files import DATASET, OF_DATASET, read_values
+from .published import published_names
 from .settings import build, check_keys, read_setting
 
 DEFAULT_METRICS = (
@@ -126,6 +127,9 @@ class Experiment:
                 "and keep_cases not negative"
             )
         check_keys(self.budget, Budget().get_params(deep=False), "budget")
+        if self.published and self.published not in published_names():
+            near = nearest(self.published, published_names())
+            raise RaterbenchError(f"published {self.published!r} is no table of a paper that is known here{near}")
 
     @property
     def baseline(self) -> str:

@@ -19,6 +19,7 @@ from .wording import words_of
 
 SECTIONS = (
     ("comparison", "Comparison", ("comparison", "effects", "differences")),
+    ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
@@ -70,16 +71,16 @@ def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> 
     for anchor, heading, names in SECTIONS:
         parts = []
         for name in names:
-            parts += [table_part(t) for t in tables if t.name == name]
+            parts += [table_part(t) for t in tables if _belongs(t.name, name)]
             parts += [plot_part(p, figures) for p in plots if _belongs(p.name, name)]
         if parts:
             found.append((anchor, heading, parts))
     return found
 
 
-def _belongs(plot: str, name: str) -> bool:
-    """Whether a figure is called ``name``, or ``name-2`` and so on."""
-    return plot == name or (plot.startswith(f"{name}-") and plot.removeprefix(f"{name}-").isdigit())
+def _belongs(part: str, name: str) -> bool:
+    """Whether a table or figure is called ``name``, or ``name-2`` and so on."""
+    return part == name or (part.startswith(f"{name}-") and part.removeprefix(f"{name}-").isdigit())
 
 
 def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -13,9 +13,10 @@ from .analysis import Analysis
 from .details import all_tables
 from .figures import all_figures, write_figures
 from .page import write_page
-from .terminal import main_table, main_table_text
+from .published import published_tables
+from .terminal import main_table, main_table_text, published_parts
 
-__all__ = ["main_table", "main_table_text", "write_report"]
+__all__ = ["main_table", "main_table_text", "published_parts", "write_report"]
 
 
 def write_report(folder: str | Path, *, statistics: Mode = "per-subject") -> Path:
@@ -33,7 +34,7 @@ def write_report(folder: str | Path, *, statistics: Mode = "per-subject") -> Pat
         write_long_table(results.rows, results.folder / "results.csv.gz"),
         write_long_table(results.calibration, results.folder / "calibration.csv.gz"),
     ]
-    tables = all_tables(analysis)
+    tables = [*all_tables(analysis), *published_tables(results)]
     _clear(results.folder / "tables", ("md", "csv", "tex"))
     for table in tables:
         files += table.write(results.folder / "tables")

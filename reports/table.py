@@ -29,6 +29,7 @@ _LATEX = {
     "±": r"\ensuremath{\pm}",
     "−": r"\ensuremath{-}",
     "×": r"\ensuremath{\times}",
+    "λ": r"\ensuremath{\lambda}",
     "≤": r"\ensuremath{\leq}",
     "≥": r"\ensuremath{\geq}",
     "³": r"\ensuremath{^{3}}",

@@ -1,4 +1,4 @@
-"""The main table in the terminal."""
+"""The main table in the terminal, and the published values beside the measured ones."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from rich.table import Table as RichTable
 from ..benchmark.results import Results
 from ..benchmark.statistics.metric_table import Mode
 from .analysis import Analysis
-from .table import Cell
+from .published import HEAD, published_tables
+from .table import Cell, Table
 from .tables import metric_cells, row_keys
 from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
 
 WIDTH = 100
 SHOWN = ("hd95", "brier")
+REPEATS = HEAD.index("Repeats × images")
 
 
 def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
@@ -45,6 +47,29 @@ def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
             _p(analysis, kind, name),
         )
     return table
+
+
+def published_parts(results: Results) -> list[RichTable | str]:
+    """Published values beside measured ones, a rich table for each data set, or a line where it was not measured."""
+    return [_published(table) for table in published_tables(results)]
+
+
+def _published(table: Table) -> RichTable | str:
+    title = table.title
+    if not table.plain["repeats"].any():
+        return f"{title}: {table.plain['why'].iloc[0]}"
+    caption = "Bold: beyond twice the spread of both; the report says why, and how often each was measured."
+    shown = RichTable(title=title, caption=caption, caption_justify="left", title_justify="left")
+    for number, head in enumerate(table.head[:-1]):
+        if number != REPEATS:
+            shown.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
+    for number, row in enumerate(table.rows):
+        if number in table.rules:
+            shown.add_section()
+        words = [_styled(cell.text, cell.bold) for cell in row[:-1]]
+        words[1] = words[1].rpartition(", ")[2]
+        shown.add_row(*words[:REPEATS], *words[REPEATS + 1 :])
+    return shown
 
 
 def main_table_text(results: Results, statistics: Mode = "per-subject", width: int = WIDTH) -> str:

@@ -77,6 +77,7 @@ def test_defaults_are_enough_for_a_candidate(toml):
         (MINIMAL + "[statistics]\nprimary_metric = 'dyce'", "'dyce' is not among the metrics; did you mean 'dice'?"),
         (MINIMAL + "[statistics]\nalpha = 2", "statistics.alpha must be between 0 and 1"),
         ("keep_cases = -1" + MINIMAL, "keep_cases not negative"),
+        ("published = 'zhang2020-table3'" + MINIMAL, "'zhang2020-table3' is no table .* did you mean 'zhang2020-table"),
         ("name = ", "is not valid TOML"),
     ],
 )
