@@ -49,6 +49,19 @@ def pack_kept(kept: Mapping[str, Floats]) -> dict[str, npt.NDArray[np.uint8]]:
     return {f"kept{i}": np.round(p * 255).astype(np.uint8) for i, p in enumerate(kept.values())}
 
 
+def pack_reliability(
+    kept: Mapping[str, Mapping[str, Floats]],
+) -> tuple[list[tuple[str, list[str]]], dict[str, npt.NDArray[np.uint8]]]:
+    """Reliability maps [*S] of kept cases as 8-bit arrays, with the list of cases and raters that says what is what."""
+    listed = [(case, list(maps)) for case, maps in kept.items()]
+    arrays = {
+        f"reliability{n}_rater{i}": np.round(map_ * 255).astype(np.uint8)
+        for n, maps in enumerate(kept.values())
+        for i, map_ in enumerate(maps.values())
+    }
+    return listed, arrays
+
+
 def pack_pictures(cases: Sequence[Case], why: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.uint8]]]:
     """Images (first channel, 8-bit), ratings and truth of kept cases, with the list that says what is what."""
     arrays: dict[str, npt.NDArray[np.uint8]] = {}

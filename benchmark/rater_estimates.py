@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.base import IGNORE, Case, Labels
+from ..datasets.base import IGNORE, Case, Floats, Labels
 from ..datasets.errors import RaterbenchError
 from .measure import ALL_CLASSES, Row
 from .metrics.base import Counts, Doubles, Metric, RaterMetric, decide, ratio
@@ -16,6 +16,8 @@ from .metrics.confusion import confusion_counts, confusion_from_counts, sums_ove
 from .references import NO_REFERENCE, RATERS
 
 TRUTH, OTHERS = "truth", "others"
+ROUNDING = 1e-3
+"""How far outside 0 to 1 a reliability may be: maps are interpolated and multiplied in float32."""
 
 Confusions = Mapping[str, Doubles]
 """A rater's name to a confusion [K, K], or of every voxel [K, K, *S]."""
@@ -137,6 +139,31 @@ class RaterEstimates:
             got = f"the confusion of {rater!r} has the shape {estimate.shape}"
             raise RaterbenchError(f"case {case.id!r}: {got}, not {expected}")
         return estimate
+
+
+def reliability_maps(
+    given: Mapping[str, Floats] | None, estimates: Confusions | None, probability: Floats, case: Case
+) -> dict[str, Floats]:
+    """How far each rater is believed at each voxel, [*S] in 0..1: what a method gives, else what its confusions say.
+
+    From a confusion A of every voxel and the prediction p that is ``sum_j p_j A[j, j]``, the probability that the rater says
+    the truth. Raters who were never seen (all NaN) are left out.
+
+    Raises:
+        RaterbenchError: a map has the wrong shape, or values outside 0 to 1.
+    """
+    if given is None:
+        fields = {rater: estimate for rater, estimate in (estimates or {}).items() if np.ndim(estimate) > 2}
+        given = {rater: np.einsum("jj...,j...->...", field, probability) for rater, field in fields.items()}
+    found = {rater: np.asarray(map_, np.float32) for rater, map_ in given.items() if not np.isnan(map_).all()}
+    for rater, map_ in found.items():
+        if map_.shape != case.shape:
+            raise RaterbenchError(
+                f"case {case.id!r}: the reliability of {rater!r} has the shape {map_.shape}, not {case.shape}"
+            )
+        if not ((map_ > -ROUNDING) & (map_ < 1 + ROUNDING)).all():
+            raise RaterbenchError(f"case {case.id!r}: the reliability of {rater!r} has values outside 0 to 1")
+    return {rater: np.clip(map_, 0, 1) for rater, map_ in found.items()}
 
 
 def _weighed(estimate: Doubles, true: Labels, counts: Counts) -> tuple[Doubles, Doubles]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pandas as pd
 
 from ..datasets.errors import RaterbenchError
 from ..datasets.registry import load_plugin
+from .assignment import unpack_assignment
 from .experiment import Experiment
 from .metrics import METRICS
 from .store import Record, read_records
@@ -24,7 +27,10 @@ ROW_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class PictureCase:
-    """A kept case for pictures: ``image`` [*S] in 0..1, labels [*S] uint8, and each candidate's probability [K, *S]."""
+    """A kept case for pictures: ``image`` [*S] in 0..1, labels [*S] uint8, and each candidate's probability [K, *S].
+
+    ``reliability``: how far a candidate believes each rater at each voxel, [*S] in 0..1, where it has an opinion.
+    """
 
     id: str
     why: str
@@ -32,6 +38,7 @@ class PictureCase:
     ratings: dict[str, npt.NDArray[np.uint8]]
     truth: npt.NDArray[np.uint8] | None = None
     predictions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    reliability: dict[str, dict[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +53,30 @@ class Results:
     confusions: pd.DataFrame
     units: pd.DataFrame
     pictures: list[PictureCase]
+    packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
+        """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
+
+        Raises:
+            RaterbenchError: no unit of this fold stored it (those of earlier versions did not), or the splits are gone.
+        """
+        if (repeat, fold) not in self.packed:
+            raise RaterbenchError(f"{self.folder} does not know who rated what in repeat {repeat}, fold {fold}: run it again")
+        path = self.folder / "splits.json"
+        try:
+            folds = json.loads(path.read_text(encoding="utf-8"))["folds"]
+            cases = next(f["train"] for f in folds if (f["repeat"], f["fold"]) == (repeat, fold))
+        except (OSError, ValueError, KeyError, StopIteration) as error:
+            raise RaterbenchError(f"{path} does not name the cases of repeat {repeat}, fold {fold}") from error
+        return unpack_assignment(self.packed[repeat, fold], cases, self.facts["raters"])
+
+    @cached_property
+    def assignments(self) -> pd.DataFrame:
+        """How many training cases each rater rated: ``repeat, fold, rater, n_train``; empty if no unit stored it."""
+        counts = [(r, f, self.assignment(r, f).sum()) for r, f in self.packed]
+        rows = [[r, f, rater, int(n)] for r, f, count in counts for rater, n in count.items()]
+        return pd.DataFrame(rows, columns=["repeat", "fold", "rater", "n_train"])
 
     @property
     def primary_reference(self) -> str:
@@ -98,6 +129,7 @@ def read_results(folder: str | Path) -> Results:
         confusions=_confusions(done),
         units=_units(records),
         pictures=_pictures(done),
+        packed={(r.repeat, r.fold): r.arrays["assignment"] for r in done if "assignment" in r.arrays},
     )
 
 
@@ -192,4 +224,9 @@ def _pictures(records: list[Record]) -> list[PictureCase]:
             if case in pictures:
                 stored = record.arrays[f"kept{number}"].astype(np.float32)
                 pictures[case].predictions[record.candidate] = stored / np.maximum(stored.sum(axis=0), 1)
+        for number, (case, raters) in enumerate(record.meta.get("reliability", [])):
+            if case in pictures and raters:
+                maps = (record.arrays[f"reliability{number}_rater{i}"] for i in range(len(raters)))
+                scaled = (np.divide(map_, 255, dtype=np.float32) for map_ in maps)
+                pictures[case].reliability[record.candidate] = dict(zip(raters, scaled, strict=True))
     return list(pictures.values())

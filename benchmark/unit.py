@@ -20,13 +20,14 @@ from ..datasets.base import Case, Dataset, Floats, Labels, Preparation
 from ..datasets.errors import RaterbenchError
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
+from .assignment import pack_assignment
 from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
 from .experiment import LABELS, Candidate, Experiment
 from .measure import REGIONS, Row, calibrate_case, hard_labels, measure_case, search_threshold
 from .metrics import Segmentation, from_labels
-from .pictures import pack_kept, pack_pictures
+from .pictures import pack_kept, pack_pictures, pack_reliability
 from .provenance import environment, reset_peak_memory
-from .rater_estimates import RaterEstimates, behaviour
+from .rater_estimates import RaterEstimates, behaviour, reliability_maps
 from .references import References
 from .settings import build
 from .splits import Fold
@@ -135,6 +136,7 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
         "n_validation": len(fold.validation),
         "n_test": len(fold.test),
     }
+    arrays["assignment"] = pack_assignment(train)
     if training is not None:
         meta |= {"curve": training.curve, "epochs": len(training.curve), "best_epoch": training.best_epoch}
     return rows, meta, arrays
@@ -146,7 +148,7 @@ def _tested(
     """Everything that the test cases of a fold tell about a fitted method."""
     measured = Measured(task.experiment, dataset)
     known = RaterEstimates(dataset.classes, measured.metrics)
-    rows, kept = [], {}
+    rows, kept, believed = [], {}, {}
     for case in dataset.subset(task.fold.test):
         probability = predicted(method, case, dataset.n_classes)
         prediction = Segmentation(hard_labels(probability, 0.5 if threshold is None else threshold), probability)
@@ -158,12 +160,16 @@ def _tested(
             rows += measured.headed(task.name, "method", case, known.add(estimates, case, behaviour(case, dataset.n_classes)))
         if case.id in task.pictures:
             kept[case.id] = probability
+            given = method.rater_reliability(case.unlabelled())
+            believed[case.id] = reliability_maps(given, estimates, probability, case)
+    reliability, maps = pack_reliability(believed)
     meta = {
         "calibration": measured.calibration_index(),
         "confusions": list(known.rows(task.name, dataset.raters)),
         "kept": list(kept),
+        "reliability": reliability,
     }
-    return rows, meta, {"calibration": measured.calibration(), **pack_kept(kept)}
+    return rows, meta, {"calibration": measured.calibration(), **pack_kept(kept), **maps}
 
 
 def _ours(caught: warnings.WarningMessage) -> bool:

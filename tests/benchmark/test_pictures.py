@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from raterbench.benchmark.pictures import agreement, choose_pictures, pack_kept, pack_pictures
+from raterbench.benchmark.pictures import agreement, choose_pictures, pack_kept, pack_pictures, pack_reliability
 from raterbench.datasets import IGNORE, Case, CaseList, Geometry
 
 
@@ -68,6 +68,16 @@ def test_kept_maps_are_within_half_a_grey_value():
     (packed,) = pack_kept({"c": probability}).values()
     assert packed.dtype == np.uint8
     assert np.abs(packed / 255 - probability).max() <= 0.5 / 255 + 1e-6
+
+
+def test_reliability_maps_are_within_half_a_grey_value():
+    maps = np.random.default_rng(0).random((3, 4, 5)).astype(np.float32)
+    listed, arrays = pack_reliability({"c": {"ada": maps[0]}, "none": {}, "d": {"ada": maps[1], "eve": maps[2]}})
+    assert listed == [("c", ["ada"]), ("none", []), ("d", ["ada", "eve"])]
+    assert list(arrays) == ["reliability0_rater0", "reliability2_rater0", "reliability2_rater1"]
+    for packed, map_ in zip(arrays.values(), maps, strict=True):
+        assert packed.dtype == np.uint8
+        assert np.abs(packed / 255 - map_).max() <= 0.5 / 255 + 1e-6
 
 
 def test_pictures_hold_image_ratings_and_truth_of_any_brightness():

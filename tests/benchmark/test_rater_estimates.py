@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.metrics.confusion import ConfusionRMSE, confusion_rmse
-from raterbench.benchmark.rater_estimates import RaterEstimates, behaviour
+from raterbench.benchmark.rater_estimates import RaterEstimates, behaviour, reliability_maps
 from raterbench.datasets import IGNORE, Case, Geometry, Truth, pooled_confusion, true_confusion
 from raterbench.datasets.errors import RaterbenchError
 from raterbench.methods import MajorityVote
@@ -151,3 +151,27 @@ def test_an_estimate_of_another_shape_is_refused():
         RaterbenchError, match=r"case 'c0': the confusion of 'r1' has the shape \(3, 3, 6, 6\), not \(3, 3\) or"
     ):
         gathered([({"r1": fields(0)["r0"][..., 1:]}, one)])
+
+
+def test_a_confusion_of_each_voxel_says_how_likely_the_rater_says_the_truth():
+    one, field = case(0), fields(1)
+    field["r2"][:] = np.nan
+    p = np.random.default_rng(2).dirichlet(np.ones(K), size=SHAPE).transpose(2, 0, 1).astype(np.float32)
+    found = reliability_maps(None, field, p, one)
+    assert set(found) == {"r0", "r1"}
+    for y, x in np.ndindex(SHAPE):
+        assert found["r0"][y, x] == pytest.approx(sum(p[j, y, x] * field["r0"][j, j, y, x] for j in range(K)), abs=1e-6)
+
+
+def test_what_a_method_gives_comes_before_its_confusions():
+    one, p = case(0), np.full((K, *SHAPE), 1 / K, np.float32)
+    given = {"r0": np.full(SHAPE, 0.25), "r1": np.full(SHAPE, np.nan)}
+    assert {r: m.mean() for r, m in reliability_maps(given, fields(1), p, one).items()} == {"r0": 0.25}
+    assert reliability_maps(None, matrices(1), p, one) == reliability_maps(None, None, p, one) == {}
+
+
+@pytest.mark.parametrize(("value", "says"), [(np.full((2, 2), 0.5), "has the shape"), (np.full(SHAPE, 1.5), "outside 0 to 1")])
+def test_a_map_that_is_none_is_refused(value, says):
+    p = np.full((K, *SHAPE), 1 / K, np.float32)
+    with pytest.raises(RaterbenchError, match=f"case 'c0': the reliability of 'r1' .*{says}|{says}"):
+        reliability_maps({"r1": value}, None, p, case(0))

@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import shutil
 import subprocess
 import sys
 
@@ -12,27 +14,32 @@ from raterbench.benchmark.plan import make_plan
 from raterbench.benchmark.results import ROW_COLUMNS, read_results
 from raterbench.benchmark.runner import write_plan
 from raterbench.benchmark.statistics.subjects import subject_values
-from raterbench.benchmark.store import write_json, write_record
+from raterbench.benchmark.store import read_record, write_json, write_record
 from raterbench.benchmark.unit import compute
-from raterbench.datasets import Phantom, RaterbenchError
-from raterbench.methods import MajorityVote
+from raterbench.datasets import Phantom, RaterbenchError, true_confusion
+from raterbench.methods import STAPLE, MajorityVote
 
 from .conftest import BUDGET, INSTANT, PHANTOM
 
 CLASSES = ("background", "white matter", "grey matter")
+BELIEVES = """
+    def rater_reliability(self, case):
+        left = np.arange(case.shape[-1]) < case.shape[-1] / 2
+        return {"sparse": np.broadcast_to(left, case.shape).astype(np.float32), "small": np.full(case.shape, np.nan)}
+"""
 
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory) -> Experiment:
     file = tmp_path_factory.mktemp("plugin") / "mine.py"
-    file.write_text(INSTANT)
+    file.write_text(INSTANT + BELIEVES)
     return Experiment(
         name="tiny",
         candidates=(Candidate("Confusion", "confusion-network"), Candidate("Instant", "instant")),
         dataset_options=PHANTOM,
         split=Split(folds=2, repeats=2),
         budget=BUDGET,
-        metrics=("dice", "brier", "entropy"),
+        metrics=("dice", "brier", "entropy", "confusion rmse"),
         references=("truth", "raters", "majority"),
         fused_rows=("majority-vote", "staple"),
         keep_cases=2,
@@ -135,6 +142,58 @@ def test_confusions_hold_estimates_beside_the_truth(results, phantom):
     for column in ("estimate", "truth"):
         sums = table.groupby(["candidate", "repeat", "fold", "rater", "true"])[column].sum()
         assert np.allclose(sums, 1, atol=1e-5)
+
+
+def test_how_well_raters_are_known_stands_in_the_long_table(results, phantom):
+    rows = results.rows[results.rows["metric"] == "confusion rmse"]
+    assert set(zip(rows["candidate"], rows["kind"], strict=True)) == {("Confusion", "method"), ("staple", "fusion")}
+    assert set(rows["class"]) == {"all"} and set(rows["reference"]) == {"truth"}
+    fused = rows[rows["kind"] == "fusion"].set_index("case")["value"]
+    for case in phantom:
+        consensus, truth = STAPLE().fuse(case.ratings, 3, geometry=case.geometry), true_confusion(case)
+        errors = [(matrix - truth[r]) ** 2 for r, matrix in zip(consensus.raters, consensus.confusion, strict=True)]
+        assert fused[case.id] == pytest.approx(np.mean([np.sqrt(np.nanmean(e)) for e in errors]))
+
+
+def test_who_rated_which_training_case_is_kept(results, folder, phantom):
+    table = results.assignments
+    rated = phantom.index.set_index("case")["raters"]
+    for fold in json.loads((folder / "splits.json").read_text())["folds"]:
+        found = results.assignment(fold["repeat"], fold["fold"])
+        assert found.index.tolist() == fold["train"]
+        for rater in phantom.raters:
+            assert found[rater].tolist() == [rater in rated[case] for case in fold["train"]]
+        counted = table[(table["repeat"] == fold["repeat"]) & (table["fold"] == fold["fold"])].set_index("rater")["n_train"]
+        assert counted.to_dict() == found.sum().to_dict()
+    assert len(table) == 4 * len(phantom.raters)
+    with pytest.raises(RaterbenchError, match="does not know who rated what in repeat 7, fold 0"):
+        results.assignment(7)
+
+
+def test_reliability_maps_come_back_for_kept_cases(results):
+    for kept in results.pictures:
+        assert list(kept.reliability["Instant"]) == ["sparse"]
+        map_ = kept.reliability["Instant"]["sparse"]
+        half = kept.image.shape[-1] // 2
+        assert map_.dtype == np.float32
+        assert (map_[..., :half] == 1).all() and (map_[..., half:] == 0).all()
+
+
+def test_units_of_earlier_versions_can_be_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    for path in (tmp_path / "old" / "units").glob("*.npz"):
+        record = read_record(path)
+        meta = {k: v for k, v in record.meta.items() if k != "reliability"}
+        if "confusions" in meta:
+            meta["confusions"] = [entry[:6] for entry in meta["confusions"]]
+        arrays = {k: a for k, a in record.arrays.items() if not k.startswith(("assignment", "reliability"))}
+        rows = [row for row in record.rows if row[-2] != "confusion rmse"]
+        write_record(tmp_path / "old", dataclasses.replace(record, rows=rows, meta=meta, arrays=arrays))
+    old = read_results(tmp_path / "old")
+    assert set(old.confusions["reference"]) == {"truth"}
+    assert old.assignments.empty
+    assert [kept.reliability for kept in old.pictures] == [{}, {}]
+    assert "confusion rmse" not in set(old.rows["metric"])
 
 
 def test_units_are_in_the_order_of_candidates(results):
