@@ -2,125 +2,178 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional
 
-from ..datasets.base import Case, Dataset
+from ..datasets.base import Case, Dataset, Floats
+from ..datasets.errors import RaterbenchError, nearest
+from ..datasets.preparation import Slices, restore_maps
+from .alarms import not_dominant
 from .backbone import SegmentationNetwork
 from .budget import Budget
+from .confusion_matrices import MatrixHead, matrices, n_parameters, rated, starting_point, surprise, trace
+from .learned_truth import LearnedTruthMethod
 from .losses import masked_mean
-from .network import NetworkMethod, absent_raters, nan_confusion
+from .network import nan_confusion
+
+LEVELS = ("global", "image", "pixel")
+STARTS = ("identity", "random")
+OVERALL_SLICES = 256
 
 
 class Outputs(NamedTuple):
-    """``logits`` [B, K, *S] of the truth, ``rated`` [B, R, K, *S]: what each rater is expected to say."""
+    """``logits`` [B, K, *S] of the truth, ``confusion`` [B, R, K, K, *S], with spatial axes of length 1 where shared."""
 
     logits: torch.Tensor
-    rated: torch.Tensor
+    confusion: torch.Tensor
 
 
-class ConfusionNetwork(NetworkMethod):
-    """A segmentation network and one confusion matrix a rater, learned together (Zhang et al. 2020, eq. 4).
+class ConfusionNetwork(LearnedTruthMethod):
+    """A segmentation network and confusion matrices of the raters, learned together (Zhang et al. 2020, eq. 4).
 
     The network's probabilities p are taken through each rater's matrix A (``A[i, j] = p(rater says i, given the truth is
     j)``, columns sum to 1), and the negative log-likelihood of what present raters said is the loss, plus a weight times the
     trace of A. Unlike the published code, the likelihood is that of A p itself, not of a second softmax of it, and a rater
     who is absent takes no part.
 
-    The truth is known only up to a relabelling: what keeps its meaning is the start. The matrices begin near the identity,
-    stay there while the network learns from all raters (``warmup``), and then have a learning rate of their own.
+    The likelihood does not say which truth is meant: any p explains the ratings if the matrices make up for it. What keeps
+    the meaning is the start. The matrices begin near the identity and stay there while the network learns from all raters
+    (``warmup``); then they move slowly. A matrix of every voxel can follow what raters do along outlines; one matrix for
+    all voxels cannot, and then a truth near the rater who draws too much may explain the others best. A strong trace term
+    prefers exchanged labels, because their matrices have a smaller trace. Both show as warnings: the learned truth leaves the
+    majority of the raters, or the matrices are no longer diagonally dominant.
 
     Args:
+        level: one matrix a rater (``global``), one a rater and image (``image``), or one at every voxel (``pixel``).
+        rank: None for full matrices; else ``B2 B1 + s I`` with factors of this rank.
         trace_weight: lambda, the weight of the trace, which is minimised; its mean over present (voxel, rater) pairs.
-        diagonal: where the diagonals start.
+        start: ``identity``, near the identity; or ``random``, as in the published code, for comparison.
+        diagonal: the diagonal at the start.
         matrix_learning_rate: Adam's for the matrices, through the same cosine schedule.
         warmup: share of the epochs during which the matrices are kept at their start.
         budget: what all candidates share.
     """
 
-    module_: _WithConfusion
+    module_: WithMatrices
 
     def __init__(
         self,
         *,
+        level: str = "pixel",
+        rank: int | None = None,
         trace_weight: float = 0.01,
+        start: str = "identity",
         diagonal: float = 0.9,
-        matrix_learning_rate: float = 1e-2,
+        matrix_learning_rate: float = 1e-3,
         warmup: float = 0.2,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(budget=budget)
+        self.level = level
+        self.rank = rank
         self.trace_weight = trace_weight
+        self.start = start
         self.diagonal = diagonal
         self.matrix_learning_rate = matrix_learning_rate
         self.warmup = warmup
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        surprise = -(ratings * outputs.rated.clamp(min=1e-7).log()).sum(dim=2)
-        trace = self.module_.confusion().diagonal(dim1=1, dim2=2).sum(dim=1)
-        # As in eq. 4 the trace counts once for each pair that is present, so an absent rater's matrix is left alone.
-        return masked_mean(surprise + self.trace_weight * trace.view(-1, *[1] * (present.ndim - 2)), present)
+        said = rated(outputs.confusion, outputs.logits.float().softmax(dim=1))
+        values = surprise(said, ratings)
+        if self.trace_weight:
+            # As in eq. 4 the trace counts once for each pair that is present, so an absent rater's matrix is left alone.
+            values = values + self.trace_weight * trace(outputs.confusion)
+        return masked_mean(values, present)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
+        if self.start not in STARTS:
+            raise RaterbenchError(f"start = {self.start!r} is unknown{nearest(self.start, STARTS)}")
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
-        return _WithConfusion(network, n_raters, n_classes, self.diagonal)
+        return WithMatrices(network, self.head(network, n_classes, n_raters), n_classes, self.rank)
+
+    def head(self, network: SegmentationNetwork, n_classes: int, n_raters: int) -> nn.Module:
+        """The part that gives the matrices' parameters from the network's features.
+
+        Raises:
+            RaterbenchError: there is no such level.
+        """
+        if self.level not in LEVELS:
+            raise RaterbenchError(f"level = {self.level!r} is unknown{nearest(self.level, LEVELS)}")
+        start = starting_point(n_classes, self.rank, self.diagonal) if self.start == "identity" else None
+        width = network.decoder_width if self.level == "pixel" else network.bottleneck_width
+        return MatrixHead(self.level, width, n_raters, n_parameters(n_classes, self.rank), start)
 
     def logits(self, outputs: Outputs) -> torch.Tensor:
         return outputs.logits
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        matrices = self.module_.matrix_logits
+        del module
         return [
-            {"params": [parameter for parameter in module.parameters() if parameter is not matrices]},
-            {"params": [matrices], "lr": self.matrix_learning_rate, "weight_decay": 0.0},
+            {"params": list(self.module_.network.parameters())},
+            {"params": list(self.module_.head.parameters()), "lr": self.matrix_learning_rate, "weight_decay": 0.0},
         ]
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         del module
-        self.module_.matrix_logits.requires_grad_(epoch >= self.warmup * self.budget_.epochs)
+        self.module_.head.requires_grad_(epoch >= self.warmup * self.budget_.epochs)
 
-    def finish(self, train: Dataset, validation: Dataset) -> None:
+    def finish(self, train: Dataset, validation: Slices) -> None:
         """Set ``confusion_`` [R, K, K], NaN for raters that training never saw, and warn of what looks wrong."""
-        del validation
-        with torch.no_grad():
-            self.confusion_ = self.module_.confusion().double().cpu().numpy()
-        for rater in absent_raters(train):
-            self.confusion_[train.raters.index(rater)] = nan_confusion(self.n_classes_)
+        super().finish(train, validation)
+        self.confusion_ = self.overall(validation)
+        for rater in sorted(self.unseen_):
+            self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
             self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
-        diagonal = np.diagonal(self.confusion_, axis1=1, axis2=2)
-        if np.nanmin(np.nanmean(diagonal, axis=0)) < 0.5:
-            self.warnings_.append("the raters' mean matrix is not diagonally dominant: the learned truth may be relabelled")
+        self.warnings_ += not_dominant(self.confusion_, train.classes)
 
+    @torch.no_grad()
+    def overall(self, slices: Slices) -> npt.NDArray[np.float64]:
+        """Each rater's mean matrix [R, K, K] over judged voxels, column j weighed by the learned probability of class j."""
+        self.module_.eval()
+        total = torch.zeros(len(self.raters_), self.n_classes_, self.n_classes_, dtype=torch.float64)
+        for rows in torch.arange(min(len(slices), OVERALL_SLICES)).split(4 * self.budget_.batch_size):
+            images, _, present = slices.batch(rows, self.device_)
+            outputs = self.module_(images)
+            weight = outputs.logits.float().softmax(dim=1) * present.any(dim=1, keepdim=True)
+            total += (outputs.confusion * weight[:, None, None]).sum(dim=(0, *range(4, outputs.confusion.ndim))).double().cpu()
+        mean: npt.NDArray[np.float64] = (total / total.sum(dim=1, keepdim=True)).numpy()
+        return mean
+
+    @torch.no_grad()
     def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
-        """Each rater's matrix [K, K], the same for every case."""
-        del case
-        return dict(zip(self.raters_, self.confusion_, strict=True))
+        """Each rater's matrix on this case: [K, K], or of every voxel [K, K, *S]; NaN for raters that training never saw."""
+        if self.level == "global":
+            return dict(zip(self.raters_, self.confusion_, strict=True))
+        logits, confusion = self.outputs(case)
+        if len(confusion) == 1 and confusion.shape[4:].numel() == 1:
+            found = confusion[0, ..., 0, 0].double().cpu().numpy()
+        else:
+            found = restore_maps(confusion.expand(*confusion.shape[:4], *logits.shape[2:]), case, self.preparation_)
+        return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, found, strict=True)}
+
+    def rater_reliability(self, case: Case) -> dict[str, Floats] | None:
+        """The probability that each rater says the truth at each voxel, [*S]; NaN for raters that training never saw."""
+        with torch.no_grad():
+            logits, confusion = self.outputs(case)
+        diagonal = torch.stack([confusion[:, :, k, k] for k in range(self.n_classes_)], dim=2)
+        right = (diagonal * logits.float().softmax(dim=1).unsqueeze(1)).sum(dim=2)
+        maps = restore_maps(right, case, self.preparation_).clip(0, 1)
+        return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, maps, strict=True)}
 
 
-class _WithConfusion(nn.Module):
-    """A network and matrices A = softmax of ``matrix_logits`` [R, K, K] over the observed class."""
+class WithMatrices(nn.Module):
+    """A network, and a ``head`` from its features (decoder, bottleneck) to the matrices' parameters [B, R, C, *S]."""
 
-    def __init__(self, network: SegmentationNetwork, n_raters: int, n_classes: int, diagonal: float) -> None:
+    def __init__(self, network: SegmentationNetwork, head: nn.Module, n_classes: int, rank: int | None) -> None:
         super().__init__()
-        self.network = network
-        start = math.log(diagonal * (n_classes - 1) / (1 - diagonal))
-        self.matrix_logits = nn.Parameter(start * torch.eye(n_classes).repeat(n_raters, 1, 1))
-
-    def confusion(self) -> torch.Tensor:
-        """[R, K, K], columns sum to 1."""
-        return self.matrix_logits.softmax(dim=1)
+        self.network, self.head = network, head
+        self.n_classes, self.rank = n_classes, rank
 
     def forward(self, images: torch.Tensor) -> Outputs:
-        logits = self.network(images)
-        matrices = self.confusion()
-        # A p at every voxel for every rater is one 1x1 convolution of p, in float32: bfloat16 cannot tell .998 from 1.
-        weight = matrices.flatten(0, 1)[..., None, None]
-        with torch.autocast(images.device.type, enabled=False):
-            rated = functional.conv2d(logits.float().softmax(dim=1), weight)
-        return Outputs(logits, rated.unflatten(1, matrices.shape[:2]))
+        decoder, bottleneck = self.network.features(images)
+        logits = self.network.final_conv(decoder)
+        return Outputs(logits, matrices(self.head(decoder, bottleneck), self.n_classes, self.rank))

@@ -88,8 +88,11 @@ class NetworkMethod(Method):
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         """Called before each epoch, for warm-ups."""
 
-    def finish(self, train: Dataset, validation: Dataset) -> None:
-        """Called after training, to set fitted attributes and ``warnings_``."""
+    def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
+        """Called after each epoch, to watch what training makes of the outputs."""
+
+    def finish(self, train: Dataset, validation: Slices) -> None:
+        """Called after training with the best weights in place, to set fitted attributes and ``warnings_``."""
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Prepare, train, keep the best weights. The same arguments give the same bits on the CPU."""
@@ -98,7 +101,7 @@ class NetworkMethod(Method):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # for layers that draw, such as dropout
             self.training_ = run_training(self, self.module_, slices, held_out, seed=seed, device=self.device_)
-        self.finish(train, validation)
+        self.finish(train, held_out)
         return self
 
     def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:

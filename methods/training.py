@@ -77,6 +77,7 @@ def train(
             training.best_epoch = epoch
             _keep(best, module)
         training.curve.append((epoch, total / len(slices), validation_loss))
+        method.end_epoch(module, epoch, validation)
         if epoch - training.best_epoch >= budget.patience:
             break
     module.load_state_dict(best)

@@ -45,6 +45,19 @@ def reorder(dataset: CaseList, raters: Sequence[str]) -> CaseList:
     return CaseList(dataset.name, cases, dataset.classes, raters)
 
 
+def renumber(dataset: CaseList, order: Sequence[int]) -> CaseList:
+    """The same data set where class k has the number of what was class ``order[k]``, for raters and truth alike."""
+    new = np.arange(256, dtype=np.uint8)
+    new[list(order)] = np.arange(dataset.n_classes)
+    cases = []
+    for case in dataset.cases:
+        assert case.truth is not None
+        truth = Truth(new[case.truth.labels], case.truth.probability[list(order)])
+        ratings = {rater: new[labels] for rater, labels in case.ratings.items()}
+        cases.append(Case(case.id, case.subject, case.centre, case.image, ratings, case.geometry, truth))
+    return CaseList(dataset.name, cases, dataset.classes, dataset.raters)
+
+
 def _case(i: int, ratings: dict[str, Labels], n_classes: int, change: Change | None) -> Case:
     labels = next(iter(ratings.values()))
     truth = np.where(labels == IGNORE, 0, labels).astype(np.uint8)

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from ...datasets.base import CaseList, Labels
+from ...datasets.base import CaseList
 from ...datasets.preparation import Slices
 from ...methods.network import NetworkMethod
-from .examples import make_dataset, reorder
+from .examples import make_dataset, renumber, reorder
 from .result import NotApplicableError, require
 from .weights import alike, narrowed, outside, relabelled
 
@@ -120,13 +120,7 @@ def _rater_order(method: NetworkMethod) -> None:
 def _class_relabelling(method: NetworkMethod) -> None:
     plain = example(method)
     order = [0, *range(2, plain.n_classes), 1]
-    new = np.arange(256, dtype=np.uint8)
-    new[order] = np.arange(plain.n_classes)
-
-    def rename(labels: Labels) -> Labels:
-        return new[labels]
-
-    one, other = start(method, plain), start(method, example(method, change=rename))
+    one, other = start(method, plain), start(method, renumber(plain, order))
     targets = one.slices.ratings[:, :, order].float()
     sentence = "labels changed when the foreground classes got other numbers, although nothing is tied: treat them alike"
     require(bool(torch.allclose(targets, other.slices.ratings.float(), atol=1e-5)), sentence)

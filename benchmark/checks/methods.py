@@ -160,8 +160,10 @@ def _missing_rater(method: Method) -> None:
     predict(done, dataset[0], dataset.n_classes)
     confusion = done.rater_confusion(dataset[0].unlabelled())
     for rater, matrix in (confusion or {}).items():
-        expected = (dataset.n_classes, dataset.n_classes)
-        require(matrix.shape == expected, f"the confusion of {rater!r} has shape {matrix.shape}: it should be {expected}")
+        one = (dataset.n_classes, dataset.n_classes)
+        expected = f"it should be {one}, or {(*one, *dataset[0].shape)} with a matrix for every voxel"
+        fits = matrix.shape in (one, (*one, *dataset[0].shape))
+        require(fits, f"the confusion of {rater!r} has shape {matrix.shape}: {expected}")
         if rater == "ghost":
             sentence = "rater_confusion gave numbers for a rater who rated no training case: give NaN"
             require(bool(np.isnan(matrix).all()), sentence)

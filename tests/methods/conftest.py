@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from raterbench.datasets import Case, CaseList, Geometry
+from raterbench.datasets import Case, CaseList, Geometry, Truth
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,6 +33,8 @@ def _confused_cases(matrices, n_cases, *, seed=0, size=32, absent=()):
         for rater, matrix in matrices.items():
             thresholds = np.cumsum(matrix, axis=0)[:, truth]
             ratings[rater] = (random.random(truth.shape) > thresholds).sum(axis=0).astype(np.uint8).clip(0, n_classes - 1)
-        cases.append(Case(f"case {i}", f"subject {i}", "", image[None].astype(np.float32), ratings, Geometry.unit(2)))
+        known = Truth(truth, np.equal(truth, np.arange(n_classes).reshape(-1, 1, 1)).astype(np.float32))
+        image = image[None].astype(np.float32)
+        cases.append(Case(f"case {i}", f"subject {i}", "", image, ratings, Geometry.unit(2), known))
     classes = ["background", *(f"class {k}" for k in range(1, n_classes))]
     return CaseList("confused", cases, classes, [*matrices, *absent])

@@ -5,6 +5,8 @@ import pytest
 from raterbench.benchmark.checks.methods import check_method
 from raterbench.methods import METHODS, FusedLabels, NetworkMethod
 from raterbench.methods.confusion_network import ConfusionNetwork
+from raterbench.methods.cr_network import CRNetwork
+from raterbench.methods.oracle_confusion_network import OracleConfusionNetwork
 from raterbench.methods.random_rater import RandomRater
 from raterbench.methods.recipes import RECIPES, Conventional, SoftSeg
 from raterbench.methods.soft_average import SoftAverage
@@ -21,6 +23,10 @@ VARIANTS = [
     RandomRater(recipe=SoftSeg()),
     RandomRater(recipe=Conventional()),
     ConfusionNetwork(warmup=0.0, trace_weight=0.7),
+    *(ConfusionNetwork(level=level) for level in ("global", "image")),
+    *(ConfusionNetwork(level=level, rank=1) for level in ("global", "pixel")),
+    *(CRNetwork(level=level) for level in ("global", "image")),
+    OracleConfusionNetwork(level="global"),
     *(TGCE(level=level) for level in LEVELS[1:]),
     TGCE(form="thesis"),
     TGCE(q=0.0),

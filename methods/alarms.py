@@ -1,0 +1,71 @@
+"""What can be seen to go wrong without knowing the truth: alarms for methods that learn a truth no rater drew.
+
+The likelihood does not say which class is which: a learned truth with its labels exchanged, and matrices to match, explains
+the raters as well. Whether that happened shows against the majority of the raters, and in the matrices themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+FALL = 0.1
+"""A loss of agreement with the majority, in Dice, that is worth a warning."""
+
+
+def agreement_counts(probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Voxels [K, K] int64 that the learned truth calls i and the majority of present raters calls j.
+
+    ``probability`` [B, K, *S]; ``ratings`` [B, R, K, *S]; ``present`` [B, R, *S]. Voxels that nobody judged are left out; on
+    a tie the lowest class counts.
+    """
+    n_classes = probability.shape[1]
+    majority = (ratings * present.unsqueeze(2)).sum(dim=1).argmax(dim=1)
+    pairs = (probability.argmax(dim=1) * n_classes + majority)[present.any(dim=1)]
+    return torch.bincount(pairs, minlength=n_classes**2).view(n_classes, n_classes)
+
+
+def agreement(counts: npt.NDArray[np.integer]) -> float:
+    """Dice between learned truth and majority from pooled counts [K, K], mean over the foreground classes that either has."""
+    total = counts.sum(axis=0) + counts.sum(axis=1)
+    dice = 2 * np.diag(counts)[1:] / np.maximum(total[1:], 1)
+    return float(dice[total[1:] > 0].mean()) if (total[1:] > 0).any() else 1.0
+
+
+def truth_left_majority(agreements: Sequence[float], kept: int) -> list[str]:
+    """A warning if the agreement with the majority at the epoch that was ``kept`` is far below the best one."""
+    if not agreements or agreements[kept] >= max(agreements) - FALL:
+        return []
+    return [
+        f"the learned truth has left the majority of the raters: Dice with it fell from {max(agreements):.2f} to "
+        f"{agreements[kept]:.2f}"
+    ]
+
+
+def labels_swapped(counts: npt.NDArray[np.integer], classes: Sequence[str]) -> list[str]:
+    """A warning for each class of the majority that the learned truth calls something else at most of its voxels."""
+    found = []
+    for j, name in enumerate(classes):
+        said = counts[:, j]
+        if said.sum() and 2 * said[j] < said.sum():
+            other = classes[int(np.argmax(np.where(np.arange(len(said)) == j, -1, said)))]
+            found.append(f"labels may be swapped: most voxels that the raters call {name!r} are {other!r} in the learned truth")
+    return found
+
+
+def not_dominant(confusion: npt.NDArray[np.float64], classes: Sequence[str]) -> list[str]:
+    """A warning if the mean matrix of the raters, from confusion [R, K, K], is not diagonally dominant.
+
+    Only there do matrices and truth keep their meaning (Tanno et al. 2019): in each column the diagonal must be largest.
+    """
+    known = confusion[~np.isnan(confusion).any(axis=(1, 2))]
+    if not len(known):
+        return []
+    mean = known.mean(axis=0)
+    lost = [f"{name!r}" for j, name in enumerate(classes) if mean[j, j] <= np.delete(mean[:, j], j).max()]
+    if not lost:
+        return []
+    return [f"the mean matrix of the raters is not diagonally dominant for {', '.join(lost)}: the truth may be relabelled"]
