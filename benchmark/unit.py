@@ -205,16 +205,21 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
 
 
 def _threshold(method: Method, validation: Dataset) -> float | None:
-    """For two classes, the threshold that suits the majority of the raters best on validation cases; the same for all."""
+    """For two classes, the threshold that suits the majority of the raters best on validation cases; the same for all.
+
+    Only cases with several raters count: the majority of one rater is that rater, and a threshold that suits whoever came
+    along copies what raters do wrong on average. Without such cases it is 0.5.
+    """
     if validation.n_classes != 2:
         return None
     vote = MajorityVote()
+    several = validation.subset([i for i, raters in enumerate(validation.index["raters"]) if len(raters) > 1])
 
     def majority() -> Iterator[Labels]:
-        for case in validation:
+        for case in several:
             yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
 
-    return search_threshold((predicted(method, case, 2) for case in validation), majority())
+    return search_threshold((predicted(method, case, 2) for case in several), majority())
 
 
 def predicted(method: Method, case: Case, n_classes: int) -> Floats:

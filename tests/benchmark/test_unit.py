@@ -222,8 +222,7 @@ def test_a_vote_against_the_majority_of_the_same_raters_is_perfect(tiny, tmp_pat
     assert np.allclose(dices, 1)
 
 
-def test_two_classes_get_a_threshold_from_the_validation_part(tiny, tmp_path, plugin):
-    lines = """
+UNSURE = """
 from raterbench.datasets import CaseList, Phantom
 
 
@@ -232,11 +231,14 @@ class Cord(CaseList):
 
     name = "cord"
 
-    def __init__(self):
+    def __init__(self, *, several=True):
         from dataclasses import replace
 
+        def cord(ratings):
+            return {r: (ratings[r] > 0).astype(np.uint8) for r in list(ratings)[: None if several else 1]}
+
         cases = [
-            replace(case, ratings={r: (l > 0).astype(np.uint8) for r, l in case.ratings.items()}, truth=None)
+            replace(case, ratings=cord(case.ratings), truth=None)
             for case in Phantom(subjects=6, slices=1, size=32)
         ]
         super().__init__("cord", cases, ("background", "cord"))
@@ -250,10 +252,18 @@ class Unsure(Instant):
         foreground = np.where(bright, 0.13, 0.02).astype(np.float32)
         return np.stack([1 - foreground, foreground])
 """
+
+
+@pytest.mark.parametrize(("several", "threshold"), [(True, 0.1), (False, 0.5)])
+def test_two_classes_get_a_threshold_from_validation_cases_of_several_raters(tiny, tmp_path, plugin, several, threshold):
     experiment = tiny(
-        candidates=(Candidate("it", "unsure"),), dataset="cord", dataset_options={}, plugins=(plugin(lines),), keep_cases=0
+        candidates=(Candidate("it", "unsure"),),
+        dataset="cord",
+        dataset_options={"several": several},
+        plugins=(plugin(UNSURE),),
+        keep_cases=0,
     )
     record = unit(experiment, tmp_path)
     assert record.status == "done", record.reason
-    assert record.meta["threshold"] == 0.1
-    assert max(row[-1] for row in record.rows if row[-2] == "dice") > 0
+    assert record.meta["threshold"] == threshold
+    assert (max(row[-1] for row in record.rows if row[-2] == "dice") > 0) == several
