@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .bubil import BUBIL as BUBIL
     from .deepflash import DeepFlash as DeepFlash
     from .folder import Folder as Folder
+    from .isbi2015 import ISBI2015 as ISBI2015
     from .mnist import MNIST as MNIST
     from .phantom import Phantom as Phantom
     from .rating_folder import RatingFolder as RatingFolder
@@ -28,6 +29,7 @@ _LAZY = {
     "BUBIL": "bubil",
     "DeepFlash": "deepflash",
     "Folder": "folder",
+    "ISBI2015": "isbi2015",
     "MNIST": "mnist",
     "Phantom": "phantom",
     "RatingFolder": "rating_folder",
@@ -40,6 +42,7 @@ __all__ = [
     "BUBIL",
     "DATASETS",
     "IGNORE",
+    "ISBI2015",
     "MNIST",
     "Card",
     "Case",

@@ -135,6 +135,8 @@ class SimulatedRater:
 class MorphologicalRater:
     """A rater of grey-value digits: ink above ``threshold``, dilated or eroded (4-connected), cut by some fractures.
 
+    ``missed`` is the share of the ink that is left out, in runs of ``run`` pixels in reading order.
+
     After the five raters of "Disentangling Human Error from the Ground Truth in Segmentation of Medical Images"
     (Zhang et al., NeurIPS 2020), whose parameters were not published; ``blank`` marks nothing at all.
     """
@@ -145,6 +147,8 @@ class MorphologicalRater:
     erosions: int = 0
     fractures: int = 0
     fracture_width: float = 2.0
+    missed: float = 0.0
+    run: int = 8
     blank: bool = False
 
     def rate(self, image: npt.NDArray[np.uint8], random: np.random.Generator) -> Labels:
@@ -159,6 +163,8 @@ class MorphologicalRater:
             drawn = ndimage.binary_erosion(drawn, iterations=self.erosions)
         if self.fractures and ink.any():
             drawn = drawn & ~_fractures(ink, self.fractures, self.fracture_width, random)
+        if self.missed and ink.any():
+            drawn = drawn & ~_runs(ink, self.missed, self.run, random)
         return drawn.astype(np.uint8)
 
 
@@ -170,6 +176,18 @@ MORPHOLOGICAL_RATERS = (
     MorphologicalRater("blank", blank=True),
 )
 """The five simulated raters of MNIST digits."""
+
+LESION_RATERS = (
+    MorphologicalRater("good"),
+    MorphologicalRater("over", dilations=2),
+    MorphologicalRater("under", erosions=1),
+    MorphologicalRater("wrong", dilations=1, missed=0.5),
+    MorphologicalRater("blank", blank=True),
+)
+"""The same five for lesions, drawn in the plane from a mask of 0 and 255; *wrong* leaves out runs of lesion voxels.
+
+After the authors' description of their raters of lesions (dilated and eroded one to three times; runs of voxels set to zero).
+"""
 
 
 def labels_of(distances: Floats) -> Labels:
@@ -233,6 +251,16 @@ def _replaced(distances: Floats, structure: int, new: Floats) -> Floats:
     changed = distances.copy()
     changed[structure] = new
     return changed
+
+
+def _runs(ink: npt.NDArray[np.bool_], share: float, length: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Some of the ink [H, W]: ``share`` of its runs of ``length`` pixels in reading order, the last of which may be shorter."""
+    places = np.flatnonzero(ink)
+    n = -(-len(places) // length)
+    chosen = random.permutation(n) < round(share * n)
+    missed = np.zeros(ink.size, bool)
+    missed[places] = np.repeat(chosen, length)[: len(places)]
+    return missed.reshape(ink.shape)
 
 
 def _fractures(ink: npt.NDArray[np.bool_], count: int, width: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:

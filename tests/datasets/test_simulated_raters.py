@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from raterbench.datasets import IGNORE, Case, Geometry, RaterbenchError, SimulatedRater, Truth, pooled_confusion, true_confusion
 from raterbench.datasets.simulated_raters import (
+    LESION_RATERS,
     MORPHOLOGICAL_RATERS,
     BoundaryBias,
     BoundaryJitter,
@@ -159,3 +160,20 @@ def test_a_fracture_cuts_across_the_stroke_two_pixels_wide():
 def test_an_empty_digit_breaks_nothing():
     for rater in MORPHOLOGICAL_RATERS:
         assert not rater.rate(np.zeros((28, 28), np.uint8), random()).any()
+
+
+def test_missed_runs_are_a_share_of_the_ink_in_reading_order():
+    ink = np.full((8, 8), 255, np.uint8)
+    gone = MorphologicalRater("careless", missed=0.5, run=8).rate(ink, random(1)) == 0
+    assert gone.all(axis=1).sum() == 4 and gone.sum() == 32
+    ink[0, :4] = 0
+    gone = (MorphologicalRater("careless", missed=1.0, run=8).rate(ink, random(1)) == 0)[ink > 0]
+    assert gone.all() and gone.size == 60
+
+
+def test_raters_of_lesions_draw_in_the_plane_of_a_mask():
+    square = np.zeros((9, 9), np.uint8)
+    square[3:6, 3:6] = 255
+    areas = {r.name: int(r.rate(square, random(1)).sum()) for r in LESION_RATERS}
+    assert (areas["good"], areas["over"], areas["under"], areas["blank"]) == (9, 37, 1, 0)
+    assert 21 - 9 <= areas["wrong"] < 21

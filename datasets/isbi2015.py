@@ -1,0 +1,171 @@
+"""Lesions of multiple sclerosis on MRI, scanned over years and drawn by two raters: ISBI 2015, longitudinal challenge."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from .base import Card, Case, Dataset, Floats, Labels, Preparation, Truth, index_table
+from .downloads import data_folder
+from .errors import RaterbenchError, nearest
+from .folder_settings import LabelValues
+from .images import Picture, check_agreement, read_image, read_labels
+from .simulated_raters import LESION_RATERS
+
+Raters = Literal["real", "simulated"]
+Regime = Literal["all", "one"]
+
+PLACES = ("isbi2015/training", "isbi2015", "training", ".")
+"""Where the folders of the patients may lie within the data folder."""
+CONTRASTS = ("flair", "mprage", "pd", "t2")
+MASKS = {"rater1": "mask1", "rater2": "mask2"}
+ENDINGS = (".nii", ".nii.gz")
+
+
+class ISBI2015(Dataset):
+    """21 scans [181, 217, 181] of 5 patients at 4 or 5 times, 1 mm voxels, lesions drawn by two raters.
+
+    The training part of the challenge is read as it is: its preprocessed images, and their masks. A scan without one of the
+    masks was not rated by that rater. Lesions are about one voxel in a hundred or less, and slices are learned as they come.
+
+    With ``raters = "simulated"`` the first rater's mask is taken for the truth, and the raters *good*, *over*, *under*,
+    *wrong* and *blank* are made from it in each axial slice (``simulated_raters.LESION_RATERS``).
+
+    Args:
+        data: Folder of downloaded data, or the challenge's own; None reads the variable ``RATERBENCH_DATA``.
+        raters: ``real`` or ``simulated``.
+        regime: ``all``: everybody's ratings of each scan; ``one``: one rater each, drawn at random with ``seed``.
+        seed: of the simulated rater *wrong*, and of who rates what in the regime ``one``; every scan has its own stream.
+        contrasts: the image's channels, out of ``flair``, ``mprage``, ``pd`` and ``t2``.
+
+    Raises:
+        RaterbenchError: an option is unknown, or the scans are not there or do not belong together.
+    """
+
+    name = "isbi2015"
+    classes = ("background", "lesion")
+    preparation = Preparation(slice_axis="z")
+    card: ClassVar[Card] = Card(
+        title="ISBI 2015 longitudinal multiple sclerosis lesion segmentation challenge, training part",
+        citation="A. Carass et al.: Longitudinal multiple sclerosis lesion segmentation: resource and challenge. "
+        "NeuroImage 148:77-102, 2017",
+        licence="given to those who register; no redistribution",
+        source="https://smart-stats-tools.org/lesion-challenge-2015",
+    )
+
+    def __init__(
+        self,
+        *,
+        data: str | Path | None = None,
+        raters: Raters = "real",
+        regime: Regime = "all",
+        seed: int = 0,
+        contrasts: Sequence[str] = ("flair",),
+    ) -> None:
+        _known("raters", [raters], get_args(Raters))
+        _known("regime", [regime], get_args(Regime))
+        _known("contrasts", contrasts, CONTRASTS)
+        self.simulated, self.regime, self.seed, self.contrasts = raters == "simulated", regime, seed, tuple(contrasts)
+        self.path = _training(data_folder(data))
+        self.raters = tuple(r.name for r in LESION_RATERS) if self.simulated else tuple(MASKS)
+        self.labels = LabelValues(self.classes, {0: 0, 1: 1})
+        scans = _scans(self.path)
+        self.index = index_table((scan, scan.partition("_")[0], "isbi2015", self._rated(scan)) for scan in scans)
+
+    @classmethod
+    def from_options(cls, data: str | None = None, **options: Any) -> ISBI2015:
+        return cls(data=data, **options)
+
+    def fingerprint(self) -> str:
+        # Of the seed of what is wrong, and of what the channels are, the index knows nothing.
+        text = f"{super().fingerprint()}|{self.contrasts}|{self.seed if self.simulated else ''}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def load(self, position: int) -> Case:
+        row = self.index.iloc[position]
+        scan, subject = row["case"], row["subject"]
+        channels = [read_image(_needed(self._image(scan, contrast))) for contrast in self.contrasts]
+        for other in channels[1:]:
+            check_agreement(channels[0], other._replace(pixels=other.pixels[0]))
+        image: Floats = np.concatenate([channel.pixels for channel in channels]).astype(np.float32, copy=False)
+        geometry, truth = channels[0].geometry, None
+        if self.simulated:
+            mask = self._mask(scan, "rater1", channels[0])
+            truth = Truth(mask, np.stack([mask == 0, mask == 1]).astype(np.float32))
+            ratings = {r.name: self._drawn(r.name, mask, scan) for r in LESION_RATERS if r.name in row["raters"]}
+        else:
+            ratings = {rater: self._mask(scan, rater, channels[0]) for rater in row["raters"]}
+        return Case(scan, subject, row["centre"], image, ratings, geometry, truth)
+
+    def _rated(self, scan: str) -> tuple[str, ...]:
+        """Who rates a scan; in the regime ``one`` the draw depends on the scan, those who rated it, and the seed."""
+        there = self.raters if self.simulated else tuple(r for r in MASKS if _either(self._mask_stem(scan, r)) is not None)
+        if not there:
+            raise RaterbenchError(f"scan {scan!r} has neither {self._mask_stem(scan, 'rater1')}.nii nor the other mask")
+        return there if self.regime == "all" else (there[int(self._random(scan, 0).integers(len(there)))],)
+
+    def _random(self, scan: str, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, purpose, *map(int, re.findall(r"\d+", scan))])
+
+    def _drawn(self, name: str, mask: Labels, scan: str) -> Labels:
+        """What a simulated rater makes of the truth [z, y, x], slice by slice."""
+        rater = next(r for r in LESION_RATERS if r.name == name)
+        random, drawn = self._random(scan, 1), np.zeros_like(mask)
+        for z in np.flatnonzero(mask.any(axis=(1, 2))):
+            drawn[z] = rater.rate(np.uint8(255) * mask[z], random)
+        return drawn
+
+    def _mask(self, scan: str, rater: str, image: Picture) -> Labels:
+        mask = read_labels(_needed(self._mask_stem(scan, rater)))
+        check_agreement(image, mask)
+        return self.labels.indices(mask.pixels, mask.file)
+
+    def _mask_stem(self, scan: str, rater: str) -> Path:
+        return self.path / scan.partition("_")[0] / "masks" / f"{scan}_{MASKS[rater]}"
+
+    def _image(self, scan: str, contrast: str) -> Path:
+        return self.path / scan.partition("_")[0] / "preprocessed" / f"{scan}_{contrast}_pp"
+
+
+def _known(option: str, values: Sequence[str], known: Sequence[str]) -> None:
+    for value in values:
+        if value not in known:
+            raise RaterbenchError(f"isbi2015: {option} = {value!r} is unknown{nearest(str(value), known)}; known: {known}")
+    if not values:
+        raise RaterbenchError(f"isbi2015: {option} is empty: name one of {known} at least")
+
+
+def _either(stem: Path) -> Path | None:
+    """The file of this name that is there, as NIfTI or compressed NIfTI."""
+    return next((file for ending in ENDINGS if (file := stem.with_name(stem.name + ending)).is_file()), None)
+
+
+def _needed(stem: Path) -> Path:
+    file = _either(stem)
+    if file is None:
+        raise RaterbenchError(f"{stem}.nii (or .nii.gz) is missing: it belongs to the download")
+    return file
+
+
+def _scans(training: Path) -> list[str]:
+    """Names such as ``training01_02`` of all scans that have an image, in order."""
+    files = training.glob("training[0-9][0-9]/preprocessed/training*_pp.nii*")
+    found = (re.match(r"(training\d\d_\d\d)_[a-z0-9]+_pp\.nii(\.gz)?$", file.name) for file in files)
+    return sorted({match[1] for match in found if match})
+
+
+def _training(data: Path | None) -> Path:
+    for place in PLACES if data else ():
+        found = data / place if data else Path()
+        if _scans(found):
+            return found
+    looked = f"not under {data}" if data else "no data folder is named"
+    raise RaterbenchError(
+        f"the scans of isbi2015 are not there ({looked}): register at {ISBI2015.card.source} (they may not be passed on), put "
+        f"the folders training01 to training05 into <data>/{PLACES[0]}, and name <data> with --data or RATERBENCH_DATA"
+    )
