@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .budget import Budget as Budget
     from .confusion_network import ConfusionNetwork as ConfusionNetwork
     from .contested_staple import ContestedSTAPLE as ContestedSTAPLE
+    from .crowd_layer import CrowdLayer as CrowdLayer
     from .fused_labels import FusedLabels as FusedLabels
+    from .gce import GCE as GCE
     from .intersection import Intersection as Intersection
     from .log_opinion_pool_staple import LogOpinionPoolSTAPLE as LogOpinionPoolSTAPLE
     from .majority import MajorityVote as MajorityVote
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .recipes import Recipe as Recipe
     from .recipes import SoftCrossEntropy as SoftCrossEntropy
     from .recipes import SoftSeg as SoftSeg
+    from .separate_networks import SeparateNetworks as SeparateNetworks
     from .simple import SIMPLE as SIMPLE
     from .soft_average import SoftAverage as SoftAverage
     from .soft_staple import SoftSTAPLE as SoftSTAPLE
@@ -40,6 +43,7 @@ METHODS = Registry("method", Method, __package__)
 FUSIONS = Registry("fusion", Fusion, __package__)
 
 _LAZY = {
+    "GCE": "gce",
     "MAPSTAPLE": "map_staple",
     "SIMPLE": "simple",
     "STAPLE": "staple",
@@ -48,6 +52,7 @@ _LAZY = {
     "ConfusionNetwork": "confusion_network",
     "ContestedSTAPLE": "contested_staple",
     "Conventional": "recipes",
+    "CrowdLayer": "crowd_layer",
     "FusedLabels": "fused_labels",
     "Intersection": "intersection",
     "LogOpinionPoolSTAPLE": "log_opinion_pool_staple",
@@ -56,6 +61,7 @@ _LAZY = {
     "OneCoinSTAPLE": "one_coin_staple",
     "RandomRater": "random_rater",
     "Recipe": "recipes",
+    "SeparateNetworks": "separate_networks",
     "SoftAverage": "soft_average",
     "SoftCrossEntropy": "recipes",
     "SoftSTAPLE": "soft_staple",
@@ -66,6 +72,7 @@ _LAZY = {
 
 __all__ = [
     "FUSIONS",
+    "GCE",
     "MAPSTAPLE",
     "METHODS",
     "SIMPLE",
@@ -76,6 +83,7 @@ __all__ = [
     "Consensus",
     "ContestedSTAPLE",
     "Conventional",
+    "CrowdLayer",
     "FusedLabels",
     "Fusion",
     "Intersection",
@@ -86,6 +94,7 @@ __all__ = [
     "OneCoinSTAPLE",
     "RandomRater",
     "Recipe",
+    "SeparateNetworks",
     "SoftAverage",
     "SoftCrossEntropy",
     "SoftSTAPLE",

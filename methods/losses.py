@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 
+LEAST = 1e-7
+"""The least probability of a vote in a logarithm or a power, so that no gradient is infinite."""
+
 
 def masked_mean(values: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     """Mean of ``values`` [B, R, *S] over what is ``present``; 0 (with a gradient of 0) if nothing is."""
@@ -47,9 +50,16 @@ def adaptive_wing(
     return torch.where(distance < theta, near, slope * distance - offset)
 
 
-def _generalised_surprise(probability: torch.Tensor, q: float) -> torch.Tensor:
-    """(1 - p^q) / q, and its limit -log p at q = 0."""
-    return -torch.expm1(q * probability.log()) / q if q else -probability.log()
+def generalised_cross_entropy(
+    probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor, *, q: float, truncation: float = 0.0
+) -> torch.Tensor:
+    """Generalised cross-entropy against every present rater: (1 - p^q) / q of the vote's probability p.
+
+    ``probability`` [B, K, *S]. q = 0 is cross-entropy, q = 1 is 1 - p, half the absolute error. A vote with a probability of
+    at most ``truncation`` costs the constant ``(1 - truncation^q) / q`` and no longer pulls (Zhang and Sabuncu 2018).
+    """
+    agreed = _of_the_vote(probability, ratings)
+    return masked_mean(_generalised_surprise(agreed.clamp(min=truncation), q), present)
 
 
 def truncated_generalised_cross_entropy(
@@ -61,17 +71,56 @@ def truncated_generalised_cross_entropy(
     q: float,
     floor: float,
     class_mean: bool = False,
+    epsilon: float = 0.0,
 ) -> torch.Tensor:
     """TGCE over present raters: reliability times generalised cross-entropy, plus the rest times a constant.
 
     ``probability`` [B, K, *S]; ``reliability`` [B, R, *S] in 0..1. ``floor`` is the probability tau at which a rater's vote
     stops paying off: the constant is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as the thesis'
-    equation 2-6 does (Lotero 2025); then almost every rater looks reliable. Generalised cross-entropy: Zhang and Sabuncu
-    2018, eq. 6.
+    equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is the least probability of a vote,
+    and is added to the q below the line, as the package does with 1e-8.
     """
-    agreed = torch.einsum("brk...,bk...->br...", ratings, probability).clamp(1e-7, 1.0)
-    data = _generalised_surprise(agreed, q)
+    agreed = _of_the_vote(probability, ratings, epsilon or LEAST)
+    data = _generalised_surprise(agreed, q, epsilon)
     if class_mean:
         data = data / probability.shape[1]
-    constant = _generalised_surprise(agreed.new_tensor(floor), q)
+    constant = _generalised_surprise(agreed.new_tensor(floor), q, epsilon)
     return masked_mean(reliability * data + (1 - reliability) * constant, present)
+
+
+def reliability_regularisers(
+    reliability: torch.Tensor, counted: torch.Tensor, *, centre: float, entropy: float, total: float
+) -> torch.Tensor:
+    """Three weighted terms on the reliability [B, R, *S] as a scalar, over what is ``counted`` [B, R, *S].
+
+    ``centre`` draws it to a half by its square; ``entropy`` subtracts ``l log(1 + l) + (1 - l) log(2 - l)``, which is called
+    an entropy in seg_tgce and rewards 0 and 1; ``total`` draws the sum over raters to 1 (Lotero's package, loss/tgce.py).
+    """
+    spread = reliability * reliability.log1p() + (1 - reliability) * (1 - reliability).log1p()
+    each = masked_mean(centre * (reliability - 0.5).square() - entropy * spread, counted)
+    surplus = ((reliability * counted).sum(dim=1, keepdim=True) - 1).square()
+    return each + total * masked_mean(surplus, counted.any(dim=1, keepdim=True))
+
+
+def absent_rater_penalty(
+    reliability: torch.Tensor, present: torch.Tensor, seen: torch.Tensor, *, size: float, decay: float = 0.7
+) -> torch.Tensor:
+    """``size * max(x exp((x - 1) / decay), 0)`` of each image and rater, [B, R], x the mean reliability minus presence.
+
+    It is zero for a rater who judged a voxel of the image, and draws the reliability of all others to 0 (Lotero's package,
+    loss/tgce.py). ``reliability`` and ``present`` [B, R, *S]; ``seen`` [B, 1, *S] are the voxels to take the mean over.
+    """
+    weight = seen.to(reliability.dtype).expand_as(reliability).flatten(2)
+    mean = (reliability.flatten(2) * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)
+    x = mean - present.flatten(2).any(dim=2).to(mean.dtype)
+    return size * (x * ((x - 1) / decay).exp()).clamp(min=0)
+
+
+def _of_the_vote(probability: torch.Tensor, ratings: torch.Tensor, least: float = LEAST) -> torch.Tensor:
+    """The network's probability of what each rater said, [B, R, *S], at least ``least``."""
+    return torch.einsum("brk...,bk...->br...", ratings, probability).clamp(least, 1.0)
+
+
+def _generalised_surprise(probability: torch.Tensor, q: float, epsilon: float = 0.0) -> torch.Tensor:
+    """(1 - p^q) / q, and its limit -log p at q = 0."""
+    return -torch.expm1(q * probability.log()) / (q + epsilon) if q else -probability.log()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,14 +11,20 @@ from torch.nn import functional
 
 from ..datasets.base import Case, Dataset, Floats
 from ..datasets.errors import RaterbenchError
-from ..datasets.preparation import restore_maps
+from ..datasets.preparation import Slices, restore_maps
 from .backbone import SegmentationNetwork
 from .budget import Budget
-from .losses import truncated_generalised_cross_entropy
-from .network import NetworkMethod, absent_raters
+from .learned_truth import LearnedTruthMethod
+from .network import CHUNK
+from .tgce_form import FORMS, Form
 
 LEVELS = ("scalar", "features", "pixel")
-FORMS = ("recommended", "thesis")
+
+
+SATURATED = 0.01
+"""A mean reliability this close to 0 or 1 has nothing graded left."""
+CLOSED = 0.05
+"""Where every rater's mean reliability is below, less than a twentieth of the raters' pull is left."""
 
 
 class Outputs(NamedTuple):
@@ -28,29 +34,49 @@ class Outputs(NamedTuple):
     reliability: torch.Tensor
 
 
-class TGCE(NetworkMethod):
+class TGCE(LearnedTruthMethod):
     """Generalised cross-entropy against each present rater, weighed by a learned reliability (Lotero 2025, eq. 2-6).
 
-    Where a rater is judged unreliable the loss is a constant instead, so that its votes stop pulling. The loss is linear in
-    the reliability: it is a gate that opens where the vote has more than ``floor`` of the network's probability, and must
-    not be read as a graded measure of a rater's quality.
+    Where a rater is judged unreliable the loss is a constant instead, so that its votes stop pulling. Without regularisers
+    the loss is linear in the reliability, so the best reliability of a voxel is 0 or 1: it is a gate, and must not be read as
+    a graded measure of a rater's quality. The forms differ in when the gate opens:
+
+    * ``recommended``: the vote's class alone, a floor of 1/K, the mean over present raters. The gate opens where the network
+      gives a vote more than chance.
+    * ``thesis``: as printed, the first term is divided by the number of classes and the floor is not. With two classes the
+      gate then opens above .24 (q = .1) or .17 (q = .5), with three classes and q >= .5 always: nearly every vote looks
+      reliable, and the loss is close to plain generalised cross-entropy.
+    * ``package``: as seg_tgce's code has it. The gate opens above .1 whatever the number of classes; raters who are absent
+      enter the mean with the constant, so the loss depends on how many are missing; and three terms act on the reliability:
+      towards a half, a so-called entropy that outweighs it and rewards 0 and 1, and a penalty that closes the gate of absent
+      raters. The package's own training multiplies every gradient by raters times images, which Adam does not notice.
 
     Args:
-        q: 0 is cross-entropy, 1 the mean absolute error.
+        q: 0 is cross-entropy, 1 is half the absolute error; None is what the form says (.5, in the package .1).
         level: a reliability for each rater and image (``scalar``), coarse map (``features``) or voxel (``pixel``).
-        form: ``recommended`` sums over classes, so that the gate opens above ``floor``; ``thesis`` divides the data term by
-            the number of classes, as printed, so that almost every vote looks reliable.
-        floor: tau; None is 1/K, a vote no better than chance.
+        form: ``recommended``, ``thesis`` or ``package``; the options below change it, None leaves what the form says.
+        floor: tau, the probability of a vote that costs as much as an unreliable one; 1/K, in the package .1.
+        centre_weight: of (reliability - 1/2)^2; 0, in the package .1. It makes reliability graded where it outweighs the gate.
+        entropy_weight: of the package's entropy; 0, in the package .1.
+        absent_penalty: of the reliability of raters who did not rate an image; 0, in the package .7. It has an effect on the
+            segmentation through shared features only.
+        sum_weight: of (the sum of the reliabilities - 1)^2, so that raters compete; 0.
         budget: what all candidates share.
+
+    After ``fit``: ``reliability_``, each rater's mean over the voxels that it judged in the validation part.
     """
 
     def __init__(
         self,
         *,
-        q: float = 0.5,
+        q: float | None = None,
         level: str = "scalar",
         form: str = "recommended",
         floor: float | None = None,
+        centre_weight: float | None = None,
+        entropy_weight: float | None = None,
+        absent_penalty: float | None = None,
+        sum_weight: float | None = None,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(budget=budget)
@@ -58,34 +84,63 @@ class TGCE(NetworkMethod):
         self.level = level
         self.form = form
         self.floor = floor
+        self.centre_weight = centre_weight
+        self.entropy_weight = entropy_weight
+        self.absent_penalty = absent_penalty
+        self.sum_weight = sum_weight
+
+    def settled(self) -> Form:
+        """The form, with the options that were given.
+
+        Raises:
+            RaterbenchError: level or form is unknown, or q or floor is out of range.
+        """
+        if self.level not in LEVELS or self.form not in FORMS:
+            raise RaterbenchError(
+                f"TGCE has the levels {LEVELS} and the forms {tuple(FORMS)}, not {self.level!r} and {self.form!r}"
+            )
+        options: dict[str, Any] = {name: getattr(self, name, None) for name in Form._fields}
+        form = FORMS[self.form]._replace(**{name: value for name, value in options.items() if value is not None})
+        return form.checked()
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        n_classes = ratings.shape[2]
-        return truncated_generalised_cross_entropy(
-            outputs.logits.float().softmax(dim=1),
-            ratings,
-            present,
-            outputs.reliability.float(),
-            q=self.q,
-            floor=1 / n_classes if self.floor is None else self.floor,
-            class_mean=self.form == "thesis",
-        )
+        probability = outputs.logits.float().softmax(dim=1)
+        return self.settled().loss(probability, ratings, present, outputs.reliability.float())
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
-        if self.level not in LEVELS or self.form not in FORMS:
-            raise RaterbenchError(f"TGCE has the levels {LEVELS} and the forms {FORMS}, not {self.level!r} and {self.form!r}")
+        self.settled()
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
         return _WithReliability(network, n_raters, self.level)
 
     def logits(self, outputs: Outputs) -> torch.Tensor:
         return outputs.logits
 
-    def finish(self, train: Dataset, validation: Dataset) -> None:
-        """Note which raters training never saw."""
-        del validation
-        self.unseen_ = frozenset(absent_raters(train))
+    def finish(self, train: Dataset, validation: Slices) -> None:
+        """Set ``reliability_``, and warn of raters that training never saw and of gates that tell or teach nothing."""
+        super().finish(train, validation)
         for rater in sorted(self.unseen_):
             self.warnings_.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
+        self.reliability_ = self._mean_reliability(validation)
+        known = np.array([value for value in self.reliability_.values() if np.isfinite(value)])
+        form = self.settled()
+        if not form.opens_above(self.n_classes_):
+            self.warnings_.append("with this form, q and number of classes no vote is unlikely enough to close a rater's gate")
+        if known.size and (known < CLOSED).all():
+            self.warnings_.append("every rater is taken as unreliable nearly everywhere: hardly anything was learned from them")
+        elif known.size and (form.centre_weight or form.sum_weight) and (np.minimum(known, 1 - known) < SATURATED).all():
+            self.warnings_.append("every rater's reliability is 0 or 1 although a regulariser is on: read it as a gate only")
+
+    @torch.no_grad()
+    def _mean_reliability(self, slices: Slices) -> dict[str, float]:
+        """Each rater's mean over the voxels it judged, NaN where there are none or training never saw the rater."""
+        sums = torch.zeros(2, len(self.raters_), dtype=torch.float64)
+        self.module_.eval()
+        for rows in torch.arange(len(slices)).split(CHUNK):
+            images, _, present = slices.batch(rows, self.device_)
+            reliability = self.module_(images).reliability.expand_as(present)
+            sums += torch.stack([(t.double() * present).sum(dim=(0, 2, 3)).cpu() for t in (reliability, present)])
+        means = (sums[0] / sums[1]).tolist()
+        return {r: np.nan if r in self.unseen_ else mean for r, mean in zip(self.raters_, means, strict=True)}
 
     @torch.no_grad()
     def rater_reliability(self, case: Case) -> dict[str, Floats]:

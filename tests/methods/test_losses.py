@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from raterbench.methods.losses import (
+    absent_rater_penalty,
     adaptive_wing,
     masked_mean,
+    reliability_regularisers,
     soft_cross_entropy,
     soft_dice_loss,
     truncated_generalised_cross_entropy,
@@ -161,6 +163,35 @@ def test_an_absent_rater_changes_nothing_in_tgce():
     assert loss.item() == pytest.approx(0.5211553, abs=1e-7)
     (gradient,) = torch.autograd.grad(loss, reliability)
     assert gradient[0, 2, 0] == 0 and gradient[0, 0, 0] < 0 < gradient[0, 1, 0]
+
+
+@pytest.mark.parametrize(("x", "expected"), [(0.5, 0.1713396), (1.0, 0.7), (0.6, 0.2371816), (0.0, 0.0)])
+def test_only_absent_raters_pay_for_their_reliability(x, expected):
+    """The mean is over the voxels that anybody judged; here half of them nobody did."""
+    reliability = torch.cat([torch.full((1, 2, 3), x, dtype=torch.float64), torch.ones(1, 2, 3)], dim=2)
+    present = torch.zeros(1, 2, 6, dtype=torch.bool)
+    present[:, 0, :3] = True
+    found = absent_rater_penalty(reliability, present, present.any(dim=1, keepdim=True), size=0.7)
+    assert found.shape == (1, 2) and found[0, 0] == 0
+    assert found[0, 1].item() == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize(("reliability", "expected"), [(0.0, -0.0693147), (1.0, -0.0693147), (0.5, -0.0405465)])
+def test_what_the_package_calls_an_entropy_rewards_the_extremes(reliability, expected):
+    everywhere = torch.ones(1, 1, 1)
+    found = reliability_regularisers(reliability * everywhere, everywhere.bool(), centre=0.0, entropy=0.1, total=0.0)
+    assert found.item() == pytest.approx(expected, abs=1e-7)
+    centred = reliability_regularisers(reliability * everywhere, everywhere.bool(), centre=0.1, entropy=0.0, total=0.0)
+    assert centred.item() == pytest.approx(0.1 * (reliability - 0.5) ** 2, abs=1e-8)
+
+
+def test_regularisers_count_present_raters_alone():
+    present = torch.tensor([[[True, True, False], [True, False, False]]])
+    reliability = double(0.9, 0.3, 0.7, 0.6, 0.2, 0.1).view(1, 2, 3)
+    found = reliability_regularisers(reliability, present, centre=1.0, entropy=0.0, total=0.0)
+    assert found.item() == pytest.approx((0.4**2 + 0.2**2 + 0.1**2) / 3, abs=1e-12)
+    total = reliability_regularisers(reliability, present, centre=0.0, entropy=0.0, total=1.0)
+    assert total.item() == pytest.approx(((0.9 + 0.6 - 1) ** 2 + (0.3 - 1) ** 2) / 2, abs=1e-12)
 
 
 def test_gradients_are_those_of_the_values():

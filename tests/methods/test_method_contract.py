@@ -6,9 +6,12 @@ from raterbench.benchmark.checks.methods import check_method
 from raterbench.methods import METHODS, FusedLabels, NetworkMethod
 from raterbench.methods.confusion_network import ConfusionNetwork
 from raterbench.methods.cr_network import CRNetwork
+from raterbench.methods.crowd_layer import CONNECTIONS, CrowdLayer
+from raterbench.methods.gce import GCE
 from raterbench.methods.oracle_confusion_network import OracleConfusionNetwork
 from raterbench.methods.random_rater import RandomRater
 from raterbench.methods.recipes import RECIPES, Conventional, SoftSeg
+from raterbench.methods.separate_networks import SeparateNetworks
 from raterbench.methods.soft_average import SoftAverage
 from raterbench.methods.staple import STAPLE
 from raterbench.methods.tgce import LEVELS, TGCE
@@ -29,8 +32,14 @@ VARIANTS = [
     OracleConfusionNetwork(level="global"),
     *(TGCE(level=level) for level in LEVELS[1:]),
     TGCE(form="thesis"),
+    TGCE(level="pixel", centre_weight=0.1, entropy_weight=0.1, sum_weight=0.1),
     TGCE(q=0.0),
     TGCE(q=1.0, floor=0.1),
+    GCE(truncation=0.5, warmup=0.5),
+    GCE(q=0.0),
+    GCE(q=1.0),
+    *(CrowdLayer(connection=connection) for connection in CONNECTIONS[1:]),
+    SeparateNetworks(recipe=SoftSeg()),
 ]
 
 

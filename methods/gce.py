@@ -1,0 +1,58 @@
+"""Generalised cross-entropy: between cross-entropy, which learns fast, and absolute error, which bears wrong labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..datasets.base import Dataset
+from ..datasets.errors import RaterbenchError
+from ..datasets.preparation import Slices
+from .budget import Budget
+from .losses import generalised_cross_entropy
+from .network import NetworkMethod
+
+
+class GCE(NetworkMethod):
+    """Generalised cross-entropy against every present rater, who all count alike (Zhang and Sabuncu 2018).
+
+    A vote costs (1 - p^q) / q, where p is the network's probability of it: the larger q, the less the network follows votes
+    that it finds unlikely, and the slower it learns. It is what TGCE is with every gate open. Truncated, a vote with p at
+    most ``truncation`` is left out. An untrained network gives every vote about 1/K, so that a truncation above it would
+    leave out all: as in the paper, the network first learns without.
+
+    Args:
+        q: 0 is cross-entropy, 1 is half the absolute error; the paper's is .7.
+        truncation: k, from 0 (none) to below 1; the paper's is .5.
+        warmup: share of the epochs without truncation.
+        budget: what all candidates share.
+    """
+
+    def __init__(self, *, q: float = 0.7, truncation: float = 0.0, warmup: float = 0.4, budget: Budget | None = None) -> None:
+        super().__init__(budget=budget)
+        self.q = q
+        self.truncation = truncation
+        self.warmup = warmup
+
+    def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        probability = outputs.float().softmax(dim=1)
+        return generalised_cross_entropy(probability, ratings, present, q=self.q, truncation=self.truncation_)
+
+    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """Start without truncation.
+
+        Raises:
+            RaterbenchError: q or truncation is out of range.
+        """
+        if not 0 <= self.q <= 1 or not 0 <= self.truncation < 1:
+            raise RaterbenchError(
+                f"GCE needs q from 0 to 1 and a truncation from 0 to below 1; not {self.q} and {self.truncation}"
+            )
+        self.truncation_ = 0.0
+        return super().initialise(train, seed=seed, device=device)
+
+    def start_epoch(self, module: nn.Module, epoch: int) -> None:
+        del module
+        self.truncation_ = self.truncation if epoch >= self.warmup * self.budget_.epochs else 0.0
