@@ -46,9 +46,10 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PublishedNote:
-    """Why measured values may differ, for some rows and columns; an empty list stands for all of them."""
+    """Why measured values may differ, in a few words and in a sentence, for some rows and columns; an empty list is all."""
 
     text: str
+    detail: str = ""
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
@@ -65,10 +66,10 @@ class PublishedTable:
     rows: tuple[PublishedRow, ...] = ()
     notes: tuple[PublishedNote, ...] = field(default=())
 
-    def why(self, row: PublishedRow, column: PublishedColumn) -> str:
-        """The first note that speaks of this cell, or nothing."""
+    def note(self, row: PublishedRow, column: PublishedColumn) -> PublishedNote:
+        """The first note that speaks of this cell, or an empty one."""
         fitting = (n for n in self.notes if row.name in (n.rows or [row.name]) and column.key in (n.columns or [column.key]))
-        return next((note.text for note in fitting), "")
+        return next(fitting, PublishedNote(""))
 
 
 def published_names() -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..benchmark.published import PublishedColumn, PublishedRow, PublishedTable, read_published
+from ..benchmark.published import PublishedColumn, PublishedNote, PublishedRow, PublishedTable, read_published
 from ..benchmark.results import Results, read_results
 from ..benchmark.statistics.subjects import case_values
 from ..datasets.errors import RaterbenchError
@@ -24,12 +24,16 @@ FAR = 2.0
 
 @dataclass(frozen=True)
 class Measured:
-    """A value in printed units: the mean over repeats of the mean over test images, and its standard deviation over repeats."""
+    """A value in printed units: the mean over repeats of the mean over test images, and its standard deviation over repeats.
+
+    ``kind`` is ``method``, or ``fusion`` for fused labels that stand in.
+    """
 
     mean: float
     std: float
     repeats: int
     images: int
+    kind: str = "method"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Compared:
     measured: Measured | None
     experiment: str
     absent: str
-    note: str
+    note: PublishedNote
 
     @property
     def difference(self) -> float:
@@ -61,7 +65,7 @@ class Compared:
     @property
     def why(self) -> str:
         """The reason where they differ, or why there is nothing to compare."""
-        return self.absent or (self.note if self.differs else "")
+        return self.absent or (self.note.text if self.differs else "")
 
 
 def published_tables(results: Results) -> list[Table]:
@@ -115,7 +119,7 @@ def _compared(row: PublishedRow, column: PublishedColumn, printed: PublishedTabl
     elif measured is None:
         absent = "not measured"
     name = source.experiment.name if source is not None else ""
-    return Compared(row, column, value, std, measured, name, absent, printed.why(row, column))
+    return Compared(row, column, value, std, measured, name, absent, printed.note(row, column))
 
 
 def measure(results: Results, row: PublishedRow, column: PublishedColumn) -> Measured | None:
@@ -130,7 +134,7 @@ def measure(results: Results, row: PublishedRow, column: PublishedColumn) -> Mea
         if len(cases):
             means = column.scale * cases.groupby("repeat")["value"].mean()
             std = float(means.std(ddof=1)) if len(means) > 1 else math.nan
-            return Measured(float(means.mean()), std, len(means), int(cases["case"].nunique()))
+            return Measured(float(means.mean()), std, len(means), int(cases["case"].nunique()), kind)
     return None
 
 
@@ -149,13 +153,18 @@ def _row(cell: Compared) -> list[Cell]:
     decimals, found = cell.column.decimals, cell.measured
     return [
         Cell(cell.row.name),
-        Cell(cell.column.head),
+        Cell(_short(cell.column)),
         Cell(_value(cell.published, cell.published_std, decimals), sort=cell.published),
         Cell(_value(found.mean, found.std, decimals), sort=found.mean) if found else Cell(NO_VALUE),
         Cell(f"{found.repeats} × {found.images}", sort=float(found.repeats)) if found else Cell(NO_VALUE),
         Cell(write_number(cell.difference, decimals, sign=True), bold=cell.differs, sort=cell.difference),
         Cell(cell.why),
     ]
+
+
+def _short(column: PublishedColumn) -> str:
+    """A column's head without the data set, which the title names."""
+    return column.head.rpartition(", ")[2]
 
 
 def _value(mean: float, std: float, decimals: int) -> str:
@@ -166,7 +175,7 @@ def _value(mean: float, std: float, decimals: int) -> str:
 def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> str:
     found = [cell.measured for cell in cells if cell.measured]
     sources = ", ".join(dict.fromkeys(cell.experiment for cell in cells if cell.experiment))
-    tolerances = dict.fromkeys(f"{c.column.tolerance:g} ({c.column.head})" for c in cells)
+    tolerances = dict.fromkeys(f"{c.column.tolerance:g} in {_short(c.column)}" for c in cells)
     names = dict.fromkeys(f"{c.row.name} is {c.row.candidate}" for c in cells if c.row.name != c.row.candidate)
     lines = [f"Published: {printed.citation}, {printed.title}; ± is {printed.spread}."]
     if found:
@@ -177,6 +186,12 @@ def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> str:
             f"Measured: {sources}, against the truth; {spread}. Difference: measured minus published; {far}, or, where one is "
             f"unknown, beyond {' and '.join(tolerances)}. Only such a difference gets a reason: what is known of the paper."
         )
+        reasons = dict.fromkeys(f"{c.note.text} – {c.note.detail}" for c in cells if c.differs and c.note.detail)
+        if reasons:
+            lines.append(f"Why they differ: {'; '.join(reasons)}.")
+        fused = dict.fromkeys(cell.row.name for cell in cells if cell.measured and cell.measured.kind == "fusion")
+        if fused:
+            lines[1] += f" Where {' and '.join(fused)} have one repeat, they fuse the raters of the test images themselves."
     else:
         lines += [text for text in dict.fromkeys(c.column.data for c in cells) if text]
         lines[1:] = [f"{text}, then run it beside this experiment." for text in lines[1:]]

@@ -67,7 +67,6 @@ def _published(table: Table) -> RichTable | str:
         if number in table.rules:
             shown.add_section()
         words = [_styled(cell.text, cell.bold) for cell in row[:-1]]
-        words[1] = words[1].rpartition(", ")[2]
         shown.add_row(*words[:REPEATS], *words[REPEATS + 1 :])
     return shown
 

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
+from raterbench.benchmark.experiment import read_experiment
+from raterbench.benchmark.plan import make_plan
+from raterbench.benchmark.unit import compute
 from raterbench.datasets import ISBI2015, Geometry, RaterbenchError, load_dataset, pooled_confusion
 from raterbench.datasets.images import write_labels
 
@@ -184,3 +187,17 @@ def test_it_keeps_the_contract_of_a_data_set(training):
     results = check_dataset(ISBI2015, data=str(training))
     assert len(results) == len(CHECKS) + 1
     assert all(r.passed for r in results), [r.message for r in results if not r.passed]
+
+
+@pytest.mark.parametrize("name", ["zhang2020-table1-ms", "zhang2020-table2-ms"])
+def test_the_published_experiment_runs_on_it(training, tmp_path, name):
+    settings = ["budget.epochs=1", "budget.features=[4,4,4,4,4,4]", "split.folds=2", "split.repeats=1", "keep_cases=1"]
+    experiment = read_experiment(name, settings)
+    kept = tuple(c for c in experiment.candidates if c.name in ("STAPLE", "Confusion network lambda 0.7"))
+    plan = make_plan(experiment.replace(candidates=kept), tmp_path, data=str(training))
+    subjects = plan.dataset.index["subject"]
+    assert [sorted({subjects[i] for i in t.fold.test} & {subjects[i] for i in t.fold.train}) for t in plan.tasks] == [[]] * 6
+    records = [compute(task) for task in plan.tasks if task.fold.fold == 0]
+    assert [r.status for r in records] == ["done"] * 3, [r.reason for r in records]
+    measured = {(row[1], row[6], row[7]) for record in records for row in record.rows}
+    assert {(kind, "truth", "confusion rmse") for kind in ("method", "fusion")} | {("method", "truth", "dice")} <= measured
