@@ -8,6 +8,7 @@ import pytest
 
 from raterbench.benchmark.experiment import read_experiment
 from raterbench.benchmark.experiment_files import shipped
+from raterbench.benchmark.plan import make_plan
 from raterbench.benchmark.published import PublishedNote, _check, published_names, read_published
 from raterbench.datasets import DATASETS, RaterbenchError
 
@@ -64,3 +65,12 @@ def test_what_is_wrong_is_a_sentence():
     for wrong in (PublishedNote("why", rows=("STAPEL",)), PublishedNote("why", columns=("mnist-dise",))):
         with pytest.raises(RaterbenchError, match="is no row or column of it; did you mean"):
             _check(dataclasses.replace(table, notes=(wrong,)))
+
+
+def test_what_is_published_changes_no_unit(tmp_path):
+    small = ["dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32", "keep_cases=0"]
+    experiment = read_experiment("smoke", small)
+    shown = experiment.replace(published="zhang2020-table1")
+    plans = [make_plan(e, tmp_path / "results") for e in (experiment, shown)]
+    assert [t.key for t in plans[0].tasks] == [t.key for t in plans[1].tasks]
+    assert shown.on("mnist").published == ""
