@@ -68,7 +68,7 @@ def test_what_is_wrong_is_a_sentence():
 
 
 def test_what_is_published_changes_no_unit(tmp_path):
-    small = ["dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32", "keep_cases=0"]
+    small = ["dataset_options.subjects=6", "dataset_options.slices=1", "dataset_options.size=32", "keep_cases=0"]
     experiment = read_experiment("smoke", small)
     shown = experiment.replace(published="zhang2020-table1")
     plans = [make_plan(e, tmp_path / "results") for e in (experiment, shown)]
