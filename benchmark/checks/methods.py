@@ -170,6 +170,15 @@ def _missing_rater(method: Method) -> None:
         else:
             ones = bool(np.allclose(matrix.sum(axis=0), 1, atol=1e-4))
             require(ones, f"the columns of the confusion of {rater!r} must sum to 1: [i, j] = p(rater says i | truth is j)")
+    for rater, reliability in (done.rater_reliability(dataset[0].unlabelled()) or {}).items():
+        shape = dataset[0].shape
+        require(reliability.shape == shape, f"the reliability of {rater!r} has shape {reliability.shape}: it should be {shape}")
+        if rater == "ghost":
+            sentence = "rater_reliability gave numbers for a rater who rated no training case: give NaN"
+            require(bool(np.isnan(reliability).all()), sentence)
+        else:
+            inside = bool(((reliability >= 0) & (reliability <= 1)).all())
+            require(inside, f"the reliability of {rater!r} must be from 0 to 1 at every voxel")
 
 
 def _unjudged_voxels(method: Method) -> None:

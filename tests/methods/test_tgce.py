@@ -187,3 +187,20 @@ def test_reliability_has_the_geometry_of_the_case_and_is_unknown_for_the_never_s
     assert all((reliability > 0).all() and (reliability < 1).all() for reliability in found.values())
     if level == "scalar" and len(shape) == 2:
         assert all(np.ptp(reliability) < 1e-6 for reliability in found.values())
+
+
+@pytest.mark.parametrize(
+    ("reliability", "message"),
+    [
+        (np.ones((32, 32)), "rater_reliability gave numbers for a rater who rated no training case: give NaN"),
+        (np.full((32, 32), 1.5), "must be from 0 to 1 at every voxel"),
+        (np.ones(3), "has shape (3,): it should be (32, 32)"),
+    ],
+)
+def test_the_check_of_methods_finds_a_reliability_that_cannot_be(reliability, message):
+    class Wrong(TGCE):
+        def rater_reliability(self, case):
+            return dict.fromkeys(self.raters_, reliability)
+
+    (found,) = [result for result in check_method(Wrong) if result.message]
+    assert found.name == "a rater who rated nothing" and message in found.message
