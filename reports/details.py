@@ -1,16 +1,14 @@
-"""The tables behind the comparison: differences, references, classes, centres, calibration, raters, units."""
+"""The tables behind the comparison: differences, references, classes, centres, calibration, units."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from ..benchmark.metrics.confusion import confusion_rmse
 from . import captions
 from .analysis import Analysis
-from .confusion import estimator_name, estimators
+from .rater_tables import alarms, rater_classes, raters
 from .style import nice_number
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
@@ -19,7 +17,7 @@ from .wording import NO_VALUE, name_of, p_number, words_of, write_number
 
 def all_tables(analysis: Analysis) -> list[Table]:
     """Every table that the results have something for, the comparison first."""
-    makers = (differences, exploratory, by_reference, by_class, by_centre, calibration, raters, units)
+    makers = (differences, exploratory, by_reference, by_class, by_centre, calibration, raters, rater_classes, alarms, units)
     return [comparison_table(analysis), *(table for make in makers if (table := make(analysis)) is not None)]
 
 
@@ -172,39 +170,6 @@ def calibration(analysis: Analysis) -> Table | None:
     )
     rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
     return Table("calibration", "Calibration", caption, head, rows, table, rules)
-
-
-def raters(analysis: Analysis) -> Table | None:
-    """How well each estimator knows the raters: RMSE to their true confusion; None where no truth is known."""
-    table = analysis.results.confusions
-    if table.empty or not table["truth"].notna().any():
-        return None
-    known = [str(r) for r in dict.fromkeys(table["rater"])]
-    errors = pd.DataFrame([_errors(table[table["candidate"] == name], known) for name in estimators(analysis)])
-    errors.insert(0, "candidate", estimators(analysis))
-    trivial = table.assign(estimate=(table["observed"] == table["true"]).astype(float))
-    trivial = trivial.drop_duplicates(["repeat", "fold", "rater", "observed", "true"])
-    errors.loc[len(errors)] = {"candidate": "Identity (nobody errs)", **_errors(trivial, known)}
-    errors["mean"] = errors[known].mean(axis=1)
-    best = errors[[*known, "mean"]].round(12).min()
-    rows = []
-    for _, row in errors.iterrows():
-        cells = [Cell(write_number(row[k], 4), round(row[k], 12) == best[k], sort=float(row[k])) for k in ("mean", *known)]
-        rows.append([Cell(estimator_name(str(row["candidate"]))), *cells])
-    plain = errors.melt("candidate", var_name="rater", value_name="rmse")
-    caption = (
-        "Root mean square error of each rater’s estimated confusion to the true one, mean over folds and repeats; smaller is "
-        "better. The last row is the trivial estimate: an estimator that does not beat it has learned nothing about that rater."
-    )
-    title = "How well are the raters known?"
-    return Table("raters", title, caption, ["Candidate", "All raters", *known], rows, plain, frozenset({len(rows) - 1}))
-
-
-def _errors(table: pd.DataFrame, known: Sequence[str]) -> dict[str, float]:
-    found: dict[str, list[float]] = {rater: [] for rater in known}
-    for (_, _, rater), part in table.groupby(["repeat", "fold", "rater"], sort=False):
-        found[str(rater)].append(confusion_rmse(part["estimate"].to_numpy(float), part["truth"].to_numpy(float)))
-    return {rater: float(np.nanmean(v)) if np.isfinite(v).any() else np.nan for rater, v in found.items()}
 
 
 def units(analysis: Analysis) -> Table | None:

@@ -23,8 +23,8 @@ SECTIONS = (
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
-    ("raters", "Raters", ("confusion", "raters")),
-    ("training", "Training", ("learning", "units")),
+    ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
+    ("training", "Training", ("learning", "alarms", "units")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
 """Each section's anchor and heading, and the tables and figures in it by name."""

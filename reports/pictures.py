@@ -88,7 +88,7 @@ def _scores(analysis: Analysis) -> dict[tuple[str, str], str]:
 def _strips(
     case: PictureCase, raters: Sequence[str], names: Sequence[str], n_classes: int, scores: Mapping[tuple[str, str], str]
 ) -> list[Strip]:
-    where = _view(case)
+    where = view(case)
     image = case.image[where]
     n_classes = max([n_classes, *(len(p) for p in case.predictions.values())])
     people = [Panel("Image", None)]
@@ -112,7 +112,7 @@ def _hard(title: str, labels: npt.NDArray[np.uint8], n_classes: int) -> Panel:
     return Panel(title, probability, judged=judged)
 
 
-def _view(case: PictureCase) -> tuple[int | slice, ...]:
+def view(case: PictureCase) -> tuple[int | slice, ...]:
     """The slice of a volume on which raters disagree most, the part around what they drew, and every how-many-th pixel."""
     stack = np.stack([np.where(r == IGNORE, 0, r) for r in case.ratings.values()] or [np.zeros(case.image.shape, np.uint8)])
     plane: tuple[int, ...] = ()

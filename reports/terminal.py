@@ -12,6 +12,7 @@ from ..benchmark.results import Results
 from ..benchmark.statistics.metric_table import Mode
 from .analysis import Analysis
 from .published import HEAD, published_tables
+from .rater_errors import alarmed
 from .table import Cell, Table
 from .tables import metric_cells, row_keys
 from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
@@ -103,4 +104,11 @@ def _caption(analysis: Analysis) -> str:
     counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
     n = ", ".join(count_of(count, word) for count, word in counts)
     test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
-    return f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted."
+    return f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.{_alarms(analysis)}"
+
+
+def _alarms(analysis: Analysis) -> str:
+    """Who raised an alarm about its own results: a reader of the terminal alone must not miss it."""
+    warned = alarmed(analysis)
+    names = [c for c in analysis.candidates if c in warned]
+    return f" Alarms were raised by {', '.join(names)}; the report says which." if names else ""

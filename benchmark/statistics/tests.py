@@ -130,3 +130,19 @@ def corrected_resampled_t(differences: Sequence[float] | Floats, test_to_train: 
         return 1.0 if mean == 0 else 0.0
     t = mean / np.sqrt((1 / d.size + test_to_train) * variance)
     return float(2 * stats.t.sf(abs(t), d.size - 1))
+
+
+def corrected_t_interval(
+    values: Sequence[float] | Floats, test_to_train: float, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval of the mean over J values, one a (repeat, fold), with the variance of the test above; NaN below two values.
+
+    Without a known ratio it is the plain t interval, which is too narrow where training parts overlap.
+    """
+    v = np.asarray(values, dtype=float)
+    v = v[np.isfinite(v)]
+    if v.size < 2:
+        return np.nan, np.nan
+    overlap = test_to_train if np.isfinite(test_to_train) else 0.0
+    half = float(stats.t.ppf(0.5 + confidence / 2, v.size - 1) * np.sqrt((1 / v.size + overlap) * v.var(ddof=1)))
+    return float(v.mean()) - half, float(v.mean()) + half

@@ -36,6 +36,9 @@ class Study:
     truth: bool = True
     pictures: bool = True
     confusions: bool = True
+    compared: bool = True
+    identified: Sequence[str] = CONFUSION_NAMES
+    believed: Sequence[str] = CONFUSION_NAMES
     calibration: bool = True
     volume: bool = False
     failed: Sequence[tuple[str, int, int]] = ()
@@ -138,20 +141,20 @@ def kept(study: Study, number: int) -> npt.NDArray[np.uint8]:
 
 
 def confusions(study: Study, candidate: str, rng: np.random.Generator) -> list[list[Any]]:
-    """Rows candidate, rater, observed, true, estimate, truth."""
+    """Rows candidate, rater, observed, true, estimate, truth, reference."""
     k = len(study.classes) + 1
     rows: list[list[Any]] = []
     for r, rater in enumerate(study.raters):
         true = np.full((k, k), 0.04 * (r + 1) / (k - 1))
         np.fill_diagonal(true, 1 - 0.04 * (r + 1))
-        guess = np.clip(true + rng.normal(0, 0.02, (k, k)), 0, 1)
+        guess = np.clip(true + rng.normal(0, 0.02, (k, k)), 0.001, 1)
         guess /= guess.sum(axis=0)
         names = ["background", *study.classes]
         for i in range(k):
             for j in range(k):
-                rows.append(
-                    [candidate, rater, names[i], names[j], float(guess[i, j]), float(true[i, j]) if study.truth else np.nan]
-                )
+                known = float(true[i, j]) if study.compared else np.nan
+                reference = "none" if not study.compared else "truth" if study.truth else "others"
+                rows.append([candidate, rater, names[i], names[j], float(guess[i, j]), known, reference])
     return rows
 
 
@@ -165,25 +168,28 @@ def unit(study: Study, number: int, repeat: int, fold: int, key: str) -> Record:
         "n_train": 16,
         "n_validation": 4,
         "n_test": len(test),
-        "warnings": ["rater Eve is absent from the training part"] if fold == 3 else [],
+        "warnings": ["rater Eve is absent from the training part"] if fold == 3 and number % 2 == 0 else [],
     }
     meta |= {"versions": {"python": "3.11.4", "torch": "2.13.0"}, "hardware": "x86_64, Linux"}
     meta["curve"] = [[e, 0.2 + np.exp(-e / 8), 0.26 + 0.05 * fold / 5 + np.exp(-e / 8)] for e in range(40)]
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {"assignment": np.packbits([[r != study.raters[-1] for r in study.raters]] * 16)}
     if study.calibration:
         references = [r for r in study.references if not r.startswith("rater:")]
         meta["calibration"] = {"cases": [list(c) for c in test], "references": references, "regions": ["image", "foreground"]}
         arrays["calibration"] = counts(len(test), len(references), 0.1 + 0.08 * number, rng)
         if not study.saturated:
             arrays["calibration"][..., 10, :] = 0
-    if study.confusions and name in CONFUSION_NAMES:
+    if study.confusions and name in study.identified:
         meta["confusions"] = confusions(study, name, rng)
     if study.pictures and repeat == 0:
         shown = [c[0] for c in test[:1]]
         meta["kept"] = shown
         arrays |= {f"kept{i}": kept(study, number) for i in range(len(shown))}
+        if name in study.believed:
+            meta["reliability"], maps = reliability(study, shown, number)
+            arrays |= maps
     rows = study.rows(name, "method", skill=0.4 * number, cases=test, rng=rng)
-    if study.confusions and name in CONFUSION_NAMES:
+    if study.confusions and name in study.identified:
         rows += study.rater_rows(name, "method", 0.04 + 0.01 * number, test, rng)
     if study.empty:
         rows = [[*row[:-1], None if row[7] == "hd95" else row[-1]] for row in rows]
@@ -205,6 +211,18 @@ def labels_unit(study: Study, fold: int, key: str) -> Record:
     if study.confusions:
         meta["confusions"] = confusions(study, "staple (fusion)", rng)
     return Record(key, "labels", "labels", len(study.candidates), 0, fold, "done", rows=rows, meta=meta, arrays=arrays)
+
+
+def reliability(study: Study, shown: Sequence[str], number: int) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
+    """Maps of all raters but the last: low around the outline, and the lower the further down the rater's list."""
+    meta, arrays = [], {}
+    names = list(study.raters)[:-1]
+    for n, case in enumerate(shown):
+        meta.append([case, names])
+        for i in range(len(names)):
+            edge = (labels(study, 15, shift=i - 2) > 0) ^ (labels(study, 9 + number / 2, shift=i - 2) > 0)
+            arrays[f"reliability{n}_rater{i}"] = np.where(edge, 150 - 20 * i, 250 - 5 * number).clip(0, 255).astype(np.uint8)
+    return meta, arrays
 
 
 def tested(study: Study, fold: int) -> list[tuple[str, str, str]]:
@@ -253,6 +271,9 @@ def write_study(folder: Path, study: Study) -> Path:
     write_json(
         folder / "experiment.json", {"experiment": experiment.to_json(), "facts": facts, "keys": [r.key for r in records]}
     )
+    train = [f"t{i}" for i in range(16)]
+    folds = [{"repeat": r, "fold": f, "train": train} for r in range(study.repeats) for f in range(study.folds)]
+    write_json(folder / "splits.json", {"folds": folds})
     for record in records:
         write_record(folder, record)
     return folder

@@ -68,7 +68,10 @@ def outside(figure: Figure) -> list[str]:
 
 def test_all_figures_are_there(plots: list[Plot]) -> None:
     names = [plot.name for plot in plots]
-    assert names == ["effects", "reliability", "entropy", "learning", "pictures", "pictures-2", "confusion"]
+    assert names == [
+        "effects", "reliability", "entropy", "learning", "confusion-entries", "pictures", "pictures-2", "confusion",
+        "reliability-maps", "reliability-maps-2",
+    ]  # fmt: skip
     assert all(plot.alt and plot.caption.endswith(".") for plot in plots)
 
 
@@ -79,8 +82,12 @@ def test_no_words_overlap_or_leave_the_page(plots: list[Plot]) -> None:
 
 
 def test_no_words_overlap_with_ten_candidates_and_raters(make: Callable[..., Path]) -> None:
-    folder = make(candidates=MANY, raters=[f"rater {i:02d}" for i in range(10)], subjects=4, folds=2, slices=1, volume=True)
-    for plot in all_figures(Analysis(read_results(folder))):
+    raters = [f"rater {i:02d}" for i in range(10)]
+    shape = {"subjects": 4, "folds": 2, "slices": 1, "volume": True}
+    folder = make(candidates=MANY, raters=raters, identified=MANY[:8], believed=MANY[:3], **shape)
+    plots = all_figures(Analysis(read_results(folder)))
+    assert "identification" in [plot.name for plot in plots]
+    for plot in plots:
         assert overlaps(plot.figure) == [], plot.name
         assert outside(plot.figure) == [], plot.name
         width, height = plot.figure.get_size_inches() / MM
@@ -120,7 +127,7 @@ def test_a_volume_shows_the_slice_with_most_disagreement() -> None:
     other[3] = 0
     one[1, 4, 4] = 1
     case = PictureCase("c", "", np.zeros((5, 8, 8), np.float32), {"a": one, "b": other})
-    assert panel._view(case)[0] == 3
+    assert panel.view(case)[0] == 3
 
 
 def test_an_unrated_case_says_so(results: Results) -> None:

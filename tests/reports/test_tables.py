@@ -14,7 +14,8 @@ import pytest
 from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.results import Results, read_results
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.details import all_tables, by_reference, calibration, differences, raters
+from raterbench.reports.details import all_tables, by_reference, calibration, differences
+from raterbench.reports.rater_tables import raters
 from raterbench.reports.table import Cell, Table, escape_latex
 from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
@@ -196,7 +197,7 @@ def test_every_table_can_be_written(analysis: Analysis, tmp_path: Path) -> None:
     tables = all_tables(analysis)
     assert [t.name for t in tables] == [
         "comparison", "differences", "differences-exploratory", "by-reference", "by-class", "by-centre", "calibration",
-        "raters", "units",
+        "raters", "rater-classes", "alarms", "units",
     ]  # fmt: skip
     for table in tables:
         assert all(len(row) == len(table.head) for row in table.rows), table.name
