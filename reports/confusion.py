@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from . import style
 from .analysis import Analysis
-from .rater_errors import compared, estimator_name, estimators, rater_errors, rater_names
+from .rater_errors import compared, estimator_name, estimators, rater_errors, rater_names, short_name
 
 ACROSS = 5
 """Raters beside each other in one figure."""
@@ -60,7 +60,7 @@ def _row_height(across: int) -> float:
 def _figure(analysis: Analysis, names: Sequence[str], raters: Sequence[str], errors: Mapping[tuple[str, str], float]) -> Figure:
     table, first = analysis.results.confusions, {"truth": "Truth", "others": "The others’ majority"}.get(compared(analysis))
     lines = [("", first, table, "truth")] if first else []
-    lines += [(name, estimator_name(name), table[table["candidate"] == name], "estimate") for name in names]
+    lines += [(name, short_name(name), table[table["candidate"] == name], "estimate") for name in names]
     classes = [str(c) for c in dict.fromkeys(table["true"])]
     across = max(len(raters), 3)
     figure = style.new_figure(style.DOUBLE, min(style.TALLEST, len(lines) * _row_height(across) + MARGIN))

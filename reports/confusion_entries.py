@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from . import style
 from .analysis import Analysis
-from .rater_errors import compared, estimator_name, estimators, known, over_raters, rater_errors, rater_names
+from .rater_errors import compared, estimator_name, estimators, known, over_raters, rater_errors, rater_names, short_name
 
 MOST = 12
 """Panels that one figure has room for."""
@@ -35,7 +35,7 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
             name = shown[number]
             error = known(analysis, errors.loc[errors["candidate"] == name, "rmse"])
             _panel(axes, _entries(analysis, name), colours, markers)
-            axes.set_title(f"{style.wrapped(estimator_name(name), 26, 1)}\n", fontsize=8)
+            axes.set_title(f"{style.wrapped(short_name(name), 26, 1)}\n", fontsize=8)
             axes.text(0.5, 1.02, f"RMSE {error.text(3)}", transform=axes.transAxes, ha="center", va="bottom")
             below, beside = number + columns >= len(shown), number % columns == 0
             axes.tick_params(labelbottom=below, labelleft=beside)

@@ -46,6 +46,11 @@ def estimator_name(name: str) -> str:
     return name_of(name.removesuffix(FUSION), "fusion") if name.endswith(FUSION) else name
 
 
+def short_name(name: str) -> str:
+    """The same where there is little room."""
+    return estimator_name(name).replace("Fused labels:", "Fused:")
+
+
 def rater_names(analysis: Analysis) -> list[str]:
     """The raters of whom something is estimated, in the order of the data."""
     return [str(rater) for rater in dict.fromkeys(analysis.results.confusions["rater"])]

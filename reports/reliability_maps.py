@@ -150,6 +150,7 @@ def _key(figure: Figure, page: _Page, across: float, total: float) -> None:
 def _caption(analysis: Analysis, page: _Page, left_out: Sequence[str]) -> str:
     meaning = _meaning(analysis, page.names)
     text = f"Case {page.case.id}" + (f", {page.case.why}" if page.case.why else "") + ", first repeat. " + " ".join(meaning)
+    text += " A rater without an outline did not rate the case."
     if page.case.image.ndim > 2:
         text += " Of a volume the slice on which raters disagree on most voxels."
     if left_out:

@@ -4,9 +4,9 @@ Importing this folder imports neither torch nor MONAI: tables and figures only w
 """
 
 from ...datasets.registry import Registry
-from .base import Metric, Segmentation, from_labels
+from .base import Metric, RaterMetric, Segmentation, from_labels
 
 METRICS: Registry[Metric] = Registry("metric", Metric, __name__)
 """Every metric by the name that tables and experiments use: ``METRICS.get("dice")()``."""
 
-__all__ = ["METRICS", "Metric", "Segmentation", "from_labels"]
+__all__ = ["METRICS", "Metric", "RaterMetric", "Segmentation", "from_labels"]
