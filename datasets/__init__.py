@@ -15,6 +15,7 @@ from .registry import Registry
 
 if TYPE_CHECKING:
     from .bubil import BUBIL as BUBIL
+    from .confused_shapes import ConfusedShapes as ConfusedShapes
     from .deepflash import DeepFlash as DeepFlash
     from .folder import Folder as Folder
     from .isbi2015 import ISBI2015 as ISBI2015
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "BUBIL": "bubil",
+    "ConfusedShapes": "confused_shapes",
     "DeepFlash": "deepflash",
     "Folder": "folder",
     "ISBI2015": "isbi2015",

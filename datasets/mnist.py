@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ import pooch
 
 from .base import Card, Case, Dataset, Geometry, Truth, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError
+from .errors import RaterbenchError, nearest
 from .simulated_raters import MORPHOLOGICAL_RATERS
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -35,6 +36,7 @@ class MNIST(Dataset):
         test: Number of digits of the official test part, from its beginning.
         regime: ``"all"``: every rater rates each digit; ``"one"``: one rater each, drawn at random with ``seed``.
         seed: Of the fractures of *wrong* (one stream a digit), and of who rates what in the regime ``"one"``.
+        raters: Names of the raters to keep; None keeps all five.
         data: Folder of downloaded data; None reads the variable ``RATERBENCH_DATA``.
 
     Raises:
@@ -59,7 +61,14 @@ class MNIST(Dataset):
     )
 
     def __init__(
-        self, *, train: int = 10000, test: int = 2000, regime: str = "all", seed: int = 0, data: str | Path | None = None
+        self,
+        *,
+        train: int = 10000,
+        test: int = 2000,
+        regime: str = "all",
+        seed: int = 0,
+        raters: Sequence[str] | None = None,
+        data: str | Path | None = None,
     ) -> None:
         if regime not in ("all", "one"):
             raise RaterbenchError(f"mnist: regime = {regime!r} must be 'all' (every rater on each digit) or 'one'")
@@ -69,7 +78,11 @@ class MNIST(Dataset):
                 raise RaterbenchError(f"mnist: {part} = {count!r} must be a whole number from 0 to {PARTS[part][1]}")
         if train + test == 0:
             raise RaterbenchError("mnist: train and test are both 0: there is no digit to read")
+        for rater in raters or ():
+            if rater not in type(self).raters:
+                raise RaterbenchError(f"mnist: there is no rater {rater!r}{nearest(rater, type(self).raters)}")
         self.train, self.test, self.regime, self.seed = train, test, regime, seed
+        self.raters = tuple(rater for rater in type(self).raters if raters is None or rater in raters)
         folder = data_folder(data)
         pixels = [_read_idx(self._file(folder, f"{PARTS[p][0]}-images-idx3-ubyte.gz"), n) for p, n in wanted.items()]
         digits = [_read_idx(self._file(folder, f"{PARTS[p][0]}-labels-idx1-ubyte.gz"), n) for p, n in wanted.items()]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .budget import Budget as Budget
     from .confusion_network import ConfusionNetwork as ConfusionNetwork
     from .contested_staple import ContestedSTAPLE as ContestedSTAPLE
+    from .cr_network import CRNetwork as CRNetwork
     from .crowd_layer import CrowdLayer as CrowdLayer
     from .fused_labels import FusedLabels as FusedLabels
     from .gce import GCE as GCE
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .map_staple import MAPSTAPLE as MAPSTAPLE
     from .network import NetworkMethod as NetworkMethod
     from .one_coin_staple import OneCoinSTAPLE as OneCoinSTAPLE
+    from .oracle_confusion_network import OracleConfusionNetwork as OracleConfusionNetwork
     from .random_rater import RandomRater as RandomRater
     from .recipes import Conventional as Conventional
     from .recipes import Recipe as Recipe
@@ -49,6 +51,7 @@ _LAZY = {
     "STAPLE": "staple",
     "TGCE": "tgce",
     "Budget": "budget",
+    "CRNetwork": "cr_network",
     "ConfusionNetwork": "confusion_network",
     "ContestedSTAPLE": "contested_staple",
     "Conventional": "recipes",
@@ -59,6 +62,7 @@ _LAZY = {
     "MajorityVote": "majority",
     "NetworkMethod": "network",
     "OneCoinSTAPLE": "one_coin_staple",
+    "OracleConfusionNetwork": "oracle_confusion_network",
     "RandomRater": "random_rater",
     "Recipe": "recipes",
     "SeparateNetworks": "separate_networks",
@@ -79,6 +83,7 @@ __all__ = [
     "STAPLE",
     "TGCE",
     "Budget",
+    "CRNetwork",
     "ConfusionNetwork",
     "Consensus",
     "ContestedSTAPLE",
@@ -92,6 +97,7 @@ __all__ = [
     "Method",
     "NetworkMethod",
     "OneCoinSTAPLE",
+    "OracleConfusionNetwork",
     "RandomRater",
     "Recipe",
     "SeparateNetworks",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-FALL = 0.1
+FALL = 0.05
 """A loss of agreement with the majority, in Dice, that is worth a warning."""
 
 
@@ -46,13 +46,19 @@ def truth_left_majority(agreements: Sequence[float], kept: int) -> list[str]:
 
 
 def labels_swapped(counts: npt.NDArray[np.integer], classes: Sequence[str]) -> list[str]:
-    """A warning for each class of the majority that the learned truth calls something else at most of its voxels."""
+    """A warning for each class of the learned truth that the majority most often calls something else, or that is nowhere.
+
+    Rows of ``counts`` [K, K] are read, not columns: where raters err at random, most voxels that they call a rare class are
+    something else, and rightly so.
+    """
     found = []
-    for j, name in enumerate(classes):
-        said = counts[:, j]
-        if said.sum() and 2 * said[j] < said.sum():
-            other = classes[int(np.argmax(np.where(np.arange(len(said)) == j, -1, said)))]
-            found.append(f"labels may be swapped: most voxels that the raters call {name!r} are {other!r} in the learned truth")
+    for i, name in enumerate(classes):
+        said = counts[i]
+        if not said.any() and counts[:, i].any():
+            found.append(f"class {name!r} is nowhere in the learned truth, although raters have it")
+        elif said.argmax() != i:
+            other = classes[int(said.argmax())]
+            found.append(f"labels may be swapped: what is {name!r} in the learned truth, most raters call {other!r}")
     return found
 
 

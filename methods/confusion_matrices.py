@@ -76,7 +76,7 @@ def surprise(said: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
 
 def trace(confusion: torch.Tensor) -> torch.Tensor:
     """The sum of the diagonal, [B, R, *S], of confusion [B, R, K, K, *S]."""
-    return torch.stack([confusion[:, :, k, k] for k in range(confusion.shape[2])]).sum(dim=0)
+    return confusion.diagonal(dim1=2, dim2=3).sum(dim=-1)
 
 
 class MatrixHead(nn.Module):

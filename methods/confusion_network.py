@@ -67,7 +67,7 @@ class ConfusionNetwork(LearnedTruthMethod):
         rank: int | None = None,
         trace_weight: float = 0.01,
         start: str = "identity",
-        diagonal: float = 0.9,
+        diagonal: float = 0.8,
         matrix_learning_rate: float = 1e-3,
         warmup: float = 0.2,
         budget: Budget | None = None,

@@ -39,8 +39,8 @@ class CRNetwork(ConfusionNetwork):
         rank: int | None = None,
         trace_weight: float = 0.0,
         start: str = "identity",
-        diagonal: float = 0.9,
-        matrix_learning_rate: float = 1e-3,
+        diagonal: float = 0.8,
+        matrix_learning_rate: float = 5e-3,
         warmup: float = 0.2,
         budget: Budget | None = None,
     ) -> None:
@@ -63,7 +63,11 @@ class CRNetwork(ConfusionNetwork):
 
 
 class _ConditionedHead(nn.Module):
-    """Features and a rater's embedding, added after a linear layer each, through one hidden layer to [B, R, C, *S]."""
+    """Hidden features of the image, each weighed by the rater's embedding, through a linear layer to [B, R, C, *S].
+
+    Weighed, not added: with a sum, what raters have in common at all voxels is learned first, and one matrix for all voxels
+    draws the truth towards whoever marks most.
+    """
 
     def __init__(self, level: str, width: int, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
         super().__init__()
@@ -71,9 +75,7 @@ class _ConditionedHead(nn.Module):
         self.embedding = nn.Embedding(n_raters, EMBEDDING)
         self.of_rater = nn.Linear(EMBEDDING, HIDDEN)
         if level != "global":
-            self.of_image = nn.Sequential(
-                nn.Conv2d(width, HIDDEN, kernel_size=3, padding=1), nn.ReLU(), nn.Conv2d(HIDDEN, HIDDEN, kernel_size=1)
-            )
+            self.of_image = nn.Conv2d(width, HIDDEN, kernel_size=1)
         self.last = nn.Conv2d(HIDDEN, n_parameters, kernel_size=1)
         if start is not None:
             with torch.no_grad():
@@ -87,9 +89,9 @@ class _ConditionedHead(nn.Module):
         if self.level == "global":
             hidden = raters.expand(len(decoder), -1, -1, -1, -1)
         else:
-            image = self.of_image(decoder)
+            image = functional.relu(self.of_image(decoder))
             if self.level == "image":
                 image = image.mean(dim=(2, 3), keepdim=True)
-            hidden = image.unsqueeze(1) + raters
-        raw = self.last(functional.relu(hidden).flatten(0, 1))
+            hidden = image.unsqueeze(1) * raters
+        raw = self.last(hidden.flatten(0, 1))
         return torch.unflatten(raw, 0, hidden.shape[:2])

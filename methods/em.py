@@ -65,15 +65,16 @@ def expectation_maximisation(
 
     Warfield, Zou and Wells (2004), eqs. 11 to 18, for two classes; Dawid and Skene (1979) for more. The rules are those of
     ITK's filter, carried over to missing entries: the prior is the label frequency of all observed (voxel, rater) entries and
-    stays; the truth starts at the mean of the present raters; the M-step comes first; it stops when no parameter moves by
-    more than ``tolerance`` (from the second iteration). Soft and weighted votes enter as exponents (vote splitting). A column
-    without mass keeps its previous value (uniform at first). ``prior="estimated"`` makes the classes' prior a parameter, the
-    mean posterior of the judged voxels, as Dawid and Skene do. ``model`` is ``FullConfusion()`` by default.
+    stays; the truth starts at the mean of the present raters (``start``); the M-step comes first; it stops when no parameter
+    moves by more than ``tolerance`` (from the second iteration). Soft and weighted votes enter as exponents (vote splitting).
+    A column without mass keeps its previous value (uniform at first). ``prior="estimated"`` makes the classes' prior a
+    parameter, the mean posterior of the judged voxels, as Dawid and Skene do. ``model`` is ``FullConfusion()`` by default.
     """
     model = model or FullConfusion()
     flat, shape = _flat(data.votes), (*data.votes.shape[:2], data.votes.shape[1])
     counts = np.where(flat.any(axis=0), data.counts, 0).astype(float) if prior == "estimated" else data.counts.astype(float)
-    classes, posterior = label_frequency(data), mean_vote(data.votes)
+    classes = label_frequency(data)
+    posterior = start(data.votes, classes)
     confusion = np.full(shape, 1.0 / shape[1])
     likelihoods: list[float] = []
     converged = False
@@ -91,6 +92,20 @@ def expectation_maximisation(
             likelihoods.append(float(evidence @ counts) + model.penalty(confusion))
             converged = len(likelihoods) > 1 and moved <= tolerance
     return Estimate(posterior, confusion, model.known(mass), classes, tuple(likelihoods), converged)
+
+
+def start(votes: Float64s, prior: Float64s) -> Float64s:
+    """The truth [K, P] to begin with: the mean of the present raters.
+
+    Where several raters share no voxel at all, each mean is one vote, which nothing could ever contradict: then all raters
+    are taken to be right at 9 voxels in 10, so that what differs between them, how often they say a class, can be learned.
+    """
+    n_raters, n_classes, _ = votes.shape
+    if n_raters == 1 or (votes.sum(axis=(0, 1)) > 1).any():
+        return mean_vote(votes)
+    confusion = np.full((n_classes, n_classes), 0.1 / (n_classes - 1))
+    np.fill_diagonal(confusion, 0.9)
+    return expect(votes, np.repeat(confusion[None], n_raters, axis=0), prior)[0]
 
 
 def pool(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]) -> Votes:

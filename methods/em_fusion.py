@@ -94,7 +94,9 @@ class EMFusion(Fusion):
         pooled = self._fitted(n_classes) if self._pool() == "dataset" else None
         view = self._view(patterns)
         data = self._data(patterns, view)
-        if patterns.unanimous:
+        # One rating agrees with nobody; if raters are known from other cases, it is worth what that rater is worth.
+        alone = pooled is not None and len(patterns.raters) == 1 < len(self.raters_)
+        if patterns.unanimous and not alone:
             return self._agreed(patterns, data, view)
         estimate = self._estimate(data) if pooled is None else self._apply(patterns, data, pooled)
         return self._finish(patterns, view, estimate, geometry)

@@ -9,6 +9,7 @@ def measure(repeats: int = 5) -> Iterator[str]:
     """One line a comparison: what, against what, the median ratio and its range."""
     import torch
 
+    from .confusion import confusion
     from .fusions import fusions
     from .spatial import spatial
     from .training import training
@@ -17,3 +18,4 @@ def measure(repeats: int = 5) -> Iterator[str]:
     yield from fusions(repeats)
     yield from spatial(repeats)
     yield from training(repeats)
+    yield from confusion(repeats)

@@ -124,3 +124,12 @@ def test_the_real_digits_and_their_raters(real_data):
     assert found["under"][1, 0] == 0
     assert 0.7 < found["wrong"][1, 1] < 0.9
     assert np.array_equal(found["blank"], [[1, 1], [0, 0]])
+
+
+def test_some_of_the_raters_rate_as_they_do_among_all(data):
+    four = MNIST(train=6, test=2, raters=["wrong", "good"], data=data)
+    everyone = MNIST(train=6, test=2, data=data)
+    assert four.raters == ("good", "wrong") == tuple(four[0].ratings)
+    np.testing.assert_array_equal(four[3].ratings["wrong"], everyone[3].ratings["wrong"])
+    with pytest.raises(RaterbenchError, match="did you mean 'good'"):
+        MNIST(raters=["god"], data=data)

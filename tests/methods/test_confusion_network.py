@@ -48,9 +48,9 @@ VARIANTS = [
     (ConfusionNetwork, {"level": "image"}),
     (ConfusionNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2}),
     (ConfusionNetwork, {"level": "global", "rank": 1}),
-    (CRNetwork, {"level": "global"}),
-    (CRNetwork, {"level": "image", "matrix_learning_rate": 2e-2}),
-    (CRNetwork, {"level": "pixel", "matrix_learning_rate": 8e-3, "epochs": 45}),
+    (CRNetwork, {"level": "global", "matrix_learning_rate": 2e-2, "epochs": 50}),
+    (CRNetwork, {"level": "image", "matrix_learning_rate": 2e-2, "epochs": 50}),
+    (CRNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2, "epochs": 50}),
 ]
 
 
@@ -60,7 +60,7 @@ def test_known_matrices_are_recovered(confused_cases, matrices, kind, options):
     method, train = learned(confused_cases, matrices, kind, **options)
     expected, n = np.stack(list(matrices.values())), train.n_classes
     start = np.where(np.eye(n) == 1, method.diagonal, (1 - method.diagonal) / (n - 1))
-    assert rmse(start, expected) > 0.13 and rmse(np.eye(n), expected) > 0.17
+    assert rmse(start, expected) > 0.12 and rmse(np.eye(n), expected) > 0.17
     # A low-rank matrix of three classes cannot be any matrix.
     assert rmse(method.confusion_, expected) < (0.12 if options.get("rank") and n > 2 else 0.06)
     np.testing.assert_allclose(method.confusion_.sum(axis=1), 1)
@@ -123,7 +123,7 @@ def test_the_likelihood_is_that_of_the_matrix_times_the_probability(shared):
 
 
 def test_the_trace_counts_present_raters_only():
-    method = built(2, level="global", trace_weight=1.0)
+    method = built(2, level="global", trace_weight=1.0, diagonal=0.9)
     ratings = torch.tensor([1.0, 0.0]).view(1, 1, 2, 1, 1).expand(1, 2, 2, 32, 32)
     present = torch.tensor([True, False]).view(1, 2, 1, 1).expand(1, 2, 32, 32)
     outputs = method.module_(torch.zeros(1, 1, 32, 32))._replace(

@@ -221,3 +221,21 @@ def test_equals_the_published_estimates_of_deepflash():
 
 def read(file):
     return sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+
+
+def test_pooled_over_images_with_one_rater_each_a_rating_is_worth_what_its_rater_is_worth():
+    """How often each rater says a class is all that can be learned, and it is: nobody's word is taken for the truth."""
+    random = np.random.default_rng(0)
+    truth = (np.indices((40, 40)).sum(axis=0) % 5 == 0).astype(np.uint8)
+    says = {"blank": np.zeros_like(truth), "good": truth, "generous": np.maximum(truth, random.random(truth.shape) < 0.3)}
+    cases = [case({name: labels.astype(np.uint8)}, f"case of {name}") for name, labels in says.items()]
+    fusion = STAPLE(pool="dataset").fit(cases, 2)
+    blank, generous, good = fusion.confusion_
+    assert blank[1].max() < 1e-6
+    assert generous[1, 0] > 0.2 > good[1, 0]
+    by_blank, by_good, by_generous = (fusion.fuse(each.ratings, 2) for each in cases)
+    assert 0.05 < by_blank.probability[1].min() == by_blank.probability[1].max() < 0.5
+    assert by_generous.probability[1].max() < by_good.probability[1].max() < 1
+    alone = STAPLE(pool="dataset").fit(cases[1:2], 2).fuse(cases[1].ratings, 2)
+    np.testing.assert_array_equal(alone.labels, truth)
+    assert alone.status == "degenerate" and set(np.unique(alone.probability)) == {0, 1}
