@@ -25,7 +25,7 @@ THREE = {
 
 
 def learned(confused_cases, matrices, kind=ConfusionNetwork, **options):
-    train = confused_cases(matrices, 12, absent=options.pop("absent", ()))
+    train = confused_cases(matrices, options.pop("n_cases", 12), absent=options.pop("absent", ()))
     validation = confused_cases(matrices, 4, seed=1)
     budget = Budget(epochs=options.pop("epochs", 30), batch_size=4, learning_rate=1e-2, **STILL)
     options = {"matrix_learning_rate": 5e-2, **options}
@@ -46,11 +46,11 @@ def built(n_raters, **options):
 VARIANTS = [
     (ConfusionNetwork, {"level": "global"}),
     (ConfusionNetwork, {"level": "image"}),
-    (ConfusionNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2}),
+    (ConfusionNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2, "n_cases": 40, "epochs": 15}),
     (ConfusionNetwork, {"level": "global", "rank": 1}),
     (CRNetwork, {"level": "global", "matrix_learning_rate": 2e-2, "epochs": 50}),
     (CRNetwork, {"level": "image", "matrix_learning_rate": 2e-2, "epochs": 50}),
-    (CRNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2, "epochs": 50}),
+    (CRNetwork, {"level": "pixel", "matrix_learning_rate": 5e-3, "n_cases": 40, "epochs": 15}),
 ]
 
 
