@@ -139,6 +139,8 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
     arrays["assignment"] = pack_assignment(train)
     if training is not None:
         meta |= {"curve": training.curve, "epochs": len(training.curve), "best_epoch": training.best_epoch}
+    if hasattr(method, "agreements_"):
+        meta["agreements"] = method.agreements_
     return rows, meta, arrays
 
 
