@@ -46,12 +46,16 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PublishedNote:
-    """Why measured values may differ, in a few words and in a sentence, for some rows and columns; an empty list is all."""
+    """Why measured values may differ, in a few words and in a sentence, for some rows and columns; an empty list is all.
+
+    With ``alarm`` it holds only where a unit of the candidate warned of what it learned.
+    """
 
     text: str
     detail: str = ""
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    alarm: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,10 @@ class PublishedTable:
     rows: tuple[PublishedRow, ...] = ()
     notes: tuple[PublishedNote, ...] = field(default=())
 
-    def note(self, row: PublishedRow, column: PublishedColumn) -> PublishedNote:
-        """The first note that speaks of this cell, or an empty one."""
-        fitting = (n for n in self.notes if row.name in (n.rows or [row.name]) and column.key in (n.columns or [column.key]))
+    def note(self, row: PublishedRow, column: PublishedColumn, *, alarmed: bool) -> PublishedNote:
+        """The first note that speaks of this cell, or an empty one; ``alarmed``: a unit of the row's candidate warned."""
+        notes = [note for note in self.notes if alarmed or not note.alarm]
+        fitting = (n for n in notes if row.name in (n.rows or [row.name]) and column.key in (n.columns or [column.key]))
         return next(fitting, PublishedNote(""))
 
 

@@ -119,7 +119,14 @@ def _compared(row: PublishedRow, column: PublishedColumn, printed: PublishedTabl
     elif measured is None:
         absent = "not measured"
     name = source.experiment.name if source is not None else ""
-    return Compared(row, column, value, std, measured, name, absent, printed.note(row, column))
+    note = printed.note(row, column, alarmed=source is not None and _alarmed(source, row.candidate))
+    return Compared(row, column, value, std, measured, name, absent, note)
+
+
+def _alarmed(results: Results, candidate: str) -> bool:
+    """Whether a unit of the candidate warned of what it learned."""
+    units = results.units[(results.units["candidate"] == candidate) & (results.units["status"] == "done")]
+    return any(isinstance(said, list) and bool(said) for said in units["warnings"])
 
 
 def measure(results: Results, row: PublishedRow, column: PublishedColumn) -> Measured | None:

@@ -26,14 +26,15 @@ CASES = 4
 FACTS = {"title": "Digits", "citation": "", "licence": "", "source": "", "classes": ["background", "digit"], "raters": ["good"]}
 
 
-def study(folder: Path, values=TABLE_ONE, *, dataset: str = "mnist", published: str = "zhang2020-table1", fused=()) -> Path:
+def study(folder: Path, values=TABLE_ONE, *, dataset="mnist", published="zhang2020-table1", fused=(), warnings=()) -> Path:
     """Results whose value of a repeat is its mean over four images; ``values``: candidate -> metric -> one value a repeat."""
+    said = {"warnings": list(warnings)}
     repeats = max(len(v) for metrics in values.values() for v in metrics.values())
     records = []
     for order, (name, metrics) in enumerate(values.items()):
         for repeat in range(repeats):
             mine = rows(name, "method", metrics, repeat)
-            records.append(Record(f"{order}-{repeat}", name, "method", order, repeat, 0, "done", rows=mine))
+            records.append(Record(f"{order}-{repeat}", name, "method", order, repeat, 0, "done", rows=mine, meta=said))
     fused_rows = [row for name, metrics in fused for row in rows(name, "fusion", metrics, 0)]
     records.append(Record("labels", "labels", "labels", len(values), 0, 0, "done", rows=fused_rows))
     experiment = Experiment(
@@ -86,6 +87,12 @@ def test_a_reason_stands_only_where_the_values_differ(tables):
     assert "no parameters of its raters" not in tables[0].caption
     assert plain.loc[plain["differs"], "why"].str.len().min() > 0
     assert set(plain.loc[~plain["differs"], "why"]) == {"", "not measured"}
+
+
+def test_an_alarm_is_the_reason_of_a_difference(tmp_path):
+    table = published_tables(read_results(study(tmp_path / "zhang2020-table1", warnings=["it left"])))[0]
+    assert cell(table, "Our method (λ = 0.7)", "confusion RMSE", REASON) == "the learned truth left the raters"
+    assert cell(table, "STAPLE", "Dice (%)", REASON) == ""
 
 
 def test_without_a_spread_the_tolerance_decides(tmp_path):
