@@ -3,10 +3,11 @@
 import numpy as np
 import SimpleITK as sitk
 
+from raterbench.benchmark.perf.confusion import saved_bytes, training_step
 from raterbench.benchmark.perf.examples import outlines
 from raterbench.benchmark.perf.fusions import WORKS, by_simpleitk, copying, ours, peak_above
 from raterbench.benchmark.perf.timing import compare, written
-from raterbench.methods import STAPLE
+from raterbench.methods import STAPLE, ConfusionNetwork
 
 
 def test_raters_differ_along_the_outlines_only():
@@ -40,3 +41,8 @@ def test_ratios_and_their_words():
     assert written([3.0, 1.0, 2.0]) == "2.00 (from 1.00 to 3.00, 3 pairs)"
     copying(ratings := outlines((16, 16), n_raters=2), STAPLE().fuse(ratings, 2))()
     assert [work.at_least for work in WORKS] == [100, 60, 30, 5]
+
+
+def test_memory_of_matrices_at_every_voxel_grows_linearly_with_raters():
+    few, some, many = (saved_bytes(training_step(ConfusionNetwork(), n)) for n in (2, 6, 10))
+    assert many - some == some - few > 0
