@@ -15,12 +15,14 @@ from matplotlib.transforms import Bbox
 
 from . import style
 from .analysis import Analysis
+from .identification_rows import rows_figure
 from .rater_errors import IDENTITY, against, alarmed, compared, estimators, known, over_raters, rater_errors
 from .wording import words_of
 
 FEWEST, LABELLED = 3, 8
 """Candidates from which the figure is drawn, and up to which each point has its name beside it."""
 MAJORITY = "majority-vote"
+ERROR = "RMSE of the raters’ confusions ↓"
 NEAR = [(6, 6), (6, -6), (-6, 6), (-6, -6), (0, 9), (0, -9), (8, 0), (-8, 0)]
 FAR = [(26, 18), (-26, 18), (26, -18), (-26, -18), (40, 34), (-40, 34), (40, -34), (-40, -34)]
 """Where a name may stand beside its point, in points, the best first; from afar a line leads back."""
@@ -41,24 +43,34 @@ def identification(analysis: Analysis) -> style.Plot | None:
     points = _points(analysis)
     if len(points) < FEWEST:
         return None
-    named = len(points) <= LABELLED
-    figure = style.new_figure(style.DOUBLE, 98 if named else 98 + 4.5 * -(-len(points) // 3))
-    axes = figure.subplots()
-    _lines(axes, analysis)
-    for point in points:
-        _draw(axes, analysis, point)
-    axes.set_xlabel("Root mean square error of the raters’ confusions (← better)")
-    axes.set_ylabel(f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}")
-    axes.margins(0.12, 0.12)
-    style.thin(axes)
-    if named:
-        _name(figure, axes, analysis, points)
-    else:
-        figure.legend(loc="outside lower center", ncols=3)
+    draw = _plane if len(points) <= LABELLED else _rows
+    figure = draw(analysis, points)
     return style.Plot(
         "identification", f"{analysis.label(analysis.metric)} and what is known of the raters", figure,
         _caption(analysis, points), _alt(analysis, points),
     )  # fmt: skip
+
+
+def _plane(analysis: Analysis, points: Sequence[Point]) -> Figure:
+    """A point a candidate, each with its name."""
+    figure = style.new_figure(style.DOUBLE, 98)
+    axes = figure.subplots()
+    _lines(axes, analysis)
+    for point in points:
+        _draw(axes, analysis, point)
+    axes.set_xlabel(ERROR)
+    axes.set_ylabel(f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}")
+    axes.margins(0.12, 0.12)
+    style.thin(axes)
+    _name(figure, axes, analysis, points)
+    return figure
+
+
+def _rows(analysis: Analysis, points: Sequence[Point]) -> Figure:
+    """A line a candidate."""
+    lines = [(point.name, point.x, point.y, point.alarm) for point in points]
+    metric = f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}"
+    return rows_figure(lines, error=ERROR, metric=metric, trivial=_trivial(analysis), fused=_fused(analysis))
 
 
 def _points(analysis: Analysis) -> list[Point]:
@@ -81,8 +93,7 @@ def _points(analysis: Analysis) -> list[Point]:
 def _lines(axes: Axes, analysis: Analysis) -> None:
     """The trivial estimate of the raters, and what a vote of the test cases' own raters reaches."""
     dashes: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
-    errors = over_raters(rater_errors(analysis))
-    trivial = errors.loc[errors["candidate"] == IDENTITY, "rmse"].mean()
+    trivial = _trivial(analysis)
     axes.axvline(trivial, **dashes)
     axes.annotate(
         "nobody errs", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
@@ -95,6 +106,11 @@ def _lines(axes: Axes, analysis: Analysis) -> None:
             "fused\nmajority", (1, fused), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
             va="center", color=style.MUTED, annotation_clip=False,
         )  # fmt: skip
+
+
+def _trivial(analysis: Analysis) -> float:
+    errors = over_raters(rater_errors(analysis))
+    return float(errors.loc[errors["candidate"] == IDENTITY, "rmse"].mean())
 
 
 def _fused(analysis: Analysis) -> float:
@@ -112,14 +128,10 @@ def _draw(axes: Axes, analysis: Analysis, point: Point) -> None:
         axes.plot([x, x], tall, color=colour, linewidth=0.9, alpha=0.6)
     axes.plot(
         [x], [y], linestyle="none", marker=analysis.markers[point.name], markersize=7, color=colour, markeredgewidth=1.4,
-        markerfacecolor="white" if point.alarm else colour, label=style.wrapped(_label(point), 32, 1), zorder=4,
+        markerfacecolor="white" if point.alarm else colour, label=point.name, zorder=4,
     )  # fmt: skip
     if point.alarm:
         axes.annotate("!", (x, y), ha="center", va="center", color=style.INK, fontweight="bold", zorder=5)
-
-
-def _label(point: Point) -> str:
-    return f"{point.name} (!)" if point.alarm else point.name
 
 
 def _name(figure: Figure, axes: Axes, analysis: Analysis, points: Sequence[Point]) -> None:
@@ -171,13 +183,13 @@ def _shared(one: Bbox, other: Bbox) -> float:
 
 def _caption(analysis: Analysis, points: Sequence[Point]) -> str:
     parts = [
-        f"One point a candidate. Across: root mean square error of the estimated confusions, mean over raters and folds, with "
-        f"a {analysis.confidence_words} t interval over folds and repeats where there are several. {against(analysis)} Up: "
-        f"{analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} bootstrap interval.",
-        "Dashed, upright: the error of believing that nobody errs.",
+        f"One point a candidate: {analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} "
+        "bootstrap interval, and the root mean square error of the estimated confusions, mean over raters and folds, with "
+        f"a {analysis.confidence_words} t interval over folds and repeats where there are several. {against(analysis)} "
+        "Nobody errs (dashed): the error of believing so.",
     ]
     if np.isfinite(_fused(analysis)):
-        parts.append("Dashed, across: the fused majority of the test cases’ own raters, which no network can see.")
+        parts.append("Fused majority (dashed): of the test cases’ own raters, which no network can see.")
     if any(p.alarm for p in points):
         parts.append("Hollow with an exclamation mark: the candidate raised an alarm, which it did without knowing the truth.")
     return " ".join(parts)

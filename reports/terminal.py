@@ -18,14 +18,16 @@ from .tables import metric_cells, row_keys
 from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
 
 WIDTH = 100
-SHOWN = ("hd95", "brier")
+SHOWN = ("brier", "confusion rmse", "hd95")
+BESIDE = 2
+"""Metrics beside the primary one: as many of those shown as the width has room for."""
 REPEATS = HEAD.index("Repeats × images")
 
 
 def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
-    """Candidates, then what needs no network, with the primary metric, distance, Brier, calibration and p; a rich table."""
+    """Candidates, then what needs no network, with the primary metric, two more, calibration and p; a rich table."""
     analysis = Analysis(results, statistics)
-    metrics = [analysis.metric, *(m for m in SHOWN if m in analysis.metrics and m != analysis.metric)]
+    metrics = [analysis.metric, *[m for m in SHOWN if m in analysis.metrics and m != analysis.metric][:BESIDE]]
     title = f"{results.experiment.name}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
     table = RichTable(title=title, caption=_caption(analysis), caption_justify="left", title_justify="left")
     table.add_column("Candidate", max_width=30)

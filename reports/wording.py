@@ -23,6 +23,7 @@ SHORT = {
     "brier foreground": "Brier, near foreground",
     "entropy": "Entropy (nat)",
     "entropy error": "Entropy error (nat)",
+    "confusion rmse": "CM RMSE",
     "false positive volume": "False positives (mm³)",
 }
 FUSED = {"staple": "STAPLE", "majority-vote": "Majority vote", "soft-average": "Soft average"}

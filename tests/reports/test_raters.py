@@ -134,14 +134,29 @@ def test_a_point_stands_where_its_numbers_say(make: Callable[..., Path]) -> None
     (axes,) = plot.figure.axes
     for name in FOUR[:3]:
         expected = (errors[name], found.of("dice")["mean"][name])
-        (marker,) = [line for line in lines(axes) if line.get_label() in (name, f"{name} (!)")]
+        (marker,) = [line for line in lines(axes) if line.get_label() == name]
         assert (marker.get_xdata()[0], marker.get_ydata()[0]) == pytest.approx(expected)
-        alarm = name in ("A", "C")
-        assert (marker.get_markerfacecolor() == "white") is alarm and ("(!)" in str(marker.get_label())) is alarm
+        assert (marker.get_markerfacecolor() == "white") is (name in ("A", "C"))
     assert sum(text.get_text() == "!" for text in axes.texts) == 2
     upright = [line for line in lines(axes) if list(line.get_xdata()) == pytest.approx([errors[IDENTITY]] * 2)]
     assert len(upright) == 1
     assert "without knowing the truth" in plot.caption
+
+
+def test_many_candidates_have_a_line_each(make: Callable[..., Path]) -> None:
+    names = [f"N{i:02d}" for i in range(12)]
+    found = made(make, candidates=names, identified=names, folds=4, truth=True)
+    plot = identification(found)
+    assert plot is not None
+    errors = rater_errors(found).groupby(["candidate", "repeat", "fold"])["rmse"].mean().groupby("candidate").mean()
+    metric, error = plot.figure.axes
+    written = [label.get_text() for label in metric.get_yticklabels()]
+    assert [text.removesuffix(" (!)") for text in written] == names
+    for axes, expected in ((metric, found.of("dice")["mean"]), (error, errors)):
+        points = {line.get_ydata()[0]: line for line in lines(axes) if line.get_marker() == "o"}
+        for place, name in enumerate(names):
+            assert points[place].get_xdata()[0] == pytest.approx(expected[name])
+            assert (points[place].get_markerfacecolor() == "white") is written[place].endswith("(!)")
 
 
 def lines(axes: Any) -> list[Line2D]:

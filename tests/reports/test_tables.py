@@ -80,7 +80,7 @@ def test_rows_that_need_no_network_stand_below_a_rule(table: Table) -> None:
 def test_what_only_some_candidates_estimate_is_described_and_not_tested(
     make: Callable[..., Path], analysis: Analysis, table: Table
 ) -> None:
-    place = list(table.head).index("Confusion RMSE ↓")
+    place = list(table.head).index("CM RMSE ↓")
     shown = {row[0].text: row[place] for row in table.rows}
     assert shown["Majority vote"].text == shown["Rater Ada"].text == NO_VALUE
     assert shown["Confusion matrices"].bold and not shown["TGCE_ss 50% & more"].bold
@@ -89,7 +89,7 @@ def test_what_only_some_candidates_estimate_is_described_and_not_tested(
     assert described["n"] == 12 and described["ci_low"] < described["mean"] < described["ci_high"]
     assert np.isnan(described["p"]) and not described["significant"]
     without = comparison_table(Analysis(read_results(make(subjects=4, slices=1, folds=2, confusions=False))))
-    assert "Confusion RMSE ↓" not in without.head
+    assert "CM RMSE ↓" not in without.head
 
 
 def test_without_a_truth_the_caption_says_what_stands_in(make: Callable[..., Path], table: Table) -> None:
@@ -208,5 +208,5 @@ def test_the_terminal_table_fits(results: Results) -> None:
     lines = main_table_text(results).splitlines()
     assert max(map(len, lines)) <= 100
     text = "\n".join(lines)
-    for words in ("Dice", "HD95", "Brier", "ECE", "baseline", "12 subjects"):
+    for words in ("Dice", "CM RMSE", "Brier", "ECE", "baseline", "12 subjects"):
         assert words in text
