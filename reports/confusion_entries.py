@@ -24,7 +24,7 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
     rows = -(-len(shown) // columns)
     across = min(5, len(raters) + 1)
     figure = style.new_figure(
-        style.panel_width(len(shown)), rows * (54 if columns < 4 else 46) + 10 + 4.5 * -(-len(raters) // across)
+        style.panel_width(len(shown)), rows * (62 if columns < 4 else 52) + 12 + 4.5 * -(-len(raters) // across)
     )
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     errors = over_raters(rater_errors(analysis))

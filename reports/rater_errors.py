@@ -83,11 +83,19 @@ def over_raters(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def known(analysis: Analysis, values: pd.Series) -> Known:
-    """Mean and interval of values, one a fold and repeat."""
+    """Mean and interval of values, one a fold and repeat.
+
+    Folds are drawn from the same cases, which widens the interval; repeats of training on a data set's own parts are not.
+    """
     values = values.dropna()
-    ratio = split_ratio(analysis.results.units)
+    ratio = 0.0 if _own_parts(analysis) else split_ratio(analysis.results.units)
     low, high = corrected_t_interval(values.to_numpy(float), ratio, 1 - analysis.alpha)
     return Known(float(values.mean()) if len(values) else np.nan, low, high, len(values))
+
+
+def _own_parts(analysis: Analysis) -> bool:
+    """Whether all repeats have the data set's own training and test part."""
+    return analysis.results.experiment.split.policy == "holdout"
 
 
 def how_sure(analysis: Analysis) -> str:
@@ -96,6 +104,11 @@ def how_sure(analysis: Analysis) -> str:
     n = len(table[["repeat", "fold"]].drop_duplicates())
     if n < 2:
         return "One fold: there is no interval."
+    if _own_parts(analysis):
+        return (
+            f"±: half the {analysis.confidence_words} t interval over {n} repeats of training with the same test cases: it "
+            "holds for these cases alone."
+        )
     return (
         f"±: half the {analysis.confidence_words} t interval over {n} folds and repeats. Folds share training cases and are "
         "not independent; the interval is widened for that (Nadeau and Bengio, 2003) and remains a rough one."

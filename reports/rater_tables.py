@@ -123,10 +123,14 @@ def alarms(analysis: Analysis) -> Table | None:
         return None
     total = of_methods["candidate"].value_counts().to_dict()
     rows = []
-    for (candidate, words), part in said.groupby(["candidate", "warnings"], sort=False):
+    # Alarms that differ in their numbers alone are one line.
+    kinds = said["warnings"].str.replace(r"\d+(\.\d+)?", "#", regex=True)
+    for (candidate, _), part in said.groupby(["candidate", kinds], sort=False):
         n = len(part[["repeat", "fold"]].drop_duplicates())
         amount = f"{n} of {count_of(total[candidate], 'unit')}"
-        rows.append([Cell(str(candidate)), Cell(amount, sort=float(n)), Cell(f"{str(words)[:1].upper()}{str(words)[1:]}")])
+        words = str(part["warnings"].iloc[0])
+        text = f"{words[:1].upper()}{words[1:]}{' (the first of them)' if part['warnings'].nunique() > 1 else ''}"
+        rows.append([Cell(str(candidate)), Cell(amount, sort=float(n)), Cell(text)])
     caption = (
         "What candidates said against their own results while they were trained. No alarm knows the truth; a candidate "
         "without one may still be wrong."
