@@ -134,3 +134,8 @@ def alarmed(analysis: Analysis) -> set[str]:
         return set()
     said = units["warnings"].map(lambda w: isinstance(w, Sequence) and len(w) > 0)
     return set(map(str, units.loc[said & (units["kind"] == "method"), "candidate"]))
+
+
+def same_alarm(said: pd.Series) -> pd.Series:
+    """Warnings without their numbers: those that differ in nothing else are one kind of alarm."""
+    return said.str.replace(r"\d+(\.\d+)?", "#", regex=True)

@@ -20,6 +20,7 @@ from .rater_errors import (
     over_raters,
     rater_errors,
     rater_names,
+    same_alarm,
 )
 from .table import Cell, Table
 from .wording import NO_VALUE, count_of
@@ -123,9 +124,7 @@ def alarms(analysis: Analysis) -> Table | None:
         return None
     total = of_methods["candidate"].value_counts().to_dict()
     rows = []
-    # Alarms that differ in their numbers alone are one line.
-    kinds = said["warnings"].str.replace(r"\d+(\.\d+)?", "#", regex=True)
-    for (candidate, _), part in said.groupby(["candidate", kinds], sort=False):
+    for (candidate, _), part in said.groupby(["candidate", same_alarm(said["warnings"])], sort=False):
         n = len(part[["repeat", "fold"]].drop_duplicates())
         amount = f"{n} of {count_of(total[candidate], 'unit')}"
         words = str(part["warnings"].iloc[0])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from . import captions
 from .analysis import Analysis
+from .rater_errors import same_alarm
 from .wording import count_of, name_of, p_text, words_of, write_number
 
 
@@ -168,12 +169,13 @@ def _warnings(analysis: Analysis) -> list[str]:
 
 
 def _unit_warnings(units: pd.DataFrame) -> list[str]:
-    """What units warned of, each warning once with who said it."""
+    """What units warned of, each kind of warning once with who said it."""
     if "warnings" not in units:
         return []
     said = units[["candidate", "warnings"]].explode("warnings").dropna()
     found = []
-    for words, part in said.groupby("warnings", sort=False):
-        who = ", ".join(dict.fromkeys(part["candidate"]))
-        found.append(f"{str(words)[:1].upper()}{str(words)[1:].rstrip('.')} ({count_of(len(part), 'unit')} of {who}).")
+    for _, part in said.groupby(same_alarm(said["warnings"]), sort=False):
+        words, who = str(part["warnings"].iloc[0]).rstrip("."), ", ".join(dict.fromkeys(part["candidate"]))
+        first = "; the numbers are the first unit’s" if part["warnings"].nunique() > 1 else ""
+        found.append(f"{words[:1].upper()}{words[1:]} ({count_of(len(part), 'unit')} of {who}{first}).")
     return found
