@@ -76,10 +76,14 @@ class _Pool:
 
 @dataclass(eq=False)
 class RaterEstimates:
-    """What one candidate believes of the raters, gathered over the test cases of a unit."""
+    """What one candidate believes of the raters, gathered over the test cases of a unit.
+
+    ``images`` has, for each case that was added, the estimated and the true matrix of each of its raters.
+    """
 
     classes: Sequence[str]
     metrics: Sequence[Metric]
+    images: list[dict[str, tuple[Doubles, Doubles]]] = field(default_factory=list)
     _pools: dict[tuple[str, str], _Pool] = field(default_factory=dict)
 
     def add(self, estimates: Confusions, case: Case, done: Behaviour) -> list[Row]:
@@ -91,7 +95,7 @@ class RaterEstimates:
         Raises:
             RaterbenchError: an estimate has the wrong shape.
         """
-        pairs = []
+        pairs: dict[str, tuple[Doubles, Doubles]] = {}
         for rater in done.raters:
             if rater not in estimates:
                 continue
@@ -101,12 +105,13 @@ class RaterEstimates:
                 continue
             sums, voxels = _weighed(estimate, done.true[rater], done.counts[rater])
             self._pool(done.reference, rater, sums, voxels, done.counts[rater])
-            pairs.append((ratio(sums, voxels), confusion_from_counts(done.counts[rater])))
+            pairs[rater] = (ratio(sums, voxels), confusion_from_counts(done.counts[rater]))
+        self.images.append(pairs)
         if not pairs:
             return []
         reference = TRUTH if done.reference == TRUTH else RATERS
         chosen = [metric for metric in self.metrics if isinstance(metric, RaterMetric)]
-        return [(ALL_CLASSES, reference, m.name, _mean([m.measure_rater(*pair) for pair in pairs])) for m in chosen]
+        return [(ALL_CLASSES, reference, m.name, _mean([m.measure_rater(*pair) for pair in pairs.values()])) for m in chosen]
 
     def rows(self, candidate: str, raters: Sequence[str]) -> Iterator[list[Any]]:
         """``candidate, rater, observed, true, estimate, truth, reference``: each rater over all test cases, as pooled.

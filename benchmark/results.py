@@ -16,6 +16,7 @@ import pandas as pd
 from ..datasets.errors import RaterbenchError
 from ..datasets.registry import load_plugin
 from .assignment import unpack_assignment
+from .case_confusions import unpack_case_confusions
 from .experiment import Experiment
 from .metrics import METRICS
 from .store import Record, read_records
@@ -77,6 +78,14 @@ class Results:
         counts = [(r, f, self.assignment(r, f).sum()) for r, f in self.packed]
         rows = [[r, f, rater, int(n)] for r, f, count in counts for rater, n in count.items()]
         return pd.DataFrame(rows, columns=["repeat", "fold", "rater", "n_train"])
+
+    def case_confusions(self, candidate: str) -> pd.DataFrame:
+        """Each rater's matrix on every test image: ``candidate repeat fold case rater observed true estimate truth``.
+
+        Read from the units when asked for; empty for candidates that estimate no rater.
+        """
+        records = [r for r in read_records(self.folder) if r.candidate == candidate and r.status == "done"]
+        return unpack_case_confusions(records, self.facts["raters"], self.facts["classes"])
 
     @property
     def primary_reference(self) -> str:

@@ -22,6 +22,7 @@ from ..methods.base import Method
 from ..methods.majority import MajorityVote
 from .assignment import pack_assignment
 from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
+from .case_confusions import pack_case_confusions
 from .experiment import LABELS, Candidate, Experiment
 from .measure import REGIONS, Row, calibrate_case, hard_labels, measure_case, search_threshold
 from .metrics import Segmentation, from_labels
@@ -158,7 +159,9 @@ def _tested(
         rows += measured.rows(task.name, "method", case, prediction, sources)
         measured.calibrate(case, probability, sources)
         estimates = method.rater_confusion(case.unlabelled())
-        if estimates is not None:
+        if estimates is None:
+            known.images.append({})
+        else:
             rows += measured.headed(task.name, "method", case, known.add(estimates, case, behaviour(case, dataset.n_classes)))
         if case.id in task.pictures:
             kept[case.id] = probability
@@ -171,7 +174,8 @@ def _tested(
         "kept": list(kept),
         "reliability": reliability,
     }
-    return rows, meta, {"calibration": measured.calibration(), **pack_kept(kept), **maps}
+    images = pack_case_confusions(known.images, dataset.raters, dataset.n_classes)
+    return rows, meta, {"calibration": measured.calibration(), **pack_kept(kept), **maps, **images}
 
 
 def _ours(caught: warnings.WarningMessage) -> bool:

@@ -1,8 +1,12 @@
 """A whole unit on data whose truth nobody knows."""
 
 import numpy as np
+import pytest
 
+from raterbench.benchmark.case_confusions import MOST, pack_case_confusions, unpack_case_confusions
 from raterbench.benchmark.experiment import Candidate
+from raterbench.benchmark.metrics.confusion import confusion_rmse
+from raterbench.datasets import Phantom, true_confusion
 
 from .test_unit import unit
 
@@ -45,3 +49,33 @@ class Trusting(Instant):
     believed = [row for record in records for row in unit(experiment, tmp_path, "it", record.fold).meta["confusions"]]
     assert {row[4] for row in believed if row[1] in ("steady", "careless", "patchy") and row[2] == row[3]} == {1.0}
     assert np.isnan([row[4] for row in believed if row[1] == "generous"]).all()
+
+
+def test_matrices_of_every_image_are_kept_and_are_those_of_the_error(tiny, tmp_path, plugin):
+    lines = """
+class Trusting(Instant):
+    '''Believes that nobody errs.'''
+
+    def rater_confusion(self, case):
+        return {"careless": np.eye(3), "patchy": np.eye(3)}
+"""
+    experiment = tiny(candidates=(Candidate("it", "trusting"),), metrics=("dice", "confusion rmse"), plugins=(plugin(lines),))
+    record, phantom = unit(experiment, tmp_path), Phantom(subjects=6, slices=2, size=32)
+    table = unpack_case_confusions([record], phantom.raters, phantom.classes)
+    errors = {row[2]: row[-1] for row in record.rows if row[7] == "confusion rmse"}
+    assert set(table["rater"]) == {"careless", "patchy"} and set(table["case"]) == set(errors)
+    for case, part in table.groupby("case"):
+        matrices = {rater: group.pivot(index="observed", columns="true") for rater, group in part.groupby("rater")}
+        order = list(phantom.classes)
+        truth = true_confusion(next(c for c in phantom if c.id == case))
+        for rater, both in matrices.items():
+            np.testing.assert_allclose(both["truth"].loc[order, order], truth[rater], atol=1e-6)
+        mean = np.mean([confusion_rmse(np.eye(3), truth[rater]) for rater in matrices])
+        assert errors[case] == pytest.approx(mean)
+
+
+def test_too_many_matrices_are_not_kept():
+    pair = (np.eye(2), np.eye(2))
+    assert pack_case_confusions([{"a": pair}, {}], ["a", "b"], 2)["case_confusions"].shape == (2, 2, 2, 2, 2)
+    assert pack_case_confusions([{"a": pair}] * (MOST // 8 + 1), ["a"], 2) == {}
+    assert pack_case_confusions([{}, {}], ["a"], 2) == {}
