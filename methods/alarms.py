@@ -54,8 +54,10 @@ def labels_swapped(counts: npt.NDArray[np.integer], classes: Sequence[str]) -> l
     found = []
     for i, name in enumerate(classes):
         said = counts[i]
-        if not said.any() and counts[:, i].any():
-            found.append(f"class {name!r} is nowhere in the learned truth, although raters have it")
+        if not said.any():
+            # A class that neither side has on these slices says nothing.
+            if counts[:, i].any():
+                found.append(f"class {name!r} is nowhere in the learned truth, although raters have it")
         elif said.argmax() != i:
             other = classes[int(said.argmax())]
             found.append(f"labels may be swapped: what is {name!r} in the learned truth, most raters call {other!r}")

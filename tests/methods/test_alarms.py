@@ -40,6 +40,12 @@ def test_exchanged_classes_are_named():
     assert "'inner' is nowhere" in labels_swapped(np.array([[9, 0, 2], [0, 5, 3], [0, 0, 0]]), CLASSES)[0]
 
 
+def test_a_class_that_neither_side_has_is_no_alarm():
+    """A validation part may lack a rare class: nothing was learned of it that could be wrong."""
+    assert labels_swapped(np.diag([9, 5, 0]), CLASSES) == []
+    assert labels_swapped(np.zeros((3, 3), int), CLASSES) == []
+
+
 def test_rare_classes_under_noise_are_no_swap():
     """Of what raters call inner, most is background by chance; what is learned as inner, they mostly call inner."""
     assert labels_swapped(np.array([[8000, 800, 600], [80, 700, 90], [20, 30, 300]]), CLASSES) == []
