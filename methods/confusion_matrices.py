@@ -17,7 +17,13 @@ TINY = 1e-7
 
 
 def n_parameters(n_classes: int, rank: int | None) -> int:
-    """Numbers that make one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity."""
+    """Numbers that make one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity.
+
+    Raises:
+        RaterbenchError: the rank is below 1.
+    """
+    if rank is not None and rank < 1:
+        raise RaterbenchError(f"rank = {rank!r} must be 1 or more, or None for full matrices")
     return n_classes**2 if rank is None else 2 * rank * n_classes + 1
 
 
@@ -25,15 +31,17 @@ def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.T
     """Parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
 
     Raises:
-        RaterbenchError: the diagonal is not between 1/K and 1: the start must be better than chance, and not certain.
+        RaterbenchError: the rank is below 1, or the diagonal is not between 1/K and 1: the start must be better than chance,
+            and not certain.
     """
+    size = n_parameters(n_classes, rank)
     if not 1 / n_classes < diagonal < 1:
         raise RaterbenchError(f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1")
     if rank is None:
         return math.log(diagonal * (n_classes - 1) / (1 - diagonal)) * torch.eye(n_classes).flatten()
     # With s = 1, every product of factors is p = (1 - d) / (dK - 1), shared by ``rank`` terms of two equal factors.
     product = (1 - diagonal) / (diagonal * n_classes - 1)
-    factors = torch.full((2 * rank * n_classes + 1,), math.sqrt(product / rank))
+    factors = torch.full((size,), math.sqrt(product / rank))
     factors[-1] = 1.0
     return torch.log(torch.expm1(factors))
 

@@ -148,6 +148,8 @@ def test_wrong_words_are_plain_errors(confused_cases):
         ({"level": "pixels"}, "did you mean 'pixel'"),
         ({"start": "identiy"}, "did you mean 'identity'"),
         ({"diagonal": 0.3}, "must be between 1/2 and 1"),
+        ({"rank": 0}, "rank = 0 must be 1 or more"),
+        ({"rank": 0, "start": "random"}, "rank = 0 must be 1 or more"),
     ):
         with pytest.raises(RaterbenchError, match=words):
             ConfusionNetwork(budget=Budget(epochs=1, **STILL), **options).fit(train, train, seed=0)
