@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..datasets.errors import RaterbenchError
+from .precision import full_precision
 
 TINY = 1e-7
 
@@ -58,7 +59,8 @@ def matrices(parameters: torch.Tensor, n_classes: int, rank: int | None) -> torc
     positive = functional.softplus(values)
     first, second, scale = positive.split([rank * n_classes, rank * n_classes, 1], dim=2)
     first, second = first.unflatten(2, (rank, n_classes)), second.unflatten(2, (n_classes, rank))
-    product = torch.einsum("bric...,brcj...->brij...", second, first)
+    with full_precision(values):
+        product = torch.einsum("bric...,brcj...->brij...", second, first)
     identity = torch.eye(n_classes, device=values.device).view(n_classes, n_classes, *[1] * (values.ndim - 3))
     unscaled: torch.Tensor = product + scale.unsqueeze(2) * identity
     return unscaled / unscaled.sum(dim=2, keepdim=True)
@@ -73,7 +75,8 @@ def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
     if confusion.shape[4:].numel() > 1:
         return (confusion * probability[:, None, None]).sum(dim=3)
     shared = confusion.flatten(3)  # [B, R, K, K]
-    said = shared.flatten(1, 2) @ probability.flatten(2)
+    with full_precision(shared):
+        said = shared.flatten(1, 2) @ probability.flatten(2)
     return said.view(*confusion.shape[:3], *probability.shape[2:])
 
 

@@ -19,6 +19,7 @@ from .budget import Budget
 from .learned_truth import LearnedTruthMethod
 from .losses import masked_mean
 from .network import nan_confusion
+from .precision import full_precision
 
 CONNECTIONS = ("matrix", "vector", "vector with bias")
 
@@ -111,5 +112,5 @@ class _WithCrowd(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Outputs:
         logits = self.network(images)
-        with torch.autocast(images.device.type, enabled=False):
+        with full_precision(images):
             return Outputs(logits, self.rated(logits.float().softmax(dim=1)))

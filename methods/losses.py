@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from .precision import full_precision
+
 LEAST = 1e-7
 """The least probability of a vote in a logarithm or a power, so that no gradient is infinite."""
 
@@ -118,7 +120,8 @@ def absent_rater_penalty(
 
 def _of_the_vote(probability: torch.Tensor, ratings: torch.Tensor, least: float = LEAST) -> torch.Tensor:
     """The network's probability of what each rater said, [B, R, *S], at least ``least``."""
-    return torch.einsum("brk...,bk...->br...", ratings, probability).clamp(least, 1.0)
+    with full_precision(probability):
+        return torch.einsum("brk...,bk...->br...", ratings, probability).clamp(least, 1.0)
 
 
 def _generalised_surprise(probability: torch.Tensor, q: float, epsilon: float = 0.0) -> torch.Tensor:

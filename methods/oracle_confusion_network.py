@@ -16,6 +16,7 @@ from .budget import Budget
 from .confusion_matrices import TINY
 from .losses import masked_mean
 from .network import NetworkMethod, nan_confusion
+from .precision import full_precision
 
 LEVELS = ("global", "image")
 
@@ -62,7 +63,9 @@ class OracleConfusionNetwork(NetworkMethod):
         return found
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        likelihood = torch.einsum("brk...,bk...->br...", ratings, outputs.float().softmax(dim=1))
+        probability = outputs.float().softmax(dim=1)
+        with full_precision(probability):
+            likelihood = torch.einsum("brk...,bk...->br...", ratings, probability)
         return masked_mean(-likelihood.clamp(min=TINY).log(), present)
 
     def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:

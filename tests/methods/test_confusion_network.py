@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from raterbench.datasets import Case, Geometry, RaterbenchError
 from raterbench.datasets.simulated_raters import pooled_confusion
-from raterbench.methods import Budget
+from raterbench.methods import GCE, TGCE, Budget
+from raterbench.methods.confusion_matrices import matrices, n_parameters
 from raterbench.methods.confusion_network import LEVELS, ConfusionNetwork, Outputs
 from raterbench.methods.cr_network import CRNetwork
 from raterbench.methods.oracle_confusion_network import OracleConfusionNetwork
+from raterbench.methods.tgce import Outputs as Gated
 
 STILL = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "features": (8, 8, 8, 8, 8, 8)}
 TWO = {
@@ -120,6 +123,31 @@ def test_the_likelihood_is_that_of_the_matrix_times_the_probability(shared):
         method.trace_weight = weight
         ratings = torch.eye(2)[said].view(1, 1, 2, 1, 1).expand(1, 1, 2, 3, 3)
         assert method.loss(outputs, ratings, present).item() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "method", [ConfusionNetwork(), ConfusionNetwork(rank=1), OracleConfusionNetwork(), GCE(), TGCE()], ids=repr
+)
+def test_losses_are_exact_where_the_network_computes_in_half_precision(method):
+    """Under autocast a product would be rounded to three digits: rated correctly with .998, a voxel would cost nothing."""
+    random, n = torch.Generator().manual_seed(0), 3
+    logits = torch.randn(2, n, 8, 8, generator=random)
+    ratings = torch.eye(n)[torch.randint(n, (2, 4, 8, 8), generator=random)].movedim(-1, 2)
+    present, method = torch.ones(2, 4, 8, 8, dtype=torch.bool), clone(method)
+    parameters = torch.randn(2, 4, n_parameters(n, getattr(method, "rank", None)), 1, 1, generator=random)
+    method.truncation_ = 0.0
+
+    def loss():
+        outputs = logits
+        if isinstance(method, ConfusionNetwork):
+            outputs = Outputs(logits, matrices(parameters, n, method.rank))
+        elif isinstance(method, TGCE):
+            outputs = Gated(logits, torch.full((2, 4, 1, 1), 0.7))
+        return method.loss(outputs, ratings, present).item()
+
+    exact = loss()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert loss() == pytest.approx(exact, rel=1e-6)
 
 
 def test_the_trace_counts_present_raters_only():
