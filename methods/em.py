@@ -15,6 +15,9 @@ from .rater_models import FullConfusion, Known, RaterModel
 IMPOSSIBLE = -1e300
 """Logarithm of zero: finite, so that a vote of 0 for what is impossible still contributes 0 and not NaN."""
 
+ROUNDING = 1e-6
+"""How far a soft rating may be from a sum of 1."""
+
 Prior = Literal["fixed", "estimated"]
 """How common the classes are: the frequency of the raters' labels throughout, or estimated anew in every iteration."""
 
@@ -101,7 +104,8 @@ def start(votes: Float64s, prior: Float64s) -> Float64s:
     are taken to be right at 9 voxels in 10, so that what differs between them, how often they say a class, can be learned.
     """
     n_raters, n_classes, _ = votes.shape
-    if n_raters == 1 or (votes.sum(axis=(0, 1)) > 1).any():
+    shared = votes.sum(axis=(0, 1)).max(initial=0) > 1 + ROUNDING or (votes.any(axis=1).sum(axis=0) > 1).any()
+    if n_raters == 1 or shared:
         return mean_vote(votes)
     confusion = np.full((n_classes, n_classes), 0.1 / (n_classes - 1))
     np.fill_diagonal(confusion, 0.9)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raterbench.methods.em import Votes, expect, expectation_maximisation, label_frequency
+from raterbench.methods.em import Votes, expect, expectation_maximisation, label_frequency, start
+from raterbench.methods.patterns import mean_vote
 
 
 @st.composite
@@ -84,3 +85,15 @@ def test_a_class_that_nobody_names_keeps_its_column_and_gets_no_voxel():
     found = run(data)
     assert (found.posterior[2] == 0).all() and not found.known[:, 2].any() and found.known[:, :2].all()
     np.testing.assert_allclose(found.confusion[:, :, 2], 1 / 3)
+
+
+def test_raters_share_a_voxel_whatever_their_votes_weigh():
+    """Two votes that count a third each are two votes; a soft vote that sums to a little more than 1 is one."""
+    both = np.array([[[1.0, 0, 0], [0, 1, 1]], [[1.0, 1, 0], [0, 0, 1]]]) / 3
+    np.testing.assert_allclose(start(both, np.array([0.5, 0.5])), [[1, 0.5, 0], [0, 0.5, 1]])
+    apart = np.zeros((2, 2, 2))
+    apart[0, :, 0], apart[1, :, 1] = (0.3, 0.7), (0.6, 0.4)
+    nearly = apart * (1 + 1e-12)
+    prior = np.array([0.9, 0.1])
+    np.testing.assert_allclose(start(nearly, prior), start(apart, prior))
+    assert np.abs(start(apart, prior) - mean_vote(apart)).max() > 0.05
