@@ -182,8 +182,9 @@ def _shared(one: Bbox, other: Bbox) -> float:
 
 
 def _caption(analysis: Analysis, points: Sequence[Point]) -> str:
+    mark = "point" if len(points) <= LABELLED else "line"
     parts = [
-        f"One point a candidate: {analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} "
+        f"One {mark} a candidate: {analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} "
         "bootstrap interval, and the root mean square error of the estimated confusions, mean over raters and folds, with "
         f"a {analysis.confidence_words} t interval over folds and repeats where there are several. {against(analysis)} "
         "Nobody errs (dashed): the error of believing so.",

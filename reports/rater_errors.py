@@ -137,5 +137,5 @@ def alarmed(analysis: Analysis) -> set[str]:
 
 
 def same_alarm(said: pd.Series) -> pd.Series:
-    """Warnings without their numbers: those that differ in nothing else are one kind of alarm."""
-    return said.str.replace(r"\d+(\.\d+)?", "#", regex=True)
+    """Warnings without their numbers: those that differ in nothing else are one kind of alarm. Quoted names count."""
+    return said.str.replace(r"((?<!\w)'[^']*')|\d+(?:\.\d+)?", lambda found: found[1] or "#", regex=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.lines import Line2D
 from scipy import stats
@@ -20,7 +21,7 @@ from raterbench.reports.analysis import Analysis
 from raterbench.reports.confusion import confusion
 from raterbench.reports.confusion_entries import confusion_entries
 from raterbench.reports.identification import identification
-from raterbench.reports.rater_errors import IDENTITY, rater_errors
+from raterbench.reports.rater_errors import IDENTITY, rater_errors, same_alarm
 from raterbench.reports.rater_tables import alarms, rater_classes, raters
 from raterbench.reports.terminal import main_table_text
 
@@ -126,6 +127,11 @@ def test_every_alarm_is_counted_by_candidate(analysis: Analysis, results: Result
     assert "Alarms" not in main_table_text(quiet)
 
 
+def test_alarms_are_one_kind_where_numbers_alone_differ() -> None:
+    said = ["Dice fell from 0.9 to 0.8", "rater 'r1' rated 1 case", "Dice fell from 1.00 to 0.2", "rater 'r2' rated 1 case"]
+    assert same_alarm(pd.Series(said)).nunique() == 3, "two raters are two alarms, whatever they are called"
+
+
 def test_a_point_stands_where_its_numbers_say(make: Callable[..., Path]) -> None:
     found = made(make, candidates=FOUR, identified=FOUR[:3], folds=4, truth=True)
     plot = identification(found)
@@ -149,6 +155,7 @@ def test_many_candidates_have_a_line_each(make: Callable[..., Path]) -> None:
     plot = identification(found)
     assert plot is not None
     errors = rater_errors(found).groupby(["candidate", "repeat", "fold"])["rmse"].mean().groupby("candidate").mean()
+    assert plot.caption.startswith("One line a candidate")
     metric, error = plot.figure.axes
     written = [label.get_text() for label in metric.get_yticklabels()]
     assert [text.removesuffix(" (!)") for text in written] == names
