@@ -196,9 +196,10 @@ def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> str:
         reasons = dict.fromkeys(f"{c.note.text} – {c.note.detail}" for c in cells if c.differs and c.note.detail)
         if reasons:
             lines.append(f"Why they differ: {'; '.join(reasons)}.")
-        fused = dict.fromkeys(cell.row.name for cell in cells if cell.measured and cell.measured.kind == "fusion")
+        stand_ins = [cell for cell in cells if cell.measured and cell.measured.kind == "fusion"]
+        fused = dict.fromkeys(f"{_short(cell.column)} of {cell.row.name}" for cell in stand_ins)
         if fused:
-            lines[1] += f" Where {' and '.join(fused)} have one repeat, they fuse the raters of the test images themselves."
+            lines[1] += f" Without a network, from the ratings of the test images themselves: {' and '.join(fused)}."
     else:
         lines += [text for text in dict.fromkeys(c.column.data for c in cells) if text]
         lines[1:] = [f"{text}, then run it beside this experiment." for text in lines[1:]]

@@ -109,7 +109,7 @@ def test_fused_labels_stand_in_where_the_candidate_has_no_value(tmp_path):
     table = published_tables(read_results(study(tmp_path / "zhang2020-table1", fused=fused)))[0]
     assert cell(table, "STAPLE", "confusion RMSE", 3) == "0.2000"
     assert cell(table, "STAPLE", "Dice (%)", 3) == "78.00 ± 1.00"
-    assert "STAPLE have one repeat, they fuse the raters of the test images" in table.caption
+    assert "from the ratings of the test images themselves: confusion RMSE of STAPLE." in table.caption
 
 
 def test_another_data_set_without_results_says_how_to_get_them(tables):
