@@ -49,6 +49,7 @@ __all__ = [
     "Card",
     "Case",
     "CaseList",
+    "ConfusedShapes",
     "Dataset",
     "DeepFlash",
     "Folder",

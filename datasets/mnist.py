@@ -78,6 +78,8 @@ class MNIST(Dataset):
                 raise RaterbenchError(f"mnist: {part} = {count!r} must be a whole number from 0 to {PARTS[part][1]}")
         if train + test == 0:
             raise RaterbenchError("mnist: train and test are both 0: there is no digit to read")
+        if raters is not None and not raters:
+            raise RaterbenchError(f"mnist: raters is empty: name one of {', '.join(type(self).raters)} at least")
         for rater in raters or ():
             if rater not in type(self).raters:
                 raise RaterbenchError(f"mnist: there is no rater {rater!r}{nearest(rater, type(self).raters)}")

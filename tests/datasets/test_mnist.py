@@ -133,3 +133,5 @@ def test_some_of_the_raters_rate_as_they_do_among_all(data):
     np.testing.assert_array_equal(four[3].ratings["wrong"], everyone[3].ratings["wrong"])
     with pytest.raises(RaterbenchError, match="did you mean 'good'"):
         MNIST(raters=["god"], data=data)
+    with pytest.raises(RaterbenchError, match="raters is empty"):
+        MNIST(raters=[], regime="one", data=data)
