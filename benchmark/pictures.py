@@ -14,7 +14,8 @@ from ..datasets.base import IGNORE, Case, Dataset, Floats
 def choose_pictures(dataset: Dataset, positions: Sequence[int], n: int) -> dict[str, str]:
     """Case names and why they were kept: evenly spread from the lowest to the highest agreement of their raters.
 
-    Agreement is the mean pairwise Dice of the raters over the foreground; cases with one rater come last in line.
+    Agreement is the mean pairwise Dice of the raters over the foreground; cases with one rater are chosen, by name, only
+    where all have one.
     At most 200 of ``positions`` are looked at, evenly spaced, so that large data sets do not wait for their pictures.
     """
     if n < 1:

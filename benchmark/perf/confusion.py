@@ -37,7 +37,7 @@ def training_step(method: NetworkMethod, n_raters: int) -> Callable[[], None]:
     present = torch.ones(labels.shape, dtype=torch.bool)
     method.budget_, method.recipe_ = Budget(), SoftCrossEntropy()
     method.module_ = method.build(1, CLASSES, n_raters)
-    optimiser = torch.optim.AdamW(method.parameter_groups(method.module_), lr=1e-3, foreach=True)
+    optimiser = torch.optim.AdamW(method.parameter_groups(method.module_), lr=1e-3, fused=True)
 
     def step() -> None:
         loss = method.loss(method.module_(images), ratings, present)
