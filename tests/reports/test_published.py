@@ -93,6 +93,8 @@ def test_an_alarm_is_the_reason_of_a_difference(tmp_path):
     table = published_tables(read_results(study(tmp_path / "zhang2020-table1", warnings=["it left"])))[0]
     assert cell(table, "Our method (λ = 0.7)", "confusion RMSE", REASON) == "the learned truth left the raters"
     assert cell(table, "STAPLE", "Dice (%)", REASON) == ""
+    mode = cell(table, "Naive CNN on mode labels", "Dice (%)", REASON)
+    assert "invert the order" in mode, "whatever else units warn of: only a learned truth can leave the raters"
 
 
 def test_without_a_spread_the_tolerance_decides(tmp_path):
