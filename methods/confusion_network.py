@@ -16,13 +16,12 @@ from .alarms import not_dominant
 from .backbone import SegmentationNetwork
 from .budget import Budget
 from .confusion_matrices import MatrixHead, matrices, n_parameters, rated, starting_point, surprise, trace
-from .learned_truth import LearnedTruthMethod
+from .learned_truth import LearnedTruthMethod, watched
 from .losses import masked_mean
 from .network import nan_confusion
 
 LEVELS = ("global", "image", "pixel")
 STARTS = ("identity", "random")
-OVERALL_SLICES = 256
 
 
 class Outputs(NamedTuple):
@@ -42,10 +41,12 @@ class ConfusionNetwork(LearnedTruthMethod):
 
     The likelihood does not say which truth is meant: any p explains the ratings if the matrices make up for it. What keeps
     the meaning is the start. The matrices begin near the identity and stay there while the network learns from all raters
-    (``warmup``); then they move slowly. A matrix of every voxel can follow what raters do along outlines; one matrix for
-    all voxels cannot, and then a truth near the rater who draws too much may explain the others best. A strong trace term
-    prefers exchanged labels, because their matrices have a smaller trace. Both show as warnings: the learned truth leaves the
-    majority of the raters, or the matrices are no longer diagonally dominant.
+    (``warmup``); then they move slowly, and the loss that the start would have stays beside their own (``anchor``): where the
+    likelihood says nothing, the truth remains what most raters mean. A matrix of every voxel can follow what raters do along
+    outlines; one matrix for all voxels cannot, and then a truth near the rater who draws too much may explain the others
+    best. A strong trace term prefers exchanged labels, because their matrices have a smaller trace. Both show as warnings:
+    the learned truth leaves the majority of the raters, or the matrices are no longer diagonally dominant. The paper has no
+    warm-up and no anchor (0 and 0).
 
     Args:
         level: one matrix a rater (``global``), one a rater and image (``image``), or one at every voxel (``pixel``).
@@ -55,6 +56,7 @@ class ConfusionNetwork(LearnedTruthMethod):
         diagonal: the diagonal at the start.
         matrix_learning_rate: Adam's for the matrices, through the same cosine schedule.
         warmup: share of the epochs during which the matrices are kept at their start.
+        anchor: weight of the negative log-likelihood under matrices that stay at their start; 0 leaves it out.
         budget: what all candidates share.
     """
 
@@ -70,6 +72,7 @@ class ConfusionNetwork(LearnedTruthMethod):
         diagonal: float = 0.8,
         matrix_learning_rate: float = 1e-3,
         warmup: float = 0.2,
+        anchor: float = 0.3,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(budget=budget)
@@ -80,6 +83,7 @@ class ConfusionNetwork(LearnedTruthMethod):
         self.diagonal = diagonal
         self.matrix_learning_rate = matrix_learning_rate
         self.warmup = warmup
+        self.anchor = anchor
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         said = rated(outputs.confusion, outputs.logits.float().softmax(dim=1))
@@ -87,7 +91,15 @@ class ConfusionNetwork(LearnedTruthMethod):
         if self.trace_weight:
             # As in eq. 4 the trace counts once for each pair that is present, so an absent rater's matrix is left alone.
             values = values + self.trace_weight * trace(outputs.confusion)
-        return masked_mean(values, present)
+        loss = masked_mean(values, present)
+        return loss + self.anchor * self._at_the_start(outputs.logits, ratings, present) if self.anchor else loss
+
+    def _at_the_start(self, logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        """The loss if all matrices were still at their start, which have one diagonal and one value beside it."""
+        beside = (1 - self.diagonal) / (logits.shape[1] - 1)
+        said = beside + (self.diagonal - beside) * logits.float().softmax(dim=1)
+        votes = (ratings * present.unsqueeze(2)).sum(dim=1)
+        return -(votes * said.log()).sum() / present.sum().clamp(min=1)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         if self.start not in STARTS:
@@ -135,7 +147,7 @@ class ConfusionNetwork(LearnedTruthMethod):
         """Each rater's mean matrix [R, K, K] over judged voxels, column j weighed by the learned probability of class j."""
         self.module_.eval()
         total = torch.zeros(len(self.raters_), self.n_classes_, self.n_classes_, dtype=torch.float64)
-        for rows in torch.arange(min(len(slices), OVERALL_SLICES)).split(4 * self.budget_.batch_size):
+        for rows in watched(slices).split(4 * self.budget_.batch_size):
             images, _, present = slices.batch(rows, self.device_)
             outputs = self.module_(images)
             weight = outputs.logits.float().softmax(dim=1) * present.any(dim=1, keepdim=True)

@@ -28,7 +28,7 @@ class CRNetwork(ConfusionNetwork):
     Args:
         level: the embedding alone (``global``), with pooled features of the image (``image``), or with the features of
             every voxel (``pixel``).
-        rank, trace_weight, start, diagonal, matrix_learning_rate, warmup, budget: as in ``ConfusionNetwork``. The released
+        rank, trace_weight, start, diagonal, matrix_learning_rate, warmup, anchor, budget: as in ``ConfusionNetwork``. The released
             experiments have a trace weight of 0.
     """
 
@@ -42,6 +42,7 @@ class CRNetwork(ConfusionNetwork):
         diagonal: float = 0.8,
         matrix_learning_rate: float = 5e-3,
         warmup: float = 0.2,
+        anchor: float = 0.3,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(
@@ -52,6 +53,7 @@ class CRNetwork(ConfusionNetwork):
             diagonal=diagonal,
             matrix_learning_rate=matrix_learning_rate,
             warmup=warmup,
+            anchor=anchor,
             budget=budget,
         )
 

@@ -18,6 +18,11 @@ WATCHED = 256
 """Validation slices that are looked at after each epoch: enough for a Dice, few beside an epoch."""
 
 
+def watched(slices: Slices) -> torch.Tensor:
+    """Rows of the slices that are looked at, evenly spread, so that no case stands for all."""
+    return torch.linspace(0, len(slices) - 1, min(len(slices), WATCHED)).round().long()
+
+
 class LearnedTruthMethod(NetworkMethod):
     """A network that may disagree with every rater, and says so when it disagrees with their majority.
 
@@ -47,7 +52,7 @@ class LearnedTruthMethod(NetworkMethod):
         """Voxels [K, K] that the learned truth calls i and the majority of the present raters calls j."""
         self.module_.eval()
         total = torch.zeros(self.n_classes_, self.n_classes_, dtype=torch.int64)
-        for rows in torch.arange(min(len(slices), WATCHED)).split(4 * self.budget_.batch_size):
+        for rows in watched(slices).split(4 * self.budget_.batch_size):
             images, ratings, present = slices.batch(rows, self.device_)
             probability = self.recipe_.activate(self.logits(self.module_(images)))
             total += agreement_counts(probability, ratings, present).cpu()

@@ -114,7 +114,7 @@ def test_matrices_stay_at_their_start_during_the_warm_up(confused_cases, level):
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_likelihood_is_that_of_the_matrix_times_the_probability(shared):
     """A = [[.9, .2], [.1, .8]] and p = (.7, .3) give (.69, .31): a transposed product or a second softmax would not."""
-    method = built(1)
+    method = built(1, anchor=0.0)
     size = (1, 1) if shared else (3, 3)
     matrix = torch.tensor([[0.9, 0.2], [0.1, 0.8]]).view(1, 1, 2, 2, 1, 1).expand(1, 1, 2, 2, *size)
     outputs = Outputs(torch.tensor([0.7, 0.3]).log().view(1, 2, 1, 1).expand(1, 2, 3, 3), matrix)
@@ -150,8 +150,20 @@ def test_losses_are_exact_where_the_network_computes_in_half_precision(method):
         assert loss() == pytest.approx(exact, rel=1e-6)
 
 
+def test_the_anchor_is_the_loss_at_the_start():
+    said = torch.tensor([[0, 2, 1], [1, 1, 0]]).view(1, 2, 1, 3)
+    present = torch.tensor([[1, 1, 0], [1, 0, 0]], dtype=torch.bool).view(1, 2, 1, 3)
+    ratings = torch.nn.functional.one_hot(said, 3).movedim(-1, 2).float() * present.unsqueeze(2)
+    logits = torch.tensor([[0.3, -1.0, 2.0], [0.0, 0.5, -0.5], [1.0, 0.2, 0.1]]).view(1, 3, 1, 3)
+    method = ConfusionNetwork(budget=Budget(**STILL), trace_weight=0.0, diagonal=0.7, anchor=1.0)
+    start = torch.full((3, 3), 0.15).fill_diagonal_(0.7).view(1, 1, 3, 3, 1, 1).expand(1, 2, 3, 3, 1, 1)
+    twice = method.loss(Outputs(logits, start), ratings, present)
+    once = ConfusionNetwork(budget=Budget(**STILL), trace_weight=0.0, anchor=0.0).loss(Outputs(logits, start), ratings, present)
+    torch.testing.assert_close(twice, 2 * once)
+
+
 def test_the_trace_counts_present_raters_only():
-    method = built(2, level="global", trace_weight=1.0, diagonal=0.9)
+    method = built(2, level="global", trace_weight=1.0, diagonal=0.9, anchor=0.0)
     ratings = torch.tensor([1.0, 0.0]).view(1, 1, 2, 1, 1).expand(1, 2, 2, 32, 32)
     present = torch.tensor([True, False]).view(1, 2, 1, 1).expand(1, 2, 32, 32)
     outputs = method.module_(torch.zeros(1, 1, 32, 32))._replace(
@@ -165,7 +177,7 @@ def test_the_trace_counts_present_raters_only():
 
 
 def test_a_strong_trace_term_exchanges_the_labels_and_every_alarm_says_so(confused_cases):
-    method, _ = learned(confused_cases, TWO, level="global", trace_weight=3.0, matrix_learning_rate=0.5)
+    method, _ = learned(confused_cases, TWO, level="global", trace_weight=3.0, matrix_learning_rate=0.5, anchor=0.0)
     said = " ".join(method.warnings_)
     assert "has left the majority" in said and "not diagonally dominant" in said and "may be swapped" in said
 
