@@ -207,6 +207,8 @@ def _units(records: list[Record]) -> pd.DataFrame:
         {
             **{k: getattr(r, k) for k in ("candidate", "kind", "repeat", "fold", "status", "reason")},
             **{k: r.meta.get(k) for k in keys},
+            # Units of earlier versions do not tell alarms from other warnings.
+            "alarms": r.meta.get("alarms", r.meta.get("warnings")),
         }
         for r in records
     ]

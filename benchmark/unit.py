@@ -132,6 +132,7 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
     meta |= {
         "threshold": threshold,
         "warnings": said,
+        "alarms": getattr(method, "alarms_", []),
         "parameters": repr(method),
         "n_train": len(fold.train),
         "n_validation": len(fold.validation),

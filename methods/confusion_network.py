@@ -140,7 +140,7 @@ class ConfusionNetwork(LearnedTruthMethod):
         for rater in sorted(self.unseen_):
             self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
             self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
-        self.warnings_ += not_dominant(self.confusion_, train.classes)
+        self.alarm(not_dominant(self.confusion_, train.classes))
 
     @torch.no_grad()
     def overall(self, slices: Slices) -> npt.NDArray[np.float64]:

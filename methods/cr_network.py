@@ -28,8 +28,8 @@ class CRNetwork(ConfusionNetwork):
     Args:
         level: the embedding alone (``global``), with pooled features of the image (``image``), or with the features of
             every voxel (``pixel``).
-        rank, trace_weight, start, diagonal, matrix_learning_rate, warmup, anchor, budget: as in ``ConfusionNetwork``. The released
-            experiments have a trace weight of 0.
+        rank, trace_weight, start, diagonal, matrix_learning_rate, warmup, anchor, budget: as in ``ConfusionNetwork``. The
+            released experiments have a trace weight of 0.
     """
 
     def __init__(

@@ -80,7 +80,7 @@ class CrowdLayer(LearnedTruthMethod):
         for rater in sorted(self.unseen_):
             self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
             self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
-        self.warnings_ += not_dominant(self.confusion_, train.classes)
+        self.alarm(not_dominant(self.confusion_, train.classes))
 
     def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
         """Each rater's [K, K], the same for every case: column j is what the rater says where the network is certain of j.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,15 @@ class LearnedTruthMethod(NetworkMethod):
     """A network that may disagree with every rater, and says so when it disagrees with their majority.
 
     After ``fit``: ``agreements_``, Dice of the learned truth with the majority of the raters on validation slices, an entry
-    an epoch; ``unseen_``, raters without a training case. Warnings: the learned truth has left the majority; labels may be
-    swapped.
+    an epoch; ``unseen_``, raters without a training case; ``alarms_``, those of the warnings that speak of what was learned:
+    the learned truth has left the majority; labels may be swapped.
     """
 
     listed = False
 
     def initialise(self, train: Dataset, **options: Any) -> Slices:
         self.agreements_: list[float] = []
+        self.alarms_: list[str] = []
         self.unseen_ = frozenset(absent_raters(train))
         return super().initialise(train, **options)
 
@@ -44,8 +46,13 @@ class LearnedTruthMethod(NetworkMethod):
 
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Warn where the learned truth is not what most raters mean."""
-        self.warnings_ += truth_left_majority(self.agreements_, self.training_.best_epoch)
-        self.warnings_ += labels_swapped(self.counts_against_majority(validation), train.classes)
+        self.alarm(truth_left_majority(self.agreements_, self.training_.best_epoch))
+        self.alarm(labels_swapped(self.counts_against_majority(validation), train.classes))
+
+    def alarm(self, words: Sequence[str]) -> None:
+        """Warn of what was learned; other warnings tell of the data."""
+        self.alarms_ += words
+        self.warnings_ += words
 
     @torch.no_grad()
     def counts_against_majority(self, slices: Slices) -> npt.NDArray[np.int64]:

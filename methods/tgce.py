@@ -124,11 +124,11 @@ class TGCE(LearnedTruthMethod):
         known = np.array([value for value in self.reliability_.values() if np.isfinite(value)])
         form = self.settled()
         if not form.opens_above(self.n_classes_):
-            self.warnings_.append("with this form, q and number of classes no vote is unlikely enough to close a rater's gate")
+            self.alarm(["with this form, q and number of classes no vote is unlikely enough to close a rater's gate"])
         if known.size and (known < CLOSED).all():
-            self.warnings_.append("every rater is taken as unreliable nearly everywhere: hardly anything was learned from them")
+            self.alarm(["every rater is taken as unreliable nearly everywhere: hardly anything was learned from them"])
         elif known.size and (form.centre_weight or form.sum_weight) and (np.minimum(known, 1 - known) < SATURATED).all():
-            self.warnings_.append("every rater's reliability is 0 or 1 although a regulariser is on: read it as a gate only")
+            self.alarm(["every rater's reliability is 0 or 1 although a regulariser is on: read it as a gate only"])
 
     @torch.no_grad()
     def _mean_reliability(self, slices: Slices) -> dict[str, float]:

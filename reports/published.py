@@ -126,7 +126,7 @@ def _compared(row: PublishedRow, column: PublishedColumn, printed: PublishedTabl
 def _alarmed(results: Results, candidate: str) -> bool:
     """Whether a unit of the candidate warned of what it learned."""
     units = results.units[(results.units["candidate"] == candidate) & (results.units["status"] == "done")]
-    return any(isinstance(said, list) and bool(said) for said in units["warnings"])
+    return any(isinstance(said, list) and bool(said) for said in units["alarms"])
 
 
 def measure(results: Results, row: PublishedRow, column: PublishedColumn) -> Measured | None:

@@ -130,9 +130,9 @@ def against(analysis: Analysis) -> str:
 def alarmed(analysis: Analysis) -> set[str]:
     """Candidates of which a finished unit raised a warning."""
     units = analysis.results.units
-    if "warnings" not in units:
+    if "alarms" not in units:
         return set()
-    said = units["warnings"].map(lambda w: isinstance(w, Sequence) and len(w) > 0)
+    said = units["alarms"].map(lambda w: isinstance(w, Sequence) and len(w) > 0)
     return set(map(str, units.loc[said & (units["kind"] == "method"), "candidate"]))
 
 

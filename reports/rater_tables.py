@@ -114,25 +114,25 @@ def _lines(analysis: Analysis, mine: pd.DataFrame, names: Sequence[str]) -> list
 
 
 def alarms(analysis: Analysis) -> Table | None:
-    """What units warned of, for each candidate; None if none did."""
+    """What units warned of themselves, for each candidate; None if none did."""
     units = analysis.results.units
-    if "warnings" not in units:
+    if "alarms" not in units:
         return None
     of_methods = units[(units["kind"] == "method") & (units["status"] == "done")]
-    said = of_methods[["candidate", "repeat", "fold", "warnings"]].explode("warnings").dropna(subset=["warnings"])
+    said = of_methods[["candidate", "repeat", "fold", "alarms"]].explode("alarms").dropna(subset=["alarms"])
     if said.empty:
         return None
     total = of_methods["candidate"].value_counts().to_dict()
     rows = []
-    for (candidate, _), part in said.groupby(["candidate", same_alarm(said["warnings"])], sort=False):
+    for (candidate, _), part in said.groupby(["candidate", same_alarm(said["alarms"])], sort=False):
         n = len(part[["repeat", "fold"]].drop_duplicates())
         amount = f"{n} of {count_of(total[candidate], 'unit')}"
-        words = str(part["warnings"].iloc[0])
-        text = f"{words[:1].upper()}{words[1:]}{' (the first of them)' if part['warnings'].nunique() > 1 else ''}"
+        words = str(part["alarms"].iloc[0])
+        text = f"{words[:1].upper()}{words[1:]}{' (the first of them)' if part['alarms'].nunique() > 1 else ''}"
         rows.append([Cell(str(candidate)), Cell(amount, sort=float(n)), Cell(text)])
     caption = (
         "What candidates said against their own results while they were trained. No alarm knows the truth; a candidate "
         "without one may still be wrong."
     )
-    plain = said.rename(columns={"warnings": "alarm"})
+    plain = said.rename(columns={"alarms": "alarm"})
     return Table("alarms", "Alarms", caption, ["Candidate", "Units", "What it says"], rows, plain, words=frozenset({2}))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from raterbench.methods import Budget, ConfusionNetwork
 from raterbench.methods.alarms import agreement, agreement_counts, labels_swapped, not_dominant, truth_left_majority
 
 CLASSES = ("background", "outer", "inner")
@@ -57,3 +58,11 @@ def test_dominance_is_of_the_mean_matrix_over_known_raters():
     assert not_dominant(np.stack([good, good, bad]), CLASSES[:2]) == []
     assert "'outer'" in not_dominant(np.stack([good, bad, bad]), CLASSES[:2])[0]
     assert not_dominant(np.full((2, 2, 2), np.nan), CLASSES[:2]) == []
+
+
+def test_what_is_said_of_the_data_is_no_alarm(confused_cases):
+    matrices = {"careful": np.array([[0.9, 0.1], [0.1, 0.9]]), "other": np.array([[0.8, 0.1], [0.2, 0.9]])}
+    train = confused_cases(matrices, 8, absent=("ghost",))
+    budget = Budget(epochs=8, batch_size=4, learning_rate=1e-2, rotation=0.0, translation=0.0, scaling=0.0, features=(8,) * 6)
+    method = ConfusionNetwork(budget=budget).fit(train, confused_cases(matrices, 4, seed=1), seed=0)
+    assert [words for words in method.warnings_ if "ghost" in words] and method.alarms_ == []

@@ -120,7 +120,7 @@ def test_every_alarm_is_counted_by_candidate(analysis: Analysis, results: Result
     said = [[cell.text for cell in row] for row in table.rows]
     assert said[0] == ["Majority vote", "1 of 5 units", "Rater Eve is absent from the training part"]
     assert [row[0] for row in said] == ["Majority vote", "Soft average", "Confusion matrices"]
-    quiet = dataclasses.replace(results, units=results.units.assign(warnings=[[] for _ in range(len(results.units))]))
+    quiet = dataclasses.replace(results, units=results.units.assign(alarms=[[] for _ in range(len(results.units))]))
     assert alarms(Analysis(quiet)) is None
     words = " ".join(main_table_text(results).split())
     assert "Alarms were raised by Majority vote, Soft average, Confusion matrices; the report says which." in words
