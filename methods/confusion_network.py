@@ -167,14 +167,17 @@ class ConfusionNetwork(LearnedTruthMethod):
             found = restore_maps(confusion.expand(*confusion.shape[:4], *logits.shape[2:]), case, self.preparation_)
         return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, found, strict=True)}
 
+    @torch.no_grad()
     def rater_reliability(self, case: Case) -> dict[str, Floats] | None:
         """The probability that each rater says the truth at each voxel, [*S]; NaN for raters that training never saw."""
-        with torch.no_grad():
-            logits, confusion = self.outputs(case)
-        diagonal = torch.stack([confusion[:, :, k, k] for k in range(self.n_classes_)], dim=2)
-        right = (diagonal * logits.float().softmax(dim=1).unsqueeze(1)).sum(dim=2)
-        maps = restore_maps(right, case, self.preparation_).clip(0, 1)
+        maps = restore_maps(self.outputs(case, _right), case, self.preparation_).clip(0, 1)
         return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, maps, strict=True)}
+
+
+def _right(outputs: Outputs) -> torch.Tensor:
+    """The probability [B, R, *S] that each rater says the truth."""
+    diagonal = outputs.confusion.diagonal(dim1=2, dim2=3).movedim(-1, 2)
+    return (diagonal * outputs.logits.float().softmax(dim=1).unsqueeze(1)).sum(dim=2)
 
 
 class WithMatrices(nn.Module):

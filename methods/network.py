@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -140,14 +140,15 @@ class NetworkMethod(Method):
     @torch.no_grad()
     def predict_proba(self, case: Case) -> Floats:
         """Probability [K, *S] float32, summing to 1, in the case's own geometry."""
-        return restore(self.recipe_.activate(self.logits(self.outputs(case))), case, self.preparation_)
+        return restore(self.recipe_.activate(self.outputs(case, self.logits)), case, self.preparation_)
 
     @torch.no_grad()
-    def outputs(self, case: Case) -> Any:
-        """The network's outputs for all slices of a case, still padded."""
+    def outputs(self, case: Case, part: Callable[[Any], Any] | None = None) -> Any:
+        """The network's outputs for all slices of a case, still padded; with ``part`` what it takes of them, chunk by chunk."""
         self.module_.eval()
         images = prepare_image(case, self.preparation_).to(self.device_)
-        return _concatenate([self.module_(chunk) for chunk in images.split(CHUNK)])
+        found = (self.module_(chunk) for chunk in images.split(CHUNK))
+        return _concatenate([outputs if part is None else part(outputs) for outputs in found])
 
 
 def _concatenate(parts: list[Any]) -> Any:

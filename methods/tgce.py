@@ -145,7 +145,7 @@ class TGCE(LearnedTruthMethod):
     @torch.no_grad()
     def rater_reliability(self, case: Case) -> dict[str, Floats]:
         """Each rater's gate at every voxel of the case, [*S] float32 in 0..1, NaN for a rater training never saw."""
-        maps = restore_maps(self.outputs(case).reliability, case, self.preparation_).clip(0, 1)
+        maps = restore_maps(self.outputs(case, lambda outputs: outputs.reliability), case, self.preparation_).clip(0, 1)
         unknown = np.full(case.shape, np.nan, dtype=np.float32)
         return {rater: unknown if rater in self.unseen_ else maps[r] for r, rater in enumerate(self.raters_)}
 
