@@ -14,7 +14,7 @@ from ..methods.augmentation import augment
 from ..methods.budget import Budget
 from ..methods.network import NetworkMethod
 from ..methods.soft_average import SoftAverage
-from .candidates import build_budget, build_metrics
+from .candidates import build_budget, build_method, build_metrics
 from .experiment import Experiment
 from .measure import calibrate_case, measure_case
 from .metrics import Segmentation
@@ -43,12 +43,19 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     torch.set_num_threads(1)
     try:
         measuring = _measuring(experiment, dataset, fold)
-        training = _training(build_budget(experiment.budget), dataset, fold)
+        training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
     finally:
         torch.set_num_threads(threads)
     raters = float(dataset.index["raters"].map(len).mean())
     labels = measuring * len(fold.test) * (raters + len(experiment.fused_rows))
     return Estimate(training + measuring * len(fold.test), labels)
+
+
+def networks(experiment: Experiment, dataset: Dataset) -> float:
+    """Networks that a unit trains, the mean over candidates."""
+    methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
+    n = [m.n_networks(len(dataset.raters)) if isinstance(m, NetworkMethod) else 1 for m in methods]
+    return sum(n) / len(n)
 
 
 def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:

@@ -85,6 +85,11 @@ class NetworkMethod(Method):
         """What the optimiser gets; a group with its own ``lr`` keeps it through the same schedule."""
         return [{"params": list(module.parameters())}]
 
+    def n_networks(self, n_raters: int) -> int:
+        """How many networks ``fit`` trains, for estimates of time."""
+        del n_raters
+        return 1
+
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         """Called before each epoch, for warm-ups."""
 

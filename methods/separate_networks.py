@@ -42,6 +42,9 @@ class SeparateNetworks(NetworkMethod):
         network = super().build(n_channels, n_classes, n_raters)
         return _SideBySide(copy.deepcopy(network) for _ in range(n_raters))
 
+    def n_networks(self, n_raters: int) -> int:
+        return n_raters
+
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Train the networks one after the other, each with the same seed."""
         slices = self.initialise(train, seed=seed, device=device)

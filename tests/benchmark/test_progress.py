@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from raterbench.benchmark import progress
-from raterbench.benchmark.estimate import Estimate, estimate
+from raterbench.benchmark.estimate import Estimate, estimate, networks
 from raterbench.benchmark.experiment import Candidate, Split
 from raterbench.benchmark.plan import make_plan
 from raterbench.benchmark.progress import Progress, announce, cores, duration, makespan
@@ -139,6 +139,12 @@ def test_an_estimate_grows_with_what_there_is_to_do(tiny):
     assert 0 < few.method < many.method
     assert many.method > 20 * few.method
     assert 0 < many.labels < many.method
+
+
+def test_one_network_a_rater_is_that_many_networks(tiny):
+    phantom = Phantom(subjects=6, slices=2, size=32)
+    both = tiny(candidates=(Candidate("all", "separate-networks"), Candidate("vote", "fused-labels")))
+    assert networks(both, phantom) == (len(phantom.raters) + 1) / 2
 
 
 def test_cores_are_those_this_process_may_use():
