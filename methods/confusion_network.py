@@ -141,6 +141,8 @@ class ConfusionNetwork(LearnedTruthMethod):
             self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
             self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
         self.alarm(not_dominant(self.confusion_, train.classes))
+        if self.training_.best_epoch < self.warmup * self.budget_.epochs:
+            self.alarm(["the epoch that was kept is one of the warm-up: the matrices are still at their start"])
 
     @torch.no_grad()
     def overall(self, slices: Slices) -> npt.NDArray[np.float64]:

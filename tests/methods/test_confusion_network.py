@@ -94,6 +94,13 @@ def test_a_rater_who_was_never_seen_has_no_matrix_and_a_warning(confused_cases, 
     assert [w for w in method.warnings_ if "'ghost' rated no training case" in w]
 
 
+def test_weights_of_the_warm_up_are_an_alarm(confused_cases):
+    kept = "the epoch that was kept is one of the warm-up"
+    for warmup, said in ((1.0, True), (0.0, False)):
+        method, _ = learned(confused_cases, TWO, warmup=warmup, epochs=3)
+        assert any(kept in words for words in method.alarms_) == said
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_matrices_stay_at_their_start_during_the_warm_up(confused_cases, level):
     class Watched(ConfusionNetwork):
