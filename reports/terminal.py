@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from ..benchmark.results import Results
 from ..benchmark.statistics.metric_table import Mode
 from .analysis import Analysis
-from .published import HEAD, published_tables
+from .published import published_tables
 from .rater_errors import alarmed
 from .table import Cell, Table
 from .tables import metric_cells, row_keys
@@ -21,7 +21,7 @@ WIDTH = 100
 SHOWN = ("brier", "confusion rmse", "hd95")
 BESIDE = 2
 """Metrics beside the primary one: as many of those shown as the width has room for."""
-REPEATS = HEAD.index("Repeats × images")
+SHORT_HEADS = {"Repeats × images": "n"}
 
 
 def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
@@ -61,16 +61,19 @@ def _published(table: Table) -> RichTable | str:
     title = table.title
     if not table.plain["repeats"].any():
         return f"{title}: {table.plain['why'].iloc[0]}"
-    caption = "Bold: beyond twice the spread of both; the report says why, and how often each was measured."
+    caption = "n: repeats × images. Bold: beyond twice the spread of both; the report has the reasons in full."
     shown = RichTable(title=title, caption=caption, caption_justify="left", title_justify="left")
-    for number, head in enumerate(table.head[:-1]):
-        if number != REPEATS:
-            shown.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
-    for number, row in enumerate(table.rows):
-        if number in table.rules:
+    # What is compared heads its rows instead of standing in each of them, so that the reasons have room.
+    first, _, *numbers, why = (SHORT_HEADS.get(head, head) for head in table.head)
+    shown.add_column(first, min_width=20)
+    for head in numbers:
+        shown.add_column(head, justify="right", no_wrap=True)
+    shown.add_column(why, min_width=18)
+    for number, (name, column, *values, reason) in enumerate(table.rows):
+        if number == 0 or number in table.rules:
             shown.add_section()
-        words = [_styled(cell.text, cell.bold) for cell in row[:-1]]
-        shown.add_row(*words[:REPEATS], *words[REPEATS + 1 :])
+            shown.add_row(_styled(column.text, bold=True))
+        shown.add_row(name.text, *(_styled(cell.text, cell.bold) for cell in values), reason.text)
     return shown
 
 

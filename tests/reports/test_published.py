@@ -161,5 +161,6 @@ def test_the_report_has_it_as_a_section_as_files_and_in_the_terminal(tmp_path):
     for part in published_parts(read_results(folder)):
         console.print(part)
     text = console.export_text()
-    assert "78.03 ± 0.29" in text and "+30.11" in text and "…" not in text
+    assert "78.03 ± 0.29" in text and "+30.11" in text and "3 × 4" in text and "…" not in text
+    assert "these raters" in text
     assert "Published beside measured: MS lesions: no data: see raterbench run zhang2020-table1-ms" in text
