@@ -19,7 +19,7 @@ from .identification_rows import rows_figure
 from .rater_errors import IDENTITY, against, alarmed, compared, estimators, known, over_raters, rater_errors
 from .wording import words_of
 
-FEWEST, LABELLED = 3, 8
+FEWEST, LABELLED = 3, 5
 """Candidates from which the figure is drawn, and up to which each point has its name beside it."""
 MAJORITY = "majority-vote"
 ERROR = "RMSE of the raters’ confusions ↓"
