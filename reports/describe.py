@@ -29,10 +29,10 @@ SECTIONS = (
     ("cases", "Cases", ("cases", "contested-1", "contested-2", "contested-3")),
     ("missing", "Missing", ("missing",)),
 )
+"""Each section's anchor and heading, and the tables and figures in it by name."""
 
 if TYPE_CHECKING:
     from ..methods.base import Fusion
-"""Each section's anchor and heading, and the tables and figures in it by name."""
 
 
 def write_description(found: Description, dataset: Dataset, fusion: Fusion, folder: Path) -> Path:
