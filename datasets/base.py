@@ -7,7 +7,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,27 +20,32 @@ IGNORE = 255
 
 Labels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Unit = Literal["mm", "pixel"]
+"""What lengths are measured in: mm, or pixel where the files say nothing trustworthy about size."""
 
 
 @dataclass(frozen=True)
 class Geometry:
     """Where the voxels lie.
 
-    ``spacing`` is in mm and in array order (z, y, x), as ``SimpleITK.GetArrayFromImage`` orders axes.
-    ``origin`` and ``direction`` stay in SimpleITK's own physical order (x, y, z): they are carried, never computed with.
+    ``spacing`` is in array order (z, y, x), as ``SimpleITK.GetArrayFromImage`` orders axes, and in ``unit``: mm, or pixel
+    where the size of a pixel is not known. ``origin`` and ``direction`` stay in SimpleITK's own physical order (x, y, z): they
+    are carried, never computed with.
     """
 
     spacing: tuple[float, ...]
     origin: tuple[float, ...]
     direction: tuple[float, ...]
+    unit: Unit = "mm"
 
     @classmethod
-    def unit(cls, ndim: int, spacing: Sequence[float] | None = None) -> Geometry:
-        """An axis-aligned geometry at the origin; ``spacing`` [ndim] in mm, array order, 1 mm by default."""
+    def axis_aligned(cls, ndim: int, spacing: Sequence[float] | None = None) -> Geometry:
+        """A geometry at the origin; ``spacing`` [ndim] in mm, array order. Without it the unit is the pixel."""
         return cls(
             spacing=tuple(float(s) for s in (spacing if spacing is not None else [1.0] * ndim)),
             origin=(0.0,) * ndim,
             direction=tuple(float(v) for v in np.eye(ndim).ravel()),
+            unit="pixel" if spacing is None else "mm",
         )
 
 
@@ -125,6 +130,8 @@ class Dataset(ABC, Sequence[Case]):
     index: pd.DataFrame  # type: ignore[assignment]  # The table shadows Sequence.index, which cases cannot have.
     card: ClassVar[Card]
     preparation: Preparation = Preparation()
+    unit: Unit = "mm"
+    """What the lengths of all its cases are measured in (``Geometry.unit``)."""
     official_test: tuple[int, ...] = ()
     """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
 
@@ -177,7 +184,7 @@ class Subset(Dataset):
     def __init__(self, parent: Dataset, positions: Iterable[int], *, blind: bool = False) -> None:
         self.parent, self.positions, self.is_blind = parent, list(positions), blind
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
-        self.preparation = parent.preparation
+        self.preparation, self.unit = parent.preparation, parent.unit
         test = set(parent.official_test)
         self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)

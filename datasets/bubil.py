@@ -48,6 +48,7 @@ class BUBIL(Dataset):
 
     name = "bubil"
     classes = ("background", "cell")
+    unit = "pixel"
     card: ClassVar[Card] = Card(
         title="BU-BIL: cells outlined by experts and by the crowd",
         citation="D. Gurari et al.: How to collect segmentations for biomedical images? A benchmark evaluating the "

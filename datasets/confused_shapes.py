@@ -42,6 +42,7 @@ class ConfusedShapes(Dataset):
     name = "confused-shapes"
     classes = ("background", "outer", "inner")
     raters = tuple(CONFUSIONS)
+    unit = "pixel"
     card: ClassVar[Card] = Card(
         title="Simulated shapes with raters of constant confusion",
         citation="raterbench (this package)",
@@ -81,7 +82,7 @@ class ConfusedShapes(Dataset):
             centre="simulated",
             image=image[None].astype(np.float32),
             ratings={rater: said[rater] for rater in self._raters[position]},
-            geometry=Geometry.unit(2),
+            geometry=Geometry.axis_aligned(2),
             truth=Truth(truth, np.equal(truth, np.arange(CLASSES).reshape(-1, 1, 1)).astype(np.float32)),
         )
 

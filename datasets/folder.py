@@ -13,7 +13,7 @@ import pandas as pd
 from .base import Card, Case, Dataset, index_table
 from .errors import RaterbenchError, nearest
 from .folder_settings import read_settings, scanned
-from .images import check_agreement, image_form, read_image, read_labels, stem_of, suffix_of
+from .images import WITH_GEOMETRY, check_agreement, image_form, read_image, read_labels, stem_of, suffix_of
 
 LAYOUT = "images/<case>.png and ratings/<rater>/<case>.png (or .tif, .nii.gz, .mha, .nrrd ...)"
 
@@ -42,6 +42,7 @@ class Folder(Dataset):
         self.name = settings.name or self.path.resolve().name
         self.preparation = settings.preparation
         self._images = image_files(self.path / "images")
+        self.unit = "mm" if all(suffix_of(file) in WITH_GEOMETRY for file in self._images.values()) else "pixel"
         self._ratings = {rater.name: image_files(rater) for rater in rater_folders(self.path / "ratings")}
         self.raters = tuple(self._ratings)
         self._check_ratings_have_images()

@@ -60,7 +60,7 @@ def read_image(file: Path | str) -> Picture:
         raise RaterbenchError(
             f"{file} has {wrong.size} values that are no numbers, such as {wrong[0]}: an image must be finite"
         )
-    return Picture(pixels, _geometry(image), file)
+    return Picture(pixels, _geometry(image, file), file)
 
 
 def read_labels(file: Path | str) -> Picture:
@@ -86,7 +86,7 @@ def read_labels(file: Path | str) -> Picture:
         if wrong.size:
             raise RaterbenchError(f"{file} has labels that are no whole numbers: {', '.join(f'{v:g}' for v in wrong[:5])}")
         labels = labels.astype(np.int64)
-    return Picture(np.ascontiguousarray(labels), _geometry(image), file)
+    return Picture(np.ascontiguousarray(labels), _geometry(image, file), file)
 
 
 def image_form(file: Path | str) -> tuple[int, int]:
@@ -189,7 +189,10 @@ def _alpha(file: Path, channels: int) -> int:
     return int(suffix_of(file) == ".png" and channels in (2, 4))
 
 
-def _geometry(image: sitk.Image) -> Geometry:
+def _geometry(image: sitk.Image, file: Path) -> Geometry:
+    if suffix_of(file) in WITHOUT_GEOMETRY:
+        # What SimpleITK takes from these files is a print resolution, which says nothing about the object.
+        return Geometry.axis_aligned(image.GetDimension())
     return Geometry(
         spacing=tuple(reversed(image.GetSpacing())), origin=tuple(image.GetOrigin()), direction=tuple(image.GetDirection())
     )

@@ -46,6 +46,7 @@ class MNIST(Dataset):
     name = "mnist"
     classes = ("background", "digit")
     raters = tuple(rater.name for rater in MORPHOLOGICAL_RATERS)
+    unit = "pixel"
     card: ClassVar[Card] = Card(
         title="MNIST handwritten digits with five simulated raters",
         citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "
@@ -120,7 +121,7 @@ class MNIST(Dataset):
             centre="mnist",
             image=(pixels / np.float32(255)).astype(np.float32)[None],
             ratings=ratings,
-            geometry=Geometry.unit(2),
+            geometry=Geometry.axis_aligned(2),
             truth=Truth(labels=ink.astype(np.uint8), probability=np.stack([~ink, ink]).astype(np.float32)),
             diagnosis=int(self._digits[position]),
         )

@@ -164,7 +164,7 @@ class Phantom(Dataset):
             centre=row["centre"],
             image=spinal_cord.image(partial, distances, centre.scanner, spacing, self._random(person, 2, slice_)),
             ratings=ratings,
-            geometry=Geometry.unit(2, spacing),
+            geometry=Geometry.axis_aligned(2, spacing),
             truth=Truth(labels=partial.argmax(axis=0).astype(np.uint8), probability=partial),
         )
         return check_case(case, self.n_classes)

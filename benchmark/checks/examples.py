@@ -70,6 +70,6 @@ def _case(i: int, ratings: dict[str, Labels], n_classes: int, change: Change | N
         centre="nowhere",
         image=image,
         ratings={rater: change(rating) for rater, rating in ratings.items()} if change else ratings,
-        geometry=Geometry.unit(truth.ndim),
+        geometry=Geometry.axis_aligned(truth.ndim),
         truth=Truth(truth, np.equal(truth, classes).astype(np.float32)),
     )

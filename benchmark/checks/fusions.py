@@ -68,7 +68,7 @@ def _fitted(fusion: Fusion, ratings: Mapping[str, Labels], n_classes: int) -> Fu
     shape = next(iter(ratings.values())).shape
     image = np.zeros((1, *shape), dtype=np.float32)
     fresh: Fusion = clone(fusion)
-    return fresh.fit([Case("case", "subject", "centre", image, ratings, Geometry.unit(len(shape)))], n_classes)
+    return fresh.fit([Case("case", "subject", "centre", image, ratings, Geometry.axis_aligned(len(shape)))], n_classes)
 
 
 def _fuse(fusion: Fusion, ratings: Mapping[str, Labels], n_classes: int) -> Consensus:

@@ -13,7 +13,9 @@ RATERS = ("ada", "ben", "eve")
 def data(*rated):
     labels = np.zeros((2, 2), np.uint8)
     image = np.zeros((1, 2, 2), np.float32)
-    cases = [Case(f"c{i}", "s", "h", image, dict.fromkeys(names, labels), Geometry.unit(2)) for i, names in enumerate(rated)]
+    cases = [
+        Case(f"c{i}", "s", "h", image, dict.fromkeys(names, labels), Geometry.axis_aligned(2)) for i, names in enumerate(rated)
+    ]
     return CaseList("made", cases, ("background", "thing"), RATERS)
 
 

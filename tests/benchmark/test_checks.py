@@ -256,7 +256,7 @@ def test_every_kind_is_found_even_if_it_is_not_listed(tmp_path):
             self.index = index_table([("one", self.load(0).subject, "here", ("a",))])
         def load(self, position):
             labels = np.zeros((8, 8), np.uint8)
-            return Case("one", "s", "there", np.zeros((1, 8, 8), np.float32), {"a": labels}, Geometry.unit(2))
+            return Case("one", "s", "there", np.zeros((1, 8, 8), np.float32), {"a": labels}, Geometry.axis_aligned(2))
     """
     results = {r.name: r for r in check_file(written(tmp_path, body))}
     loss = results["Hidden: rater order"]

@@ -40,7 +40,7 @@ def folder(tmp_path) -> Path:
     for n, case in enumerate(("c1", "c2", "c3", "c4")):
         for rater, values in zip("abc", raters_of((9, 8), (0, 255), seed=n), strict=True):
             if (case, rater) != ("c3", "b"):
-                put(tmp_path / "data" / "ratings" / rater / f"{case}.png", values, Geometry.unit(2))
+                put(tmp_path / "data" / "ratings" / rater / f"{case}.png", values, Geometry.axis_aligned(2))
     return tmp_path / "data"
 
 
@@ -71,7 +71,7 @@ def test_large_and_negative_values_are_kept(tmp_path, values, ending):
 
 def test_the_probability_of_two_classes_is_that_of_the_foreground(tmp_path):
     maps = raters_of((5, 6), (0, 255))
-    files = [put(tmp_path / f"r{k}.png", m, Geometry.unit(2)) for k, m in enumerate(maps)]
+    files = [put(tmp_path / f"r{k}.png", m, Geometry.axis_aligned(2)) for k, m in enumerate(maps)]
     expected = STAPLE().fuse({f"r{k}": m // 255 for k, m in enumerate(maps)}, 2).probability[1]
     for ending in (".tif", ".nii.gz", ".nrrd"):
         fuse_files(STAPLE(), fuse_plan(files, tmp_path / "c.png", probability=tmp_path / f"p{ending}"))
@@ -91,18 +91,18 @@ def test_the_probability_of_more_classes_has_a_channel_for_each(tmp_path):
 
 def test_undecided_voxels_get_a_value_of_their_own(tmp_path):
     one, other = np.array([[0, 255, 255]]), np.array([[0, 255, 0]])
-    files = [put(tmp_path / f"r{k}.png", m, Geometry.unit(2)) for k, m in enumerate((one, other))]
+    files = [put(tmp_path / f"r{k}.png", m, Geometry.axis_aligned(2)) for k, m in enumerate((one, other))]
     result = fuse_files(MajorityVote(ties="undecided"), fuse_plan(files, tmp_path / "c.png"))
     assert read_labels(tmp_path / "c.png").pixels.tolist() == [[0, 255, 128]]
     assert result.cases["undecided"].tolist() == [1]
-    files = [put(tmp_path / f"s{k}.png", m, Geometry.unit(2)) for k, m in enumerate((np.array([[0, 1, 9]]),) * 2)]
+    files = [put(tmp_path / f"s{k}.png", m, Geometry.axis_aligned(2)) for k, m in enumerate((np.array([[0, 1, 9]]),) * 2)]
     fuse_files(MajorityVote(), fuse_plan(files, tmp_path / "c.png", ignore=9))
     assert read_labels(tmp_path / "c.png").pixels.tolist() == [[0, 1, 9]]
 
 
 def test_one_rater_is_the_consensus(tmp_path):
     values = raters_of((5, 6), (0, 100, 200))[0]
-    file = put(tmp_path / "a.png", values, Geometry.unit(2))
+    file = put(tmp_path / "a.png", values, Geometry.axis_aligned(2))
     result = fuse_files(STAPLE(), fuse_plan([file], tmp_path / "c.png"))
     assert np.array_equal(read_labels(tmp_path / "c.png").pixels, values)
     assert result.cases["status"].tolist() == ["degenerate"]
@@ -146,7 +146,7 @@ def test_classes_of_a_folder_come_from_its_settings(folder, tmp_path):
 
 
 def test_a_wrong_file_in_a_folder_leaves_nothing(folder, tmp_path):
-    put(folder / "ratings" / "c" / "c4.png", np.zeros((3, 3)), Geometry.unit(2))
+    put(folder / "ratings" / "c" / "c4.png", np.zeros((3, 3)), Geometry.axis_aligned(2))
     with pytest.raises(RaterbenchError, match=r"c4\.png and .*c4\.png differ in size: \(9, 8\) against \(3, 3\)"):
         fuse_files(STAPLE(), fuse_plan([folder], tmp_path / "new" / "out", probability=tmp_path / "p"))
     assert sorted(f.name for f in tmp_path.iterdir()) == ["data"]
@@ -190,7 +190,7 @@ def test_rows_of_three_classes_hold_the_confusion_matrix():
     rater = np.array([0, 0, 0, 1, 1, 2, 2, 0], np.uint8)
     fused = np.array([0, 0, 1, 1, 1, 2, 0, IGNORE], np.uint8)
     probability = np.stack([fused == k for k in range(3)]).astype(np.float32)
-    case = Case("c", "c", "x", np.zeros((0, 8), np.float32), {"a": rater}, Geometry.unit(1))
+    case = Case("c", "c", "x", np.zeros((0, 8), np.float32), {"a": rater}, Geometry.axis_aligned(1))
     code = label_code([{Path("a"): frozenset({0, 1, 2})}])
     rows = pd.DataFrame(rater_rows(case, Consensus(probability, fused, ("a",)), code)).set_index("class")
     assert rows.index.tolist() == ["background", "label 1", "label 2"]

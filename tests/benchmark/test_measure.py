@@ -41,7 +41,7 @@ def make_case(n=32, n_classes=3, n_raters=3, seed=0):
     p = rng.random((n_classes, n, n)) + 2 * from_labels(labels, n_classes).probability
     p = (p / p.sum(axis=0)).astype(np.float32)
     truth = Truth(labels, from_labels(labels, n_classes).probability)
-    case = Case("a", "s", "c", np.zeros((1, n, n), np.float32), ratings, Geometry.unit(2, (0.5, 1.0)), truth)
+    case = Case("a", "s", "c", np.zeros((1, n, n), np.float32), ratings, Geometry.axis_aligned(2, (0.5, 1.0)), truth)
     return case, Segmentation(hard_labels(p), p)
 
 

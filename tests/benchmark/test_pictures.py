@@ -8,7 +8,7 @@ from raterbench.datasets import IGNORE, Case, CaseList, Geometry
 def case(name, *ratings, image=None):
     labels = {f"r{i}": np.array([rating], np.uint8) for i, rating in enumerate(ratings)}
     pixels = np.arange(len(ratings[0]), dtype=np.float32)[None, None] if image is None else image
-    return Case(name, name, "here", pixels, labels, Geometry.unit(2))
+    return Case(name, name, "here", pixels, labels, Geometry.axis_aligned(2))
 
 
 def data(*cases):

@@ -22,7 +22,7 @@ def case(seed, raters=3, *, truth=True, unjudged=0.1):
     for rating in ratings.values():
         rating[rng.random(SHAPE) < unjudged] = IGNORE
     known = Truth(labels, (labels == np.arange(K)[:, None, None]).astype(np.float32)) if truth else None
-    return Case(f"c{seed}", "s", "here", np.zeros((1, *SHAPE), np.float32), ratings, Geometry.unit(2), known)
+    return Case(f"c{seed}", "s", "here", np.zeros((1, *SHAPE), np.float32), ratings, Geometry.axis_aligned(2), known)
 
 
 def matrices(seed, raters=3):

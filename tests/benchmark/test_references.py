@@ -13,7 +13,7 @@ from raterbench.methods.staple import STAPLE
 
 def make_case(ratings, truth=None):
     shape = next(iter(ratings.values())).shape if ratings else (1, 4)
-    return Case("case-1", "s", "c", np.zeros((1, *shape), np.float32), ratings, Geometry.unit(len(shape)), truth)
+    return Case("case-1", "s", "c", np.zeros((1, *shape), np.float32), ratings, Geometry.axis_aligned(len(shape)), truth)
 
 
 RATINGS = {

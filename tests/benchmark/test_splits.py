@@ -18,7 +18,7 @@ def cases_of(subjects, centres=None):
     centres = centres or ["here"] * len(subjects)
     image, labels = np.zeros((1, 1, 1), np.float32), np.zeros((1, 1), np.uint8)
     cases = [
-        Case(f"case-{i}", subject, centre, image, {"a": labels}, Geometry.unit(2))
+        Case(f"case-{i}", subject, centre, image, {"a": labels}, Geometry.axis_aligned(2))
         for i, (subject, centre) in enumerate(zip(subjects, centres, strict=True))
     ]
     return CaseList("made", cases, ("background", "thing"))

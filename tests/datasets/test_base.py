@@ -13,7 +13,7 @@ def case(name: str = "a", **changes) -> Case:
         "centre": "here",
         "image": np.zeros((1, 4, 5), np.float32),
         "ratings": {"r1": labels},
-        "geometry": Geometry.unit(2),
+        "geometry": Geometry.axis_aligned(2),
         "truth": Truth(labels, np.stack([1 - labels, labels]).astype(np.float32)),
     }
     return Case(**{**fields, **changes})

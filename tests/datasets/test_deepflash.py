@@ -22,7 +22,7 @@ def laboratory(tmp_path) -> Path:
 
 def put(file: Path, pixels: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels.astype(np.uint8), Geometry.unit(2))
+    write_labels(file, pixels.astype(np.uint8), Geometry.axis_aligned(2))
 
 
 @pytest.mark.parametrize("up", [0, 1, 2, 3])

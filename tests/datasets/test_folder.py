@@ -12,7 +12,7 @@ MASK = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]], np.uint8)
 
 def put(file: Path, pixels: np.ndarray, geometry: Geometry | None = None) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels, geometry or Geometry.unit(pixels.ndim))
+    write_labels(file, pixels, geometry or Geometry.axis_aligned(pixels.ndim))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_volumes_with_geometry(tmp_path):
     assert data[0].id == "sub.01"
     assert data[0].shape == (2, 3, 4)
     assert np.allclose(data[0].geometry.spacing, where.spacing)
-    put(tmp_path / "ratings" / "r" / "sub.01.nrrd", volume, Geometry.unit(3))
+    put(tmp_path / "ratings" / "r" / "sub.01.nrrd", volume, Geometry.axis_aligned(3))
     with pytest.raises(RaterbenchError, match=r"sub\.01\.nii\.gz and .*sub\.01\.nrrd differ in spacing"):
         data[0]
 

@@ -163,7 +163,7 @@ def test_another_size_is_refused_and_float32_rounding_is_not(tmp_path):
 
 
 def test_a_raster_rating_is_held_to_the_size_alone(tmp_path):
-    image = read_image(save(tmp_path / "image.mha", np.zeros((3, 4), np.float32), Geometry.unit(2, (0.5, 0.4))))
+    image = read_image(save(tmp_path / "image.mha", np.zeros((3, 4), np.float32), Geometry.axis_aligned(2, (0.5, 0.4))))
     check_agreement(image, read_labels(save(tmp_path / "rating.png", np.zeros((3, 4), np.uint8))))
 
 
@@ -182,7 +182,7 @@ def test_what_is_written_is_read_again(tmp_path, ending):
 
 
 def test_labels_are_written_with_the_values_of_their_files(tmp_path):
-    write_labels(tmp_path / "l.png", np.array([[0, 1, 255]], np.uint8), Geometry.unit(2), values=(0, 128))
+    write_labels(tmp_path / "l.png", np.array([[0, 1, 255]], np.uint8), Geometry.axis_aligned(2), values=(0, 128))
     assert read_labels(tmp_path / "l.png").pixels.tolist() == [[0, 128, 255]]
 
 
@@ -190,9 +190,9 @@ def test_what_cannot_be_written_is_named(tmp_path):
     labels = np.zeros((2, 2), np.uint8)
     for name, words in (("a.jpg", "JPEG"), ("a.xyz", "unknown ending"), ("no/such/folder/a.png", "cannot be written")):
         with pytest.raises(RaterbenchError, match=words):
-            write_labels(tmp_path / name, labels, Geometry.unit(2))
+            write_labels(tmp_path / name, labels, Geometry.axis_aligned(2))
     with pytest.raises(RaterbenchError, match="real numbers"):
-        write_probability(tmp_path / "a.png", np.zeros((2, 2, 2), np.float32), Geometry.unit(2))
+        write_probability(tmp_path / "a.png", np.zeros((2, 2, 2), np.float32), Geometry.axis_aligned(2))
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,7 +10,7 @@ from raterbench.datasets.images import write_labels
 
 SHAPE = (5, 20, 24)
 TIMES = {1: 4, 2: 4, 3: 5, 4: 4, 5: 4}
-GEOMETRY = Geometry.unit(3, (1.0, 1.0, 1.0))
+GEOMETRY = Geometry.axis_aligned(3, (1.0, 1.0, 1.0))
 
 
 def lesions(patient: int, time: int, rater: int = 1) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_a_missing_mask_is_an_absent_rater(training):
     ("pixels", "geometry", "says"),
     [
         (np.zeros((5, 20, 23), np.uint8), GEOMETRY, "size"),
-        (np.zeros(SHAPE, np.uint8), Geometry.unit(3, (2.0, 1.0, 1.0)), "spacing"),
+        (np.zeros(SHAPE, np.uint8), Geometry.axis_aligned(3, (2.0, 1.0, 1.0)), "spacing"),
     ],
 )
 def test_a_mask_that_lies_elsewhere_is_named_with_its_image(training, pixels, geometry, says):

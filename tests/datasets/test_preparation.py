@@ -26,7 +26,7 @@ def make_case(shape, n_classes=3, seed=0, channels=1):
     random = np.random.default_rng(seed)
     image = random.normal(2.0, 3.0, size=(channels, *shape)).astype(np.float32)
     ratings = {rater: random.integers(n_classes, size=shape).astype(np.uint8) for rater in ("ann", "bob")}
-    return Case("one", "subject", "centre", image, ratings, Geometry.unit(len(shape)))
+    return Case("one", "subject", "centre", image, ratings, Geometry.axis_aligned(len(shape)))
 
 
 def prepared(case, preparation, raters=("ann", "bob"), n_classes=3):

@@ -107,7 +107,7 @@ def test_a_folder_of_ratings_needs_no_images(tmp_path):
         for case in ("c1", "c2") if rater == "ada" else ("c2",):
             (tmp_path / "ratings" / rater).mkdir(parents=True, exist_ok=True)
             labels = np.eye(5, dtype=np.uint8) * value
-            write_labels(tmp_path / "ratings" / rater / f"{case}.nii.gz", labels, Geometry.unit(2, (2.0, 0.5)))
+            write_labels(tmp_path / "ratings" / rater / f"{case}.nii.gz", labels, Geometry.axis_aligned(2, (2.0, 0.5)))
     data = RatingFolder(tmp_path)
     assert data.index["case"].tolist() == ["c1", "c2"]
     assert data[0].image.shape == (0, 5, 5)
@@ -116,7 +116,7 @@ def test_a_folder_of_ratings_needs_no_images(tmp_path):
     assert set(data[1].ratings) == {"ada", "ben"}
     assert data[1].ratings["ben"].max() == 2
     (tmp_path / "images").mkdir()
-    write_labels(tmp_path / "images" / "c2.nii.gz", np.ones((5, 5), np.uint8), Geometry.unit(2, (2.0, 0.5)))
+    write_labels(tmp_path / "images" / "c2.nii.gz", np.ones((5, 5), np.uint8), Geometry.axis_aligned(2, (2.0, 0.5)))
     assert RatingFolder(tmp_path)[1].image.shape == (1, 5, 5)
     (tmp_path / "cases.csv").write_text("case,subject\nc1,s\nc2,s\n")
     assert [RatingFolder(tmp_path).index["subject"].tolist(), RatingFolder(tmp_path)[1].subject] == [["s", "s"], "s"]
@@ -124,7 +124,7 @@ def test_a_folder_of_ratings_needs_no_images(tmp_path):
     with pytest.raises(RaterbenchError, match="'c3', which has no rating"):
         RatingFolder(tmp_path)
     (tmp_path / "cases.csv").unlink()
-    write_labels(tmp_path / "images" / "c2.nii.gz", np.ones((5, 5), np.uint8), Geometry.unit(2, (2.0, 0.6)))
+    write_labels(tmp_path / "images" / "c2.nii.gz", np.ones((5, 5), np.uint8), Geometry.axis_aligned(2, (2.0, 0.6)))
     with pytest.raises(RaterbenchError, match="spacing"):
         RatingFolder(tmp_path)[1]
     with pytest.raises(RaterbenchError, match="is no folder"):
@@ -132,7 +132,7 @@ def test_a_folder_of_ratings_needs_no_images(tmp_path):
 
 
 def test_a_png_takes_the_geometry_of_the_others(tmp_path):
-    write_labels(tmp_path / "a.png", np.eye(4, dtype=np.uint8), Geometry.unit(2))
-    write_labels(tmp_path / "b.mha", np.eye(4, dtype=np.uint8), Geometry.unit(2, (3.0, 2.0)))
+    write_labels(tmp_path / "a.png", np.eye(4, dtype=np.uint8), Geometry.axis_aligned(2))
+    write_labels(tmp_path / "b.mha", np.eye(4, dtype=np.uint8), Geometry.axis_aligned(2, (3.0, 2.0)))
     loaded = load(one_case([tmp_path / "a.png", tmp_path / "b.mha"], "c"))
     assert loaded.geometry.spacing == (3.0, 2.0)

@@ -36,7 +36,7 @@ def radius(labels: np.ndarray, k: int) -> float:
 def case_of(truth: np.ndarray, ratings: dict[str, np.ndarray], n_classes: int = 2) -> Case:
     one_hot = np.stack([truth == k for k in range(n_classes)]).astype(np.float32)
     image = np.zeros((1, *truth.shape), np.float32)
-    return Case("a", "a", "here", image, ratings, Geometry.unit(truth.ndim), Truth(truth.astype(np.uint8), one_hot))
+    return Case("a", "a", "here", image, ratings, Geometry.axis_aligned(truth.ndim), Truth(truth.astype(np.uint8), one_hot))
 
 
 def test_labels_count_nested_structures():

@@ -35,6 +35,6 @@ def _confused_cases(matrices, n_cases, *, seed=0, size=32, absent=()):
             ratings[rater] = (random.random(truth.shape) > thresholds).sum(axis=0).astype(np.uint8).clip(0, n_classes - 1)
         known = Truth(truth, np.equal(truth, np.arange(n_classes).reshape(-1, 1, 1)).astype(np.float32))
         image = image[None].astype(np.float32)
-        cases.append(Case(f"case {i}", f"subject {i}", "", image, ratings, Geometry.unit(2), known))
+        cases.append(Case(f"case {i}", f"subject {i}", "", image, ratings, Geometry.axis_aligned(2), known))
     classes = ["background", *(f"class {k}" for k in range(1, n_classes))]
     return CaseList("confused", cases, classes, [*matrices, *absent])

@@ -219,7 +219,7 @@ def test_the_oracles_loss_is_the_likelihood_of_the_known_matrix():
     method.n_classes_, method.raters_, method.confusion_ = 2, ("one",), TWO["careful"][None]
 
     image = np.zeros((1, 1, 3), np.float32)
-    case = Case("case", "subject", "", image, {"one": np.array([[0, 1, 255]], np.uint8)}, Geometry.unit(2))
+    case = Case("case", "subject", "", image, {"one": np.array([[0, 1, 255]], np.uint8)}, Geometry.axis_aligned(2))
     labels = method.labels(case)["one"]
     np.testing.assert_allclose(labels[:, 0, 0], np.array([0.9, 0.2]) / 1.1, rtol=1e-6)
     np.testing.assert_allclose(labels[:, 0, 1], np.array([0.1, 0.8]) / 0.9, rtol=1e-6)

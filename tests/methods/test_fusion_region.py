@@ -68,7 +68,7 @@ def test_what_nobody_judged_stays_so_outside():
 
 def test_the_pool_looks_at_each_case_in_its_region():
     def case(name, rows):
-        return Case(name, name, "", np.zeros((1, rows.shape[1]), np.float32), named(rows), Geometry.unit(1))
+        return Case(name, name, "", np.zeros((1, rows.shape[1]), np.float32), named(rows), Geometry.axis_aligned(1))
 
     fusion = STAPLE(pool="dataset", region="union", margin=1)
     near, far = (

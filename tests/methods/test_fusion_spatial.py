@@ -127,7 +127,7 @@ def test_nobody_and_idle_raters():
 
 def test_windows_in_millimetres():
     fusion = SpatialSTAPLE(radius_mm=6.0)
-    assert fusion.reach(3, Geometry.unit(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
+    assert fusion.reach(3, Geometry.axis_aligned(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
     with pytest.raises(RaterbenchError, match="needs the spacing"):
         fusion.fuse(named(BINARY), 2)
 

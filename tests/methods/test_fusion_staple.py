@@ -18,7 +18,7 @@ def named(rows):
 
 def case(ratings, name="case"):
     shape = next(iter(ratings.values())).shape
-    return Case(name, name, "", np.zeros((1, *shape), np.float32), ratings, Geometry.unit(len(shape)))
+    return Case(name, name, "", np.zeros((1, *shape), np.float32), ratings, Geometry.axis_aligned(len(shape)))
 
 
 def noisy(seed, shape, error_rates, n_classes=2):

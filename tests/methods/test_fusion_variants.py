@@ -113,7 +113,7 @@ def test_a_weight_of_two_is_two_raters():
 def test_weights_are_known_by_name_and_in_a_pool():
     fusion = LogOpinionPoolSTAPLE(weights={"r1": 3.0, "elsewhere": 2.0}, pool="dataset")
     ratings = named(BINARY)
-    case = Case("c", "c", "", np.zeros((1, 10), np.float32), ratings, Geometry.unit(1))
+    case = Case("c", "c", "", np.zeros((1, 10), np.float32), ratings, Geometry.axis_aligned(1))
     alone = LogOpinionPoolSTAPLE(weights={"r1": 3.0}).fuse(ratings, 2)
     np.testing.assert_allclose(fusion.fit([case], 2).fuse(ratings, 2).probability, alone.probability, atol=1e-6)
     with pytest.raises(RaterbenchError, match="'r1' has weight 0"):
@@ -154,7 +154,7 @@ def test_dawid_and_skene_estimate_how_common_the_classes_are():
     """The end of the estimate is a fixed point: the prior is the mean posterior, over the voxels that anybody judged."""
     example = make_example(4, n_raters=4, n_classes=3, shape=(500,), missing=0.1)
     fusion = STAPLE(pool="dataset", prior="estimated", tolerance=1e-10)
-    case = Case("c", "c", "", np.zeros((1, 500), np.float32), example.ratings, Geometry.unit(1))
+    case = Case("c", "c", "", np.zeros((1, 500), np.float32), example.ratings, Geometry.axis_aligned(1))
     fused = fusion.fit([case], 3).fuse(example.ratings, 3)
     judged = np.any([labels != IGNORE for labels in example.ratings.values()], axis=0)
     np.testing.assert_allclose(fused.probability[:, judged].mean(axis=1), fusion.estimate_.prior, atol=1e-6)
@@ -163,7 +163,7 @@ def test_dawid_and_skene_estimate_how_common_the_classes_are():
 @pytest.mark.parametrize("relative", [OneCoinSTAPLE, MAPSTAPLE, ContestedSTAPLE])
 def test_pooling_over_one_case_is_the_case_itself(relative):
     example = make_example(5, n_raters=5, n_classes=2, shape=(40, 40))
-    case = Case("c", "c", "", np.zeros((1, 40, 40), np.float32), example.ratings, Geometry.unit(2))
+    case = Case("c", "c", "", np.zeros((1, 40, 40), np.float32), example.ratings, Geometry.axis_aligned(2))
     alone = relative().fuse(example.ratings, 2)
     pooled = relative(pool="dataset").fit([case], 2).fuse(example.ratings, 2)
     np.testing.assert_allclose(pooled.probability, alone.probability, atol=1e-5)

@@ -40,7 +40,7 @@ def study(n: int = 12, *, image: bool = True, planes: int = 0) -> CaseList:
             ratings["Ada"][..., :10, :] = IGNORE
         shape = ratings["Ben"].shape
         pixels = np.zeros((int(image), *shape), np.float32) + rng.normal(size=(int(image), *shape)).astype(np.float32)
-        geometry = Geometry.unit(len(shape), (3.0, 1.0, 0.5)[-len(shape) :])
+        geometry = Geometry.axis_aligned(len(shape), (3.0, 1.0, 0.5)[-len(shape) :])
         cases.append(Case(f"c{number}", f"s{number}", "x", pixels, ratings, geometry))
     return CaseList("discs", cases, ("background", "disc"))
 
@@ -140,7 +140,9 @@ def test_few_raters_are_no_reason_to_fail(tmp_path, n_raters):
 
 def test_nothing_marked_anywhere_is_described(tmp_path):
     ratings = {r: np.zeros((6, 6), np.uint8) for r in "abc"}
-    data = CaseList("void", [Case("c", "s", "x", np.zeros((1, 6, 6), np.float32), ratings, Geometry.unit(2))], ("no", "yes"))
+    data = CaseList(
+        "void", [Case("c", "s", "x", np.zeros((1, 6, 6), np.float32), ratings, Geometry.axis_aligned(2))], ("no", "yes")
+    )
     found = describe_data(data, STAPLE())
     assert np.isnan(found.coefficients["kappa"])
     assert "only one class was ever marked" in headline(found)
@@ -151,7 +153,7 @@ def test_several_classes_are_averaged_and_listed(tmp_path):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, (10, 10))
     noisy = {r: np.where(rng.random((10, 10)) < 0.2, rng.integers(0, 3, (10, 10)), truth).astype(np.uint8) for r in "abc"}
-    cases = [Case(f"c{k}", f"s{k}", "x", np.zeros((0, 10, 10), np.float32), noisy, Geometry.unit(2)) for k in range(2)]
+    cases = [Case(f"c{k}", f"s{k}", "x", np.zeros((0, 10, 10), np.float32), noisy, Geometry.axis_aligned(2)) for k in range(2)]
     data = CaseList("three", cases, ("background", "first", "second"))
     found = describe_data(data, STAPLE())
     assert set(found.pairs["class"]) == {"first", "second"}
@@ -171,7 +173,7 @@ def test_the_figure_shows_the_slice_with_most_disagreement():
 
 @pytest.mark.parametrize("labels", [np.zeros((5, 6), np.uint8), np.ones((5, 6), np.uint8), np.full((5, 6), IGNORE, np.uint8)])
 def test_the_figure_of_raters_who_agree_stands_alone(labels):
-    case = Case("c", "s", "x", np.zeros((0, 5, 6), np.float32), {"a": labels, "b": labels}, Geometry.unit(2))
+    case = Case("c", "s", "x", np.zeros((0, 5, 6), np.float32), {"a": labels, "b": labels}, Geometry.axis_aligned(2))
     with style.house_style():
         figure = disagreement_figure(case, labels, ("background", "disc"))
         figure.draw_without_rendering()
@@ -182,7 +184,7 @@ def test_the_figure_of_raters_who_agree_stands_alone(labels):
 def test_many_raters_are_shown_in_per_cent():
     rng = np.random.default_rng(0)
     ratings = {f"r{k}": (rng.random((8, 8)) < 0.5).astype(np.uint8) for k in range(20)}
-    case = Case("c", "s", "x", np.zeros((0, 8, 8), np.float32), ratings, Geometry.unit(2))
+    case = Case("c", "s", "x", np.zeros((0, 8, 8), np.float32), ratings, Geometry.axis_aligned(2))
     with style.house_style():
         figure = disagreement_figure(case, MajorityVote().fuse(ratings, 2).labels, ("background", "disc"))
     assert figure.legends[0].get_texts()[0].get_text() == "up to 10 % differ"
