@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from ..datasets.base import IGNORE, Case
+from ..datasets.folder_layout import RatedFiles
 from ..datasets.images import write_labels, write_probability
-from ..datasets.rating_files import LabelCode, Loaded, RatedFiles, label_code, load
+from ..datasets.rating_files import LabelCode, Loaded, label_code, load
 from ..datasets.registry import load_plugin, plugin_of
 from ..methods.base import Consensus, Fusion
 from .batch import over_cases

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..datasets.errors import RaterbenchError
+from ..datasets.folder_layout import RatedFiles
 from ..datasets.folder_settings import LabelValues, read_settings
 from ..datasets.images import WITH_GEOMETRY, stem_of, suffix_of
-from ..datasets.rating_files import RatedFiles, find_cases, one_case, parse_classes
+from ..datasets.rating_files import find_cases, one_case, parse_classes
 
 LABEL_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd", ".png", ".tif", ".tiff")
 """What a consensus is written as: one file, without loss. MHD would be two."""

@@ -51,9 +51,10 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is really there, known only where the data are simulated.
+    """What is really there, known where the data are simulated, or where labels better than any rater's exist.
 
-    ``labels`` [*S] uint8 class indices; ``probability`` [K, *S] float32, each voxel's true share of every class.
+    ``labels`` [*S] uint8 class indices, ``IGNORE`` where unknown; ``probability`` [K, *S] float32, each voxel's true share of
+    every class, uniform where unknown.
     """
 
     labels: Labels
@@ -132,6 +133,8 @@ class Dataset(ABC, Sequence[Case]):
     preparation: Preparation = Preparation()
     unit: Unit = "mm"
     """What the lengths of all its cases are measured in (``Geometry.unit``)."""
+    anonymous_raters: bool = False
+    """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
     official_test: tuple[int, ...] = ()
     """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
 
@@ -184,7 +187,7 @@ class Subset(Dataset):
     def __init__(self, parent: Dataset, positions: Iterable[int], *, blind: bool = False) -> None:
         self.parent, self.positions, self.is_blind = parent, list(positions), blind
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
-        self.preparation, self.unit = parent.preparation, parent.unit
+        self.preparation, self.unit, self.anonymous_raters = parent.preparation, parent.unit, parent.anonymous_raters
         test = set(parent.official_test)
         self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)

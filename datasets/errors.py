@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class RaterbenchError(ValueError):
@@ -20,3 +21,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A value as Python writes it, cut to ``most`` characters: what a file holds may be megabytes long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write whole numbers of more than 4300 digits.
+        return "a number of thousands of digits"
+    except RecursionError:
+        return "a value nested too deeply to be shown"
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"

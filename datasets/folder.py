@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 
-from .base import Card, Case, Dataset, index_table
+from .base import IGNORE, Card, Case, Dataset, Geometry, Labels, Truth, index_table
+from .cases_table import read_cases
 from .errors import RaterbenchError, nearest
+from .folder_layout import LAYOUT, RatedFiles, find_rated_files
 from .folder_settings import read_settings, scanned
-from .images import WITH_GEOMETRY, check_agreement, image_form, read_image, read_labels, stem_of, suffix_of
-
-LAYOUT = "images/<case>.png and ratings/<rater>/<case>.png (or .tif, .nii.gz, .mha, .nrrd ...)"
-
-COMPANIONS = (".raw", ".zraw")
-"""Files that hold the pixels of an ``.mhd`` header beside them."""
+from .images import image_form
+from .layout_hints import mend_for_images, wrong_layout
+from .paths import path_kind
+from .rating_files import load, rating_indices
 
 
 class Folder(Dataset):
-    """The cases of a folder: ``images/<case>.*``, ``ratings/<rater>/<case>.*``.
+    """The cases of a folder: ``images/<case>.*``, ``ratings/<rater>/<case>.*``, or as ``[layout]`` of ``dataset.toml`` says.
 
-    A missing rating file is a missing rater. ``cases.csv`` (case, subject, centre) and ``dataset.toml`` (name, classes and
-    their values, ignore, preparation) are optional. Without declared classes all rating files are read once to find them.
+    A missing rating file is a missing rater. Optional are ``truth/<case>.*`` (of every case or of none; labels that are known
+    to be right), ``ignored/<case>.*`` (not 0 where nobody's labels count, which makes it ``IGNORE`` in all of them),
+    ``cases.csv`` (``read_cases``) and ``dataset.toml`` (``read_settings``). Without declared classes all rating and truth
+    files are read once to find them. Lengths are in mm where every case has a file that says where its voxels lie, or
+    ``dataset.toml`` gives the spacing; else all are in pixels.
 
     Raises:
         RaterbenchError: the folder is not laid out so, or a file does not fit the others; the file is named.
@@ -36,18 +40,21 @@ class Folder(Dataset):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_dir():
+        if path_kind(self.path) != "folder":
             raise RaterbenchError(f"{str(path)!r} is no folder: give one with {LAYOUT}")
         settings = read_settings(self.path / "dataset.toml")
         self.name = settings.name or self.path.resolve().name
-        self.preparation = settings.preparation
-        self._images = image_files(self.path / "images")
-        self.unit = "mm" if all(suffix_of(file) in WITH_GEOMETRY for file in self._images.values()) else "pixel"
-        self._ratings = {rater.name: image_files(rater) for rater in rater_folders(self.path / "ratings")}
-        self.raters = tuple(self._ratings)
-        self._check_ratings_have_images()
-        self.index = self._index()
-        self.labels = settings.labels or scanned(self._rating_files(), settings.ignore)
+        self.preparation, self.anonymous_raters = settings.preparation, settings.anonymous_raters
+        self.files = find_rated_files(self.path, settings.layout, images_needed=True, spacing=settings.spacing)
+        _check_complete(self.files)
+        self._images = [files.image for files in self.files if files.image]
+        self.unit = "mm" if all(files.in_mm for files in self.files) else "pixel"
+        self.raters = tuple(sorted({rater for files in self.files for rater in files.ratings}))
+        known = read_cases(self.path / "cases.csv", [files.case for files in self.files])
+        self.index = index_table(
+            (files.case, *known.get(files.case, (files.case, "unknown")), tuple(files.ratings)) for files in self.files
+        )
+        self.labels = settings.labels or scanned(self._label_files(), settings.ignore)
         self.classes = self.labels.classes
 
     @classmethod
@@ -59,115 +66,70 @@ class Folder(Dataset):
         return cls(**options)
 
     def load(self, position: int) -> Case:
-        row = self.index.iloc[position]
-        image = read_image(self._images[row["case"]])
-        form = image.pixels.shape[0], image.pixels.ndim - 1
+        files, row = self.files[position], self.index.iloc[position]
+        form = image_form(self._images[position])
         if form != self._form:
             raise RaterbenchError(
-                f"{image.file} has {form[0]} channels and {form[1]} dimensions, but {next(iter(self._images.values()))} has "
+                f"{self._images[position]} has {form[0]} channels and {form[1]} dimensions, but {self._images[0]} has "
                 f"{self._form[0]} and {self._form[1]}: all images of a data set must be alike"
             )
-        ratings = {}
-        for rater in row["raters"]:
-            rating = read_labels(self._ratings[rater][row["case"]])
-            check_agreement(image, rating)
-            ratings[rater] = self.labels.indices(rating.pixels, rating.file)
-        return Case(row["case"], row["subject"], row["centre"], image.pixels, ratings, image.geometry)
+        loaded = load(files, truth=True)
+        geometry = loaded.geometry
+        if self.unit == "pixel":
+            # A mean over cases of which some are measured in mm and some in pixels would mean nothing.
+            geometry = Geometry.axis_aligned(len(geometry.spacing))
+        truth = None
+        if loaded.truth is not None and files.truth is not None:
+            truth = _truth(self.labels.indices(loaded.truth, files.truth), loaded.ignored, self.n_classes)
+        ratings = rating_indices(loaded, self.labels)
+        return Case(row["case"], row["subject"], row["centre"], loaded.pixels, ratings, geometry, truth)
 
     def fingerprint(self) -> str:
         # Names and sizes of files tell a changed folder without reading it; dates would change with every copy.
-        files = sorted((*self._images.values(), *self._rating_files()))
+        files = sorted({file for case in self.files for file in case.files})
         sizes = [(str(file.relative_to(self.path)), file.stat().st_size) for file in files]
-        return hashlib.sha256(f"{super().fingerprint()}|{sorted(self.labels.table.items())}|{sizes}".encode()).hexdigest()[:16]
+        settings = [self.files[0].spacing, *(["anonymous raters"] if self.anonymous_raters else [])]
+        text = f"{super().fingerprint()}|{sorted(self.labels.table.items())}|{sizes}|{settings}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def _form(self) -> tuple[int, int]:
-        return image_form(next(iter(self._images.values())))
+        return image_form(self._images[0])
 
-    def _rating_files(self) -> Iterable[Path]:
-        return (file for files in self._ratings.values() for file in files.values())
+    def _label_files(self) -> Iterable[Path]:
+        for files in self.files:
+            yield from files.ratings.values()
+            if files.truth:
+                yield files.truth
 
-    def _check_ratings_have_images(self) -> None:
-        for files in self._ratings.values():
-            for case, file in files.items():
-                if case not in self._images:
-                    raise RaterbenchError(f"{file} is the rating of no image{nearest(case, self._images)}")
 
-    def _index(self) -> pd.DataFrame:
-        table = read_cases(self.path / "cases.csv", self._images)
-        return index_table(
-            (case, *table.get(case, (case, "unknown")), tuple(r for r, files in self._ratings.items() if case in files))
-            for case in self._images
+def _check_complete(cases: Sequence[RatedFiles]) -> None:
+    """See that the layout makes sense of every file, and that the truth of all cases is known, or of none.
+
+    Raises:
+        RaterbenchError: it is not so.
+    """
+    images = [files.case for files in cases if files.image]
+    for files in cases:
+        if files.image is None:
+            file = next(iter(files.ratings.values()))
+            mend = mend_for_images(cases) or nearest(files.case, images)
+            raise RaterbenchError(f"{file} is the rating of no image{mend}")
+    if problem := wrong_layout(cases):
+        raise RaterbenchError(problem)
+    unknown = [files.case for files in cases if files.truth is None]
+    if 0 < len(unknown) < len(cases):
+        others = f" and {len(unknown) - 1} others" if len(unknown) > 1 else ""
+        raise RaterbenchError(
+            f"there is a truth of {len(cases) - len(unknown)} cases, but none of {unknown[0]!r}{others}: "
+            "give the truth of every case, or of none"
         )
 
 
-def image_files(folder: Path) -> dict[str, Path]:
-    """The image files of a folder by case, sorted; hidden files are passed over."""
-    if not folder.is_dir():
-        raise RaterbenchError(f"{folder} is missing: the layout is {LAYOUT}")
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.suffix.lower() in COMPANIONS:
-            continue
-        if suffix_of(file) is None or not file.is_file():
-            raise RaterbenchError(f"{file} is no image file that can be read: take it out of the folder, or convert it")
-        case = stem_of(file)
-        if case in found:
-            raise RaterbenchError(f"{found[case]} and {file} are both called {case!r}: keep one of them")
-        found[case] = file
-    if not found:
-        raise RaterbenchError(f"{folder} is empty: the layout is {LAYOUT}")
-    return found
-
-
-def rater_folders(folder: Path) -> list[Path]:
-    """The folder of each rater, sorted; hidden ones are passed over."""
-    if not folder.is_dir():
-        raise RaterbenchError(f"{folder} is missing: the layout is {LAYOUT}")
-    found = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-    for entry in found:
-        if not entry.is_dir():
-            raise RaterbenchError(f"{entry} belongs into the folder of its rater: the layout is {LAYOUT}")
-    if not found:
-        raise RaterbenchError(f"{folder} is empty: the layout is {LAYOUT}")
-    return found
-
-
-def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[str, tuple[str, str]]:
-    """(subject, centre) of every case from ``cases.csv``; empty without the file.
-
-    Raises:
-        RaterbenchError: it is no such table, or does not list exactly the cases, each of which has a ``what``.
-    """
-    if not file.is_file():
-        return {}
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise RaterbenchError(f"{file} is no table of comma-separated values in UTF-8: {error}") from error
-    known = ("case", "subject", "centre")
-    for column in table.columns:
-        # A column 'patient' that is passed over in silence would let one person into both training and test.
-        if column not in known:
-            raise RaterbenchError(f"{file}: unknown column {column!r}{nearest(column, known)}")
-    if "case" not in table:
-        raise RaterbenchError(f"{file} has no column 'case'")
-    rows = pd.DataFrame({name: table[name] if name in table else table["case"] for name in ("case", "subject")})
-    rows["centre"] = table.get("centre", "unknown")
-    _check_rows(file, rows, list(cases), what)
-    return {case: (subject, centre) for case, subject, centre in rows.itertuples(index=False)}
-
-
-def _check_rows(file: Path, rows: pd.DataFrame, cases: list[str], what: str) -> None:
-    for case, count in rows["case"].value_counts().items():
-        if count > 1:
-            raise RaterbenchError(f"{file} lists the case {case!r} {count} times")
-    for case in rows["case"]:
-        if case not in cases:
-            raise RaterbenchError(f"{file} lists the case {case!r}, which has no {what}{nearest(case, cases)}")
-    unlisted = sorted(set(cases) - set(rows["case"]))
-    if unlisted:
-        raise RaterbenchError(f"{file} has no row for the {what} {unlisted[0]!r}, nor for {len(unlisted) - 1} others")
-    empty = rows[(rows == "").any(axis=1)]
-    if len(empty):
-        raise RaterbenchError(f"{file}: the row of case {empty['case'].iloc[0]!r} has an empty cell")
+def _truth(labels: Labels, ignored: npt.NDArray[np.bool_] | None, n_classes: int) -> Truth:
+    """The truth with one-hot probabilities; uniform where the truth is not known, as wherever nobody judged."""
+    if ignored is not None:
+        labels[ignored] = IGNORE
+    probability = np.stack([labels == k for k in range(n_classes)]).astype(np.float32)
+    probability[:, labels == IGNORE] = 1 / n_classes
+    return Truth(labels, probability)

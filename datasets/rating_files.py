@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .base import IGNORE, Case, Geometry, Labels
+from .base import IGNORE, Case, Floats, Geometry, Labels
 from .errors import RaterbenchError
-from .folder import image_files, rater_folders
-from .folder_settings import LabelValues
-from .images import WITH_GEOMETRY, Picture, check_agreement, read_image, read_labels, stem_of, suffix_of
+from .folder_layout import RatedFiles, find_rated_files
+from .folder_settings import LabelValues, read_settings
+from .images import TOLERANCE, WITH_GEOMETRY, Picture, check_agreement, read_image, read_labels, stem_of, suffix_of
+from .paths import path_kind
 
 MOST_CLASSES = 254
 BLOCK = 1 << 16
@@ -23,28 +24,26 @@ FREE = (255, 128, *range(254, 128, -1), *range(127, 0, -1))
 """Values for voxels without a label, in the order in which they are tried."""
 
 
-@dataclass(frozen=True)
-class RatedFiles:
-    """The files of one case: each rater's, and its image where there is one."""
-
-    case: str
-    ratings: Mapping[str, Path]
-    image: Path | None = None
-
-    @property
-    def files(self) -> list[Path]:
-        """All of them."""
-        return [*self.ratings.values(), *([self.image] if self.image else [])]
-
-
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """The content of those files: ``values`` [*S] of every rater as they are in the file; all lie on one grid."""
+    """The content of a case's files: ``values`` [*S] of every rater as they are in the file; all lie on one grid.
+
+    ``truth`` [*S] are the values in its file, and ``ignored`` [*S] bool is True where nobody's labels count.
+    """
 
     files: RatedFiles
     values: Mapping[str, npt.NDArray[Any]]
     geometry: Geometry
     image: Picture | None
+    truth: npt.NDArray[Any] | None = None
+    ignored: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def pixels(self) -> Floats:
+        """The image [C, *S]; one that is not there, or was not asked for, has no channel."""
+        if self.image is None:
+            return np.zeros((0, *next(iter(self.values.values())).shape), np.float32)
+        return self.image.pixels
 
     def distinct(self) -> dict[Path, frozenset[int]]:
         """The different values in each rater's file."""
@@ -69,10 +68,8 @@ class LabelCode:
             RaterbenchError: a value stands for no class.
         """
         files = loaded.files
-        ratings = {rater: self.labels.indices(values, files.ratings[rater]) for rater, values in loaded.values.items()}
-        shape = next(iter(ratings.values())).shape
-        image = np.zeros((0, *shape), np.float32) if loaded.image is None else loaded.image.pixels
-        return Case(files.case, files.case, "unknown", image, ratings, loaded.geometry)
+        ratings = rating_indices(loaded, self.labels)
+        return Case(files.case, files.case, "unknown", loaded.pixels, ratings, loaded.geometry)
 
     def write(self, labels: Labels) -> npt.NDArray[Any]:
         """The values [*S] to write for class indices [*S], in the smallest type that holds them."""
@@ -118,37 +115,87 @@ def rater_names(files: Sequence[Path]) -> list[str]:
 
 
 def find_cases(folder: Path) -> list[RatedFiles]:
-    """The cases of ``ratings/<rater>/<case>.*``, sorted, with ``images/<case>.*`` where there is one.
+    """The cases of ``ratings/<rater>/<case>.*``, or as ``dataset.toml`` says, sorted; with their images where there are any.
 
     Raises:
         RaterbenchError: the folder is not laid out so.
     """
-    if not folder.is_dir():
+    if path_kind(folder) != "folder":
         raise RaterbenchError(f"{folder} is no folder: give one with ratings/<rater>/<case>.png (or .nii.gz, .mha ...)")
-    rated = {rater.name: image_files(rater) for rater in rater_folders(folder / "ratings")}
-    images = image_files(folder / "images") if (folder / "images").is_dir() else {}
-    cases = sorted({case for files in rated.values() for case in files})
-    return [RatedFiles(c, {r: files[c] for r, files in rated.items() if c in files}, images.get(c)) for c in cases]
+    settings = read_settings(folder / "dataset.toml")
+    return find_rated_files(folder, settings.layout, images_needed=False, spacing=settings.spacing)
 
 
-def load(files: RatedFiles, *, image: bool = True) -> Loaded:
-    """Read a case's ratings, and its image if asked for, and see that they lie on one grid.
+def load(files: RatedFiles, *, image: bool = True, truth: bool = False) -> Loaded:
+    """Read a case's ratings and ignored region, its image and truth if asked for, and see that they lie on one grid.
 
-    PNG and TIFF know no geometry, so they are held to the size alone; the geometry is that of a file that knows it.
+    PNG and TIFF know no geometry, so they are held to the size alone; the geometry is that of a file that knows it, else the
+    spacing of ``dataset.toml``.
 
     Raises:
         RaterbenchError: a file cannot be read or holds no labels, or two differ in size or geometry; the files are named.
     """
     pictures = {rater: read_labels(file) for rater, file in files.ratings.items()}
-    known = [p for p in pictures.values() if suffix_of(p.file) in WITH_GEOMETRY]
-    grid = (known or list(pictures.values()))[0]
-    base = Picture(grid.pixels[None], grid.geometry, grid.file)
-    for picture in pictures.values():
-        check_agreement(base, picture)
+    more = {
+        name: read_labels(file)
+        for name, file in (("truth", files.truth if truth else None), ("ignored", files.ignored))
+        if file
+    }
     seen = read_image(files.image) if image and files.image else None
-    if seen is not None:
-        check_agreement(seen if suffix_of(seen.file) in WITH_GEOMETRY else Picture(seen.pixels, grid.geometry, seen.file), grid)
-    return Loaded(files, {rater: picture.pixels for rater, picture in pictures.items()}, grid.geometry, seen)
+    maps = [*pictures.values(), *more.values()]
+    known = [picture for picture in maps if suffix_of(picture.file) in WITH_GEOMETRY]
+    grid = (known or maps)[0]
+    if seen is not None and suffix_of(seen.file) in WITH_GEOMETRY:
+        check_agreement(seen, grid)
+        known.insert(0, seen)
+    elif seen is not None:
+        check_agreement(Picture(seen.pixels, grid.geometry, seen.file), grid)
+    for picture in maps:
+        check_agreement(Picture(grid.pixels[None], grid.geometry, grid.file), picture)
+    geometry = _with_spacing(known[0] if known else grid, files.spacing, trusted=bool(known))
+    ignored = more["ignored"].pixels != 0 if "ignored" in more else None
+    if ignored is not None and ignored.all():
+        raise RaterbenchError(
+            f"{files.ignored} is nowhere 0, so nothing is left of the case: 0 is what counts, all else is ignored"
+        )
+    values = {rater: picture.pixels for rater, picture in pictures.items()}
+    return Loaded(files, values, geometry, seen, more["truth"].pixels if "truth" in more else None, ignored)
+
+
+def rating_indices(loaded: Loaded, labels: LabelValues) -> dict[str, Labels]:
+    """Class indices [*S] of each rater, ``IGNORE`` in the ignored region.
+
+    Raises:
+        RaterbenchError: a value stands for no class.
+    """
+    ratings = {rater: labels.indices(values, loaded.files.ratings[rater]) for rater, values in loaded.values.items()}
+    if loaded.ignored is not None:
+        for indices in ratings.values():
+            indices[loaded.ignored] = IGNORE
+    return ratings
+
+
+def _with_spacing(picture: Picture, spacing: tuple[float, ...] | None, *, trusted: bool) -> Geometry:
+    """The geometry of a picture, with the ``spacing`` that ``dataset.toml`` gives where the file has none to be trusted.
+
+    Raises:
+        RaterbenchError: the picture has another spacing, or another number of axes.
+    """
+    own = picture.geometry
+    if spacing is None:
+        return own
+    numbers = [", ".join(f"{value:.9g}" for value in values) for values in (spacing, own.spacing)]
+    if len(spacing) != len(own.spacing):
+        raise RaterbenchError(
+            f"dataset.toml gives the spacing ({numbers[0]}), but {picture.file} has "
+            f"{len(own.spacing)} axes: give one number for each"
+        )
+    if trusted and not np.allclose(spacing, own.spacing, rtol=TOLERANCE, atol=0):
+        raise RaterbenchError(
+            f"dataset.toml gives the spacing ({numbers[0]}) mm, but {picture.file} says ({numbers[1]}): "
+            "mend the one that is wrong"
+        )
+    return own if trusted else Geometry.axis_aligned(len(spacing), spacing)
 
 
 def distinct(values: npt.NDArray[Any]) -> frozenset[int]:

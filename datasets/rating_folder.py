@@ -6,15 +6,15 @@ import dataclasses
 from pathlib import Path
 from typing import ClassVar
 
-from .base import Card, Case, Dataset, index_table
-from .folder import read_cases
+from .base import Card, Case, Dataset, Geometry, index_table
+from .cases_table import read_cases
 from .folder_settings import read_settings
 from .rating_files import find_cases, label_code, load
 
 
 class RatingFolder(Dataset):
-    """The cases of ``ratings/<rater>/<case>.*``; ``images/<case>.*``, ``cases.csv`` and ``dataset.toml`` are
-    optional.
+    """The cases of ``ratings/<rater>/<case>.*``, or as ``dataset.toml`` says; ``images/<case>.*``, ``ignored/<case>.*``,
+    ``cases.csv`` and ``dataset.toml`` are optional, and a truth is left out.
 
     Unlike ``Folder`` it takes any values for classes and needs no images, so nothing can be trained on it: a case
     without an image has no channel. All rating files are read once to find the values.
@@ -31,6 +31,8 @@ class RatingFolder(Dataset):
         self.files = find_cases(self.path)
         settings = read_settings(self.path / "dataset.toml")
         self.name = settings.name or self.path.resolve().name
+        self.anonymous_raters = settings.anonymous_raters
+        self.unit = "mm" if all(files.in_mm for files in self.files) else "pixel"
         self.raters = tuple(sorted({rater for files in self.files for rater in files.ratings}))
         found = [load(files, image=False).distinct() for files in self.files]
         self.code = label_code(found, settings.labels, settings.ignore)
@@ -43,4 +45,5 @@ class RatingFolder(Dataset):
     def load(self, position: int) -> Case:
         case = self.code.case(load(self.files[position], image=self.images))
         row = self.index.iloc[position]
-        return dataclasses.replace(case, subject=row["subject"], centre=row["centre"])
+        geometry = case.geometry if self.unit == "mm" else Geometry.axis_aligned(len(case.geometry.spacing))
+        return dataclasses.replace(case, subject=row["subject"], centre=row["centre"], geometry=geometry)
