@@ -22,6 +22,7 @@ from .metrics import METRICS, Metric
 from .settings import check_keys, check_kinds, read_setting
 
 T = TypeVar("T", bound=BaseEstimator)
+ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
 
 
 def build_method(candidate: Candidate, experiment: Experiment) -> Method:
@@ -189,7 +190,20 @@ def plugin_sources(cls: type) -> list[str]:
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
-    """Why a method cannot run on a data set: its own reason, or that it needs a truth nobody knows."""
+    """Why a method cannot run on a data set: its own reason, or that it needs a truth or raters nobody knows."""
     if method.needs_truth and dataset[0].truth is None:
         return "it needs the truth, which this data set does not have"
+    if method.needs_rater_identity and dataset.anonymous_raters:
+        return f"it learns each rater over many cases, but {ANONYMOUS}"
     return method.skip_reason(dataset)
+
+
+def check_identity(fusions: Mapping[str, Fusion], dataset: Dataset) -> None:
+    """See that no fusion learns a rater over cases in which that rater is not known to be one person.
+
+    Raises:
+        RaterbenchError: one does; it is named.
+    """
+    for name, fusion in fusions.items():
+        if fusion.needs_rater_identity and dataset.anonymous_raters:
+            raise RaterbenchError(f"{name} learns each rater over many cases, but {ANONYMOUS}: fuse each case by itself")

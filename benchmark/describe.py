@@ -59,7 +59,7 @@ class Description:
 
     ``rater_apart`` is in the order of ``raters``, ``case_apart`` in that of ``cases``; ``below`` [N, R] is how far each
     rating's Dice is under the middle rater of its case. ``coefficients`` has kappa, alpha and the mean Dice of pairs,
-    ``intervals`` theirs.
+    ``intervals`` theirs. With ``anonymous_raters`` nothing can be said of a rater over cases.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Description:
     below: Float64s
     coefficients: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    anonymous_raters: bool = False
 
     @property
     def outlying_raters(self) -> list[str]:
@@ -180,6 +181,7 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
             "dice": float(subject_dice.mean()),
         },
         intervals=agreement.intervals(list(by_subject.values()), subject_dice.to_numpy(np.float64)),
+        anonymous_raters=dataset.anonymous_raters,
     )  # fmt: skip
 
 

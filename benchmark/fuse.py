@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..datasets.base import IGNORE, Case
+from ..datasets.errors import RaterbenchError
 from ..datasets.folder_layout import RatedFiles
 from ..datasets.images import write_labels, write_probability
 from ..datasets.rating_files import LabelCode, Loaded, label_code, load
@@ -50,6 +51,11 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
     Raises:
         RaterbenchError: a file is wrong, two do not fit together, or an output cannot be written; nothing is written then.
     """
+    if plan.anonymous_raters and fusion.needs_rater_identity:
+        raise RaterbenchError(
+            "the fusion learns each rater over many cases, but dataset.toml says that the raters are anonymous, so one name "
+            "may be another person in each case: fuse each case by itself"
+        )
     with Outputs([*plan.others, *(file for task in plan.tasks for file in task.files.files)]) as outputs:
         tasks = [replace(task, places=_temporary(task.places, outputs)) for task in plan.tasks]
         raters_file = outputs.add(plan.raters) if plan.raters else None

@@ -48,7 +48,8 @@ class FuseTask:
 class FusePlan:
     """Cases to fuse; ``raters``, where their table goes; ``classes``, what values stand for, found in the files if None.
 
-    ``ignore`` is the value of voxels not judged; ``others`` are files that are read, too.
+    ``ignore`` is the value of voxels not judged; ``others`` are files that are read, too. With
+    ``anonymous_raters`` one name may be another person in each case.
     """
 
     tasks: tuple[FuseTask, ...]
@@ -56,6 +57,7 @@ class FusePlan:
     classes: LabelValues | None = None
     ignore: int | None = None
     others: tuple[Path, ...] = field(default=())
+    anonymous_raters: bool = False
 
     def __post_init__(self) -> None:
         _check_ending(self.raters, (".csv",), "the table of the raters")
@@ -93,7 +95,8 @@ def fuse_plan(
     settings = read_settings(file)
     ignore = settings.ignore if ignore is None else ignore
     others = (file, folders[0] / "cases.csv")
-    return FusePlan(tuple(tasks), raters or out / "raters.csv", declared or settings.labels, ignore, others)
+    table = raters or out / "raters.csv"
+    return FusePlan(tuple(tasks), table, declared or settings.labels, ignore, others, settings.anonymous_raters)
 
 
 def _tasks(folder: Path, out: Path, probability: Path | None, figure: Path | None) -> list[FuseTask]:

@@ -13,7 +13,16 @@ import torch
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError, nearest
-from .candidates import build_fusions, build_method, build_metrics, class_identity, identity, plugins_hash, skip_reason
+from .candidates import (
+    build_fusions,
+    build_method,
+    build_metrics,
+    check_identity,
+    class_identity,
+    identity,
+    plugins_hash,
+    skip_reason,
+)
 from .experiment import LABELS, Experiment, canonical
 from .measure import makes_sense
 from .pictures import choose_pictures
@@ -76,6 +85,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     dataset = open_dataset(experiment, data)
     methods = [build_method(c, experiment) for c in experiment.candidates]
     fusions = build_fusions(experiment)
+    check_identity(fusions, dataset)
     metrics = build_metrics(experiment)
     check_references(experiment, dataset)
     pairs = zip(experiment.candidates, methods, strict=True)
@@ -171,6 +181,7 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "raters": list(dataset.raters),
         "ratings_per_case": float(dataset.index["raters"].map(len).mean()),
         "truth_known": first.truth is not None,
+        "anonymous_raters": dataset.anonymous_raters,
         "case_shape": list(first.shape),
         "fingerprint": dataset.fingerprint(),
         "split_hash": listed["hash"],

@@ -34,8 +34,9 @@ class BUBIL(Dataset):
     """35 phase-contrast images of rat smooth muscle cells (set 1) or 61 fluorescence crops of melanoma cells (set 4).
 
     One cell an image. Set 1 has five experts with two tools each, who are ten raters; set 4 has three. Seven crowd workers
-    outlined each cell on a crop around it; their numbers are places, not persons. The published gold standard is the work
-    or the majority of the experts, so neither a rater nor the truth. Pixel sizes are not published: distances are in pixels.
+    outlined each cell on a crop around it; their numbers are places, not persons (``anonymous_raters``). The published gold
+    standard is the work or the majority of the experts, so neither a rater nor the truth. Pixel sizes are not published:
+    distances are in pixels.
 
     Args:
         data: Folder of downloaded data, or the set's own; None reads the variable ``RATERBENCH_DATA``.
@@ -65,6 +66,7 @@ class BUBIL(Dataset):
         self.name = f"bubil-{set}-{raters}"
         self.set, self.path = set, _set_folder(data_folder(data), set)
         self.preparation = Preparation(size=(256, 256) if set == 1 else (96, 96))
+        self.anonymous_raters = raters != "experts"
         self.cropped = (set, raters) != (1, "experts")
         self.raters = {"experts": EXPERTS[set], "crowd": CROWD, "both": EXPERTS[set] + CROWD}[raters]
         self._images = _by_case(self.path / "RawImages")

@@ -23,12 +23,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names)}" if names else ""
 
 
-def shown(value: Any, most: int = 80) -> str:
-    """A value as Python writes it, cut to ``most`` characters: what a file holds may be megabytes long."""
+def shown(value: Any, longest: int = 200) -> str:
+    """The value as Python writes it, for a message; what is longer than ``longest`` characters loses its middle."""
     try:
         text = repr(value)
-    except ValueError:  # Python refuses to write whole numbers of more than 4300 digits.
-        return "a number of thousands of digits"
-    except RecursionError:
-        return "a value nested too deeply to be shown"
-    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+    except ValueError:
+        # Python refuses to write integers of more than 4300 digits.
+        text = f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"

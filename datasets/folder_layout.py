@@ -237,7 +237,7 @@ class _Search:
             if file.parent != self.root:
                 raise RaterbenchError(
                     f"{file} is no image file that can be read: take it out of the folder, or convert it, "
-                    "or name it under skip in [layout] of dataset.toml"
+                    f"or name it under skip in [layout] of dataset.toml{_with_folder(kind, self.layout.compiled[kind])}"
                 )
         elif self.layout.compiled[kind].fields and kind in self.layout.patterns:
             raise RaterbenchError(

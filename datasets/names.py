@@ -32,7 +32,7 @@ def likeness(name: str) -> str:
     plain = plain.translate(LOOK_ALIKE)
     plain = re.sub(rf"(?<={LETTER}){SEPARATORS}(?=\d)|(?<=\d){SEPARATORS}(?={LETTER})", "", plain)
     plain = re.sub(SEPARATORS, "_", plain).strip("_") or plain
-    return re.sub(r"\d+", lambda digits: str(int(digits[0][:4000])), plain)
+    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", plain)
 
 
 def look_alikes(names: Iterable[str]) -> list[tuple[str, str]]:

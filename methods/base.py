@@ -49,6 +49,11 @@ class Fusion(BaseEstimator, ABC):
     ``__init__`` only stores keyword parameters. A pooled fusion learns the raters' performance over all cases in ``fit``.
     """
 
+    @property
+    def needs_rater_identity(self) -> bool:
+        """Whether ``fit`` learns of a rater from several cases; it means nothing where raters are anonymous."""
+        return False
+
     def fit(self, cases: Iterable[Case], n_classes: int) -> Self:
         """Learn from the ratings of many cases; most fusions have nothing to learn."""
         del cases, n_classes
@@ -71,6 +76,11 @@ class Method(BaseEstimator, ABC):
 
     needs_truth: ClassVar[bool] = False
     """True only for oracles: the harness then leaves the truth in the training cases, and the report says so."""
+
+    @property
+    def needs_rater_identity(self) -> bool:
+        """Whether it learns of a rater from several cases; the harness skips it where raters are anonymous."""
+        return False
 
     def skip_reason(self, dataset: Dataset) -> str | None:
         """Why this method cannot run on the data set, in words; None if it can."""

@@ -59,6 +59,10 @@ class EMFusion(Fusion):
         self.margin = margin
         self.prior = prior
 
+    @property
+    def needs_rater_identity(self) -> bool:
+        return self.pool == "dataset"
+
     def read(self, ratings: Ratings, n_classes: int) -> Patterns:
         """The votes of a case; a hook for fusions that change them first."""
         return find_patterns(ratings, n_classes)

@@ -33,6 +33,10 @@ class FusedLabels(NetworkMethod):
         super().__init__(budget=budget, recipe=recipe)
         self.fusion = fusion
 
+    @property
+    def needs_rater_identity(self) -> bool:
+        return self.fusion is not None and self.fusion.needs_rater_identity
+
     def fit_labels(self, train: Dataset) -> None:
         self.fusion_: Fusion = clone(self.fusion) if self.fusion is not None else MajorityVote()
         self.fusion_.fit(train, train.n_classes)

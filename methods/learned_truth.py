@@ -33,6 +33,7 @@ class LearnedTruthMethod(NetworkMethod):
     """
 
     listed = False
+    needs_rater_identity = True
 
     def initialise(self, train: Dataset, **options: Any) -> Slices:
         self.agreements_: list[float] = []

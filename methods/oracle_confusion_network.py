@@ -35,6 +35,7 @@ class OracleConfusionNetwork(NetworkMethod):
     """
 
     needs_truth: ClassVar[bool] = True
+    needs_rater_identity = True
 
     def __init__(self, *, level: str = "image", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)

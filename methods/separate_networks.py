@@ -29,6 +29,7 @@ class SeparateNetworks(NetworkMethod):
     """
 
     module_: _SideBySide
+    needs_rater_identity = True
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """The mean over raters of the recipe's loss of each network, logits [B, R, K, *S], against its own rater."""

@@ -31,6 +31,9 @@ SECTIONS = (
 )
 """Each section's anchor and heading, and the tables and figures in it by name."""
 
+OVER_CASES = frozenset({"raters", "against", "pairs", "missing"})
+"""Tables and figures of single raters over cases, which mean nothing where raters are anonymous."""
+
 if TYPE_CHECKING:
     from ..methods.base import Fusion
 
@@ -38,11 +41,15 @@ if TYPE_CHECKING:
 def write_description(found: Description, dataset: Dataset, fusion: Fusion, folder: Path) -> Path:
     """Write ``describe.html``, tables and figures, and plain rows as CSV; returns the page."""
     tables, plots = describe_tables(found), describe_figures(found, dataset, fusion)
+    if found.anonymous_raters:
+        tables = [table for table in tables if table.name not in OVER_CASES]
+        plots = [plot for plot in plots if plot.name not in OVER_CASES]
     folder.mkdir(parents=True, exist_ok=True)
     files = [file for table in tables for file in table.write(folder / "tables")]
     files += write_figures(plots, folder / "figures")
     rows = {"pairs": found.pairs, "ratings": found.ratings, "cases": found.cases, "suspicious": found.suspects}
-    rows["pair-matrix"] = pair_matrix(found).reset_index(names="rater")
+    if not found.anonymous_raters:
+        rows["pair-matrix"] = pair_matrix(found).reset_index(names="rater")
     for name, table in rows.items():
         files.append(folder / f"{name}.csv")
         table.to_csv(files[-1], index=False, lineterminator="\n")
@@ -73,6 +80,9 @@ def print_description(found: Description, page: Path, console: Console) -> None:
     console.print(headline(found), soft_wrap=True, markup=False)
     for line in [*findings(found), *(f"Beware: {line}" for line in warnings(found))]:
         console.print(f"- {line}", soft_wrap=True, markup=False)
+    if found.anonymous_raters:
+        console.print(f"page: {page}", soft_wrap=True, markup=False)
+        return
     table = raters_table(found)
     shown = RichTable()
     for place, head in enumerate(table.head):

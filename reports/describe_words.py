@@ -37,6 +37,10 @@ def findings(found: Description) -> list[str]:
 def warnings(found: Description) -> list[str]:
     """What a reader should keep in mind."""
     lines = []
+    if found.anonymous_raters:
+        lines.append(
+            "The raters are anonymous: one name may be another person in each case, so there are no tables of single raters."
+        )
     if any(2 * len(pair.cases) >= pair.common for pair in found.duplicates()):
         lines.append(
             "Copies make the agreement look higher than it is, and a consensus counts their voice twice. "
@@ -54,6 +58,8 @@ def warnings(found: Description) -> list[str]:
 
 
 def _raters(found: Description) -> list[str]:
+    if found.anonymous_raters:
+        return []
     if len(found.raters) < 3 or np.isnan(found.rater_apart.below).all():
         return ["With fewer than three raters to a case nobody can tell which of them is off."]
     table = rater_means(found)

@@ -34,6 +34,7 @@ FACTS = {
     "n_subjects": "Subjects",
     "n_centres": "Centres",
     "raters": "Raters",
+    "anonymous_raters": "Anonymous raters",
     "ratings_per_case": "Ratings per case",
     "classes": "Classes",
     "case_shape": "Size of the first case",

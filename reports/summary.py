@@ -154,6 +154,11 @@ def _warnings(analysis: Analysis) -> list[str]:
     oracles = analysis.results.facts.get("oracles") or []
     if oracles:
         found.append(f"{' and '.join(oracles)} learned with the truth in sight: a bound for the others, no rival of theirs.")
+    if analysis.results.facts.get("anonymous_raters"):
+        found.append(
+            "The raters are anonymous: one name may be another person in each case. So no method learned them over cases, and "
+            "the row of raters is the mean over those of each case."
+        )
     if comparison.few_repeats:
         found.append(
             f"Only {count_of(comparison.n_repeats, 'repeat')}: the luck of training is not averaged out, and tests err more "
