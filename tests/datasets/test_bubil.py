@@ -117,3 +117,8 @@ def test_the_real_images_and_their_raters(real_data, number, raters, cases, n):
         assert 0 <= case.image.min() < case.image.max() <= 1
         shares = [labels.mean() for labels in case.ratings.values()]
         assert 0.001 < min(shares) < max(shares) < 0.6
+
+
+def test_crowd_workers_are_places_and_experts_are_persons(download):
+    anonymous = {raters: BUBIL(data=download, raters=raters).anonymous_raters for raters in ("experts", "crowd", "both")}
+    assert anonymous == {"experts": False, "crowd": True, "both": True}
