@@ -11,9 +11,13 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from .base import Card, Case, Dataset, index_table
+from .doubts import copies, questions
 from .errors import RaterbenchError, nearest
-from .folder_settings import read_settings, scanned
+from .folder_settings import read_settings
 from .images import WITH_GEOMETRY, check_agreement, image_form, read_image, read_labels, stem_of, suffix_of
+from .rater_layout import check_files_apart, layout_questions
+from .value_counts import CaseValues, look_at_case
+from .vocabulary import find_classes, first_gap
 
 LAYOUT = "images/<case>.png and ratings/<rater>/<case>.png (or .tif, .nii.gz, .mha, .nrrd ...)"
 
@@ -25,7 +29,8 @@ class Folder(Dataset):
     """The cases of a folder: ``images/<case>.*``, ``ratings/<rater>/<case>.*``.
 
     A missing rating file is a missing rater. ``cases.csv`` (case, subject, centre) and ``dataset.toml`` (name, classes and
-    their values, ignore, preparation) are optional. Without declared classes all rating files are read once to find them.
+    their values, ignore, threshold, darker, preparation) are optional. Without declared classes all rating files are read once
+    to find them.
 
     Raises:
         RaterbenchError: the folder is not laid out so, or a file does not fit the others; the file is named.
@@ -47,7 +52,11 @@ class Folder(Dataset):
         self.raters = tuple(self._ratings)
         self._check_ratings_have_images()
         self.index = self._index()
-        self.labels = settings.labels or scanned(self._rating_files(), settings.ignore)
+        self._declared = settings.labels
+        complete = self._declared is not None and self._declared.complete
+        self.labels = find_classes([] if complete else self._values, self._declared, settings.ignore)
+        if self._declared is None:
+            self._check_classes_found()
         self.classes = self.labels.classes
 
     @classmethod
@@ -69,7 +78,7 @@ class Folder(Dataset):
             )
         ratings = {}
         for rater in row["raters"]:
-            rating = read_labels(self._ratings[rater][row["case"]])
+            rating = read_labels(self._ratings[rater][row["case"]], whole=self.labels.threshold is None)
             check_agreement(image, rating)
             ratings[rater] = self.labels.indices(rating.pixels, rating.file)
         return Case(row["case"], row["subject"], row["centre"], image.pixels, ratings, image.geometry)
@@ -78,7 +87,40 @@ class Folder(Dataset):
         # Names and sizes of files tell a changed folder without reading it; dates would change with every copy.
         files = sorted((*self._images.values(), *self._rating_files()))
         sizes = [(str(file.relative_to(self.path)), file.stat().st_size) for file in files]
-        return hashlib.sha256(f"{super().fingerprint()}|{sorted(self.labels.table.items())}|{sizes}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{super().fingerprint()}|{self.labels.identity()}|{sizes}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def questions(self) -> tuple[str, ...]:
+        """What may be wrong with the ratings; all their files are read to find it.
+
+        Raises:
+            RaterbenchError: a value in a file stands for no class.
+        """
+        for case in self._values:
+            for file in case.files.values():
+                self.labels.check_known(file.counts, file.file)
+        rated = dict(zip(self.index["case"], self.index["raters"], strict=True))
+        said = questions(self._values, self.labels, declared=self._declared is not None)
+        return (*said, *copies(self._values), *layout_questions(rated, count=False))
+
+    @cached_property
+    def _values(self) -> list[CaseValues]:
+        """The values of all rating files, by case."""
+        whole, found = self._declared is None or self._declared.threshold is None, []
+        for case, raters in zip(self.index["case"], self.index["raters"], strict=True):
+            files = {rater: self._ratings[rater][case] for rater in raters}
+            check_files_apart(files, case)
+            values = {rater: read_labels(file, whole=whole).pixels for rater, file in files.items()}
+            found.append(look_at_case(case, files, values, self._declared))
+        return found
+
+    def _check_classes_found(self) -> None:
+        """Values that nobody declared must be those of masks, or 0, 1, 2 and so on: training takes hours."""
+        declare = "declare the classes and their values in dataset.toml"
+        if all(file.counts.keys() <= {0, *self.labels.ignored} for case in self._values for file in case.files.values()):
+            raise RaterbenchError(f"no rating has anything but background, so the classes are unknown: {declare}")
+        if (gap := first_gap(self._values, self.labels)) is not None:
+            raise RaterbenchError(f"{gap}: {declare} ([classes]), or binarise them (threshold = ...)")
 
     @cached_property
     def _form(self) -> tuple[int, int]:

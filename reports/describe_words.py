@@ -35,8 +35,8 @@ def findings(found: Description) -> list[str]:
 
 
 def warnings(found: Description) -> list[str]:
-    """What a reader should keep in mind."""
-    lines = []
+    """What a reader should keep in mind; first what the data set itself asks."""
+    lines = [f"{question[:1].upper()}{question[1:]}." for question in found.questions]
     if any(2 * len(pair.cases) >= pair.common for pair in found.duplicates()):
         lines.append(
             "Copies make the agreement look higher than it is, and a consensus counts their voice twice. "
