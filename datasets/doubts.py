@@ -120,8 +120,8 @@ def _numbered(found: Sequence[CaseValues], labels: LabelValues) -> list[str]:
         worst = files[int(np.argmax(most))]
         fewer = ", ".join(map(str, sorted(set(most))[:3]))
         return [
-            f"{worst.file} has the values 1 to {max(most)}, and other files stop at {fewer}: if they number objects, make all of "
-            f"them foreground ({threshold_words(1)}); else declare the classes ({CLASSES_WORDS})"
+            f"{worst.file} has the values 1 to {max(most)}, and other files stop at {fewer}: if they number objects, make all "
+            f"of them foreground ({threshold_words(1)}); else declare the classes ({CLASSES_WORDS})"
         ]
     return []
 
@@ -172,12 +172,13 @@ def _without_background(found: Sequence[CaseValues], labels: LabelValues) -> lis
     """Values of which none is 0, such as 1 and 2: the first is taken for a class, and nothing for the background."""
     class_of = class_of_values(labels)
     values = sorted({value for case in found for file in case.files.values() for value in file.counts} - labels.ignored)
-    if len(values) < 2 or any(class_of(case, v) == 0 for case in found for file in case.files.values() for v in file.counts):
+    background = (class_of(case, v) == 0 for case in found for file in case.files.values() for v in file.counts)
+    if len(values) < 2 or any(background):
         return []
     return [
         f"no rating has the value 0, so nothing is background; the values are {', '.join(map(str, values[:5]))}: if {values[0]} "
         f"is the background, declare it ([classes] background = {values[0]} and so on in dataset.toml, or fuse --classes "
-        f"background={values[0]},foreground={values[1]}); if the object is dark on white, say darker = true, or fuse --darker"
+        f"background={values[0]},foreground={values[1]}); if the object is dark on white, say darker = true (fuse --darker)"
     ]
 
 
@@ -217,8 +218,8 @@ def _inverted(found: Sequence[CaseValues], labels: LabelValues, *, declared: boo
     small = [share < 0.5 for rater in shares.values() for share in rater]
     if declared and labels.threshold is None and min(background) > max(others) and np.mean(small) < NEARLY_ALL:
         return [
-            f"the background is declared as the largest value ({min(background)}), but does not fill most of the image: are the "
-            f"masks inverted? {mend}"
+            f"the background is declared as the largest value ({min(background)}), but does not fill most of the image: are "
+            f"the masks inverted? {mend}"
         ]
     return []
 
@@ -274,6 +275,6 @@ def hardly_meeting(found: Sequence[CaseValues], labels: LabelValues) -> list[str
     if not dice or float(np.mean(dice)) >= HARDLY:
         return []
     return [
-        f"the masks of the raters hardly overlap (mean Dice {np.mean(dice):.2f}): do they show the same image? Each rater's file of "
-        "a case must be of one image; in a folder they lie in ratings/<rater>/<case>, not ratings/<case>/<rater>"
+        f"the masks of the raters hardly overlap (mean Dice {np.mean(dice):.2f}): do they show the same image? Each rater's "
+        "file of a case must be of one image; in a folder they lie in ratings/<rater>/<case>, not ratings/<case>/<rater>"
     ]

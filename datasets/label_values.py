@@ -56,10 +56,9 @@ class LabelValues:
             RaterbenchError: a value stands for no class; the file, the values and their voxels are named.
         """
         if self.threshold is not None:
-            labels = ((values >= self.threshold) != self.darker).astype(np.uint8)
-            for value in self.ignored:
-                labels[values == value] = IGNORE
-            return labels
+            sides: Labels = ((values >= self.threshold) != self.darker).astype(np.uint8)
+            sides[np.isin(values, list(self.ignored))] = IGNORE
+            return sides
         labels, known = np.zeros(values.shape, np.uint8), np.zeros(values.shape, bool)
         for value, index in self.table.items():
             here = values == value
@@ -147,9 +146,8 @@ def with_threshold(
         raise RaterbenchError(
             f"{where}: a threshold makes two classes, but {len(labels.classes)} are declared: name the background and one more"
         )
-    values = {k: [value for value, index in labels.table.items() if index == k] for k in (0, 1)}
     if threshold is not None and not _named_only(labels):
-        wrong = [v for k, here in values.items() for v in here if ((v >= threshold) != bool(darker)) != (k == 1)]
+        wrong = [v for v, k in labels.table.items() if k != IGNORE and ((v >= threshold) != bool(darker)) != (k == 1)]
         if wrong:
             raise RaterbenchError(
                 f"{where}: with threshold = {threshold:g}{' and darker = true' if darker else ''} the value {wrong[0]} is "

@@ -32,8 +32,8 @@ def check_raters_meet(rated: Rated, what: str) -> None:
     if _exchanged(raters, list(rated)):
         first, case = raters[0], next(iter(rated))
         raise RaterbenchError(
-            f"{what}: cases and raters are exchanged, for the folders are called like cases ({_some(raters)}) and the files are "
-            f"not ({_some(list(rated))}): the layout is {LAYOUT}, so {first}/{case} becomes {case}/{first}"
+            f"{what}: cases and raters are exchanged, for the folders are called like cases ({_some(raters)}) and the files "
+            f"are not ({_some(list(rated))}): the layout is {LAYOUT}, so {first}/{case} becomes {case}/{first}"
         )
     if any(len(who) > 1 for who in rated.values()):
         return
@@ -60,8 +60,8 @@ def why_nobody_meets(rated: Rated) -> str:
         if _exchanged(raters, common):
             return f"cases and raters are exchanged: the layout is {LAYOUT}, so {rater}/{case} becomes {common[0]}/{rater}"
         return (
-            f"the names of the files hold what tells the raters apart, so {case!r} of {rater} looks like a case of its own: call "
-            f"the file of a case alike in every rater's folder ({rater}/{common[0]})"
+            f"the names of the files hold what tells the raters apart, so {case!r} of {rater} looks like a case of its own: "
+            f"call the file of a case alike in every rater's folder ({rater}/{common[0]})"
         )
     alike = spelt_twice(rated)
     return alike[0] if alike else f"call the file of a case alike in every rater's folder; the layout is {LAYOUT}"

@@ -62,26 +62,29 @@ def look_at_case(
 
     Ratings of different size are counted, but not compared.
     """
-    binarised = declared is not None and declared.threshold is not None
-    one_side = {}
-    if declared is not None and binarised:
-        judged = {r: v[~np.isin(v, list(declared.ignored))] if declared.ignored else v for r, v in values.items()}
-        spans = {r: (v.min(), v.max()) if v.size else (0, 0) for r, v in judged.items()}
-        one_side = {
-            r: bool(low < high and (low >= declared.threshold) == (high >= declared.threshold))
-            for r, (low, high) in spans.items()
-        }
+    binarised, one_sided = False, set()
+    if declared is not None and declared.threshold is not None:
+        binarised, one_sided = True, {rater for rater, here in values.items() if _on_one_side(here, declared)}
         values = {rater: declared.indices(here, files[rater]) for rater, here in values.items()}
     found = {}
     for rater, here in values.items():
-        counts = count_values(here)
-        more = {"edges": _on_edges(here, counts), "flat": _flatness(here)} if len(counts) > 2 and not binarised else {}
-        found[rater] = FileValues(
-            files[rater], counts, count_values(_border(here)), one_side=one_side.get(rater, False), **more
-        )
+        counts, border = count_values(here), count_values(_border(here))
+        if len(counts) > 2 and not binarised:
+            found[rater] = FileValues(files[rater], counts, border, _on_edges(here, counts), _flatness(here))
+        else:
+            found[rater] = FileValues(files[rater], counts, border, one_side=rater in one_sided)
     same_size = len({here.shape for here in values.values()}) == 1
     pairs, copies = (_pairs(values, found), _copies(values, found)) if same_size else ({}, ())
     return CaseValues(case, found, pairs, copies, binarised)
+
+
+def _on_one_side(values: Values, declared: LabelValues) -> bool:
+    """Whether there are several values, all on one side of the threshold."""
+    judged = values[~np.isin(values, list(declared.ignored))] if declared.ignored else values.reshape(-1)
+    if declared.threshold is None or not judged.size:
+        return False
+    low, high = judged.min(), judged.max()
+    return bool(low < high and (low >= declared.threshold) == (high >= declared.threshold))
 
 
 def _border(values: Values) -> Values:

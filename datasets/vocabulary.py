@@ -130,8 +130,8 @@ def _refuse_smooth(files: Sequence[FileValues], ignore: int | None) -> None:
     low, high = _span(worst, ignore)
     raise RaterbenchError(
         f"{worst.file} has {count_words(counts)} on the edges between other values: it looks like a mask with smooth "
-        f"edges, which would become {len(counts)} classes; binarise it ({threshold_words(halfway(low, high))}), or, if they are "
-        f"classes, declare them ({CLASSES_WORDS})"
+        f"edges, which would become {len(counts)} classes; binarise it ({threshold_words(halfway(low, high))}), or, if they "
+        f"are classes, declare them ({CLASSES_WORDS})"
     )
 
 
