@@ -178,7 +178,7 @@ def _without_background(found: Sequence[CaseValues], labels: LabelValues) -> lis
     return [
         f"no rating has the value 0, so nothing is background; the values are {', '.join(map(str, values[:5]))}: if {values[0]} "
         f"is the background, declare it ([classes] background = {values[0]} and so on in dataset.toml, or fuse --classes "
-        f"background={values[0]},foreground={values[1]}); if the object is dark on white, say darker = true (fuse --darker)"
+        f"background={values[0]},foreground={values[1]}); if the object is dark on white, darker = true (fuse --darker)"
     ]
 
 

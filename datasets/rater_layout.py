@@ -37,12 +37,10 @@ def check_raters_meet(rated: Rated, what: str) -> None:
         )
     if any(len(who) > 1 for who in rated.values()):
         return
-    n = (
-        f"none of the {len(rated)} cases of {what} has two raters"
-        if len(rated) > 1
-        else f"the only case of {what} has one rater"
+    raise RaterbenchError(
+        f"no case of {what} has two raters ({len(rated)} of {len(rated)} have one), so there is nothing to compare and no "
+        f"consensus: {why_nobody_meets(rated)}"
     )
-    raise RaterbenchError(f"{n}, and one rater is no consensus: {why_nobody_meets(rated)}")
 
 
 def why_nobody_meets(rated: Rated) -> str:
