@@ -177,7 +177,7 @@ def _without_background(found: Sequence[CaseValues], labels: LabelValues) -> lis
         return []
     return [
         f"no rating has the value 0, so nothing is background; the values are {', '.join(map(str, values[:5]))}: if {values[0]} "
-        f"is the background, declare it ([classes] background = {values[0]} and so on in dataset.toml, or fuse --classes "
+        f"is the background, declare it (background = {values[0]} in [classes] of dataset.toml, or fuse --classes "
         f"background={values[0]},foreground={values[1]}); if the object is dark on white, darker = true (fuse --darker)"
     ]
 
@@ -192,7 +192,9 @@ def _inverted(found: Sequence[CaseValues], labels: LabelValues, *, declared: boo
     for case in found:
         for rater, file in case.files.items():
             inside, outline = (_shares(case, counts, class_of) for counts in (file.counts, file.border))
-            by_area = next((k for k, share in inside.items() if k and share > 0.5), 0)
+            # An object that lies within the image is no inverted background, however large it is.
+            within = outline.get(0, 0.0) > NEARLY_ALL
+            by_area = next((k for k, share in inside.items() if k and share > 0.5 and not within), 0)
             by_outline = next((k for k, share in outline.items() if k and share > NEARLY_ALL), 0)
             filled.setdefault(rater, []).append(by_area or by_outline)
             shares.setdefault(rater, []).append(1 - inside.get(0, 0.0))

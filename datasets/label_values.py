@@ -108,8 +108,10 @@ def count_words(counts: Mapping[int, int], most: int = 5) -> str:
     if len(counts) == 1:
         ((value, voxels),) = counts.items()
         return f"the value {value} in {voxels_of(voxels)}"
-    shown = ", ".join(f"{value} ({voxels_of(voxels)})" for value, voxels in sorted(counts.items())[:most])
-    return f"the values {shown}" + (f" and {len(counts) - most} more" if len(counts) > most else "")
+    shown = [f"{value} ({voxels_of(voxels)})" for value, voxels in sorted(counts.items())[:most]]
+    if len(counts) > most:
+        shown.append(f"{len(counts) - most} more")
+    return f"the values {', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def voxels_of(n: int) -> str:

@@ -28,6 +28,11 @@ def check_raters_meet(rated: Rated, what: str) -> None:
     Raises:
         RaterbenchError: each case has one rater, or raters and cases are exchanged; the likely cause is named.
     """
+    if all(len(who) < 2 for who in rated.values()):
+        raise RaterbenchError(
+            f"no case of {what} has two raters ({len(rated)} of {len(rated)} have one), so there is nothing to compare and no "
+            f"consensus: {why_nobody_meets(rated)}"
+        )
     raters = sorted({rater for who in rated.values() for rater in who})
     if _exchanged(raters, list(rated)):
         first, case = raters[0], next(iter(rated))
@@ -35,12 +40,6 @@ def check_raters_meet(rated: Rated, what: str) -> None:
             f"{what}: cases and raters are exchanged, for the folders are called like cases ({_some(raters)}) and the files "
             f"are not ({_some(list(rated))}): the layout is {LAYOUT}, so {first}/{case} becomes {case}/{first}"
         )
-    if any(len(who) > 1 for who in rated.values()):
-        return
-    raise RaterbenchError(
-        f"no case of {what} has two raters ({len(rated)} of {len(rated)} have one), so there is nothing to compare and no "
-        f"consensus: {why_nobody_meets(rated)}"
-    )
 
 
 def why_nobody_meets(rated: Rated) -> str:

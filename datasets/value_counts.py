@@ -27,8 +27,8 @@ class FileValues:
     """The values of one rating: ``counts`` maps each to its voxels, ``border`` to those on the outline of the image.
 
     ``edges``: of values that are rare beside a lower and a higher one, the voxels with both a lower and a higher value within
-    two voxels. ``flat`` is the share of voxels that are equal to the next one along the last axis, where there are more than
-    two values. ``one_side``: the file has several values, of which a declared threshold makes one class.
+    two voxels. ``flat`` is the share of voxels that are equal to the next one along the last axis, the commonest value left
+    out, where there are more than two values. ``one_side``: the file has several values, of which a declared threshold makes one class.
     """
 
     file: Path
@@ -70,7 +70,7 @@ def look_at_case(
     for rater, here in values.items():
         counts, border = count_values(here), count_values(_border(here))
         if len(counts) > 2 and not binarised:
-            found[rater] = FileValues(files[rater], counts, border, _on_edges(here, counts), _flatness(here))
+            found[rater] = FileValues(files[rater], counts, border, _on_edges(here, counts), _flatness(here, counts))
         else:
             found[rater] = FileValues(files[rater], counts, border, one_side=rater in one_sided)
     same_size = len({here.shape for here in values.values()}) == 1
@@ -94,8 +94,10 @@ def _border(values: Values) -> Values:
     return np.concatenate(faces) if faces else values.reshape(-1)[:0]
 
 
-def _flatness(values: Values) -> float:
-    return float((values[..., 1:] == values[..., :-1]).mean()) if values.shape[-1] > 1 else 1.0
+def _flatness(values: Values, counts: Mapping[int, int]) -> float:
+    """How many of the voxels that do not have the commonest value are equal to the next one along the last axis."""
+    rest = values[..., :-1] != max(counts, key=lambda value: counts[value])
+    return float((values[..., 1:] == values[..., :-1])[rest].mean()) if rest.any() else 1.0
 
 
 def _on_edges(values: Values, counts: Mapping[int, int]) -> dict[int, int]:
