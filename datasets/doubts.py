@@ -176,8 +176,8 @@ def _without_background(found: Sequence[CaseValues], labels: LabelValues) -> lis
     if len(values) < 2 or any(background):
         return []
     return [
-        f"no rating has the value 0, so nothing is background; the values are {', '.join(map(str, values[:5]))}: if {values[0]} "
-        f"is the background, declare it (background = {values[0]} in [classes] of dataset.toml, or fuse --classes "
+        f"no rating has the value 0, so nothing is background; the values are {', '.join(map(str, values[:5]))}: if "
+        f"{values[0]} is the background, declare it (background = {values[0]} in [classes] of dataset.toml, or fuse --classes "
         f"background={values[0]},foreground={values[1]}); if the object is dark on white, darker = true (fuse --darker)"
     ]
 

@@ -28,7 +28,8 @@ class FileValues:
 
     ``edges``: of values that are rare beside a lower and a higher one, the voxels with both a lower and a higher value within
     two voxels. ``flat`` is the share of voxels that are equal to the next one along the last axis, the commonest value left
-    out, where there are more than two values. ``one_side``: the file has several values, of which a declared threshold makes one class.
+    out, where there are more than two values. ``one_side``: the file has several values, of which a declared threshold makes
+    one class.
     """
 
     file: Path

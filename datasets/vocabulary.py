@@ -100,7 +100,7 @@ def _refuse_many(files: Sequence[FileValues], ignore: int | None) -> None:
     else:
         looks = (
             "they look like numbers of regions or objects, which mean something else in each file: save a value for each "
-            f"class instead, or make all of them foreground ({threshold_words(1)})"
+            f"class instead{f', or make all of them foreground ({threshold_words(1)})' if 0 in worst.counts else ''}"
         )
     raise RaterbenchError(
         f"{worst.file} has {n} different values from {low} to {high}, and all ratings together have {len(present)} beside 0, "

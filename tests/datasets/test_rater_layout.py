@@ -59,7 +59,7 @@ def test_cases_of_one_rater_each_are_refused_with_the_likely_cause(cases, words)
     ],
 )
 def test_folders_called_like_cases_are_refused(cases):
-    with pytest.raises(RaterbenchError, match="cases and raters are exchanged.*ratings/<rater>/<case>"):
+    with pytest.raises(RaterbenchError, match=r"cases and raters are exchanged.*ratings/<rater>/<case>"):
         check_raters_meet(cases, "mydata")
 
 
