@@ -80,7 +80,7 @@ def fuse(options: argparse.Namespace) -> int:
         from .reports.disagreement import draw_fused
 
         draw = draw_fused
-    names = ("probability", "figure", "raters", "image", "classes", "ignore")
+    names = ("probability", "figure", "raters", "image", "classes", "ignore", "threshold", "darker")
     plan = fuse_plan(options.inputs, options.out, **{name: getattr(options, name) for name in names})
     result = fuse_files(fusion, plan, draw=draw, jobs=options.jobs or cores())
     written = [place for place in (options.out, options.probability, options.figure, plan.raters) if place]

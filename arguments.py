@@ -71,7 +71,13 @@ def _fuse(command: argparse.ArgumentParser) -> None:
     add("--figure", type=Path, metavar="PATH", help="draw where the raters disagree (likewise)")
     add("--raters", type=Path, metavar="FILE", help="table of the raters; for a folder, OUT/raters.csv by default")
     add("--image", type=Path, metavar="FILE", help="the image under the figure; in a folder it is images/<case>.*")
-    add("--classes", metavar="LIST", help="values of the classes, the background first: 0,100 or background=0,liver=100")
+    add(
+        "--classes",
+        metavar="LIST",
+        help="values of the classes, the background first: 0,100 or 0-39 or background=0,liver=100+101",
+    )
+    add("--threshold", type=float, metavar="VALUE", help="two classes: values from this one on are the object")
+    add("--darker", action="store_true", help="the object is dark on white: below the threshold, or below halfway")
     add("--ignore", type=int, metavar="VALUE", help="the value of voxels that a rater did not judge")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the fusion, e.g. ties=foreground")
     add("--jobs", type=int, default=0, metavar="N", help="cases side by side, default one a core")

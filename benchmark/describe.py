@@ -14,6 +14,7 @@ import pandas as pd
 from ..datasets import load_dataset
 from ..datasets.base import IGNORE, Case, Dataset
 from ..datasets.errors import RaterbenchError
+from ..datasets.rater_layout import check_raters_meet
 from ..datasets.rating_folder import RatingFolder
 from ..datasets.registry import kebab
 from ..methods.base import Fusion
@@ -59,7 +60,8 @@ class Description:
 
     ``rater_apart`` is in the order of ``raters``, ``case_apart`` in that of ``cases``; ``below`` [N, R] is how far each
     rating's Dice is under the middle rater of its case. ``coefficients`` has kappa, alpha and the mean Dice of pairs,
-    ``intervals`` theirs. With ``anonymous_raters`` nothing can be said of a rater over cases.
+    ``intervals`` theirs. ``questions`` are those of the data set. With ``anonymous_raters`` nothing can be said of a rater over
+    cases.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Description:
     coefficients: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     anonymous_raters: bool = False
+    questions: tuple[str, ...] = ()
 
     @property
     def outlying_raters(self) -> list[str]:
@@ -140,6 +143,8 @@ def describe_data(dataset: Dataset, fusion: Fusion, *, cases: int | None = None,
     """
     if cases is not None and cases < 1:
         raise RaterbenchError(f"--cases {cases}: at least one case is needed")
+    rated = dict(zip(dataset.index["case"], dataset.index["raters"], strict=True))
+    check_raters_meet(rated, dataset.name, dataset.files if isinstance(dataset, RatingFolder) else ())
     n = len(dataset) if cases is None else min(cases, len(dataset))
     positions = np.unique(np.linspace(0, len(dataset) - 1, n).round().astype(int))
     if not any(len(dataset.index["raters"].iloc[p]) > 1 for p in positions):
@@ -182,6 +187,7 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
         },
         intervals=agreement.intervals(list(by_subject.values()), subject_dice.to_numpy(np.float64)),
         anonymous_raters=dataset.anonymous_raters,
+        questions=dataset.questions,
     )  # fmt: skip
 
 

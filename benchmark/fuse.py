@@ -5,17 +5,23 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..datasets.base import IGNORE, Case
+from ..datasets.doubts import copies, hardly_meeting
 from ..datasets.errors import RaterbenchError
 from ..datasets.folder_layout import RatedFiles
 from ..datasets.images import write_labels, write_probability
-from ..datasets.rating_files import LabelCode, Loaded, label_code, load
+from ..datasets.label_values import LabelValues
+from ..datasets.rater_layout import check_raters_meet, files_of_one_rater
+from ..datasets.rating_files import LabelCode, Loaded, label_code, load, rating_questions
 from ..datasets.registry import load_plugin, plugin_of
+from ..datasets.value_counts import CaseValues
 from ..methods.base import Consensus, Fusion
 from .batch import over_cases
 from .fuse_plan import FusePlan, FuseTask, Places
@@ -38,11 +44,12 @@ Draw = Callable[[Fused, Path], None]
 
 @dataclass(frozen=True, eq=False)
 class FuseResult:
-    """``raters``: a row for each case, rater and class; ``cases``: one for each case."""
+    """``raters``: a row for each case, rater and class; ``cases``: one for each case; ``questions``: what to ask about them."""
 
     raters: pd.DataFrame
     cases: pd.DataFrame
     code: LabelCode
+    questions: tuple[str, ...] = ()
 
 
 def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs: int = 1) -> FuseResult:
@@ -56,23 +63,41 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
             "the fusion learns each rater over many cases, but dataset.toml says that the raters are anonymous, so one name "
             "may be another person in each case: fuse each case by itself"
         )
+    pooled = fusion.get_params().get("pool") == "dataset"
+    if not pooled:
+        # Pooled over cases, a fusion knows what one rating is worth; else one rater is no consensus.
+        rated = {task.files.case: tuple(task.files.ratings) for task in plan.tasks}
+        check_raters_meet(rated, str(plan.folder or "the given files"), [task.files for task in plan.tasks])
     with Outputs([*plan.others, *(file for task in plan.tasks for file in task.files.files)]) as outputs:
         tasks = [replace(task, places=_temporary(task.places, outputs)) for task in plan.tasks]
         raters_file = outputs.add(plan.raters) if plan.raters else None
         if len(tasks) == 1:
-            loaded = load(tasks[0].files)
-            code = label_code([loaded.distinct()], plan.classes, plan.ignore)
-            fusion.fit([code.case(loaded)], len(code.values))
-            done = [_Work(fusion, code, draw).fuse(tasks[0], loaded)]
-        else:
-            found = over_cases([task.files for task in tasks], _values, "checking", jobs)
+            loaded = load(tasks[0].files, fractions=plan.fractions)
+            found = [loaded.count(plan.classes)]
             code = label_code(found, plan.classes, plan.ignore)
-            fusion.fit((code.case(load(task.files, image=False)) for task in tasks), len(code.values))
-            done = over_cases(tasks, _Work(fusion, code, draw), "fusing", jobs)
+            said = _questions(plan, found, code)
+            fusion.fit([code.case(loaded)], len(code.values))
+            done = [_Work(fusion, code, draw, plan.fractions).fuse(tasks[0], loaded)]
+        else:
+            found = over_cases([task.files for task in tasks], partial(_count, declared=plan.classes), "checking", jobs)
+            code = label_code(found, plan.classes, plan.ignore)
+            said = _questions(plan, found, code)
+            cases = (code.case(load(task.files, image=False, fractions=plan.fractions)) for task in tasks)
+            fusion.fit(cases, len(code.values))
+            done = over_cases(tasks, _Work(fusion, code, draw, plan.fractions), "fusing", jobs)
         table = pd.DataFrame([row for rows, _ in done for row in rows])
         if raters_file:
             table.to_csv(raters_file, index=False, lineterminator="\n")
-    return FuseResult(table, pd.DataFrame([row for _, row in done]), code)
+    return FuseResult(table, pd.DataFrame([row for _, row in done]), code, said)
+
+
+def _questions(plan: FusePlan, found: list[CaseValues], code: LabelCode) -> tuple[str, ...]:
+    """What to ask about the ratings; files that are the cases of one rater are refused where they hardly overlap."""
+    said = (*rating_questions(found, code.labels, declared=plan.classes is not None), *copies(found))
+    cases_given = files_of_one_rater(list(plan.tasks[0].files.ratings.values())) if plan.folder is None else None
+    if cases_given and hardly_meeting(found, code.labels):
+        raise RaterbenchError(f"{cases_given}; their masks hardly overlap")
+    return (*([cases_given] if cases_given else []), *said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +105,7 @@ class _Work:
     fusion: Fusion
     code: LabelCode
     draw: Draw | None
+    fractions: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         # A process that has not loaded the plug-in cannot read an object of its class.
@@ -91,7 +117,7 @@ class _Work:
         self.__dict__.update(state, fusion=pickle.loads(state["fusion"]))
 
     def __call__(self, task: FuseTask) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        return self.fuse(task, load(task.files, image=task.places.figure is not None))
+        return self.fuse(task, load(task.files, image=task.places.figure is not None, fractions=self.fractions))
 
     def fuse(self, task: FuseTask, loaded: Loaded) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         case = self.code.case(loaded)
@@ -105,11 +131,29 @@ class _Work:
         undecided = int((consensus.labels == IGNORE).sum())
         facts = {"case": case.id, "raters": len(case.ratings), "voxels": consensus.labels.size, "undecided": undecided}
         facts |= {"iterations": consensus.iterations, "status": consensus.status, "region": consensus.region}
+        facts |= {
+            "tied": consensus.tied,
+            "ties": self.fusion.get_params().get("ties"),
+            "like": _like_two_raters(case, consensus),
+        }
         return rater_rows(case, consensus, self.code), facts
 
 
-def _values(files: RatedFiles) -> dict[Path, frozenset[int]]:
-    return load(files, image=False).distinct()
+def _like_two_raters(case: Case, consensus: Consensus) -> str:
+    """``intersection`` or ``union`` where the consensus of two raters who disagree on two classes is just that, else empty."""
+    if len(case.ratings) != 2 or len(consensus.probability) != 2:
+        return ""
+    one, other = case.ratings.values()
+    judged = (one != IGNORE) & (other != IGNORE)
+    marked, both, any_of = consensus.labels[judged] == 1, (one & other)[judged] == 1, (one | other)[judged] == 1
+    if np.array_equal(both, any_of) or (consensus.labels[judged] == IGNORE).any():
+        return ""
+    return "intersection" if np.array_equal(marked, both) else "union" if np.array_equal(marked, any_of) else ""
+
+
+def _count(files: RatedFiles, declared: LabelValues | None) -> CaseValues:
+    fractions = declared is not None and declared.threshold is not None
+    return load(files, image=False, fractions=fractions).count(declared)
 
 
 def _temporary(places: Places, outputs: Outputs) -> Places:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from ..datasets.errors import RaterbenchError
 from ..datasets.folder_layout import RatedFiles
-from ..datasets.folder_settings import LabelValues, read_settings
+from ..datasets.folder_settings import read_settings
 from ..datasets.images import WITH_GEOMETRY, stem_of, suffix_of
-from ..datasets.rating_files import find_cases, one_case, parse_classes
+from ..datasets.label_values import LabelValues, parse_classes, with_threshold
+from ..datasets.rating_files import find_cases, one_case
 
 LABEL_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd", ".png", ".tif", ".tiff")
 """What a consensus is written as: one file, without loss. MHD would be two."""
 PROBABILITY_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd", ".tif", ".tiff")
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
+FLAGS = "--threshold, --darker"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class FuseTask:
 class FusePlan:
     """Cases to fuse; ``raters``, where their table goes; ``classes``, what values stand for, found in the files if None.
 
-    ``ignore`` is the value of voxels not judged; ``others`` are files that are read, too. With
-    ``anonymous_raters`` one name may be another person in each case.
+    ``ignore`` is the value of voxels not judged; ``others`` are files that are read, too; ``folder`` holds the cases, and is
+    None for the files of one case. With ``anonymous_raters`` one name may be another person in each case.
     """
 
     tasks: tuple[FuseTask, ...]
@@ -57,7 +59,13 @@ class FusePlan:
     classes: LabelValues | None = None
     ignore: int | None = None
     others: tuple[Path, ...] = field(default=())
+    folder: Path | None = None
     anonymous_raters: bool = False
+
+    @property
+    def fractions(self) -> bool:
+        """Whether values need not be whole numbers."""
+        return self.classes is not None and self.classes.threshold is not None
 
     def __post_init__(self) -> None:
         _check_ending(self.raters, (".csv",), "the table of the raters")
@@ -73,6 +81,8 @@ def fuse_plan(
     image: Path | None = None,
     classes: str | None = None,
     ignore: int | None = None,
+    threshold: float | None = None,
+    darker: bool = False,
 ) -> FusePlan:
     """The plan for label files of one case, or for one folder of cases; outputs then are folders but for the table.
 
@@ -81,9 +91,10 @@ def fuse_plan(
     """
     if out is None:
         raise RaterbenchError("there is nowhere to write: give -o with the file (for a folder of cases, the folder) to make")
-    declared = parse_classes(classes, ignore) if classes else None
+    named = parse_classes(classes, ignore) if classes else None
     folders = [path for path in inputs if path.is_dir()]
     if not folders:
+        declared = with_threshold(named, threshold, darker, ignore, FLAGS)
         task = FuseTask(one_case(inputs, stem_of(out), image), Places(out, probability, figure))
         return FusePlan((task,), raters, declared, ignore)
     if len(inputs) > 1:
@@ -94,9 +105,10 @@ def fuse_plan(
     file = folders[0] / "dataset.toml"
     settings = read_settings(file)
     ignore = settings.ignore if ignore is None else ignore
+    declared = with_threshold(named or settings.labels, threshold, darker, ignore, FLAGS)
     others = (file, folders[0] / "cases.csv")
-    table = raters or out / "raters.csv"
-    return FusePlan(tuple(tasks), table, declared or settings.labels, ignore, others, settings.anonymous_raters)
+    table, anonymous = raters or out / "raters.csv", settings.anonymous_raters
+    return FusePlan(tuple(tasks), table, declared, ignore, others, folders[0], anonymous)
 
 
 def _tasks(folder: Path, out: Path, probability: Path | None, figure: Path | None) -> list[FuseTask]:

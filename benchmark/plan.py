@@ -187,4 +187,5 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "split_hash": listed["hash"],
         "keep_cases": experiment.keep_cases,
         "pictures": pictures,
+        "questions": list(dataset.questions),
     }

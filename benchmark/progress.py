@@ -120,6 +120,8 @@ def announce(
     )
     for name, reason in plan.skipped.items():
         _say(console, f"skipped: {name}: {reason}", "yellow")
+    for question in facts["questions"]:
+        _say(console, f"Beware: {question}", "yellow")
     if not todo:
         _say(console, f"{counted(len(units), 'unit')}: all done, nothing to run")
     else:

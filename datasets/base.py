@@ -144,6 +144,11 @@ class Dataset(ABC, Sequence[Case]):
         del data
         return cls(**options)
 
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """Sentences about what may be wrong with its ratings, found without a method; may read every rating."""
+        return ()
+
     @abstractmethod
     def load(self, position: int) -> Case:
         """Read the case in row ``position`` of the index."""
@@ -191,6 +196,10 @@ class Subset(Dataset):
         test = set(parent.official_test)
         self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        return self.parent.questions
 
     def load(self, position: int) -> Case:
         case = self.parent.load(self.positions[position])

@@ -11,8 +11,8 @@ import pandas as pd
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
 from .downloads import data_folder
 from .errors import RaterbenchError
-from .folder_settings import LabelValues
 from .images import check_agreement, read_image, read_labels
+from .label_values import LabelValues
 
 LABORATORY = "lab-wue1"
 

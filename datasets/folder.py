@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,13 +13,17 @@ import numpy.typing as npt
 
 from .base import IGNORE, Card, Case, Dataset, Geometry, Labels, Truth, index_table
 from .cases_table import read_cases
+from .doubts import copies, questions
 from .errors import RaterbenchError, nearest
 from .folder_layout import LAYOUT, RatedFiles, find_rated_files
-from .folder_settings import read_settings, scanned
-from .images import image_form
+from .folder_settings import read_settings
+from .images import image_form, read_labels
 from .layout_hints import mend_for_images, wrong_layout
 from .paths import path_kind
+from .rater_layout import check_files_apart, layout_questions
 from .rating_files import load, rating_indices
+from .value_counts import CaseValues, look_at_case
+from .vocabulary import find_classes, first_gap
 
 
 class Folder(Dataset):
@@ -54,7 +58,11 @@ class Folder(Dataset):
         self.index = index_table(
             (files.case, *known.get(files.case, (files.case, "unknown")), tuple(files.ratings)) for files in self.files
         )
-        self.labels = settings.labels or scanned(self._label_files(), settings.ignore)
+        self._declared = settings.labels
+        complete = self._declared is not None and self._declared.complete
+        self.labels = find_classes([] if complete else [*self._values, *self._truth_values], self._declared, settings.ignore)
+        if self._declared is None:
+            self._check_classes_found()
         self.classes = self.labels.classes
 
     @classmethod
@@ -73,7 +81,7 @@ class Folder(Dataset):
                 f"{self._images[position]} has {form[0]} channels and {form[1]} dimensions, but {self._images[0]} has "
                 f"{self._form[0]} and {self._form[1]}: all images of a data set must be alike"
             )
-        loaded = load(files, truth=True)
+        loaded = load(files, truth=True, fractions=self._fractions)
         geometry = loaded.geometry
         if self.unit == "pixel":
             # A mean over cases of which some are measured in mm and some in pixels would mean nothing.
@@ -89,18 +97,56 @@ class Folder(Dataset):
         files = sorted({file for case in self.files for file in case.files})
         sizes = [(str(file.relative_to(self.path)), file.stat().st_size) for file in files]
         settings = [self.files[0].spacing, *(["anonymous raters"] if self.anonymous_raters else [])]
-        text = f"{super().fingerprint()}|{sorted(self.labels.table.items())}|{sizes}|{settings}"
+        text = f"{super().fingerprint()}|{self.labels.identity()}|{sizes}|{settings}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def questions(self) -> tuple[str, ...]:
+        """What may be wrong with the ratings; all their files are read to find it.
+
+        Raises:
+            RaterbenchError: a value in a file stands for no class.
+        """
+        for case in (*self._values, *self._truth_values):
+            for file in case.files.values():
+                self.labels.check_known(file.counts, file.file)
+        rated = dict(zip(self.index["case"], self.index["raters"], strict=True))
+        said = questions(self._values, self.labels, declared=self._declared is not None)
+        return (*said, *copies(self._values), *layout_questions(rated, count=False))
+
+    @property
+    def _fractions(self) -> bool:
+        """Whether values need not be whole numbers."""
+        return self._declared is not None and self._declared.threshold is not None
+
+    @cached_property
+    def _values(self) -> list[CaseValues]:
+        """The values of all rating files, by case."""
+        for files in self.files:
+            check_files_apart(files.ratings, files.case)
+        return [self._look(files.case, files.ratings) for files in self.files]
+
+    @cached_property
+    def _truth_values(self) -> list[CaseValues]:
+        """The values of the truth of each case that has one."""
+        return [self._look(files.case, {"truth": files.truth}) for files in self.files if files.truth]
+
+    def _look(self, case: str, files: Mapping[str, Path]) -> CaseValues:
+        values = {rater: read_labels(file, whole=not self._fractions).pixels for rater, file in files.items()}
+        return look_at_case(case, files, values, self._declared)
+
+    def _check_classes_found(self) -> None:
+        """Values that nobody declared must be those of masks, or 0, 1, 2 and so on: training takes hours."""
+        declare = "declare the classes and their values in dataset.toml"
+        found = [*self._values, *self._truth_values]
+        if all(file.counts.keys() <= {0, *self.labels.ignored} for case in found for file in case.files.values()):
+            raise RaterbenchError(f"no rating has anything but background, so the classes are unknown: {declare}")
+        if (gap := first_gap(found, self.labels)) is not None:
+            raise RaterbenchError(f"{gap}: {declare} ([classes]), or binarise them (threshold = ...)")
 
     @cached_property
     def _form(self) -> tuple[int, int]:
         return image_form(self._images[0])
-
-    def _label_files(self) -> Iterable[Path]:
-        for files in self.files:
-            yield from files.ratings.values()
-            if files.truth:
-                yield files.truth
 
 
 def _check_complete(cases: Sequence[RatedFiles]) -> None:

@@ -1,51 +1,24 @@
-"""What ``dataset.toml`` says about a folder of images, and which label a value in a file stands for."""
+"""What ``dataset.toml`` says about a folder of images."""
 
 from __future__ import annotations
 
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from .base import IGNORE, Labels, Preparation
+from .base import IGNORE, Preparation
 from .errors import RaterbenchError, nearest, shown
 from .folder_layout import DEFAULT_PATTERNS, FolderLayout
-from .images import read_labels
+from .label_values import LabelValues, with_ignore, with_threshold
 from .paths import read_text
 
 LONGEST_NAME = 200
 LARGEST_SIDE = 8192
 """Pixels along a side at which a network may learn."""
-
-
-@dataclass(frozen=True)
-class LabelValues:
-    """The classes, the background first, and the class index (or ``IGNORE``) that each value in a file stands for."""
-
-    classes: tuple[str, ...]
-    table: Mapping[int, int]
-
-    def indices(self, values: npt.NDArray[Any], file: Path) -> Labels:
-        """Class indices [*S] uint8 of the values [*S] in ``file``.
-
-        Raises:
-            RaterbenchError: a value stands for no class; the file and the values are named.
-        """
-        labels, known = np.zeros(values.shape, np.uint8), np.zeros(values.shape, bool)
-        for value, index in self.table.items():
-            here = values == value
-            labels[here] = index
-            known |= here
-        if not known.all():
-            strange = np.unique(values[~known])[:5].tolist()
-            raise RaterbenchError(f"{file} has the values {strange}, which stand for no class; known are {sorted(self.table)}")
-        return labels
 
 
 @dataclass(frozen=True)
@@ -68,8 +41,9 @@ class FolderSettings:
 def read_settings(file: Path) -> FolderSettings:
     """Read ``dataset.toml``; without the file, nothing is said.
 
-    ``[classes]`` gives each class the value it has in the files, the background first; a list of names stands for the
-    values 0, 1, 2 and so on, and 255 is accepted for the second of two. ``[layout]`` says how files are called
+    ``[classes]`` gives each class the value it has in the files, or a list of values, the background first; a list of names
+    stands for the values 0, 1, 2 and so on, and 255 is accepted for the second of two. ``threshold`` makes two classes of any
+    values, the upper one the foreground; with ``darker = true`` the lower one. ``[layout]`` says how files are called
     (``FolderLayout``).
 
     Raises:
@@ -84,7 +58,7 @@ def read_settings(file: Path) -> FolderSettings:
         raise RaterbenchError(f"{file} is no valid TOML that can be read: its values are nested too deeply") from error
     except ValueError as error:  # Also what Python says of whole numbers with thousands of digits.
         raise RaterbenchError(f"{file} is no valid TOML: {shown(str(error), 200)[1:-1]}") from error
-    known = ("name", "classes", "ignore", "preparation", "spacing", "layout", "anonymous_raters")
+    known = ("name", "classes", "ignore", "threshold", "darker", "preparation", "spacing", "layout", "anonymous_raters")
     _known_keys(content, known, f"{file}")
     ignore, anonymous = content.get("ignore"), content.get("anonymous_raters", False)
     if ignore is not None and not _label_value(ignore):
@@ -92,48 +66,24 @@ def read_settings(file: Path) -> FolderSettings:
             f"{file}: ignore = {shown(ignore)} must be a whole number of at most 64 bits, "
             "the value of voxels that were not judged"
         )
-    if ignore == 0 and "classes" not in content:
+    threshold, darker = content.get("threshold"), content.get("darker")
+    if ignore == 0 and "classes" not in content and threshold is None:
         raise RaterbenchError(
             f"{file}: ignore = 0 is the value of the background, as no classes are declared: declare the classes with their "
             "values if 0 means that a voxel was not judged, else leave ignore out"
         )
     if not isinstance(anonymous, bool):
         raise RaterbenchError(f"{file}: anonymous_raters = {shown(anonymous)} must be true or false")
+    declared = _declared(content["classes"], ignore, file) if "classes" in content else None
     return FolderSettings(
         name=_name(content["name"], file) if "name" in content else None,
-        labels=_declared(content["classes"], ignore, file) if "classes" in content else None,
+        labels=with_threshold(declared, threshold, darker, ignore, file),
         ignore=ignore,
         preparation=_preparation(content.get("preparation", {}), file),
         spacing=_spacing(content["spacing"], file) if "spacing" in content else None,
         layout=_layout(content.get("layout", {}), file),
         anonymous_raters=anonymous,
     )
-
-
-def scanned(files: Iterable[Path], ignore: int | None) -> LabelValues:
-    """The classes of undeclared ratings, from the values in all their files: 0 and 255, or 0 to K - 1.
-
-    Raises:
-        RaterbenchError: the values are neither; the file that shows it is named.
-    """
-    where: dict[int, Path] = {}
-    white = True
-    for file in files:
-        values = set(np.unique(read_labels(file).pixels).tolist()) - {ignore}
-        # One rater's tool may save masks of 0 and 1, another's of 0 and 255; both in one file would mean something else.
-        white &= values <= {0, 1} or values <= {0, 255}
-        where.update({value: file for value in values if value not in where})
-    found = sorted(where)
-    declare = "declare the classes and their values in dataset.toml"
-    if white and 255 in found:
-        return LabelValues(("background", "foreground"), _with_ignore({0: 0, 1: 1, 255: 1}, ignore))
-    if not found or found == [0]:
-        raise RaterbenchError(f"no rating has anything but background, so the classes are unknown: {declare}")
-    gaps = [value for value in found if value != 0 and (value < 0 or value - 1 not in (0, *found))]
-    if gaps:
-        raise RaterbenchError(f"{where[gaps[0]]} has the value {gaps[0]}, but the ratings together have {found[:8]}: {declare}")
-    names = ("foreground",) if found[-1] == 1 else tuple(f"class {k}" for k in range(1, found[-1] + 1))
-    return LabelValues(("background", *names), _with_ignore({k: k for k in range(found[-1] + 1)}, ignore))
 
 
 def _name(name: Any, file: Path) -> str:
@@ -149,20 +99,23 @@ def _name(name: Any, file: Path) -> str:
 
 def _declared(classes: Any, ignore: int | None, file: Path) -> LabelValues:
     if isinstance(classes, list):
-        pairs = [(name, k) for k, name in enumerate(classes)]
+        pairs = [(name, [k]) for k, name in enumerate(classes)]
     elif isinstance(classes, dict):
-        pairs = list(classes.items())
+        pairs = [(name, value if isinstance(value, list) else [value]) for name, value in classes.items()]
     else:
-        raise RaterbenchError(f"{file}: classes needs a whole number for each class, or a list of names; got {shown(classes)}")
-    for name, value in pairs:
-        _check_class(name, value, file)
+        raise RaterbenchError(
+            f"{file}: classes needs a whole number for each class (or a list of them), or a list of names; got {shown(classes)}"
+        )
+    for name, group in pairs:
+        _check_class(name, group, file)
     table = dict(pairs)
     if len(table) < len(pairs):
         raise RaterbenchError(f"{file}: classes needs a list of different names; got {shown(classes)}")
-    names, values = list(table), {value: k for k, value in enumerate(table.values())}
+    names, flat = list(table), [(value, k) for k, group in enumerate(table.values()) for value in group]
+    values = dict(flat)
     if not 2 <= len(names) < IGNORE:
         raise RaterbenchError(f"{file}: classes names {len(names)} classes: give the background and at least one more")
-    if len(values) < len(names):
+    if len(values) < len(flat):
         raise RaterbenchError(f"{file}: two classes have the same value: {shown(table)}")
     if "background" in names[1:]:
         raise RaterbenchError(f"{file}: the class 'background' must come first among the classes")
@@ -170,17 +123,18 @@ def _declared(classes: Any, ignore: int | None, file: Path) -> LabelValues:
         raise RaterbenchError(f"{file}: ignore = {ignore} is also the value of the class {names[values[ignore]]!r}")
     if isinstance(classes, list) and len(names) == 2 and ignore != 255:
         values[255] = 1
-    return LabelValues(tuple(names), _with_ignore(values, ignore))
+    return LabelValues(tuple(names), with_ignore(values, ignore))
 
 
-def _check_class(name: Any, value: Any, file: Path) -> None:
+def _check_class(name: Any, values: list[Any], file: Path) -> None:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise RaterbenchError(f"{file}: classes has {shown(name)}, which is no name: write a text in one line for each class")
     if name == "all":
         raise RaterbenchError(f"{file}: no class can be called 'all', as reports call all classes together: rename it")
-    if not _label_value(value):
+    if not values or not all(map(_label_value, values)):
         raise RaterbenchError(
-            f"{file}: classes needs a whole number for each class, of at most 64 bits; got {shown(name)} = {shown(value)}"
+            f"{file}: classes needs a whole number for each class (or a list of them), of at most 64 bits; "
+            f"got {shown(name)} = {shown(values if len(values) != 1 else values[0])}"
         )
 
 
@@ -213,10 +167,6 @@ def _layout(content: Any, file: Path) -> FolderLayout:
         return FolderLayout(patterns, tuple(content.get("raters", ())), tuple(content.get("skip", ())))
     except RaterbenchError as error:
         raise RaterbenchError(f"{where}: {error}") from error
-
-
-def _with_ignore(table: dict[int, int], ignore: int | None) -> dict[int, int]:
-    return table if ignore is None else {**table, ignore: IGNORE}
 
 
 def _preparation(content: Any, file: Path) -> Preparation:

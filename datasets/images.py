@@ -63,8 +63,10 @@ def read_image(file: Path | str) -> Picture:
     return Picture(pixels, _geometry(image, file), file)
 
 
-def read_labels(file: Path | str) -> Picture:
+def read_labels(file: Path | str, *, whole: bool = True) -> Picture:
     """Read a label map: whole numbers [*S] as they are in the file; colours are accepted if all channels are equal.
+
+    Without ``whole`` any finite numbers are accepted, as a map of probabilities has them.
 
     Raises:
         RaterbenchError: the file cannot be read, is a JPEG, is in colours, or holds a value that is no whole number.
@@ -82,10 +84,13 @@ def read_labels(file: Path | str) -> Picture:
         )
     labels = channels[0]
     if labels.dtype.kind not in "iu":
-        wrong = np.unique(labels[~np.isfinite(labels) | (labels != np.round(labels))])
+        wrong = np.unique(labels[~np.isfinite(labels) | (whole & (labels != np.round(labels)))])
         if wrong.size:
-            raise RaterbenchError(f"{file} has labels that are no whole numbers: {', '.join(f'{v:g}' for v in wrong[:5])}")
-        labels = labels.astype(np.int64)
+            raise RaterbenchError(
+                f"{file} has labels that are no whole numbers: {', '.join(f'{v:g}' for v in wrong[:5])}; a map of "
+                "probabilities becomes a mask with threshold = 0.5"
+            )
+        labels = labels.astype(np.int64) if whole else labels
     return Picture(np.ascontiguousarray(labels), _geometry(image, file), file)
 
 

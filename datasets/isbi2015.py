@@ -13,8 +13,8 @@ import numpy as np
 from .base import Card, Case, Dataset, Floats, Labels, Preparation, Truth, index_table
 from .downloads import data_folder
 from .errors import RaterbenchError, nearest
-from .folder_settings import LabelValues
 from .images import Picture, check_agreement, read_image, read_labels
+from .label_values import LabelValues
 from .simulated_raters import LESION_RATERS
 
 Raters = Literal["real", "simulated"]

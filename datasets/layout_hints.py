@@ -52,19 +52,11 @@ ENOUGH = 1.5
 Names = tuple[str, ...]
 
 
-def lonely_raters(cases: Sequence[RatedFiles]) -> str | None:
-    """Why raters cannot be compared or fused, and the likely mend; None if a case has two raters and no name speaks against it.
-
-    It is so if every case has a single rater, or if cases and raters seem to be exchanged.
-    """
-    if problem := wrong_layout(cases):
-        return problem
-    if any(len(files.ratings) > 1 for files in cases):
-        return None
-    start = "the only case has a single rater" if len(cases) == 1 else f"each of the {len(cases)} cases has a single rater"
+def mend_for_lonely_raters(cases: Sequence[RatedFiles]) -> str:
+    """The line of ``dataset.toml`` under which most cases have several raters; empty if there is none to propose."""
     files = _by_default_layout(cases)
     pattern = next((p for p in _grids(files) if _explains(p, files)), None) if files else None
-    return f"{start}, so there is nothing to compare or to fuse{_mend(pattern, files) if pattern else ''}"
+    return f"the names of files hold the raters{_mend(pattern, files)}" if pattern else ""
 
 
 def wrong_layout(cases: Sequence[RatedFiles]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import IGNORE, Case, Floats, Geometry, Labels
+from .doubts import questions
 from .errors import RaterbenchError
 from .folder_layout import RatedFiles, find_rated_files
-from .folder_settings import LabelValues, read_settings
+from .folder_settings import read_settings
 from .images import TOLERANCE, WITH_GEOMETRY, Picture, check_agreement, read_image, read_labels, stem_of, suffix_of
+from .label_values import LabelValues
 from .paths import path_kind
+from .rater_layout import check_files_apart, layout_questions
+from .value_counts import CaseValues, look_at_case
+from .vocabulary import find_classes, first_gap
 
-MOST_CLASSES = 254
-BLOCK = 1 << 16
-"""Voxels counted at a time, and the widest range of values that is counted in a table."""
 FREE = (255, 128, *range(254, 128, -1), *range(127, 0, -1))
 """Values for voxels without a label, in the order in which they are tried."""
 
@@ -45,9 +47,9 @@ class Loaded:
             return np.zeros((0, *next(iter(self.values.values())).shape), np.float32)
         return self.image.pixels
 
-    def distinct(self) -> dict[Path, frozenset[int]]:
-        """The different values in each rater's file."""
-        return {self.files.ratings[rater]: distinct(values) for rater, values in self.values.items()}
+    def count(self, declared: LabelValues | None = None) -> CaseValues:
+        """How often each value occurs, and where; with a declared threshold, each of the two classes."""
+        return look_at_case(self.files.case, self.files.ratings, self.values, declared)
 
 
 @dataclass(frozen=True)
@@ -126,18 +128,18 @@ def find_cases(folder: Path) -> list[RatedFiles]:
     return find_rated_files(folder, settings.layout, images_needed=False, spacing=settings.spacing)
 
 
-def load(files: RatedFiles, *, image: bool = True, truth: bool = False) -> Loaded:
+def load(files: RatedFiles, *, image: bool = True, truth: bool = False, fractions: bool = False) -> Loaded:
     """Read a case's ratings and ignored region, its image and truth if asked for, and see that they lie on one grid.
 
     PNG and TIFF know no geometry, so they are held to the size alone; the geometry is that of a file that knows it, else the
-    spacing of ``dataset.toml``.
+    spacing of ``dataset.toml``. ``fractions``: values need not be whole numbers, because a threshold was declared.
 
     Raises:
         RaterbenchError: a file cannot be read or holds no labels, or two differ in size or geometry; the files are named.
     """
-    pictures = {rater: read_labels(file) for rater, file in files.ratings.items()}
+    pictures = {rater: read_labels(file, whole=not fractions) for rater, file in files.ratings.items()}
     more = {
-        name: read_labels(file)
+        name: read_labels(file, whole=not (fractions and name == "truth"))
         for name, file in (("truth", files.truth if truth else None), ("ignored", files.ignored))
         if file
     }
@@ -198,70 +200,36 @@ def _with_spacing(picture: Picture, spacing: tuple[float, ...] | None, *, truste
     return own if trusted else Geometry.axis_aligned(len(spacing), spacing)
 
 
-def distinct(values: npt.NDArray[Any]) -> frozenset[int]:
-    """The different whole numbers in an array, by counting where their range allows it: sorting is far slower."""
-    flat = values.reshape(-1)
-    if not flat.size:
-        return frozenset()
-    low, high = int(flat.min()), int(flat.max())
-    if high - low >= BLOCK:
-        return frozenset(np.unique(flat).tolist())
-    counts = np.zeros(high - low + 1, np.int64)
-    for start in range(0, len(flat), BLOCK):
-        counts += np.bincount(flat[start : start + BLOCK].astype(np.int64) - low, minlength=len(counts))
-    return frozenset((np.flatnonzero(counts) + low).tolist())
-
-
-def label_code(
-    found: Iterable[Mapping[Path, frozenset[int]]], declared: LabelValues | None = None, ignore: int | None = None
-) -> LabelCode:
-    """How to read and write the values found in files: by the declared classes, else every value is a class, 0 the background.
+def label_code(found: Sequence[CaseValues], declared: LabelValues | None = None, ignore: int | None = None) -> LabelCode:
+    """How to read and write the values found in files: by the declared classes, or those that ``find_classes`` finds.
 
     Masks of 0 and 1 and masks of 0 and 255 mean the same two classes. ``ignore`` is the value of voxels not judged.
 
     Raises:
-        RaterbenchError: there are more values than label maps have.
+        RaterbenchError: nothing is declared, and the values cannot be classes.
     """
-    files = [(file, values - {ignore}) for case in found for file, values in case.items()]
-    present = {value for _, values in files for value in values}
-    if declared is None:
-        white = all(values <= {0, 1} or values <= {0, 255} for _, values in files)
-        others = sorted(present - {0}) or [1]
-        if len(others) > MOST_CLASSES:
-            most = max(files, key=lambda item: len(item[1]))[0]
-            raise RaterbenchError(f"{most} and the others have {len(others)} different values: are they label maps at all?")
-        two = len(others) == 1 or white
-        names = ("background", "foreground") if two else ("background", *(f"label {value}" for value in others))
-        table = {0: 0, **{value: 1 if two else k for k, value in enumerate(others, 1)}}
-        declared = LabelValues(names, table if ignore is None else {**table, ignore: IGNORE})
+    labels = find_classes(found, declared, ignore)
+    present = {value for case in found if not case.binarised for file in case.files.values() for value in file.counts}
     values = []
-    for k in range(len(declared.classes)):
-        mine = [value for value, index in declared.table.items() if index == k]
-        # Where 1 and 255 mean the same, what the files use is written; 255 if they use both.
+    for k in range(len(labels.classes)):
+        mine = [value for value, index in labels.table.items() if index == k]
+        # Where several values mean the same, what the files use is written; the largest if they use more than one.
         values.append(max(set(mine) & present, default=mine[0]))
-    free = next(value for value in FREE if value not in declared.table)
-    return LabelCode(declared, tuple(values), free if ignore is None else ignore)
+    free = next(value for value in FREE if value not in labels.table)
+    return LabelCode(labels, tuple(values), free if ignore is None else ignore)
 
 
-def parse_classes(text: str, ignore: int | None = None) -> LabelValues:
-    """``0,100,200`` or ``background=0,liver=100,tumour=200`` as classes, the background first.
+def rating_questions(found: Sequence[CaseValues], labels: LabelValues, *, declared: bool) -> tuple[str, ...]:
+    """What should be asked about rating files before they are compared or fused, in sentences.
 
     Raises:
-        RaterbenchError: it is not of that form, or a name or value comes twice.
+        RaterbenchError: a value stands for no class, or two raters of a case have one file.
     """
-    names, values = [], []
-    for position, part in enumerate(text.split(",")):
-        name, equals, value = part.rpartition("=")
-        try:
-            values.append(int(value))
-        except ValueError as error:
-            example = "0,255 or background=0,nucleus=255"
-            raise RaterbenchError(f"--classes {text!r}: {part!r} has no whole number; write {example}") from error
-        names.append(name.strip() if equals else f"label {values[-1]}" if position else "background")
-    twice = len(set(names)) < len(names) or len(set(values)) < len(values)
-    if twice or len(names) < 2 or ignore in values or len(names) > MOST_CLASSES:
-        raise RaterbenchError(
-            f"--classes {text!r}: give the background and at least one more, each name and value once, none the ignored value"
-        )
-    table = {value: k for k, value in enumerate(values)}
-    return LabelValues(tuple(names), table if ignore is None else {**table, ignore: IGNORE})
+    for case in found:
+        check_files_apart({rater: file.file for rater, file in case.files.items()}, case.case)
+        for file in case.files.values():
+            labels.check_known(file.counts, file.file)
+    gap = None if declared else first_gap(found, labels)
+    taken = [f"{gap}: every value is taken for a class; to train on them, declare the classes in dataset.toml"] if gap else []
+    rated = {case.case: tuple(case.files) for case in found}
+    return (*questions(found, labels, declared=declared), *taken, *layout_questions(rated))

@@ -9,7 +9,7 @@ from typing import ClassVar
 from .base import Card, Case, Dataset, Geometry, index_table
 from .cases_table import read_cases
 from .folder_settings import read_settings
-from .rating_files import find_cases, label_code, load
+from .rating_files import find_cases, label_code, load, rating_questions
 
 
 class RatingFolder(Dataset):
@@ -34,16 +34,22 @@ class RatingFolder(Dataset):
         self.anonymous_raters = settings.anonymous_raters
         self.unit = "mm" if all(files.in_mm for files in self.files) else "pixel"
         self.raters = tuple(sorted({rater for files in self.files for rater in files.ratings}))
-        found = [load(files, image=False).distinct() for files in self.files]
+        self._fractions = settings.labels is not None and settings.labels.threshold is not None
+        found = [load(files, image=False, fractions=self._fractions).count(settings.labels) for files in self.files]
         self.code = label_code(found, settings.labels, settings.ignore)
         self.classes = self.code.labels.classes
+        self._questions = rating_questions(found, self.code.labels, declared=settings.labels is not None)
         known = read_cases(self.path / "cases.csv", [files.case for files in self.files], "rating")
         self.index = index_table(
             (files.case, *known.get(files.case, (files.case, "unknown")), tuple(files.ratings)) for files in self.files
         )
 
+    @property
+    def questions(self) -> tuple[str, ...]:
+        return self._questions
+
     def load(self, position: int) -> Case:
-        case = self.code.case(load(self.files[position], image=self.images))
+        case = self.code.case(load(self.files[position], image=self.images, fractions=self._fractions))
         row = self.index.iloc[position]
         geometry = case.geometry if self.unit == "mm" else Geometry.axis_aligned(len(case.geometry.spacing))
         return dataclasses.replace(case, subject=row["subject"], centre=row["centre"], geometry=geometry)

@@ -29,7 +29,7 @@ class Consensus:
     NaN where it cannot be estimated; None for fusions that estimate no rater.
     A spatial fusion may give the confusion of every voxel, [R, K, K, *S]. ``log_likelihood`` has one value per iteration: what
     the fusion maximises. ``region`` says in words which voxels it looked at; ``weights`` [R] how much each rater counted,
-    where raters count differently.
+    where raters count differently; ``tied`` how many voxels only the rule for ties decided.
     """
 
     probability: Floats
@@ -41,6 +41,7 @@ class Consensus:
     status: Literal["ok", "degenerate", "not converged"] = "ok"
     region: str = "image"
     weights: npt.NDArray[np.float64] | None = None
+    tied: int = 0
 
 
 class Fusion(BaseEstimator, ABC):

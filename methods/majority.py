@@ -7,7 +7,7 @@ import numpy as np
 from ..datasets.base import IGNORE, Geometry
 from .base import Consensus, Fusion, Ratings
 from .patterns import find_patterns
-from .ties import Ties, consensus, decide
+from .ties import Ties, consensus, decide, tied_voxels
 
 
 class MajorityVote(Fusion):
@@ -36,4 +36,4 @@ class MajorityVote(Fusion):
         winner = decide(patterns.mean, self.ties)
         one_hot = winner == np.arange(n_classes)[:, None]
         share = np.where(winner == IGNORE, 1.0 / n_classes, one_hot)
-        return consensus(patterns, share, self.ties)
+        return consensus(patterns, share, self.ties, tied=tied_voxels(patterns, patterns.mean))

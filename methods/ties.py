@@ -39,10 +39,17 @@ def decide(share: Float64s, ties: Ties) -> Labels:
     return labels
 
 
+def tied_voxels(patterns: Patterns, share: Float64s) -> int:
+    """How many voxels that somebody judged have no single largest share [K, P]."""
+    tied = (share >= share.max(axis=0) - CLOSE).sum(axis=0) > 1
+    return int(patterns.counts[tied & (patterns.judges > 0)].sum())
+
+
 def consensus(patterns: Patterns, share: Float64s, ties: Ties, **more: Any) -> Consensus:
     """Spread the shares [K, P] of the patterns over the case; nobody's voxels become uniform and ``IGNORE``."""
     nobody = patterns.judges == 0
     probability = np.where(nobody, 1.0 / len(share), share)
     labels = np.where(nobody, np.uint8(IGNORE), decide(share, ties))
     spread, spread_labels = patterns.spread_all(probability.astype(np.float32), labels)
+    more.setdefault("tied", tied_voxels(patterns, share))
     return Consensus(spread, spread_labels, patterns.raters, **more)

@@ -35,8 +35,8 @@ def findings(found: Description) -> list[str]:
 
 
 def warnings(found: Description) -> list[str]:
-    """What a reader should keep in mind."""
-    lines = []
+    """What a reader should keep in mind; first what the data set itself asks."""
+    lines = [f"{question[:1].upper()}{question[1:]}." for question in found.questions]
     if found.anonymous_raters:
         lines.append(
             "The raters are anonymous: one name may be another person in each case, so there are no tables of single raters."

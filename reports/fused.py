@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -12,6 +13,13 @@ from rich.table import Table as RichTable
 from ..benchmark.fuse import FuseResult
 from .wording import count_of, write_number
 
+TIES = {
+    "lowest": "the lowest of the tied classes wins, so the background wherever it ties",
+    "highest": "the highest of the tied classes wins",
+    "background": "they go to the background",
+    "foreground": "the lowest tied class that is not the background wins",
+    "undecided": "they get no label",
+}
 COLUMNS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "dice": "Dice"}
 
 
@@ -61,6 +69,11 @@ def fused_lines(result: FuseResult, fusion: str) -> list[str]:
         lines.append(f"iterations: {low}" if low == high else f"iterations: {low} to {high}")
     lines += [f"region: {region}" for region in cases["region"].unique() if region != "image"]
     for status, why in (
+        (
+            "not identified",
+            "other estimates of the raters explain their votes as well, so sensitivity and specificity depend on where the "
+            "algorithm starts; more raters, or pool=dataset over many cases, would tell",
+        ),
         ("not converged", "stopped at the last iteration; allow more with --set max_iterations=N"),
         ("degenerate", "raters all agree, or one stands alone: nothing could be estimated"),
     ):
@@ -68,6 +81,25 @@ def fused_lines(result: FuseResult, fusion: str) -> list[str]:
         if found:
             names = ", ".join(map(str, found[:3])) + (", ..." if len(found) > 3 else "")
             lines.append(f"{status} in {count_of(len(found), 'case')} ({names}): {why}")
+    lines += _ties(cases, fusion)
     if undecided := int(cases["undecided"].sum()):
         lines.append(f"{count_of(undecided, 'voxel')} without a label, written as {code.undecided}")
+    return [*lines, *(f"Beware: {question}" for question in result.questions)]
+
+
+def _ties(cases: pd.DataFrame, fusion: str) -> list[str]:
+    """What the rule for ties decided, and where the consensus of two raters is their intersection or union."""
+    lines = []
+    rule = str(cases["ties"].iloc[0])
+    if tied := int(cases["tied"].sum()):
+        lines.append(f"ties in {count_of(tied, 'voxel')}, decided by ties={rule}: {TIES.get(rule, 'the rule of the fusion')}")
+    for like, loses in (("intersection", "the background wins"), ("union", "the foreground wins")):
+        found = cases.loc[cases["like"] == like, "case"]
+        if len(found) and fusion != like:
+            which = "" if len(found) == len(cases) else f" in {count_of(len(found), 'case')}"
+            other = "union" if like == "intersection" else "intersection"
+            lines.append(
+                f"the consensus of the two raters{which} is their {like}: where they disagree, {loses}; use {other} for the "
+                "opposite, or soft-average to keep the disagreement"
+            )
     return lines

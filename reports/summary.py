@@ -140,7 +140,9 @@ def _smallest(analysis: Analysis, last_bin: str) -> str:
 
 def _warnings(analysis: Analysis) -> list[str]:
     comparison = analysis.comparison
-    found = []
+    # Results of earlier versions have no questions.
+    asked = analysis.results.facts.get("questions") or []
+    found = [f"{question[:1].upper()}{question[1:]}." for question in asked]
     if analysis.stands_in:
         found.append(
             f"The declared baseline {analysis.declared_baseline} has no results. {analysis.baseline} stands in for it, so "

@@ -83,7 +83,7 @@ def test_a_folder_in_a_folder_out(here, capsys):
         (("a.nii.gz", "empty"), "empty is a folder"),
         (("empty",), "empty/ratings is missing"),
         ((*GOOD, "--image", "small.nii.gz"), "differ in size"),
-        ((*GOOD, "--classes", "0,1"), "a.nii.gz has the values [255]"),
+        ((*GOOD, "--classes", "0,1"), "a.nii.gz has the value 255 in"),
         ((*GOOD, "--set", "ties=never"), "no rule for ties called 'never'"),
         ((*GOOD, "--set", "ties"), "has no '='"),
         ((*GOOD, "--probability", "p.png"), "p.png has an ending that a probability cannot have"),

@@ -12,6 +12,7 @@ from raterbench.benchmark.rater_rows import rater_rows
 from raterbench.datasets import IGNORE, Case, Geometry, RaterbenchError
 from raterbench.datasets.images import WITH_GEOMETRY, read_image, read_labels, write_labels
 from raterbench.datasets.rating_files import label_code
+from raterbench.datasets.value_counts import look_at_case
 from raterbench.methods import STAPLE, MajorityVote
 from raterbench.methods.base import Consensus
 
@@ -100,12 +101,16 @@ def test_undecided_voxels_get_a_value_of_their_own(tmp_path):
     assert read_labels(tmp_path / "c.png").pixels.tolist() == [[0, 1, 9]]
 
 
-def test_one_rater_is_the_consensus(tmp_path):
-    values = raters_of((5, 6), (0, 100, 200))[0]
-    file = put(tmp_path / "a.png", values, Geometry.axis_aligned(2))
-    result = fuse_files(STAPLE(), fuse_plan([file], tmp_path / "c.png"))
-    assert np.array_equal(read_labels(tmp_path / "c.png").pixels, values)
-    assert result.cases["status"].tolist() == ["degenerate"]
+def test_one_rater_is_no_consensus_unless_raters_are_known_from_other_cases(folder, tmp_path):
+    file = put(tmp_path / "a.png", raters_of((5, 6), (0, 100, 200))[0], Geometry.axis_aligned(2))
+    with pytest.raises(RaterbenchError, match=r"no case of the given files has two raters.*a is the only rater"):
+        fuse_files(STAPLE(), fuse_plan([file], tmp_path / "c.png"))
+    assert not (tmp_path / "c.png").exists()
+    for case, rater in (("c1", "b"), ("c1", "c"), ("c2", "a"), ("c2", "c"), ("c3", "c"), ("c4", "a"), ("c4", "b")):
+        (folder / "ratings" / rater / f"{case}.png").unlink()
+    with pytest.raises(RaterbenchError, match=r"no case of .*data has two raters.*4 of 4 have one"):
+        fuse_files(STAPLE(), fuse_plan([folder], tmp_path / "out"))
+    assert fuse_files(STAPLE(pool="dataset"), fuse_plan([folder], tmp_path / "out")).cases["raters"].tolist() == [1] * 4
 
 
 def test_side_by_side_gives_the_same_bytes_as_one_by_one(folder, tmp_path):
@@ -191,7 +196,7 @@ def test_rows_of_three_classes_hold_the_confusion_matrix():
     fused = np.array([0, 0, 1, 1, 1, 2, 0, IGNORE], np.uint8)
     probability = np.stack([fused == k for k in range(3)]).astype(np.float32)
     case = Case("c", "c", "x", np.zeros((0, 8), np.float32), {"a": rater}, Geometry.axis_aligned(1))
-    code = label_code([{Path("a"): frozenset({0, 1, 2})}])
+    code = label_code([look_at_case("c", {"a": Path("a")}, {"a": rater})])
     rows = pd.DataFrame(rater_rows(case, Consensus(probability, fused, ("a",)), code)).set_index("class")
     assert rows.index.tolist() == ["background", "label 1", "label 2"]
     assert rows["sensitivity"].tolist() == pytest.approx([2 / 3, 2 / 3, 1])

@@ -54,7 +54,7 @@ def test_volumes_with_geometry(tmp_path):
     put(tmp_path / "images" / "sub.01.nii.gz", volume, where)
     put(tmp_path / "ratings" / "r" / "sub.01.nrrd", volume, where)
     data = Folder(tmp_path)
-    assert data.classes == ("background", "class 1", "class 2")
+    assert data.classes == ("background", "label 1", "label 2")
     assert data[0].id == "sub.01"
     assert data[0].shape == (2, 3, 4)
     assert np.allclose(data[0].geometry.spacing, where.spacing)
@@ -165,7 +165,7 @@ def test_settings_that_make_no_sense_are_named(folder, text, words):
 
 def test_values_outside_the_classes_are_named(folder):
     (folder / "dataset.toml").write_text("[classes]\nbackground = 0\nx = 1\n")
-    with pytest.raises(RaterbenchError, match=r"anna.a\.png has the values \[255\].*known are \[0, 1\]"):
+    with pytest.raises(RaterbenchError, match=r"anna.a\.png has the value 255 in \d+ voxels.*known are \[0, 1\]"):
         Folder(folder)[0]
 
 

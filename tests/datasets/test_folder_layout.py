@@ -6,7 +6,7 @@ import pytest
 from raterbench.datasets import IGNORE, Folder, Geometry, RaterbenchError, RatingFolder
 from raterbench.datasets.file_patterns import FilePattern
 from raterbench.datasets.images import write_labels
-from raterbench.datasets.layout_hints import lonely_raters, wrong_layout
+from raterbench.datasets.layout_hints import mend_for_lonely_raters, wrong_layout
 from raterbench.datasets.rating_files import find_cases
 
 MASK = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]], np.uint8)
@@ -153,14 +153,13 @@ def test_names_that_differ_between_raters_are_no_cases(tmp_path, name, pattern):
     fill(tmp_path, [name.format(r=r, c=c) for r in RATERS for c in CASES])
     found = find_cases(tmp_path)
     assert f'ratings = "{pattern}"' in wrong_layout(found)
-    assert lonely_raters(found) == wrong_layout(found)
     fill(tmp_path, [f"images/{c}.png" for c in CASES])
     with pytest.raises(RaterbenchError, match=r"the rating of no image: write|the rating of no image .*: write") as caught:
         Folder(tmp_path)
     assert f'ratings = "{pattern}"' in str(caught.value)
     fill(tmp_path, [], f'ratings = "{pattern}"')
     assert Folder(tmp_path).index["raters"].tolist() == [RATERS] * 3
-    assert lonely_raters(find_cases(tmp_path)) is None
+    assert wrong_layout(find_cases(tmp_path)) is None
 
 
 def test_images_called_like_the_ratings_do_not_hide_a_wrong_layout(tmp_path):
@@ -180,22 +179,22 @@ def test_images_called_like_the_ratings_do_not_hide_a_wrong_layout(tmp_path):
 def test_cases_taken_for_raters_are_named(tmp_path, raters, cases):
     fill(tmp_path, [f"ratings/{r}/{c}.png" for r in raters for c in cases])
     found = find_cases(tmp_path)
-    assert "seem to be cases, not raters" in lonely_raters(found)
-    assert 'ratings = "ratings/{case}/{rater}"' in lonely_raters(found)
+    assert "seem to be cases, not raters" in wrong_layout(found)
+    assert 'ratings = "ratings/{case}/{rater}"' in wrong_layout(found)
     fill(tmp_path, [f"images/{r}.png" for r in raters])
     with pytest.raises(RaterbenchError, match=r'the rating of no image.*ratings = "ratings/\{case\}/\{rater\}"'):
         Folder(tmp_path)
     fill(tmp_path, [], 'ratings = "ratings/{case}/{rater}"')
     assert Folder(tmp_path).raters == tuple(cases)
-    assert lonely_raters(find_cases(tmp_path)) is None
+    assert wrong_layout(find_cases(tmp_path)) is None
 
 
 def test_a_single_rater_can_be_trained_on_but_not_compared(tmp_path):
     fill(tmp_path, [f"{part}/{c}.png" for part in ("images", "ratings/anna") for c in CASES])
     assert len(Folder(tmp_path)) == 3
-    assert lonely_raters(find_cases(tmp_path)).startswith("each of the 3 cases has a single rater")
+    assert mend_for_lonely_raters(find_cases(tmp_path)) == ""
     other = fill(tmp_path / "other", [f"ratings/all/{c}_{r}.png" for c in CASES for r in RATERS])
-    assert 'ratings = "ratings/all/{case}_{rater}"' in lonely_raters(find_cases(other))
+    assert 'ratings = "ratings/all/{case}_{rater}"' in mend_for_lonely_raters(find_cases(other))
 
 
 def test_each_case_may_have_another_rater(tmp_path):
@@ -224,7 +223,7 @@ def test_the_truth_is_known_and_no_rater(tmp_path):
     (tmp_path / "dataset.toml").write_text("ignore = 9")
     data = Folder(tmp_path)
     assert data.raters == ("ada", "ben")
-    assert data.classes == ("background", "class 1", "class 2")
+    assert data.classes == ("background", "label 1", "label 2")
     found = data[0].truth
     assert found.labels.tolist() == [[0, 1, 1, 2], [0, 1, 1, 2], [0, 0, 0, IGNORE]]
     assert found.probability.shape == (3, 3, 4)

@@ -8,21 +8,18 @@ from hypothesis.extra.numpy import arrays
 
 from raterbench.datasets import IGNORE, Geometry, RaterbenchError, RatingFolder
 from raterbench.datasets.images import write_labels
-from raterbench.datasets.rating_files import (
-    distinct,
-    find_cases,
-    label_code,
-    load,
-    one_case,
-    parse_classes,
-    rater_names,
-)
+from raterbench.datasets.label_values import count_values, parse_classes
+from raterbench.datasets.rating_files import find_cases, label_code, load, one_case, rater_names
+from raterbench.datasets.value_counts import look_at_case
 
 FILE = Path("a.png")
 
 
 def code(*values, **more):
-    return label_code([{Path(f"{k}.png"): frozenset(v) for k, v in enumerate(values)}], **more)
+    """The code of raters who use each of these sets of values in four voxels a value."""
+    files = {str(k): Path(f"{k}.png") for k in range(len(values))}
+    found = {str(k): np.tile(sorted(v), 4) for k, v in enumerate(values)}
+    return label_code([look_at_case("c", files, found)], **more)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +50,9 @@ def test_a_file_that_comes_twice_is_named(tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(arrays(st.sampled_from([np.uint8, np.int16, np.int64]), st.integers(1, 40)))
-def test_different_values_are_found_as_by_sorting(values):
-    assert distinct(values) == frozenset(np.unique(values).tolist())
+def test_values_are_counted_as_by_sorting(values):
+    found, number = np.unique(values, return_counts=True)
+    assert count_values(values) == dict(zip(found.tolist(), number.tolist(), strict=True))
 
 
 def test_every_value_is_a_class_and_zero_the_background():
@@ -83,7 +81,9 @@ def test_declared_classes_are_kept_and_others_refused():
     found = code({0, 7, 9}, declared=declared, ignore=9)
     assert found.labels.classes == ("nothing", "lesion")
     assert found.labels.indices(np.array([0, 7, 9]), FILE).tolist() == [0, 1, IGNORE]
-    with pytest.raises(RaterbenchError, match=r"a\.png has the values \[3\]"):
+    with pytest.raises(
+        RaterbenchError, match=r"a\.png has the value 3 in 1 voxel, which stand for no class.*lesion = \[7, 3\].*ignore = 3"
+    ):
         found.labels.indices(np.array([0, 3]), FILE)
     assert parse_classes("0,100").classes == ("background", "label 100")
 
@@ -98,7 +98,7 @@ def test_classes_of_another_form_are_explained(text, words):
 
 
 def test_an_image_is_no_label_map():
-    with pytest.raises(RaterbenchError, match=r"0\.png .* 299 different values"):
+    with pytest.raises(RaterbenchError, match=r"0\.png has 300 different values from 0 to 299.*grey image.*threshold = 150"):
         code(set(range(300)))
 
 
