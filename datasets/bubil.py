@@ -90,8 +90,7 @@ class BUBIL(Dataset):
             mask = read_labels(self._masks[rater][key])
             if window is not None and rater in EXPERTS[self.set]:
                 mask = mask._replace(pixels=np.ascontiguousarray(mask.pixels[window]))
-            check_agreement(image, mask)
-            ratings[rater] = _object(mask)
+            ratings[rater] = _object(check_agreement(image, mask))
         pixels = (image.pixels / np.float32(255)).astype(np.float32)
         return Case(row["case"], row["subject"], row["centre"], pixels, ratings, image.geometry)
 

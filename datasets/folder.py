@@ -69,8 +69,7 @@ class Folder(Dataset):
             )
         ratings = {}
         for rater in row["raters"]:
-            rating = read_labels(self._ratings[rater][row["case"]])
-            check_agreement(image, rating)
+            rating = check_agreement(image, read_labels(self._ratings[rater][row["case"]]))
             ratings[rater] = self.labels.indices(rating.pixels, rating.file)
         return Case(row["case"], row["subject"], row["centre"], image.pixels, ratings, image.geometry)
 

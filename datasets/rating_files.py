@@ -143,11 +143,11 @@ def load(files: RatedFiles, *, image: bool = True) -> Loaded:
     known = [p for p in pictures.values() if suffix_of(p.file) in WITH_GEOMETRY]
     grid = (known or list(pictures.values()))[0]
     base = Picture(grid.pixels[None], grid.geometry, grid.file)
-    for picture in pictures.values():
-        check_agreement(base, picture)
+    pictures = {rater: check_agreement(base, picture) for rater, picture in pictures.items()}
     seen = read_image(files.image) if image and files.image else None
     if seen is not None:
-        check_agreement(seen if suffix_of(seen.file) in WITH_GEOMETRY else Picture(seen.pixels, grid.geometry, seen.file), grid)
+        check_agreement(seen, grid)
+        seen = seen._replace(pixels=seen.pixels.reshape(-1, *grid.pixels.shape))
     return Loaded(files, {rater: picture.pixels for rater, picture in pictures.items()}, grid.geometry, seen)
 
 

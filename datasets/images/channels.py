@@ -37,7 +37,7 @@ def one_label_each(channels: npt.NDArray[Any], header: Header) -> npt.NDArray[An
         )
     if len(channels) > 1 and (channels != channels[:1]).any():
         raise RaterbenchError(
-            f"{file} is in colours (its red, green and blue differ): a rating needs one label for each voxel; save it in grey, "
+            f"{file} is in colours (its channels differ): a rating needs one label for each voxel; save it in grey, "
             "or with a palette whose numbers are the labels"
         )
     labels = channels[0]
