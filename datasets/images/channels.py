@@ -73,21 +73,25 @@ def whole_numbers(labels: npt.NDArray[Any], file: Path) -> npt.NDArray[Any]:
         most, least = labels.max(), labels.min()
         if most >= float(largest) or least < -float(largest):
             wrong_one = most if most >= float(largest) else least
-            raise RaterbenchError(f"{file} has the label {wrong_one}: labels must be smaller than 2^63, and are mostly below 255")
+            raise RaterbenchError(
+                f"{file} has the label {wrong_one}: labels must be smaller than 2^63, and are mostly below 255"
+            )
     return labels.astype(np.int64) if labels.dtype.kind == "f" or labels.dtype == np.uint64 else labels
 
 
 def _without_opacity(channels: npt.NDArray[Any], file: Path) -> npt.NDArray[Any]:
     """The channels but for the opacity, which must hide nothing but background."""
     colours, opacity = channels[:-1], channels[-1]
-    hidden = opacity < np.iinfo(channels.dtype).max
-    if (opacity == opacity.flat[0]).all() or not (colours[:, hidden].any() or opacity[hidden].any()):
+    if (opacity == opacity.flat[0]).all():
         return colours
     if (colours == colours.reshape(len(colours), -1)[:, 0].reshape(-1, *[1] * (colours.ndim - 1))).all():
         raise RaterbenchError(
             f"{file} has one colour everywhere, and what was drawn is in its alpha channel (opacity): save that channel as a "
             "grey PNG"
         )
+    hidden = opacity < np.iinfo(channels.dtype).max
+    if not (colours[:, hidden].any() or opacity[hidden].any()):
+        return colours
     raise RaterbenchError(
         f"{file} has an alpha channel (opacity) that hides {int(hidden.sum())} pixels, so their labels are not clear: save it "
         "without one, as it is meant to be seen"

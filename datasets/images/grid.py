@@ -40,7 +40,10 @@ def _check_geometry(image: Picture, rating: Picture) -> None:
     size, other = image.pixels.shape[1:], rating.pixels.shape
     step = min(image.geometry.spacing)
     if size != other:  # Origin and direction of a plane and of a volume cannot be compared.
-        spacings = [tuple(s for s, n in zip(p.geometry.spacing, shape, strict=True) if n > 1) for p, shape in ((image, size), (rating, other))]
+        spacings = [
+            tuple(s for s, n in zip(p.geometry.spacing, shape, strict=True) if n > 1)
+            for p, shape in ((image, size), (rating, other))
+        ]
         if not np.allclose(*spacings, rtol=0, atol=TOLERANCE * step):
             raise _disagree(image, rating, "spacing", *spacings)
         return

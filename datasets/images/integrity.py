@@ -29,7 +29,9 @@ def check_size(file: Path, found: int, promised: int, what: str = "bytes") -> No
         RaterbenchError: some are missing, or there are more.
     """
     if found < promised:
-        raise damaged(file, f"it holds {found} of the {promised} {what} that its header promises, so it was cut off or is damaged")
+        raise damaged(
+            file, f"it holds {found} of the {promised} {what} that its header promises, so it was cut off or is damaged"
+        )
     if found > promised:
         more = f"{found - promised} {what} more than the {promised} that its header promises"
         raise damaged(file, f"it holds {more}, so its header is damaged or something was appended")

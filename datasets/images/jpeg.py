@@ -45,10 +45,10 @@ def read_header(file: Path) -> RasterHeader:
         raise damaged(file, "its header gives no size")
     bits, height, width, channels = frame
     if bits != 8 or channels not in (1, 3):
-        raise RaterbenchError(f"{file} has {channels} channels of {bits} bits (CMYK or 12-bit JPEG): save it in grey or RGB, 8 bit")
-    return RasterHeader(
-        file, (height, width), channels, np.dtype("u1"), "SimpleITK", image_io="JPEGImageIO", lossy=True
-    )
+        raise RaterbenchError(
+            f"{file} has {channels} channels of {bits} bits (CMYK or 12-bit JPEG): save it in grey or RGB, 8 bit"
+        )
+    return RasterHeader(file, (height, width), channels, np.dtype("u1"), "SimpleITK", image_io="JPEGImageIO", lossy=True)
 
 
 def verify(header: RasterHeader) -> None:

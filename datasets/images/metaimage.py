@@ -91,7 +91,9 @@ def _fields(file: Path) -> tuple[dict[str, str], int]:
         line = content[position : end if end >= 0 else len(content)].decode("latin-1")
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals and (key or end < 0):
-            raise damaged(file, "its header does not end with a line 'ElementDataFile = ...', so it is no MetaImage or is cut off")
+            raise damaged(
+                file, "its header does not end with a line 'ElementDataFile = ...', so it is no MetaImage or is cut off"
+            )
         if key in fields:
             raise damaged(file, f"its header has two lines {key!r}")
         if key:

@@ -20,7 +20,14 @@ from .tiff_tags import Tags, TagsError, read_directory
 
 _MOST_PAGES = 100_000
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
-_STRANGE = {4: "a transparency mask", 5: "CMYK colours", 8: "Lab colours", 9: "Lab colours", 10: "Lab colours", 32803: "raw colours"}
+_STRANGE = {
+    4: "a transparency mask",
+    5: "CMYK colours",
+    8: "Lab colours",
+    9: "Lab colours",
+    10: "Lab colours",
+    32803: "raw colours",
+}
 _LOSSY = (6, 7, 33003, 33005, 34712, 34887, 34892, 50001, 50002)
 """Compressions that change values: JPEG, JPEG 2000, LERC, WebP, JPEG XL."""
 _BY_SIMPLEITK = (1, 5, 7, 8, 32946, 32773)
@@ -53,7 +60,16 @@ class Page:
     @property
     def form(self) -> tuple[Any, ...]:
         """What all pages of a volume must have in common."""
-        return self.width, self.height, self.bits, self.samples, self.sample_format, self.photometric, self.extra, self.orientation
+        return (
+            self.width,
+            self.height,
+            self.bits,
+            self.samples,
+            self.sample_format,
+            self.photometric,
+            self.extra,
+            self.orientation,
+        )
 
 
 def read_header(file: Path) -> RasterHeader:

@@ -133,9 +133,7 @@ def _code_places() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return np.concatenate([[0], np.cumsum(widths)[:-1]]), widths
 
 
-def _codes(
-    bits: npt.NDArray[np.uint8], places: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _codes(bits: npt.NDArray[np.uint8], places: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     codes = np.zeros(len(places), np.int64)
     for bit in range(12):
         here = widths > bit

@@ -99,7 +99,9 @@ def _write(file: Path, image: sitk.Image, geometry: Geometry, written: Callable[
             for part in sorted(Path(folder).iterdir(), key=lambda part: part == copy):
                 part.replace(file.parent / part.name)
     except RaterbenchError as error:
-        raise RaterbenchError(f"{file} cannot be written, is the disk full? What was written reads back wrong: {error}") from error
+        raise RaterbenchError(
+            f"{file} cannot be written, is the disk full? What was written reads back wrong: {error}"
+        ) from error
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else shortened(str(error))
         raise RaterbenchError(f"{file} cannot be written: {reason}; is the folder there, and space on the disk?") from error
