@@ -61,9 +61,9 @@ def volume_form(header: VolumeHeader) -> tuple[int, int]:
 
 
 def shortened(message: str) -> str:
-    """What SimpleITK says, without the places in its source and the addresses of its objects.
+    r"""What SimpleITK says, without the places in its source and the addresses of its objects.
 
-    >>> shortened("Exception thrown: /tmp/a.cxx:9: ITK ERROR: NiftiImageIO(0x55): No such\\nfile")
+    >>> shortened("Exception thrown: /tmp/a.cxx:9: ITK ERROR: NiftiImageIO(0x55): No such\nfile")
     'No such file'
     """
     words = re.sub(r"^.*(?:ITK ERROR|sitk::ERROR): ", "", " ".join(message.split()))
@@ -72,7 +72,8 @@ def shortened(message: str) -> str:
 
 def _execute(header: Header) -> sitk.Image:
     with _reader(header) as reader, _reasons(header.file):
-        return reader.Execute()
+        image: sitk.Image = reader.Execute()
+    return image
 
 
 @contextmanager

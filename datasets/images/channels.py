@@ -20,7 +20,7 @@ def one_label_each(channels: npt.NDArray[Any], header: Header) -> npt.NDArray[An
     """The labels [*S] in the channels [C, *S] of a file, the last of which is the opacity if its header says so.
 
     Raises:
-        RaterbenchError: the file holds colours, layers, several numbers a voxel, or labels that are hidden or lie in the opacity.
+        RaterbenchError: the file holds colours, layers, several numbers a voxel, or labels that the opacity hides or holds.
     """
     file = header.file
     if header.alpha:
@@ -32,15 +32,15 @@ def one_label_each(channels: npt.NDArray[Any], header: Header) -> npt.NDArray[An
         )
     if len(channels) > 1 and header.channel_kind == "channels":
         raise RaterbenchError(
-            f"{file} holds {len(channels)} numbers for each voxel (such as layers, vectors or probabilities): a rating needs one "
-            "label; save one label map"
+            f"{file} holds {len(channels)} numbers for each voxel (such as layers, vectors or probabilities): a rating needs "
+            "one label; save one label map"
         )
     if len(channels) > 1 and (channels != channels[:1]).any():
         raise RaterbenchError(
             f"{file} is in colours (its channels differ): a rating needs one label for each voxel; save it in grey, "
             "or with a palette whose numbers are the labels"
         )
-    labels = channels[0]
+    labels: npt.NDArray[Any] = channels[0]
     if header.segments and labels.size == 1:
         raise RaterbenchError(
             f"{file} is an empty segmentation, which 3D Slicer saves as one voxel: if nothing is to be marked, export it as a "
@@ -65,17 +65,15 @@ def whole_numbers(labels: npt.NDArray[Any], file: Path) -> npt.NDArray[Any]:
         if wrong.size:
             shown = ", ".join(str(value) for value in np.unique(wrong)[:5])
             raise RaterbenchError(
-                f"{file} has labels that are no whole numbers: {shown}; set a threshold, or resample labels by nearest neighbour"
+                f"{file} has labels that are no whole numbers: {shown}; set a threshold, or resample by nearest neighbour"
             )
         labels = rounded
     if labels.dtype.kind in "fu" and labels.dtype.itemsize >= 4 and labels.size:
         # float(largest) is 2^63, one more than the largest.
         most, least = labels.max(), labels.min()
         if most >= float(largest) or least < -float(largest):
-            wrong_one = most if most >= float(largest) else least
-            raise RaterbenchError(
-                f"{file} has the label {wrong_one}: labels must be smaller than 2^63, and are mostly below 255"
-            )
+            wrong = most if most >= float(largest) else least
+            raise RaterbenchError(f"{file} has the label {wrong}: labels must be smaller than 2^63; is it a label map?")
     return labels.astype(np.int64) if labels.dtype.kind == "f" or labels.dtype == np.uint64 else labels
 
 
@@ -103,6 +101,6 @@ def _check_white_is_zero(labels: npt.NDArray[Any], file: Path) -> None:
     if not ((labels == 0) | (labels == most)).all():
         stored = ", ".join(str(most - value) for value in np.unique(labels)[::-1][:5].tolist())
         raise RaterbenchError(
-            f"{file} is stored with white as zero, so that its values {stored} are shown inverted and their labels are not clear: "
+            f"{file} is stored with white as zero, so that its values {stored} are shown inverted and labels are not clear: "
             f"save it with black as zero (photometric interpretation 1), or as {LOSSLESS}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -75,7 +74,7 @@ def check_regular(file: Path) -> None:
         if file.is_symlink():
             # As of data that git-annex or DVC manage and that were not fetched.
             raise RaterbenchError(
-                f"{file} cannot be read: it is a link to {os.readlink(file)}, which is not there; was it fetched?"
+                f"{file} cannot be read: it is a link to {file.readlink()}, which is not there; was it fetched?"
             ) from error
         raise RaterbenchError(f"{file} is not there") from error
     except (OSError, ValueError) as error:

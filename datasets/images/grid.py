@@ -28,7 +28,7 @@ def check_agreement(image: Picture, rating: Picture) -> Picture:
     # Of two volumes, slices along different axes are different slices.
     comparable = size == other or ((len(size) != len(other) or not known) and _long(size) == _long(other))
     if not comparable:
-        raise _disagree(image, rating, "size", size, other, _hint(size, rating))
+        raise _disagree(image, rating, "size", (size, other), _hint(size, rating))
     if known:
         _check_geometry(image, rating)
     if size == other:
@@ -41,16 +41,16 @@ def _check_geometry(image: Picture, rating: Picture) -> None:
     step = min(image.geometry.spacing)
     if size != other:  # Origin and direction of a plane and of a volume cannot be compared.
         spacings = [
-            tuple(s for s, n in zip(p.geometry.spacing, shape, strict=True) if n > 1)
-            for p, shape in ((image, size), (rating, other))
+            tuple(step for step, length in zip(picture.geometry.spacing, shape, strict=True) if length > 1)
+            for picture, shape in ((image, size), (rating, other))
         ]
-        if not np.allclose(*spacings, rtol=0, atol=TOLERANCE * step):
-            raise _disagree(image, rating, "spacing", *spacings)
+        if not np.allclose(spacings[0], spacings[1], rtol=0, atol=TOLERANCE * step):
+            raise _disagree(image, rating, "spacing", spacings)
         return
     for what, tolerance in (("spacing", step), ("origin", step), ("direction", 1.0)):
         one, two = getattr(image.geometry, what), getattr(rating.geometry, what)
         if not np.allclose(one, two, rtol=0, atol=TOLERANCE * tolerance):
-            raise _disagree(image, rating, what, one, two)
+            raise _disagree(image, rating, what, (one, two))
 
 
 def _long(size: Sequence[int]) -> tuple[int, ...]:
@@ -68,8 +68,6 @@ def _hint(size: Sequence[int], rating: Picture) -> str:
     return ""
 
 
-def _disagree(
-    image: Picture, rating: Picture, what: str, one: Sequence[float], other: Sequence[float], hint: str = ""
-) -> RaterbenchError:
-    numbers = [", ".join(f"{value:.6g}" for value in values) for values in (one, other)]
-    return RaterbenchError(f"{image.file} and {rating.file} differ in {what}: ({numbers[0]}) against ({numbers[1]}){hint}")
+def _disagree(image: Picture, rating: Picture, what: str, both: Sequence[Sequence[float]], hint: str = "") -> RaterbenchError:
+    one, other = (", ".join(f"{value:.6g}" for value in values) for values in both)
+    return RaterbenchError(f"{image.file} and {rating.file} differ in {what}: ({one}) against ({other}){hint}")

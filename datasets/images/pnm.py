@@ -50,6 +50,7 @@ def read_pixels(header: RasterHeader) -> npt.NDArray[Any]:
     """
     file, (height, width) = header.file, header.sizes
     kind, _, _, most, start = _layout(file)
+    values: npt.NDArray[Any]
     if kind in (1, 2, 3):
         values = _numbers(file, kind, start)
     else:

@@ -64,6 +64,15 @@ def read_labels(file: Path | str) -> Picture:
     return Picture(np.ascontiguousarray(labels), geometry, file)
 
 
+def read_channels(file: Path) -> npt.NDArray[Any]:
+    """The stored values [C, *S] of a file, verified against its header, whatever they mean; of a palette the numbers.
+
+    Raises:
+        RaterbenchError: the file cannot be read or is damaged.
+    """
+    return _read(_header(file), labels=True)[0]
+
+
 def image_form(file: Path | str) -> tuple[int, int]:
     """Number of channels and of spatial axes that ``read_image`` will give, from the header alone.
 

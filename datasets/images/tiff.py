@@ -188,7 +188,7 @@ def _check_hyperstack(file: Path, page: Page, pages: int) -> None:
     said = {key: int(value) for key, value in re.findall(r"^(images|channels|frames)=(\d{1,9})\s*$", page.description, re.M)}
     if said.get("images", pages) != pages:
         raise RaterbenchError(
-            f"{file} is an ImageJ stack of {said['images']} images, of which other programs see {pages}: save it as NRRD or NIfTI"
+            f"{file} is an ImageJ stack of {said['images']} images, of which {pages} can be seen: save it as NRRD or NIfTI"
         )
     for key, word in (("channels", "channels"), ("frames", "points in time")):
         if said.get(key, 1) > 1 and pages > 1:
@@ -201,8 +201,8 @@ def _value_type(file: Path, page: Page) -> np.dtype[Any]:
     if kind is None or bits not in (1, 2, 4, 8, 16, 32) or bits < least:
         words = {1: "whole numbers", 2: "whole numbers", 3: "real numbers", 5: "complex numbers", 6: "complex numbers"}
         raise RaterbenchError(
-            f"{file} stores {bits}-bit {words.get(page.sample_format, 'values')}, which TIFF readers do not give rightly: save it "
-            "with 8, 16 or 32 bits, or as MHA or NRRD"
+            f"{file} stores {bits}-bit {words.get(page.sample_format, 'values')}, which TIFF readers do not give rightly: save "
+            "it with 8, 16 or 32 bits, or as MHA or NRRD"
         )
     return np.dtype(f"{kind}{max(bits, 8) // 8}")
 
@@ -234,6 +234,6 @@ def _refuse(file: Path, page: Page) -> NoReturn:
     how = f"{page.samples} values of {page.bits} bits a pixel"
     how += " in tiles" if page.tile else " channel by channel" if page.planar == 2 else ""
     raise RaterbenchError(
-        f"{file} stores {how} (photometric interpretation {page.photometric}, compression {page.compression}), which TIFF "
-        "readers do not give rightly: save it in grey or RGB, in strips, without compression, or as MHA or NRRD"
+        f"{file} stores {how} (photometric interpretation {page.photometric}, compression {page.compression}), which "
+        "TIFF readers do not give rightly: save it in grey or RGB, in strips, without compression, or as MHA or NRRD"
     )

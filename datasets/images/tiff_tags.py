@@ -45,14 +45,15 @@ def read_directory(content: bytes | mmap.mmap, position: int | None = None) -> t
             if kind in _KINDS:
                 if tag in tags:
                     raise TagsError(f"the tag {tag} comes twice")
-                tags[tag] = _values(content, order, _KINDS[kind], count, value, offset_form)
+                tags[tag] = _values(content, (_KINDS[kind], count, value), order, offset_form)
         following = struct.unpack_from(order + offset_form, content, position + number * size)[0]
     except struct.error as error:
         raise TagsError("a directory lies outside of the file") from error
     return tags, int(following)
 
 
-def _values(content: bytes | mmap.mmap, order: str, kind: str, count: int, value: bytes, offset_form: str) -> Any:
+def _values(content: bytes | mmap.mmap, entry: tuple[str, int, bytes], order: str, offset_form: str) -> Any:
+    kind, count, value = entry
     length = count * struct.calcsize(order + kind)
     if length > len(content):
         raise TagsError(f"a tag has {count} values")

@@ -17,7 +17,7 @@ from ..base import Floats, Geometry
 from ..errors import RaterbenchError
 from .by_simpleitk import shortened
 from .formats import LOSSLESS, LOSSY, READ_ONLY, WITH_GEOMETRY, WITHOUT_GEOMETRY, suffix_of
-from .reading import read_image, read_labels
+from .reading import read_channels
 
 
 def write_labels(file: Path | str, labels: npt.NDArray[Any], geometry: Geometry, values: Sequence[int] | None = None) -> None:
@@ -37,8 +37,8 @@ def write_labels(file: Path | str, labels: npt.NDArray[Any], geometry: Geometry,
         labels = _for_raster(file, labels)
 
     def written(copy: Path) -> bool:
-        found = read_labels(copy).pixels
-        return found.shape == labels.shape and bool((found == labels).all())
+        found = read_channels(copy)
+        return found.shape[1:] == labels.shape and bool((found == labels).all())
 
     _write(file, sitk.GetImageFromArray(labels), geometry, written)
 
@@ -56,7 +56,7 @@ def write_probability(file: Path | str, probability: Floats, geometry: Geometry)
     values = probability[0] if single else np.moveaxis(probability, 0, -1)
 
     def written(copy: Path) -> bool:
-        found = read_image(copy).pixels
+        found = read_channels(copy)
         return found.size == probability.size and bool((found.reshape(probability.shape) == probability).all())
 
     _write(file, sitk.GetImageFromArray(values, isVector=not single), geometry, written)
@@ -95,13 +95,11 @@ def _write(file: Path, image: sitk.Image, geometry: Geometry, written: Callable[
                 _to_disk(part)
             # Writers have been seen to lose what does not fit on the disk without a word.
             if not written(copy):
-                raise RaterbenchError(f"{file} cannot be written: the values read back differ; can the format hold them?")
+                raise RaterbenchError("the values read back differ, so the format cannot hold them")
             for part in sorted(Path(folder).iterdir(), key=lambda part: part == copy):
                 part.replace(file.parent / part.name)
     except RaterbenchError as error:
-        raise RaterbenchError(
-            f"{file} cannot be written, is the disk full? What was written reads back wrong: {error}"
-        ) from error
+        raise RaterbenchError(f"{file} cannot be written (is the disk full?): {error}") from error
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else shortened(str(error))
         raise RaterbenchError(f"{file} cannot be written: {reason}; is the folder there, and space on the disk?") from error

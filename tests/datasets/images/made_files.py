@@ -82,13 +82,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def png(
     file: Path,
     rows: Sequence[bytes],
-    width: int,
-    bits: int,
-    colour: int,
+    *form: int,
     extra: Sequence[tuple[bytes, bytes]] = (),
     height: int = 0,
 ) -> Path:
-    """A PNG of packed rows; ``extra`` chunks stand before the pixels."""
+    """A PNG of packed rows; ``form`` is width, bits and colour type; ``extra`` chunks stand before the pixels."""
+    width, bits, colour = form
     header = struct.pack(">2I5B", width, height or len(rows), bits, colour, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
     chunks = [(b"IHDR", header), *extra, (b"IDAT", pixels), (b"IEND", b"")]

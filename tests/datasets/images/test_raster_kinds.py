@@ -59,7 +59,7 @@ def test_the_number_of_a_colour_is_the_label_and_images_show_the_colour(tmp_path
 def test_palettes_of_few_bits_with_or_without_transparency(tmp_path, bits):
     labels = LABELS if bits > 1 else MASK
     for extra in ([], [(b"tRNS", bytes([0, 255]))]):
-        file = png(tmp_path / "a.png", packed(labels, bits), 24, bits, 3, [(b"PLTE", bytes(COLOURS["voc"])), *extra])
+        file = png(tmp_path / "a.png", packed(labels, bits), 24, bits, 3, extra=[(b"PLTE", bytes(COLOURS["voc"])), *extra])
         assert np.array_equal(read_labels(file).pixels, labels)
     colour_map = [128 * 257 if (c, k) in ((0, 1), (1, 2)) else 0 for c in range(3) for k in range(2**bits)]
     strip = b"".join(packed(labels, bits))
@@ -124,7 +124,7 @@ def test_an_alpha_channel_that_hides_no_label_is_left_out(tmp_path, ending):
 
 def test_a_transparent_colour_and_significant_bits_change_no_label(tmp_path):
     for extra in ((b"tRNS", bytes(2)), (b"sBIT", bytes([4])), (b"gAMA", struct.pack(">I", 45455))):
-        file = png(tmp_path / "a.png", rows(16 * LABELS), 24, 8, 0, [extra])
+        file = png(tmp_path / "a.png", rows(16 * LABELS), 24, 8, 0, extra=[extra])
         assert np.array_equal(read_labels(file).pixels, 16 * LABELS)
         assert image_form(file) == (1, 2)
 

@@ -1,6 +1,7 @@
 """What is written is read back; a file is there whole, or not at all."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def broken_writer(monkeypatch, spoil):
 def test_a_file_that_was_written_in_part_is_an_error_and_gone(tmp_path, monkeypatch, ending):
     labels, geometry = (LABELS[0], FLAT) if ending in (".png", ".tif") else (LABELS, DEEP)
     (tmp_path / f"a{ending}").write_bytes(b"what was there before")
-    broken_writer(monkeypatch, lambda name: os.truncate(name, os.path.getsize(name) - 20))
+    broken_writer(monkeypatch, lambda name: os.truncate(name, Path(name).stat().st_size - 20))
     with pytest.raises(RaterbenchError, match=rf"a\{ending} cannot be written"):
         write_labels(tmp_path / f"a{ending}", labels, geometry)
     assert [entry.name for entry in tmp_path.iterdir()] == [f"a{ending}"]
