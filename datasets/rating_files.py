@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def one_case(files: Sequence[Path], name: str, image: Path | None = None) -> Rat
         raise RaterbenchError("there is no rating to fuse: give the file of at least one rater")
     seen: dict[Path, Path] = {}
     for file in files:
-        if (same := file.resolve()) in seen:
+        if (same := Path(os.path.realpath(file))) in seen:
             what = "is given twice" if seen[same] == file else f"and {seen[same]} are the same file"
             raise RaterbenchError(f"{file} {what}: every rater counts once")
         seen[same] = file

@@ -132,8 +132,7 @@ def _check_geometry(file: Path, header: bytes, order: str, sizes: tuple[int, ...
 
 def _first_voxel(file: Path, header: bytes, order: str) -> int:
     offset = struct.unpack_from(f"{order}f", header, 108)[0]
-    if offset == 0:
-        return _FIRST_VOXEL
+    # SimpleITK takes a smaller offset for 348, four bytes before the first voxel.
     if not math.isfinite(offset) or offset != int(offset) or offset < _FIRST_VOXEL:
         raise damaged(file, f"its header says that voxels start at byte {offset:g}")
     return int(offset)

@@ -53,10 +53,10 @@ def read_pixels(header: RasterHeader) -> npt.NDArray[Any]:
     values: npt.NDArray[Any]
     if kind in (1, 2, 3):
         values = _numbers(file, kind, start)
+    elif kind == 4:
+        values = np.unpackbits(np.fromfile(file, np.uint8, offset=start).reshape(height, -1), axis=1)[:, :width]
     else:
-        values = np.fromfile(file, "u1" if kind == 4 else header.value, offset=start)
-    if kind == 4:
-        values = np.unpackbits(values.reshape(height, -1), axis=1)[:, :width]
+        values = np.fromfile(file, header.value, offset=start)
     if (values > most).any():
         raise damaged(file, f"it has the value {values.max()}, above the {most} in its header")
     if kind in (1, 4):

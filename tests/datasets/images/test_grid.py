@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from raterbench.benchmark.fuse import fuse_files
+from raterbench.benchmark.fuse_plan import fuse_plan
 from raterbench.datasets import Folder, Geometry, RaterbenchError
-from raterbench.datasets.images import Picture, check_agreement, write_labels
+from raterbench.datasets.images import Picture, check_agreement, read_labels, write_labels
 from raterbench.datasets.rating_files import RatedFiles, load
+from raterbench.methods.majority import MajorityVote
 
 PIXELS = np.arange(20, dtype=np.uint8).reshape(4, 5)
 MM = (1.0, 2.0, 3.0)
@@ -88,3 +92,19 @@ def test_a_folder_of_pictures_and_ratings_of_one_slice(tmp_path):
     case = Folder(tmp_path)[0]
     assert case.image.shape == (1, 4, 5)
     assert all(np.array_equal(rating, mask) for rating in case.ratings.values())
+
+
+@pytest.mark.parametrize("ending", [".pgm", ".bmp"])
+def test_pictures_in_which_no_labels_are_written_become_png(tmp_path, ending):
+    mask = Image.fromarray((255 * (PIXELS > 9)).astype(np.uint8))
+    for rater in ("anna", "ben"):
+        (tmp_path / "d" / "ratings" / rater).mkdir(parents=True)
+        mask.save(tmp_path / "d" / "ratings" / rater / f"case{ending}")
+    fuse_files(MajorityVote(), fuse_plan([tmp_path / "d"], tmp_path / "out"))
+    assert np.array_equal(read_labels(tmp_path / "out" / "case.png").pixels, 255 * (PIXELS > 9))
+
+
+def test_links_that_go_round_in_a_circle(tmp_path):
+    (tmp_path / "a.png").symlink_to("a.png")
+    with pytest.raises(RaterbenchError, match=r"a\.png cannot be read"):
+        fuse_files(MajorityVote(), fuse_plan([tmp_path / "a.png"], tmp_path / "out.png"))

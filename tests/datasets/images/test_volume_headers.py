@@ -84,6 +84,7 @@ def test_several_volumes_in_one_file_are_refused(tmp_path):
         ((108, "f", 1e9), "promises"),
         ((108, "f", float("nan")), "start at byte nan"),
         ((108, "f", 400.0), "cut off"),
+        ((108, "f", 0.0), "start at byte 0"),
         ((112, "f", float("inf")), "scales values by inf"),
         ((280, "f", float("nan")), "affine matrix"),
         ((284, "f", 0.3), "not at right angles"),
