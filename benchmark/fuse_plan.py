@@ -9,7 +9,7 @@ from pathlib import Path
 from ..datasets.errors import RaterbenchError
 from ..datasets.folder_layout import RatedFiles
 from ..datasets.folder_settings import read_settings
-from ..datasets.images import WITH_GEOMETRY, stem_of, suffix_of
+from ..datasets.images import READ_ONLY, WITH_GEOMETRY, stem_of, suffix_of
 from ..datasets.label_values import LabelValues, parse_classes, with_threshold
 from ..datasets.rating_files import find_cases, one_case
 
@@ -120,7 +120,7 @@ def _tasks(folder: Path, out: Path, probability: Path | None, figure: Path | Non
     tasks = []
     for files in find_cases(folder):
         ending = suffix_of(next(iter(files.ratings.values()))) or ""
-        ending = ".mha" if ending == ".mhd" else ending
+        ending = {".mhd": ".mha"}.get(ending, ".png" if ending in READ_ONLY else ending)
         real = ending if ending in WITH_GEOMETRY else ".nrrd"
         places = Places(
             out / f"{files.case}{ending}",

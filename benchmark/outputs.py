@@ -21,7 +21,8 @@ class Outputs:
     """
 
     def __init__(self, inputs: Iterable[Path]) -> None:
-        self._inputs = {file.resolve(): file for file in inputs}
+        # Unlike Path.resolve, it raises nothing at links that go round in a circle.
+        self._inputs = {Path(os.path.realpath(file)): file for file in inputs}
         self._places: dict[Path, Path] = {}
         self._made: list[Path] = []
 

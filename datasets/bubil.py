@@ -11,7 +11,7 @@ import numpy as np
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
 from .downloads import data_folder
 from .errors import RaterbenchError, nearest
-from .images import Picture, check_agreement, read_image, read_labels
+from .images import Picture, check_agreement, read_image
 
 Raters = Literal["experts", "crowd", "both"]
 
@@ -89,11 +89,10 @@ class BUBIL(Dataset):
             image = image._replace(pixels=np.ascontiguousarray(image.pixels[(slice(None), *window)]))
         ratings = {}
         for rater in row["raters"]:
-            mask = read_labels(self._masks[rater][key])
+            mask = _shown(self._masks[rater][key])
             if window is not None and rater in EXPERTS[self.set]:
                 mask = mask._replace(pixels=np.ascontiguousarray(mask.pixels[window]))
-            check_agreement(image, mask)
-            ratings[rater] = _object(mask)
+            ratings[rater] = _object(check_agreement(image, mask))
         pixels = (image.pixels / np.float32(255)).astype(np.float32)
         return Case(row["case"], row["subject"], row["centre"], pixels, ratings, image.geometry)
 
@@ -107,7 +106,7 @@ class BUBIL(Dataset):
         files = self._masks[CROPPED_BY[self.set]]
         if case not in files:
             raise RaterbenchError(f"{self._folder(CROPPED_BY[self.set])} has no mask of {case!r}, from which its crop is known")
-        drawn = _object(read_labels(files[case]))
+        drawn = _object(_shown(files[case]))
         if not drawn.any():
             raise RaterbenchError(f"{files[case]} has no object, so the crop of {case!r} is unknown")
         rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
@@ -117,6 +116,12 @@ class BUBIL(Dataset):
 def _around(span: Any, length: int) -> slice:
     half = math.ceil((span[-1] - span[0] + 1) / 2)
     return slice(max(0, int(span[0]) - half - 1), min(length, int(span[-1]) + half + 1))
+
+
+def _shown(file: Path) -> Picture:
+    """A mask [H, W] as it is seen: some have a palette, in which black and white are numbers like any others."""
+    seen = read_image(file)
+    return seen._replace(pixels=seen.pixels[0])
 
 
 def _object(mask: Picture) -> Labels:

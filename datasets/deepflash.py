@@ -64,8 +64,7 @@ class DeepFlash(Dataset):
         image = read_image(self.path / "images" / f"{row['case']}.png")
         ratings = {}
         for rater in row["raters"]:
-            rating = read_labels(self._rating(rater, row["case"]))
-            check_agreement(image, rating)
+            rating = check_agreement(image, read_labels(self._rating(rater, row["case"])))
             ratings[rater] = self.labels.indices(rating.pixels, rating.file)
         pixels = (image.pixels / np.float32(255)).astype(np.float32)
         return Case(row["case"], row["subject"], row["centre"], pixels, ratings, image.geometry)

@@ -81,7 +81,7 @@ class Folder(Dataset):
                 f"{self._images[position]} has {form[0]} channels and {form[1]} dimensions, but {self._images[0]} has "
                 f"{self._form[0]} and {self._form[1]}: all images of a data set must be alike"
             )
-        loaded = load(files, truth=True, fractions=self._fractions)
+        loaded = load(files, truth=True, fractions=self._fractions, on_image=True)
         geometry = loaded.geometry
         if self.unit == "pixel":
             # A mean over cases of which some are measured in mm and some in pixels would mean nothing.

@@ -121,8 +121,7 @@ class ISBI2015(Dataset):
         return drawn
 
     def _mask(self, scan: str, rater: str, image: Picture) -> Labels:
-        mask = read_labels(_needed(self._mask_stem(scan, rater)))
-        check_agreement(image, mask)
+        mask = check_agreement(image, read_labels(_needed(self._mask_stem(scan, rater))))
         return self.labels.indices(mask.pixels, mask.file)
 
     def _mask_stem(self, scan: str, rater: str) -> Path:

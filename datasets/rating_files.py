@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def one_case(files: Sequence[Path], name: str, image: Path | None = None) -> Rat
         raise RaterbenchError("there is no rating to fuse: give the file of at least one rater")
     seen: dict[Path, Path] = {}
     for file in files:
-        if (same := file.resolve()) in seen:
+        if (same := Path(os.path.realpath(file))) in seen:
             what = "is given twice" if seen[same] == file else f"and {seen[same]} are the same file"
             raise RaterbenchError(f"{file} {what}: every rater counts once")
         seen[same] = file
@@ -128,40 +129,50 @@ def find_cases(folder: Path) -> list[RatedFiles]:
     return find_rated_files(folder, settings.layout, images_needed=False, spacing=settings.spacing)
 
 
-def load(files: RatedFiles, *, image: bool = True, truth: bool = False, fractions: bool = False) -> Loaded:
+def load(
+    files: RatedFiles, *, image: bool = True, truth: bool = False, fractions: bool = False, on_image: bool = False
+) -> Loaded:
     """Read a case's ratings and ignored region, its image and truth if asked for, and see that they lie on one grid.
 
     PNG and TIFF know no geometry, so they are held to the size alone; the geometry is that of a file that knows it, else the
-    spacing of ``dataset.toml``. ``fractions``: values need not be whole numbers, because a threshold was declared.
+    spacing of ``dataset.toml``. ``fractions``: values need not be whole numbers, because a threshold was declared. An axis of
+    length 1 is none: where a picture and a volume of one slice meet, all have the axes of the image with ``on_image``, else of
+    the ratings.
 
     Raises:
         RaterbenchError: a file cannot be read or holds no labels, or two differ in size or geometry; the files are named.
     """
     pictures = {rater: read_labels(file, whole=not fractions) for rater, file in files.ratings.items()}
-    more = {
-        name: read_labels(file, whole=not (fractions and name == "truth"))
-        for name, file in (("truth", files.truth if truth else None), ("ignored", files.ignored))
-        if file
-    }
+    known = [picture for picture in pictures.values() if suffix_of(picture.file) in WITH_GEOMETRY]
+    grid = (known or list(pictures.values()))[0]
+    base = Picture(grid.pixels[None], grid.geometry, grid.file)
+    for picture in pictures.values():
+        check_agreement(base, picture)
     seen = read_image(files.image) if image and files.image else None
-    maps = [*pictures.values(), *more.values()]
-    known = [picture for picture in maps if suffix_of(picture.file) in WITH_GEOMETRY]
-    grid = (known or maps)[0]
-    if seen is not None and suffix_of(seen.file) in WITH_GEOMETRY:
+    if seen is not None:
+        base = _on_axes_of(seen, grid) if on_image else base
         check_agreement(seen, grid)
-        known.insert(0, seen)
-    elif seen is not None:
-        check_agreement(Picture(seen.pixels, grid.geometry, seen.file), grid)
-    for picture in maps:
-        check_agreement(Picture(grid.pixels[None], grid.geometry, grid.file), picture)
-    geometry = _with_spacing(known[0] if known else grid, files.spacing, trusted=bool(known))
-    ignored = more["ignored"].pixels != 0 if "ignored" in more else None
+        seen = seen._replace(pixels=seen.pixels.reshape(-1, *base.pixels.shape[1:]))
+    values = {rater: check_agreement(base, picture).pixels for rater, picture in pictures.items()}
+    true = check_agreement(base, read_labels(files.truth, whole=not fractions)).pixels if truth and files.truth else None
+    ignored = check_agreement(base, read_labels(files.ignored)).pixels != 0 if files.ignored else None
     if ignored is not None and ignored.all():
         raise RaterbenchError(
             f"{files.ignored} is nowhere 0, so nothing is left of the case: 0 is what counts, all else is ignored"
         )
-    values = {rater: picture.pixels for rater, picture in pictures.items()}
-    return Loaded(files, values, geometry, seen, more["truth"].pixels if "truth" in more else None, ignored)
+    geometry = _with_spacing(base, files.spacing, trusted=base.geometry.unit == "mm")
+    return Loaded(files, values, geometry, seen, true, ignored)
+
+
+def _on_axes_of(image: Picture, grid: Picture) -> Picture:
+    """The image, with the geometry of the ratings (``grid``) on its own axes where it knows none itself."""
+    if suffix_of(image.file) in WITH_GEOMETRY or grid.geometry.unit == "pixel":
+        return image
+    size, steps = image.pixels.shape[1:], grid.geometry.spacing
+    if len(size) == len(steps):
+        return image._replace(geometry=grid.geometry)
+    long = [step for step, length in zip(steps, grid.pixels.shape, strict=True) if length > 1]
+    return image._replace(geometry=Geometry.axis_aligned(len(size), long)) if len(long) == len(size) else image
 
 
 def rating_indices(loaded: Loaded, labels: LabelValues) -> dict[str, Labels]:
