@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ Row = tuple[str, str, str, float]
 """Class (or ``all``), reference, metric, value."""
 
 ALL_CLASSES = "all"
+
+ANY_RATER = "any rater"
+"""In whose name the mean over the raters of a case stands where raters are anonymous."""
 REGIONS = ("image", "foreground")
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
@@ -141,3 +145,12 @@ def calibrate_case(
                 counts[i, 0] += count_confidence(confidence, reference.labels)
                 counts[i, 1] += count_confidence(confidence, reference.labels, reference.region)
     return counts
+
+
+def mean_rows(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    """Rows that differ in nothing but their value, the last column, as one with the mean of those that are known."""
+    values: dict[tuple[Any, ...], list[float]] = {}
+    for *key, value in rows:
+        values.setdefault(tuple(key), []).append(value)
+    means = {key: [value for value in found if not np.isnan(value)] for key, found in values.items()}
+    return [[*key, float(np.mean(found)) if found else np.nan] for key, found in means.items()]

@@ -7,7 +7,7 @@ import random
 import time
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .assignment import pack_assignment
 from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
 from .case_confusions import pack_case_confusions
 from .experiment import LABELS, Candidate, Experiment
-from .measure import REGIONS, Row, calibrate_case, hard_labels, measure_case, search_threshold
+from .measure import ANY_RATER, REGIONS, Row, calibrate_case, hard_labels, mean_rows, measure_case, search_threshold
 from .metrics import Segmentation, from_labels
 from .pictures import pack_kept, pack_pictures, pack_reliability
 from .provenance import environment, reset_peak_memory
@@ -35,8 +35,6 @@ from .splits import Fold
 from .store import Record, Status
 
 SUM_TOLERANCE = 1e-3
-ANY_RATER = "any rater"
-"""In whose name the mean over the raters of a case stands where raters are anonymous."""
 """How far probabilities of a voxel may be from a sum of 1: float32, and half precision on a GPU, are not exact."""
 
 
@@ -202,7 +200,7 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
                 others = References(case, dataset.n_classes, without=rater)
                 name = ANY_RATER if dataset.anonymous_raters else rater
                 alone += measured.rows(name, "rater", case, from_labels(labels, dataset.n_classes), others)
-        rows += _mean_rows(alone) if dataset.anonymous_raters else alone
+        rows += mean_rows(alone) if dataset.anonymous_raters else alone
         for name, fusion in fusions.items():
             consensus = fusion.fuse(case.ratings, dataset.n_classes, geometry=case.geometry)
             rows += measured.rows(name, "fusion", case, Segmentation(consensus.labels, consensus.probability), everybody)
@@ -216,15 +214,6 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
         known = {}  # A matrix over cases would mix the persons of one name.
     confusions = [row for name, found in known.items() for row in found.rows(f"{name} (fusion)", dataset.raters)]
     return rows, {**meta, "n_test": len(task.fold.test), "confusions": confusions}, arrays
-
-
-def _mean_rows(rows: Iterable[list[Any]]) -> list[list[Any]]:
-    """Rows that differ in nothing but their value, the last column, as one with the mean of those that are known."""
-    values: dict[tuple[Any, ...], list[float]] = {}
-    for *key, value in rows:
-        values.setdefault(tuple(key), []).append(value)
-    means = {key: [value for value in found if not np.isnan(value)] for key, found in values.items()}
-    return [[*key, float(np.mean(found)) if found else np.nan] for key, found in means.items()]
 
 
 def _threshold(method: Method, validation: Dataset) -> float | None:
