@@ -64,8 +64,8 @@ class AtLeast(Fusion):
         judges = int(patterns.votes.any(axis=(1, 2)).sum())
         if self.votes is not None and 0 < judges < self.votes:
             raise RaterbenchError(
-                f"AtLeast asks for votes = {self.votes}, but only {judges} of the case's raters judged a voxel: lower votes, or "
-                "give a share of the raters in its place"
+                f"AtLeast asks for votes = {self.votes}, but only {judges} of the case's raters judged a voxel: lower votes, "
+                "or give a share of the raters in its place"
             )
         votes = patterns.votes[:, 1:].sum(axis=0)
         needed = (0.5 if self.share is None else self.share) * patterns.judges if self.votes is None else self.votes

@@ -25,9 +25,9 @@ class FusedLabels(NetworkMethod):
 
     The fusion sees each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
     the network learns the fusion's probabilities as they are: 0 or 1 for a vote, shares for the soft average, posteriors for
-    STAPLE, and the shares of the classes that tie where ``ties="undecided"`` leaves a voxel without a label. A recipe that makes
-    labels hard cannot learn from equal probabilities: it gets the label that the fusion's rule for ties gives, and an undecided
-    voxel is left out as if nobody had judged it.
+    STAPLE, and the shares of the classes that tie where ``ties="undecided"`` leaves a voxel without a label. A recipe that
+    makes labels hard cannot learn from equal probabilities: it gets the label that the fusion's rule for ties gives, and an
+    undecided voxel is left out as if nobody had judged it.
 
     Args:
         fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion is fitted on the training part only.

@@ -9,8 +9,8 @@ import torch
 from .precision import full_precision
 
 LEAST = 1e-30
-"""The least probability in a logarithm, which only keeps the logarithm of 0 finite: what is thought very unlikely pulls most, so
-that a floor which a network can reach would take away its gradient without a word."""
+"""The least probability in a logarithm, which only keeps the logarithm of 0 finite: what is thought very unlikely pulls most,
+so that a floor which a network can reach would take away its gradient without a word."""
 
 
 def masked_mean(values: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -92,11 +92,11 @@ def truncated_generalised_cross_entropy(
     """TGCE over present raters: reliability times generalised cross-entropy, plus the rest times a constant.
 
     ``probability`` [B, K, *S], or with ``logits`` those of a softmax: the gradient is then right however small p is.
-    ``reliability`` [B, R, *S] in 0..1. A soft vote is shared out over the classes. ``floor`` is the probability tau at which a rater's vote
-    stops paying off: the constant is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as the thesis'
-    equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is added to the q below the line and is
-    the least probability of a vote, below which it no longer pulls; a soft vote is then a mean probability. So does the
-    package, with 1e-8.
+    ``reliability`` [B, R, *S] in 0..1. A soft vote is shared out over the classes. ``floor`` is the probability tau at which
+    a rater's vote stops paying off: the constant is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as the
+    thesis' equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is added to the q below the
+    line and is the least probability of a vote, below which it no longer pulls; a soft vote is then a mean probability. So
+    does the package, with 1e-8.
     """
     log_p = _log_probability(probability, logits=logits)
     if epsilon:

@@ -36,8 +36,10 @@ def check_number(
     Args:
         owner: the fusion, method, recipe or budget.
         name: of the parameter.
-        least, most: the ends of the range, which belong to it.
-        above, below: the ends of the range, which do not.
+        least: the smallest value of the range.
+        above: what the value must be greater than.
+        most: the largest value of the range.
+        below: what the value must be smaller than.
         whole: the number has no fraction, and is of a type for whole numbers.
         optional: None is allowed, too.
 

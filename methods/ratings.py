@@ -42,8 +42,8 @@ def name_raters(ratings: Ratings) -> Mapping[str, npt.NDArray[Any]]:
         return ratings
     if not isinstance(ratings, np.ndarray) and (isinstance(ratings, str | bytes) or not isinstance(ratings, Sequence)):
         raise RaterbenchError(
-            f"ratings are a {type(ratings).__name__}: give a mapping from raters to labels, a list of labels, or one NumPy array "
-            "with the raters along its first axis"
+            f"ratings are a {type(ratings).__name__}: give a mapping from raters to labels, a list of labels, or one NumPy "
+            "array with the raters along its first axis"
         )
     if isinstance(ratings, np.ndarray) and ratings.dtype != object and ratings.ndim < 2:
         raise RaterbenchError(
@@ -64,7 +64,8 @@ def _array(labels: Any, place: int) -> npt.NDArray[Any]:
 def read_ratings(ratings: Ratings, n_classes: int) -> tuple[tuple[str, ...], tuple[int, ...], list[Column]]:
     """Check the ratings of a case; returns the raters sorted by name, the spatial shape and the columns.
 
-    Raters without names get some (``name_raters``). Sorting makes every result independent of the order in which the raters come, to the last bit.
+    Raters without names get some (``name_raters``). Sorting makes every result independent of the order in which the raters
+    come, to the last bit.
 
     Raises:
         RaterbenchError: there is no rating, shapes differ, or a label is no class.

@@ -74,11 +74,10 @@ class SoftSTAPLE(EMFusion):
         patterns = find_patterns(ratings, n_classes)
         if self.ring_radius == 0 or patterns.unanimous:
             return patterns
+        arrays = {rater: np.asarray(said) for rater, said in ratings.items()}
         softened = {
-            rater: said
-            if np.asarray(said).dtype.kind == "f"
-            else with_ring(np.asarray(said), n_classes, self.ring_radius, self.ring_value)
-            for rater, said in ratings.items()
+            rater: said if said.dtype.kind == "f" else with_ring(said, n_classes, self.ring_radius, self.ring_value)
+            for rater, said in arrays.items()
         }
         return find_patterns(softened, n_classes)
 
