@@ -104,7 +104,7 @@ def expectation_maximisation(
             likelihoods.append(float(evidence @ counts) + model.penalty(confusion))
             converged = len(likelihoods) > 1 and moved <= tolerance
     known = model.known(mass)
-    judged = data.votes.any(axis=1)[:, data.counts > 0]
+    judged = np.any(data.votes[:, :, data.counts > 0], axis=1)
     identified = is_identified(judged, confusion, classes, known, model, free_prior=prior == "estimated")
     return Estimate(posterior, confusion, known, classes, tuple(likelihoods), converged, identified)
 

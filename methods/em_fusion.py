@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +167,7 @@ class EMFusion(Fusion):
     def _agreed(self, patterns: Patterns, data: Votes, view: FieldOfView) -> Consensus:
         judged = patterns.mean * (patterns.judges > 0)
         confusion = maximise(Votes(data.votes, view.counts), judged, self.rater_model())
-        more = {"status": "degenerate", "region": view.words, "weights": self.rater_weights(patterns.raters)}
+        more: dict[str, Any] = {"status": "degenerate", "region": view.words, "weights": self.rater_weights(patterns.raters)}
         return consensus(patterns, patterns.mean, self.ties, confusion=confusion, **more)
 
     def _apply(self, patterns: Patterns, data: Votes, pooled: Estimate) -> Estimate:

@@ -38,8 +38,7 @@ class GCE(NetworkMethod):
         self.warmup = warmup
 
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        options = {"q": self.q, "truncation": self.truncation_, "logits": True}
-        return generalised_cross_entropy(outputs.float(), ratings, present, **options)
+        return generalised_cross_entropy(outputs.float(), ratings, present, q=self.q, truncation=self.truncation_, logits=True)
 
     def check_parameters(self) -> None:
         """Check every parameter; errors as in ``Method.check_parameters``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from numbers import Integral, Real
+from typing import Any
 
 from ..datasets.errors import RaterbenchError, nearest
 
@@ -46,7 +47,7 @@ def check_number(
     Raises:
         RaterbenchError: it is not; the message names the owner's class, the parameter, its value and the range.
     """
-    value = getattr(owner, name)
+    value: Any = getattr(owner, name)
     if optional and value is None:
         return
     words = [
@@ -56,9 +57,10 @@ def check_number(
         "" if below is None else f"below {below}",
     ]
     rule = ""
-    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+    is_whole = isinstance(value, Integral)
+    if isinstance(value, bool) or not (is_whole or (isinstance(value, Real) and not whole)):
         rule = "a whole number" if whole else "a number"
-    elif not math.isfinite(value):
+    elif not is_whole and not math.isfinite(value):
         rule = "finite"
     elif not all(
         (

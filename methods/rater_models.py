@@ -108,6 +108,7 @@ class BetaPrior(FullConfusion):
     def directions(self, n_classes: int) -> Float64s | None:
         """None: where votes leave matrices open, the most probable one is the one nearest to what is believed."""
         del n_classes
+        return None
 
     def _pseudo(self, n_classes: int) -> Float64s:
         right = np.eye(n_classes)

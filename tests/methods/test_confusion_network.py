@@ -271,24 +271,25 @@ def test_the_start_of_a_low_rank_network_is_drawn_from_its_seed(level, kind, con
 
 def test_a_rank_of_two_is_used():
     """Matrices whose errors need two terms: by gradient descent on the matrices alone, with the truth given."""
-    truth = torch.tensor([[0.8, 0.02, 0.18], [0.18, 0.8, 0.02], [0.02, 0.18, 0.8]])
+    truth = 0.02 + torch.block_diag(*2 * [torch.tensor([[0.68, 0.0], [0.24, 0.92]])])
     errors = []
     for rank in (1, 2):
         torch.manual_seed(0)
-        parameters = starting_point(3, rank, 0.8).requires_grad_()
+        parameters = starting_point(4, rank, 0.8).requires_grad_()
         optimiser = torch.optim.Adam([parameters], lr=0.02)
-        for _ in range(1500):
-            found = matrices(parameters.view(1, 1, -1, 1, 1), 3, rank)[0, 0, :, :, 0, 0]
+        for _ in range(1000):
+            found = matrices(parameters.view(1, 1, -1, 1, 1), 4, rank)[0, 0, :, :, 0, 0]
             loss = -(truth * found.log()).sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         errors.append(rmse(found.detach().numpy(), truth.numpy()))
         if rank == 2:
-            product = terms(parameters.detach(), 3, rank)
+            product = terms(parameters.detach(), 4, rank)
             assert (product[0] - product[1]).abs().max() > 0.05
             assert torch.linalg.matrix_rank(product.sum(dim=0), rtol=0.02) == 2
-    assert errors[1] < 0.6 * errors[0]
+    assert errors[0] > 0.05
+    assert errors[1] < 0.002
 
 
 @pytest.mark.parametrize("start", ["identity", "random"])
@@ -298,7 +299,8 @@ def test_a_start_at_the_identity_can_be_learned_from(confused_cases, start, leve
     assert np.isfinite(method.training_.curve).all() and np.isfinite(method.confusion_).all()
     for n_classes in (2, 40):
         found = matrices(starting_point(n_classes, rank, 1.0).view(1, 1, -1, 1, 1), n_classes, rank)[0, 0, :, :, 0, 0]
-        torch.testing.assert_close(found.diagonal(), torch.full((n_classes,), CERTAIN), atol=1e-7, rtol=0)
+        torch.testing.assert_close(found.diagonal(), torch.full((n_classes,), CERTAIN), atol=2e-6, rtol=0)
+        assert (found > 0).all() and (found.argmax(dim=0) == torch.arange(n_classes)).all()
 
 
 def test_a_start_at_the_identity_is_finite_where_the_network_is_certain_and_wrong():
