@@ -61,7 +61,8 @@ def _judged_together(judged: Bools) -> Bools:
     """The largest sets of raters [n, R] who judged a voxel together: what a subset of one tells, it tells as well."""
     sets = np.ones((1, len(judged)), dtype=bool) if judged.all() else np.unique(judged, axis=1).T
     within: Bools = np.all(sets[:, None] <= sets[None], axis=2) & ~np.eye(len(sets), dtype=bool)
-    return sets[~np.any(within, axis=1)]
+    largest: Bools = sets[~np.any(within, axis=1)]
+    return largest
 
 
 def _moves(directions: Float64s, known: Bools, classes: npt.NDArray[np.intp]) -> Float64s:

@@ -235,8 +235,9 @@ def _with_enough_raters(check: Check) -> Check:
 
 
 def _too_few_raters(fusion: Fusion, example: Example) -> None:
-    ratings = list(example.ratings.values())
-    if all(np.array_equal(labels, ratings[0]) for labels in ratings):
+    ratings = np.stack(list(example.ratings.values()))
+    highest = np.where(ratings == IGNORE, 0, ratings).max(axis=0)
+    if (ratings.min(axis=0) >= highest).all():  # IGNORE is above every class: who judged agrees everywhere
         return
     try:
         _fuse(fusion, example.ratings, example.n_classes)
