@@ -114,6 +114,7 @@ class SoftSeg(Recipe):
         return masked_mean(wing.sum(dim=2), present)
 
     def _over_maximum(self, positive: torch.Tensor) -> torch.Tensor:
+        check_choice(self, "scope", SCOPES)
         if self.scope == "batch":
             return positive / positive.max().clamp(min=torch.finfo(positive.dtype).tiny)
         peak = positive.flatten(1).amax(dim=1).clamp(min=torch.finfo(positive.dtype).tiny)
