@@ -13,6 +13,7 @@ from ..datasets.registry import Registry
 from .base import Consensus, Fusion, Method
 
 if TYPE_CHECKING:
+    from .at_least import AtLeast as AtLeast
     from .budget import Budget as Budget
     from .confusion_network import ConfusionNetwork as ConfusionNetwork
     from .contested_staple import ContestedSTAPLE as ContestedSTAPLE
@@ -50,6 +51,7 @@ _LAZY = {
     "SIMPLE": "simple",
     "STAPLE": "staple",
     "TGCE": "tgce",
+    "AtLeast": "at_least",
     "Budget": "budget",
     "CRNetwork": "cr_network",
     "ConfusionNetwork": "confusion_network",
@@ -82,6 +84,7 @@ __all__ = [
     "SIMPLE",
     "STAPLE",
     "TGCE",
+    "AtLeast",
     "Budget",
     "CRNetwork",
     "ConfusionNetwork",

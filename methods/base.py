@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -16,20 +16,33 @@ from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
 if TYPE_CHECKING:
     import torch
 
-Ratings = Mapping[str, npt.NDArray[Any]]
-"""A rater's name to hard labels [*S] uint8 (``IGNORE`` where not judged) or soft labels [K, *S] float."""
+Ratings = Mapping[str, npt.NDArray[Any]] | Sequence[npt.NDArray[Any]] | npt.NDArray[Any]
+"""A rater's name to hard labels [*S] uint8 (``IGNORE`` where not judged) or soft labels [K, *S] float.
+
+Raters without names: a sequence of such arrays, or one array of hard labels [R, *S] or soft labels [R, K, *S]. They are then
+called ``rater 1``, ``rater 2`` ... in the order in which they come.
+"""
+
+Status = Literal["ok", "degenerate", "not converged", "not identified"]
+"""How an estimate of the raters ended; ``Consensus`` says what the words mean."""
 
 
 @dataclass(frozen=True, eq=False)
 class Consensus:
     """What a fusion says about one case.
 
-    ``probability`` [K, *S] float32 sums to 1; ``labels`` [*S] uint8, ``IGNORE`` where nobody judged.
+    ``probability`` [K, *S] float32 sums to 1. ``labels`` [*S] uint8, ``IGNORE`` where nobody judged, and where ``ties`` is
+    "undecided" and classes tie: there the probability is that of the tied classes, and only the ratings tell the two apart.
+    ``tied`` is the number of judged voxels whose best classes are equal, so that the rule for ties gave the label, or none.
     ``confusion`` [R, K, K] float64 in the order of ``raters``: ``[r, i, j] = p(rater says i | truth is j)``, columns sum to 1,
     NaN where it cannot be estimated; None for fusions that estimate no rater.
     A spatial fusion may give the confusion of every voxel, [R, K, K, *S]. ``log_likelihood`` has one value per iteration: what
     the fusion maximises. ``region`` says in words which voxels it looked at; ``weights`` [R] how much each rater counted,
-    where raters count differently; ``tied`` how many voxels only the rule for ties decided.
+    where raters count differently.
+
+    ``status``: "ok"; "degenerate" where raters agree everywhere or one is alone, so that nothing can be estimated;
+    "not identified" where other estimates of the raters explain the votes as well (two raters with a sensitivity and a
+    specificity each), so that ``confusion`` depends on the start; "not converged" where the last iteration came first.
     """
 
     probability: Floats
@@ -38,7 +51,7 @@ class Consensus:
     confusion: npt.NDArray[np.float64] | None = None
     log_likelihood: tuple[float, ...] = ()
     iterations: int = 0
-    status: Literal["ok", "degenerate", "not converged"] = "ok"
+    status: Status = "ok"
     region: str = "image"
     weights: npt.NDArray[np.float64] | None = None
     tied: int = 0
@@ -55,6 +68,17 @@ class Fusion(BaseEstimator, ABC):
         """Whether ``fit`` learns of a rater from several cases; it means nothing where raters are anonymous."""
         return False
 
+    def check_parameters(self) -> None:
+        """Check the parameters by themselves, before there are ratings; ``fit`` and ``fuse`` begin with it.
+
+        Raises:
+            RaterbenchError: a parameter is no known word, not finite, or out of range.
+        """
+
+    def min_raters(self) -> int:
+        """How many raters must have judged a case on which they disagree; ``fuse`` refuses fewer."""
+        return 1
+
     def fit(self, cases: Iterable[Case], n_classes: int) -> Self:
         """Learn from the ratings of many cases; most fusions have nothing to learn."""
         del cases, n_classes
@@ -65,7 +89,8 @@ class Fusion(BaseEstimator, ABC):
         """Merge the ratings of one case.
 
         Raises:
-            RaterbenchError: there is no rating, shapes differ, or a label is no class.
+            RaterbenchError: there is no rating, or fewer than the fusion needs; shapes differ, a label is no class, or a
+                parameter is out of range.
         """
 
 
@@ -82,6 +107,13 @@ class Method(BaseEstimator, ABC):
     def needs_rater_identity(self) -> bool:
         """Whether it learns of a rater from several cases; the harness skips it where raters are anonymous."""
         return False
+
+    def check_parameters(self) -> None:
+        """Check the parameters by themselves, before there are data; ``fit`` begins with it.
+
+        Raises:
+            RaterbenchError: a parameter is no known word, not finite, or out of range.
+        """
 
     def skip_reason(self, dataset: Dataset) -> str | None:
         """Why this method cannot run on the data set, in words; None if it can."""

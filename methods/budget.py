@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sklearn.base import BaseEstimator
 
+from ..datasets.errors import RaterbenchError
+from .parameters import check_number
+
 
 class Budget(BaseEstimator):
     """Training budget, augmentation and backbone.
@@ -48,6 +51,22 @@ class Budget(BaseEstimator):
         self.flip = flip
         self.features = features
         self.mixed_precision = mixed_precision
+
+    def check_parameters(self) -> None:
+        """Check that a network can be trained with it.
+
+        Raises:
+            RaterbenchError: a value is of another kind, not finite, or out of range.
+        """
+        for name in ("epochs", "batch_size", "patience"):
+            check_number(self, name, above=0, whole=True)
+        check_number(self, "learning_rate", above=0)
+        for name in ("weight_decay", "rotation", "translation"):
+            check_number(self, name, least=0)
+        check_number(self, "scaling", least=0, below=1)
+        widths = self.features if isinstance(self.features, tuple | list) else ()
+        if len(widths) != 6 or not all(isinstance(width, int) and width > 0 for width in widths):
+            raise RaterbenchError(f"Budget: features = {self.features!r} must be six whole numbers of channels")
 
     @property
     def augments(self) -> bool:

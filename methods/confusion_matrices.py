@@ -12,9 +12,13 @@ from torch import nn
 from torch.nn import functional
 
 from ..datasets.errors import RaterbenchError
+from .losses import LEAST
 from .precision import full_precision
 
-TINY = 1e-7
+CERTAIN = 1 - 1e-6
+"""The largest diagonal at the start: a matrix of exactly 0 and 1 has no gradient, and the logarithm of 0 is not finite."""
+SPREAD = 0.5
+"""How far the terms of a low-rank matrix are from equal at the start, as a share of their entries."""
 
 
 def n_parameters(n_classes: int, rank: int | None) -> int:
@@ -28,22 +32,38 @@ def n_parameters(n_classes: int, rank: int | None) -> int:
     return n_classes**2 if rank is None else 2 * rank * n_classes + 1
 
 
+def starting_diagonal(n_classes: int, diagonal: float) -> float:
+    """The diagonal at which a matrix starts: as asked for, and ``CERTAIN`` for a start at the identity.
+
+    Raises:
+        RaterbenchError: the diagonal is not above 1/K and up to 1: the start must be better than chance.
+    """
+    if not 1 / n_classes < diagonal <= 1:
+        raise RaterbenchError(f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1: above it, and 1 at most")
+    return min(diagonal, CERTAIN)
+
+
 def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.Tensor:
     """Parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
 
+    The terms of a low-rank matrix add up to that, but each starts elsewhere, drawn from torch's generator: equal terms would
+    have equal gradients, stay equal for good, and make a matrix of rank 1 whatever the rank.
+
     Raises:
-        RaterbenchError: the rank is below 1, or the diagonal is not between 1/K and 1: the start must be better than chance,
-            and not certain.
+        RaterbenchError: the rank is below 1, or the diagonal not above 1/K and up to 1.
     """
-    size = n_parameters(n_classes, rank)
-    if not 1 / n_classes < diagonal < 1:
-        raise RaterbenchError(f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1")
+    n_parameters(n_classes, rank)
+    d = starting_diagonal(n_classes, diagonal)
     if rank is None:
-        return math.log(diagonal * (n_classes - 1) / (1 - diagonal)) * torch.eye(n_classes).flatten()
-    # With s = 1, every product of factors is p = (1 - d) / (dK - 1), shared by ``rank`` terms of two equal factors.
-    product = (1 - diagonal) / (diagonal * n_classes - 1)
-    factors = torch.full((size,), math.sqrt(product / rank))
-    factors[-1] = 1.0
+        return math.log(d * (n_classes - 1) / (1 - d)) * torch.eye(n_classes).flatten()
+    # With s = 1, every entry of the product is p = (1 - d) / (dK - 1), to which each term of equal factors gives p / rank.
+    equal = math.sqrt((1 - d) / (d * n_classes - 1) / rank)
+    first = torch.full((rank, n_classes), equal)
+    if rank > 1:
+        # Where one factor is constant, the product depends on the sum of the other's rows alone: they move apart around it.
+        apart = torch.rand(rank, n_classes) - 0.5
+        first *= 1 + 2 * SPREAD * (apart - apart.mean(dim=0))
+    factors = torch.cat([first.flatten(), torch.full((n_classes * rank,), equal), torch.ones(1)])
     return torch.log(torch.expm1(factors))
 
 
@@ -82,7 +102,7 @@ def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
 
 def surprise(said: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihood [B, R, *S] of ratings [B, R, K, *S] under what raters were expected to say."""
-    return -(ratings * said.clamp(min=TINY).log()).sum(dim=2)
+    return -(ratings * said.clamp(min=LEAST).log()).sum(dim=2)
 
 
 def trace(confusion: torch.Tensor) -> torch.Tensor:

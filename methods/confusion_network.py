@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from ..datasets.base import Case, Dataset, Floats
-from ..datasets.errors import RaterbenchError, nearest
 from ..datasets.preparation import Slices, restore_maps
 from .alarms import not_dominant
 from .backbone import SegmentationNetwork
 from .budget import Budget
-from .confusion_matrices import MatrixHead, matrices, n_parameters, rated, starting_point, surprise, trace
+from .confusion_matrices import MatrixHead, matrices, n_parameters, rated, starting_diagonal, starting_point, surprise, trace
 from .learned_truth import LearnedTruthMethod, watched
 from .losses import masked_mean
 from .network import nan_confusion
+from .parameters import check_choice, check_number
 
 LEVELS = ("global", "image", "pixel")
 STARTS = ("identity", "random")
@@ -50,10 +50,12 @@ class ConfusionNetwork(LearnedTruthMethod):
 
     Args:
         level: one matrix a rater (``global``), one a rater and image (``image``), or one at every voxel (``pixel``).
-        rank: None for full matrices; else ``B2 B1 + s I`` with factors of this rank.
+        rank: None for full matrices; else ``B2 B1 + s I`` with factors of this rank. Their terms differ at the start, as in the
+            published code, whose start is random; here they add up to the same start as that of full matrices.
         trace_weight: lambda, the weight of the trace, which is minimised; its mean over present (voxel, rater) pairs.
         start: ``identity``, near the identity; or ``random``, as in the published code, for comparison.
-        diagonal: the diagonal at the start.
+        diagonal: the diagonal at the start, above 1/K. 1 is the identity but for an error in a million: a matrix of exactly 0
+            and 1 could not be learned from.
         matrix_learning_rate: Adam's for the matrices, through the same cosine schedule.
         warmup: share of the epochs during which the matrices are kept at their start.
         anchor: weight of the negative log-likelihood under matrices that stay at their start; 0 leaves it out.
@@ -85,6 +87,18 @@ class ConfusionNetwork(LearnedTruthMethod):
         self.warmup = warmup
         self.anchor = anchor
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
+        check_choice(self, "level", LEVELS)
+        check_choice(self, "start", STARTS)
+        check_number(self, "rank", least=1, whole=True, optional=True)
+        check_number(self, "trace_weight")
+        check_number(self, "diagonal", above=0, most=1)
+        check_number(self, "matrix_learning_rate", above=0)
+        check_number(self, "warmup", least=0, most=1)
+        check_number(self, "anchor", least=0)
+
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         said = rated(outputs.confusion, outputs.logits.float().softmax(dim=1))
         values = surprise(said, ratings)
@@ -96,25 +110,19 @@ class ConfusionNetwork(LearnedTruthMethod):
 
     def _at_the_start(self, logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """The loss if all matrices were still at their start, which have one diagonal and one value beside it."""
-        beside = (1 - self.diagonal) / (logits.shape[1] - 1)
-        said = beside + (self.diagonal - beside) * logits.float().softmax(dim=1)
+        diagonal = starting_diagonal(logits.shape[1], self.diagonal)
+        beside = (1 - diagonal) / (logits.shape[1] - 1)
+        said = beside + (diagonal - beside) * logits.float().softmax(dim=1)
         votes = (ratings * present.unsqueeze(2)).sum(dim=1)
         return -(votes * said.log()).sum() / present.sum().clamp(min=1)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
-        if self.start not in STARTS:
-            raise RaterbenchError(f"start = {self.start!r} is unknown{nearest(self.start, STARTS)}")
+        starting_diagonal(n_classes, self.diagonal)
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
         return WithMatrices(network, self.head(network, n_classes, n_raters), n_classes, self.rank)
 
     def head(self, network: SegmentationNetwork, n_classes: int, n_raters: int) -> nn.Module:
-        """The part that gives the matrices' parameters from the network's features.
-
-        Raises:
-            RaterbenchError: there is no such level.
-        """
-        if self.level not in LEVELS:
-            raise RaterbenchError(f"level = {self.level!r} is unknown{nearest(self.level, LEVELS)}")
+        """The part that gives the matrices' parameters from the network's features."""
         start = starting_point(n_classes, self.rank, self.diagonal) if self.start == "identity" else None
         width = network.decoder_width if self.level == "pixel" else network.bottleneck_width
         return MatrixHead(self.level, width, n_raters, n_parameters(n_classes, self.rank), start)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ..datasets.errors import RaterbenchError
+from .em import Votes
 from .em_fusion import EMFusion
 from .patterns import Patterns
+
+FEWEST = 4
+"""Raters who must judge the same voxels."""
 
 
 class ContestedSTAPLE(EMFusion):
@@ -16,8 +21,8 @@ class ContestedSTAPLE(EMFusion):
     raters look alike. COLLATE estimates how easy each voxel is; this is the surrogate with the same aim that NiftySeg's
     ``seg_LabFusion -unc`` offers. The classes' prior, too, is that of the contested voxels, so the field of view plays no part.
     The confusion matrices are those *at contested voxels*: far worse than STAPLE's, and to be compared with each other only.
-    It needs at least four raters who judge the same voxels: what three of them contest, about two classes, shows six patterns,
-    too few for six parameters. Parameters: ``em_fusion.EMFusion``.
+    It needs at least four raters who judge the same contested voxels, and refuses fewer: what three of them contest, about two
+    classes, shows six patterns, too few for six parameters. Parameters: ``em_fusion.EMFusion``.
 
     >>> import numpy as np
     >>> from raterbench.methods.contested_staple import ContestedSTAPLE
@@ -30,6 +35,19 @@ class ContestedSTAPLE(EMFusion):
     [1.0, 0.99, 0.99, 0.99, 0.98]
     [0.94, 0.8, 0.64, 0.67, 0.5]
     """
+
+    def min_raters(self) -> int:
+        """Four, or one where the raters are known from other cases."""
+        return FEWEST if self.pool == "case" else 1
+
+    def check_evidence(self, data: Votes) -> None:
+        judges = data.votes.any(axis=1).sum(axis=0)[data.counts > 0]
+        together = int(judges.max(initial=0))
+        if together < FEWEST:
+            raise RaterbenchError(
+                f"ContestedSTAPLE needs {FEWEST} raters who judge the same contested voxels, and here are {together} at most: "
+                "fuse with STAPLE or MajorityVote"
+            )
 
     def settled(self, patterns: Patterns) -> npt.NDArray[np.bool_]:
         return patterns.agreed

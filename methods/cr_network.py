@@ -6,11 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..datasets.errors import RaterbenchError, nearest
 from .backbone import SegmentationNetwork
 from .budget import Budget
 from .confusion_matrices import n_parameters, starting_point
-from .confusion_network import LEVELS, ConfusionNetwork
+from .confusion_network import ConfusionNetwork
 
 EMBEDDING = 16
 HIDDEN = 24
@@ -58,8 +57,6 @@ class CRNetwork(ConfusionNetwork):
         )
 
     def head(self, network: SegmentationNetwork, n_classes: int, n_raters: int) -> nn.Module:
-        if self.level not in LEVELS:
-            raise RaterbenchError(f"level = {self.level!r} is unknown{nearest(self.level, LEVELS)}")
         start = starting_point(n_classes, self.rank, self.diagonal) if self.start == "identity" else None
         return _ConditionedHead(self.level, network.decoder_width, n_raters, n_parameters(n_classes, self.rank), start)
 

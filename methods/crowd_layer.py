@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn import functional
 
 from ..datasets.base import Case, Dataset
-from ..datasets.errors import RaterbenchError
 from ..datasets.preparation import Slices
 from .alarms import not_dominant
 from .backbone import SegmentationNetwork
@@ -19,6 +18,7 @@ from .budget import Budget
 from .learned_truth import LearnedTruthMethod
 from .losses import masked_mean
 from .network import nan_confusion
+from .parameters import check_choice
 from .precision import full_precision
 
 CONNECTIONS = ("matrix", "vector", "vector with bias")
@@ -51,12 +51,15 @@ class CrowdLayer(LearnedTruthMethod):
         super().__init__(budget=budget)
         self.connection = connection
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
+        check_choice(self, "connection", CONNECTIONS)
+
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         return masked_mean(-(ratings * outputs.rated.log_softmax(dim=2)).sum(dim=2), present)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
-        if self.connection not in CONNECTIONS:
-            raise RaterbenchError(f"CrowdLayer has the connections {CONNECTIONS}, not {self.connection!r}")
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
         return _WithCrowd(network, n_raters, n_classes, self.connection)
 

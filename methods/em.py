@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .base import Status
+from .identification import is_identified
 from .patterns import Float64s, mean_vote
 from .rater_models import FullConfusion, Known, RaterModel
 
@@ -39,7 +41,8 @@ class Estimate:
 
     ``posterior`` [K, P]; ``confusion`` [R, K, K], ``[r, i, j] = p(says i | truth is j)``, complete; ``known`` [R, K] bool:
     the columns that the data say something about; ``prior`` [K]; ``log_likelihood`` of every iteration, in nats: what is
-    maximised, with the logarithm of the raters' prior where the model has one.
+    maximised, with the logarithm of the raters' prior where the model has one. ``identified`` is False where other matrices
+    explain the votes as well, so that these depend on the start.
     """
 
     posterior: Float64s
@@ -48,6 +51,12 @@ class Estimate:
     prior: Float64s
     log_likelihood: tuple[float, ...]
     converged: bool
+    identified: bool = True
+
+    @property
+    def status(self) -> Status:
+        """How it ended. More iterations help no estimate that is not identified, so this is said first."""
+        return "not identified" if not self.identified else "ok" if self.converged else "not converged"
 
     @property
     def performance(self) -> Float64s:
@@ -94,7 +103,10 @@ def expectation_maximisation(
             posterior, evidence = _expect(flat, confusion, log_classes)
             likelihoods.append(float(evidence @ counts) + model.penalty(confusion))
             converged = len(likelihoods) > 1 and moved <= tolerance
-    return Estimate(posterior, confusion, model.known(mass), classes, tuple(likelihoods), converged)
+    known = model.known(mass)
+    judged = np.any(data.votes[:, :, data.counts > 0], axis=1)
+    identified = is_identified(judged, confusion, classes, known, model, free_prior=prior == "estimated")
+    return Estimate(posterior, confusion, known, classes, tuple(likelihoods), converged, identified)
 
 
 def start(votes: Float64s, prior: Float64s) -> Float64s:

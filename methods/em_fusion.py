@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import Case, Geometry
-from ..datasets.errors import RaterbenchError, nearest
+from ..datasets.errors import RaterbenchError
 from .base import Consensus, Fusion, Ratings
 from .em import IMPOSSIBLE, Estimate, Prior, Votes, expect, expectation_maximisation, maximise
 from .em import pool as pool_votes
+from .parameters import check_choice, check_number
 from .patterns import Float64s, Patterns, find_patterns
 from .rater_models import FullConfusion, RaterModel
 from .region import FieldOfView, Region, field_of_view
-from .ties import Ties, consensus
+from .ties import Ties, check_ties, consensus
 
 Pool = Literal["case", "dataset"]
 
@@ -63,6 +64,25 @@ class EMFusion(Fusion):
     def needs_rater_identity(self) -> bool:
         return self.pool == "dataset"
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Fusion.check_parameters``."""
+        check_number(self, "max_iterations", whole=True)
+        if self.max_iterations < 1:
+            raise RaterbenchError(f"{self._name()} needs at least one iteration, not {self.max_iterations}")
+        check_number(self, "tolerance", least=0)
+        check_ties(self.ties)
+        check_choice(self, "pool", get_args(Pool))
+        check_choice(self, "region", get_args(Region))
+        check_number(self, "margin", least=0, whole=True)
+        self.check_prior()
+
+    def check_prior(self) -> None:
+        """Check the prior of the classes; a hook for fusions that know another one."""
+        check_choice(self, "prior", get_args(Prior))
+
+    def check_evidence(self, data: Votes) -> None:
+        """Raise a ``RaterbenchError`` where votes are too few to learn the raters from; a hook."""
+
     def read(self, ratings: Ratings, n_classes: int) -> Patterns:
         """The votes of a case; a hook for fusions that change them first."""
         return find_patterns(ratings, n_classes)
@@ -82,7 +102,8 @@ class EMFusion(Fusion):
 
     def fit(self, cases: Iterable[Case], n_classes: int) -> Self:
         """Learn every rater's confusion over all cases, where the pool is the data set; else there is nothing to learn."""
-        if self._pool() == "dataset":
+        self.check_parameters()
+        if self.pool == "dataset":
             found = [self.read(case.ratings, n_classes) for case in cases]
             if not found:
                 raise RaterbenchError(f'{self._name()}(pool="dataset") cannot be fitted on no case: give at least one')
@@ -94,8 +115,9 @@ class EMFusion(Fusion):
 
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Estimate the truth of one case; errors as in ``Fusion.fuse``, and one if ``fit`` is missing."""
+        self.check_parameters()
         patterns = self.read(ratings, n_classes)
-        pooled = self._fitted(n_classes) if self._pool() == "dataset" else None
+        pooled = self._fitted(n_classes) if self.pool == "dataset" else None
         view = self._view(patterns)
         data = self._data(patterns, view)
         # One rating agrees with nobody; if raters are known from other cases, it is worth what that rater is worth.
@@ -115,7 +137,7 @@ class EMFusion(Fusion):
             confusion=estimate.performance,
             log_likelihood=estimate.log_likelihood,
             iterations=len(estimate.log_likelihood),
-            status="ok" if estimate.converged else "not converged",
+            status=estimate.status,
             region=view.words,
             weights=self.rater_weights(patterns.raters),
         )
@@ -123,11 +145,6 @@ class EMFusion(Fusion):
 
     def _name(self) -> str:
         return type(self).__name__
-
-    def _pool(self) -> Pool:
-        if self.pool not in get_args(Pool):
-            raise RaterbenchError(f"{self._name()} cannot pool over {self.pool!r}{nearest(str(self.pool), get_args(Pool))}")
-        return self.pool
 
     def _view(self, patterns: Patterns) -> FieldOfView:
         return field_of_view(patterns, self.region, self.margin)
@@ -146,10 +163,7 @@ class EMFusion(Fusion):
         return self.estimate_
 
     def _estimate(self, data: Votes) -> Estimate:
-        if self.max_iterations < 1:
-            raise RaterbenchError(f"{self._name()} needs at least one iteration, not {self.max_iterations}")
-        if self.prior not in get_args(Prior):
-            raise RaterbenchError(f"there is no prior called {self.prior!r}{nearest(str(self.prior), get_args(Prior))}")
+        self.check_evidence(data)
         return expectation_maximisation(
             data, max_iterations=self.max_iterations, tolerance=self.tolerance, prior=self.prior, model=self.rater_model()
         )
@@ -157,7 +171,7 @@ class EMFusion(Fusion):
     def _agreed(self, patterns: Patterns, data: Votes, view: FieldOfView) -> Consensus:
         judged = patterns.mean * (patterns.judges > 0)
         confusion = maximise(Votes(data.votes, view.counts), judged, self.rater_model())
-        more = {"status": "degenerate", "region": view.words, "weights": self.rater_weights(patterns.raters)}
+        more: dict[str, Any] = {"status": "degenerate", "region": view.words, "weights": self.rater_weights(patterns.raters)}
         return consensus(patterns, patterns.mean, self.ties, confusion=confusion, **more)
 
     def _apply(self, patterns: Patterns, data: Votes, pooled: Estimate) -> Estimate:

@@ -13,6 +13,7 @@ from ..datasets.preparation import Slices
 from .budget import Budget
 from .losses import generalised_cross_entropy
 from .network import NetworkMethod
+from .parameters import check_number
 
 
 class GCE(NetworkMethod):
@@ -37,19 +38,21 @@ class GCE(NetworkMethod):
         self.warmup = warmup
 
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        probability = outputs.float().softmax(dim=1)
-        return generalised_cross_entropy(probability, ratings, present, q=self.q, truncation=self.truncation_)
+        return generalised_cross_entropy(outputs.float(), ratings, present, q=self.q, truncation=self.truncation_, logits=True)
 
-    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
-        """Start without truncation.
-
-        Raises:
-            RaterbenchError: q or truncation is out of range.
-        """
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
+        for name in ("q", "truncation"):
+            check_number(self, name)
+        check_number(self, "warmup", least=0, most=1)
         if not 0 <= self.q <= 1 or not 0 <= self.truncation < 1:
             raise RaterbenchError(
                 f"GCE needs q from 0 to 1 and a truncation from 0 to below 1; not {self.q} and {self.truncation}"
             )
+
+    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """Start without truncation."""
         self.truncation_ = 0.0
         return super().initialise(train, seed=seed, device=device)
 

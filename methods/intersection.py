@@ -7,7 +7,7 @@ import numpy as np
 from ..datasets.base import Geometry
 from .base import Consensus, Fusion, Ratings
 from .patterns import find_patterns
-from .ties import Ties, consensus
+from .ties import Ties, check_ties, consensus
 
 
 class Intersection(Fusion):
@@ -27,9 +27,14 @@ class Intersection(Fusion):
     def __init__(self, *, ties: Ties = "lowest") -> None:
         self.ties = ties
 
+    def check_parameters(self) -> None:
+        """Check the rule for ties; errors as in ``Fusion.check_parameters``."""
+        check_ties(self.ties)
+
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Intersect the ratings of one case; errors as in ``Fusion.fuse``."""
         del geometry
+        self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
         judged = patterns.votes.any(axis=1, keepdims=True)
         share = np.where(judged, patterns.votes, 1.0).min(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
@@ -60,10 +61,18 @@ class LogOpinionPoolSTAPLE(EMFusion):
         )
         self.weights = weights
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Fusion.check_parameters``."""
+        super().check_parameters()
+        if self.weights is not None and not isinstance(self.weights, Mapping):
+            raise RaterbenchError(
+                f"{type(self).__name__}: weights = {self.weights!r} must say the weight of each rater by name"
+            )
+        for rater, weight in (self.weights or {}).items():
+            if isinstance(weight, bool) or not isinstance(weight, Real) or not (math.isfinite(weight) and weight > 0):
+                raise RaterbenchError(f"rater {rater!r} has weight {weight!r}: it must be a finite number greater than 0")
+
     def rater_weights(self, raters: tuple[str, ...]) -> Float64s | None:
         if self.weights is None:
             return None
-        for rater, weight in self.weights.items():
-            if not (math.isfinite(weight) and weight > 0):
-                raise RaterbenchError(f"rater {rater!r} has weight {weight!r}: it must be a finite number greater than 0")
         return np.array([float(self.weights.get(rater, 1.0)) for rater in raters])

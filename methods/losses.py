@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from .precision import full_precision
 
-LEAST = 1e-7
-"""The least probability of a vote in a logarithm or a power, so that no gradient is infinite."""
+LEAST = 1e-30
+"""The least probability in a logarithm, which only keeps the logarithm of 0 finite: what is thought very unlikely pulls most,
+so that a floor which a network can reach would take away its gradient without a word."""
 
 
 def masked_mean(values: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -53,15 +56,25 @@ def adaptive_wing(
 
 
 def generalised_cross_entropy(
-    probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor, *, q: float, truncation: float = 0.0
+    probability: torch.Tensor,
+    ratings: torch.Tensor,
+    present: torch.Tensor,
+    *,
+    q: float,
+    truncation: float = 0.0,
+    logits: bool = False,
 ) -> torch.Tensor:
     """Generalised cross-entropy against every present rater: (1 - p^q) / q of the vote's probability p.
 
-    ``probability`` [B, K, *S]. q = 0 is cross-entropy, q = 1 is 1 - p, half the absolute error. A vote with a probability of
-    at most ``truncation`` costs the constant ``(1 - truncation^q) / q`` and no longer pulls (Zhang and Sabuncu 2018).
+    ``probability`` [B, K, *S], or with ``logits`` those of a softmax: the gradient is then right however small p is. q = 0 is
+    cross-entropy, q = 1 is 1 - p, half the absolute error. A vote with a probability of at most ``truncation`` costs the
+    constant ``(1 - truncation^q) / q`` and no longer pulls (Zhang and Sabuncu 2018). A soft vote is shared out over the
+    classes, so that q = 0 is its cross-entropy, too.
     """
-    agreed = _of_the_vote(probability, ratings)
-    return masked_mean(_generalised_surprise(agreed.clamp(min=truncation), q), present)
+    log_p = _log_probability(probability, logits=logits)
+    if truncation:
+        log_p = log_p.clamp(min=math.log(truncation))
+    return masked_mean(_expected(_generalised_surprise(log_p, q), ratings), present)
 
 
 def truncated_generalised_cross_entropy(
@@ -74,19 +87,25 @@ def truncated_generalised_cross_entropy(
     floor: float,
     class_mean: bool = False,
     epsilon: float = 0.0,
+    logits: bool = False,
 ) -> torch.Tensor:
     """TGCE over present raters: reliability times generalised cross-entropy, plus the rest times a constant.
 
-    ``probability`` [B, K, *S]; ``reliability`` [B, R, *S] in 0..1. ``floor`` is the probability tau at which a rater's vote
-    stops paying off: the constant is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as the thesis'
-    equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is the least probability of a vote,
-    and is added to the q below the line, as the package does with 1e-8.
+    ``probability`` [B, K, *S], or with ``logits`` those of a softmax: the gradient is then right however small p is.
+    ``reliability`` [B, R, *S] in 0..1. A soft vote is shared out over the classes. ``floor`` is the probability tau at which
+    a rater's vote stops paying off: the constant is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as the
+    thesis' equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is added to the q below the
+    line and is the least probability of a vote, below which it no longer pulls; a soft vote is then a mean probability. So
+    does the package, with 1e-8.
     """
-    agreed = _of_the_vote(probability, ratings, epsilon or LEAST)
-    data = _generalised_surprise(agreed, q, epsilon)
+    log_p = _log_probability(probability, logits=logits)
+    if epsilon:
+        data = _generalised_surprise(_expected(log_p.exp(), ratings).clamp(epsilon, 1.0).log(), q, epsilon)
+    else:
+        data = _expected(_generalised_surprise(log_p, q), ratings)
     if class_mean:
         data = data / probability.shape[1]
-    constant = _generalised_surprise(agreed.new_tensor(floor), q, epsilon)
+    constant = _generalised_surprise(log_p.new_tensor(floor).log(), q, epsilon)
     return masked_mean(reliability * data + (1 - reliability) * constant, present)
 
 
@@ -118,12 +137,16 @@ def absent_rater_penalty(
     return size * (x * ((x - 1) / decay).exp()).clamp(min=0)
 
 
-def _of_the_vote(probability: torch.Tensor, ratings: torch.Tensor, least: float = LEAST) -> torch.Tensor:
-    """The network's probability of what each rater said, [B, R, *S], at least ``least``."""
-    with full_precision(probability):
-        return torch.einsum("brk...,bk...->br...", ratings, probability).clamp(least, 1.0)
+def _log_probability(probability: torch.Tensor, *, logits: bool) -> torch.Tensor:
+    return probability.log_softmax(dim=1) if logits else probability.clamp(min=LEAST).log()
 
 
-def _generalised_surprise(probability: torch.Tensor, q: float, epsilon: float = 0.0) -> torch.Tensor:
-    """(1 - p^q) / q, and its limit -log p at q = 0."""
-    return -torch.expm1(q * probability.log()) / (q + epsilon) if q else -probability.log()
+def _expected(values: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+    """What each rater's vote gets, [B, R, *S], from the values of the classes [B, K, *S]; soft votes get shares of several."""
+    with full_precision(values):
+        return torch.einsum("brk...,bk...->br...", ratings, values)
+
+
+def _generalised_surprise(log_p: torch.Tensor, q: float, epsilon: float = 0.0) -> torch.Tensor:
+    """(1 - p^q) / q, and its limit -log p at q = 0, from the logarithm of p."""
+    return -torch.expm1(q * log_p) / (q + epsilon) if q else -log_p

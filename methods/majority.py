@@ -7,15 +7,15 @@ import numpy as np
 from ..datasets.base import IGNORE, Geometry
 from .base import Consensus, Fusion, Ratings
 from .patterns import find_patterns
-from .ties import Ties, consensus, decide, tied_voxels
+from .ties import Ties, best_classes, check_ties, consensus, count_tied, decide
 
 
 class MajorityVote(Fusion):
     """Plurality of the raters who judged the voxel: the class with the most votes, for two classes the majority.
 
     The oldest fusion; see Lam and Suen (1997), "Application of majority voting to pattern recognition". ``ties`` decides
-    equals; ``"undecided"`` labels them ``IGNORE`` and gives their probability evenly to all classes. Else it is one-hot.
-    Soft ratings vote with their shares.
+    equals; ``"undecided"`` labels them ``IGNORE`` and shares their probability evenly among the classes that tie. Else it is
+    one-hot. Soft ratings vote with their shares.
 
     >>> import numpy as np
     >>> from raterbench.methods.majority import MajorityVote
@@ -29,11 +29,15 @@ class MajorityVote(Fusion):
     def __init__(self, *, ties: Ties = "lowest") -> None:
         self.ties = ties
 
+    def check_parameters(self) -> None:
+        """Check the rule for ties; errors as in ``Fusion.check_parameters``."""
+        check_ties(self.ties)
+
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Vote on the ratings of one case; errors as in ``Fusion.fuse``."""
         del geometry
+        self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
-        winner = decide(patterns.mean, self.ties)
-        one_hot = winner == np.arange(n_classes)[:, None]
-        share = np.where(winner == IGNORE, 1.0 / n_classes, one_hot)
-        return consensus(patterns, share, self.ties, tied=tied_voxels(patterns, patterns.mean))
+        winner, best = decide(patterns.mean, self.ties), best_classes(patterns.mean)
+        share = np.where(winner == IGNORE, best / best.sum(axis=0), winner == np.arange(n_classes)[:, None])
+        return consensus(patterns, share, self.ties, tied=count_tied(patterns, patterns.mean))

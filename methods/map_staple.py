@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..datasets.errors import RaterbenchError
 from .em import Prior
 from .em_fusion import EMFusion, Pool
+from .parameters import check_number
 from .rater_models import BetaPrior, RaterModel
 from .region import Region
 from .ties import Ties
@@ -19,7 +19,8 @@ class MAPSTAPLE(EMFusion):
     on the diagonal and Beta(1.5, 5) off it, weighted by one half, which for two classes is Beta(5, 1.5) on sensitivity and
     specificity. For more classes ours is a Dirichlet distribution on each column: ``alpha - 1`` pseudo-voxels on the diagonal,
     and ``beta - 1`` shared evenly by the others. ``log_likelihood`` has the logarithm of the prior added (without its
-    constant): it is this sum that never falls. Other parameters: ``em_fusion.EMFusion``.
+    constant): it is this sum that never falls. Where votes alone determine no rater, as those of two raters, it is the prior
+    that decides, and the status is still "ok". Other parameters: ``em_fusion.EMFusion``.
 
     >>> import numpy as np
     >>> from raterbench.methods.map_staple import MAPSTAPLE
@@ -58,7 +59,11 @@ class MAPSTAPLE(EMFusion):
         self.alpha = alpha
         self.beta = beta
 
+    def check_parameters(self) -> None:
+        """Check every parameter; the prior has a mode only where ``alpha`` and ``beta`` are greater than 1."""
+        super().check_parameters()
+        check_number(self, "alpha", above=1)
+        check_number(self, "beta", above=1)
+
     def rater_model(self) -> RaterModel:
-        if min(self.alpha, self.beta) <= 1:
-            raise RaterbenchError(f"alpha = {self.alpha} and beta = {self.beta} must be greater than 1: a mode is needed")
         return BetaPrior(self.alpha, self.beta)

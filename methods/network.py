@@ -43,6 +43,12 @@ class NetworkMethod(Method):
         self.budget = budget
         self.recipe = recipe
 
+    def check_parameters(self) -> None:
+        """Check every parameter, those of budget and recipe too; errors as in ``Method.check_parameters``."""
+        for part in (self.budget, self.recipe):
+            if part is not None:
+                part.check_parameters()
+
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """The scalar to minimise.
 
@@ -111,6 +117,7 @@ class NetworkMethod(Method):
 
     def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
         """All of ``fit`` that comes before training: labels, and the network with its first weights. Gives the slices."""
+        self.check_parameters()
         self.device_ = torch.device(device)
         self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
         self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()

@@ -10,15 +10,15 @@ import numpy.typing as npt
 import torch
 
 from ..datasets.base import IGNORE, Case, Dataset
-from ..datasets.errors import RaterbenchError, nearest
 from ..datasets.simulated_raters import pooled_confusion, true_confusion
 from .budget import Budget
-from .confusion_matrices import TINY
 from .losses import masked_mean
 from .network import NetworkMethod, nan_confusion
-from .precision import full_precision
+from .parameters import check_choice
 
 LEVELS = ("global", "image")
+NEVER = torch.finfo(torch.float32).tiny
+"""The least likelihood of a class, in place of 0."""
 
 
 class OracleConfusionNetwork(NetworkMethod):
@@ -41,14 +41,17 @@ class OracleConfusionNetwork(NetworkMethod):
         super().__init__(budget=budget)
         self.level = level
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
+        check_choice(self, "level", LEVELS)
+
     def fit_labels(self, train: Dataset) -> None:
         """Measure each rater over the training cases.
 
         Raises:
-            RaterbenchError: there is no such level, or a case has no truth.
+            RaterbenchError: a case has no truth.
         """
-        if self.level not in LEVELS:
-            raise RaterbenchError(f"level = {self.level!r} is unknown{nearest(self.level, LEVELS)}")
         found = pooled_confusion(train)
         self.confusion_ = np.stack([found.get(rater, nan_confusion(train.n_classes)) for rater in train.raters])
 
@@ -64,10 +67,10 @@ class OracleConfusionNetwork(NetworkMethod):
         return found
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        probability = outputs.float().softmax(dim=1)
-        with full_precision(probability):
-            likelihood = torch.einsum("brk...,bk...->br...", ratings, probability)
-        return masked_mean(-likelihood.clamp(min=TINY).log(), present)
+        # Known matrices hold zeros: a network that is certain of an impossible class must still be drawn away from it, so
+        # this is computed in logarithms, in which no probability becomes 0.
+        joint = ratings.clamp(min=NEVER).log() + outputs.float().log_softmax(dim=1).unsqueeze(1)
+        return masked_mean(-joint.logsumexp(dim=2), present)
 
     def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
         """Each rater's true matrix [K, K] over the training cases, the same for every case."""
@@ -78,7 +81,7 @@ class OracleConfusionNetwork(NetworkMethod):
 def _likelihoods(labels: npt.NDArray[Any], matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Rows of ``matrix`` [K, K] by label, scaled to sum to 1: [K, *S], zero where not judged, uniform where impossible."""
     rows = matrix.sum(axis=1, keepdims=True)
-    table = np.where(rows > 0, matrix / np.maximum(rows, TINY), 1 / len(matrix)).astype(np.float32)
+    table = np.where(rows > 0, matrix / np.where(rows > 0, rows, 1), 1 / len(matrix)).astype(np.float32)
     judged = labels != IGNORE
     found = table[np.where(judged, labels, 0)] * judged[..., None]
     return np.ascontiguousarray(np.moveaxis(found, -1, 0))

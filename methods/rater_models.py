@@ -27,6 +27,9 @@ class RaterModel(Protocol):
     def penalty(self, confusion: Float64s) -> float:
         """Logarithm of the belief in a confusion [R, K, K], up to a constant: it is added to the log-likelihood."""
 
+    def directions(self, n_classes: int) -> Float64s | None:
+        """How a rater's matrix may change, [D, K, K] for D parameters; None where a belief decides what votes leave open."""
+
 
 class FullConfusion:
     """A confusion matrix for every rater, all of it free: Dawid and Skene (1979); Warfield, Zou and Wells (2004)."""
@@ -50,6 +53,13 @@ class FullConfusion:
         del confusion
         return 0.0
 
+    def directions(self, n_classes: int) -> Float64s | None:
+        """K - 1 entries of each column, at the cost of its last one."""
+        moves = np.zeros((n_classes, n_classes - 1, n_classes, n_classes))
+        for column, entry in np.ndindex(n_classes, n_classes - 1):
+            moves[column, entry, [entry, -1], column] = 1, -1
+        return moves.reshape(-1, n_classes, n_classes)
+
 
 class OneAccuracy(FullConfusion):
     """One number a rater: right with the same probability whatever the truth, and wrong evenly among the other classes."""
@@ -66,6 +76,11 @@ class OneAccuracy(FullConfusion):
     def known(self, mass: Float64s) -> Known:
         """All columns of a rater with any mass: one accuracy holds for all."""
         return np.repeat(mass.sum(axis=(1, 2)) > 0, mass.shape[1]).reshape(-1, mass.shape[1])
+
+    def directions(self, n_classes: int) -> Float64s | None:
+        """The whole diagonal, at the cost of all that is off it."""
+        right = np.eye(n_classes)
+        return (right - (1 - right) / (n_classes - 1))[None]
 
 
 class BetaPrior(FullConfusion):
@@ -89,6 +104,11 @@ class BetaPrior(FullConfusion):
         """Logarithm of the Dirichlet densities, without their constants."""
         pseudo = np.broadcast_to(self._pseudo(confusion.shape[1]), confusion.shape)
         return float((pseudo[pseudo > 0] * np.log(confusion[pseudo > 0])).sum())
+
+    def directions(self, n_classes: int) -> Float64s | None:
+        """None: where votes leave matrices open, the most probable one is the one nearest to what is believed."""
+        del n_classes
+        return None
 
     def _pseudo(self, n_classes: int) -> Float64s:
         right = np.eye(n_classes)

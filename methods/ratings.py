@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +29,48 @@ class Column:
     votes: npt.NDArray[np.float64]
 
 
+def name_raters(ratings: Ratings) -> Mapping[str, npt.NDArray[Any]]:
+    """The ratings by rater: a mapping as it is, and raters of a sequence or a stacked array as ``rater 1``, ``rater 2`` ...
+
+    Numbers have as many digits as the largest, so that sorted names are in the order in which the raters came. One array is
+    always a stack, its first axis the raters: a single image [H, W] that nobody stacked reads as H raters of W voxels.
+
+    Raises:
+        RaterbenchError: the ratings are none of these, or an array without an axis of raters.
+    """
+    if isinstance(ratings, Mapping):
+        return ratings
+    if not isinstance(ratings, np.ndarray) and (isinstance(ratings, str | bytes) or not isinstance(ratings, Sequence)):
+        raise RaterbenchError(
+            f"ratings are a {type(ratings).__name__}: give a mapping from raters to labels, a list of labels, or one NumPy "
+            "array with the raters along its first axis"
+        )
+    if isinstance(ratings, np.ndarray) and ratings.dtype != object and ratings.ndim < 2:
+        raise RaterbenchError(
+            f"ratings are one array of shape {ratings.shape}, which has no axis of raters: stack them as [raters, *voxels], "
+            "or give a mapping or a list"
+        )
+    digits = len(str(len(ratings)))
+    return {f"rater {place:0{digits}}": _array(labels, place) for place, labels in enumerate(ratings, start=1)}
+
+
+def _array(labels: Any, place: int) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(labels)
+    except (ValueError, TypeError, RuntimeError) as error:  # lists of unequal length; tensors that are on another device
+        raise RaterbenchError(f"rater {place} gave no array of labels ({error}): give whole numbers [*S]") from error
+
+
 def read_ratings(ratings: Ratings, n_classes: int) -> tuple[tuple[str, ...], tuple[int, ...], list[Column]]:
     """Check the ratings of a case; returns the raters sorted by name, the spatial shape and the columns.
 
-    Sorting makes every result independent of the order in which the raters come, to the last bit.
+    Raters without names get some (``name_raters``). Sorting makes every result independent of the order in which the raters
+    come, to the last bit.
 
     Raises:
         RaterbenchError: there is no rating, shapes differ, or a label is no class.
     """
+    ratings = name_raters(ratings)
     if not ratings:
         raise RaterbenchError("there is no rating to fuse: give the labels of at least one rater")
     if not 2 <= n_classes <= IGNORE:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from sklearn.base import BaseEstimator
 from torch.nn import functional
 
-from ..datasets.errors import RaterbenchError, nearest
 from ..datasets.registry import Registry
 from .losses import adaptive_wing, masked_mean, soft_cross_entropy, soft_dice_loss
+from .parameters import check_choice, check_number
 
 SCOPES = ("batch", "slice")
 
 
 class Recipe(BaseEstimator, ABC):
     """How labels, activation and loss go together. Ratings come as [B, R, K, *S], presence as [B, R, *S]."""
+
+    makes_hard: ClassVar[bool] = False
+    """Whether the loss makes one class of each soft label, so that equal shares teach it nothing."""
+
+    def check_parameters(self) -> None:
+        """Check the parameters by themselves; training begins with it.
+
+        Raises:
+            RaterbenchError: a parameter is no known word, not finite, or out of range.
+        """
 
     @abstractmethod
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
@@ -44,8 +55,13 @@ class Conventional(Recipe):
     of the published code (ivadomed).
     """
 
+    makes_hard = True
+
     def __init__(self, *, smooth: float = 1.0) -> None:
         self.smooth = smooth
+
+    def check_parameters(self) -> None:
+        check_number(self, "smooth", least=0)
 
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.softmax(dim=1)
@@ -71,6 +87,13 @@ class SoftSeg(Recipe):
     ) -> None:
         self.omega, self.theta, self.epsilon, self.alpha, self.scope = omega, theta, epsilon, alpha, scope
 
+    def check_parameters(self) -> None:
+        """Check every parameter; ``alpha`` above 1 keeps the loss without a kink where it is 0."""
+        for name in ("omega", "theta", "epsilon"):
+            check_number(self, name, above=0)
+        check_number(self, "alpha", above=1)
+        check_choice(self, "scope", SCOPES)
+
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
         """Normalised ReLU. Two classes use the foreground's logit alone; a voxel without any mass is background."""
         positive = logits.relu()
@@ -91,8 +114,7 @@ class SoftSeg(Recipe):
         return masked_mean(wing.sum(dim=2), present)
 
     def _over_maximum(self, positive: torch.Tensor) -> torch.Tensor:
-        if self.scope not in SCOPES:
-            raise RaterbenchError(f"SoftSeg has no scope {self.scope!r}{nearest(self.scope, SCOPES)}")
+        check_choice(self, "scope", SCOPES)
         if self.scope == "batch":
             return positive / positive.max().clamp(min=torch.finfo(positive.dtype).tiny)
         peak = positive.flatten(1).amax(dim=1).clamp(min=torch.finfo(positive.dtype).tiny)

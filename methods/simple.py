@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Geometry
-from ..datasets.errors import RaterbenchError
 from .base import Consensus, Fusion, Ratings
 from .em import Votes, maximise
+from .parameters import check_number
 from .patterns import Float64s, Patterns, find_patterns
-from .ties import Ties, consensus, decide
+from .ties import Ties, check_ties, consensus, decide
 
 
 class SIMPLE(Fusion):
@@ -38,11 +38,17 @@ class SIMPLE(Fusion):
         self.max_iterations = max_iterations
         self.ties = ties
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Fusion.check_parameters``."""
+        check_number(self, "alpha", least=0)
+        check_number(self, "keep", least=1, whole=True)
+        check_number(self, "max_iterations", least=1, whole=True)
+        check_ties(self.ties)
+
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Select and weigh the raters of one case; errors as in ``Fusion.fuse``."""
         del geometry
-        if self.max_iterations < 1 or self.keep < 1:
-            raise RaterbenchError(f"max_iterations = {self.max_iterations} and keep = {self.keep} must be at least 1")
+        self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
         share, labels = patterns.mean, decide(patterns.mean, self.ties)
         kept = (patterns.votes @ patterns.counts).sum(axis=1) > 0

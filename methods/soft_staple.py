@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Labels
-from ..datasets.errors import RaterbenchError
 from .base import Ratings
 from .em import Prior
 from .em_fusion import EMFusion, Pool
+from .parameters import check_number
 from .patterns import Patterns, find_patterns
+from .ratings import name_raters
 from .region import Region, dilated
 from .ties import Ties
 
@@ -62,18 +63,21 @@ class SoftSTAPLE(EMFusion):
         self.ring_radius = ring_radius
         self.ring_value = ring_value
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Fusion.check_parameters``."""
+        super().check_parameters()
+        check_number(self, "ring_radius", least=0, whole=True)
+        check_number(self, "ring_value", least=0, below=1)
+
     def read(self, ratings: Ratings, n_classes: int) -> Patterns:
-        if not (isinstance(self.ring_radius, int) and self.ring_radius >= 0 and 0 <= self.ring_value < 1):
-            raise RaterbenchError(
-                f"ring_radius = {self.ring_radius!r} must be a whole number of voxels, and ring_value = {self.ring_value!r} a "
-                "share from 0 to below 1"
-            )
+        ratings = name_raters(ratings)
         patterns = find_patterns(ratings, n_classes)
         if self.ring_radius == 0 or patterns.unanimous:
             return patterns
+        arrays = {rater: np.asarray(said) for rater, said in ratings.items()}
         softened = {
-            rater: said if np.asarray(said).dtype.kind == "f" else with_ring(said, n_classes, self.ring_radius, self.ring_value)
-            for rater, said in ratings.items()
+            rater: said if said.dtype.kind == "f" else with_ring(said, n_classes, self.ring_radius, self.ring_value)
+            for rater, said in arrays.items()
         }
         return find_patterns(softened, n_classes)
 

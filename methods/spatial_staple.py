@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
 
 from ..datasets.base import IGNORE, Geometry
-from ..datasets.errors import RaterbenchError, nearest
+from ..datasets.errors import RaterbenchError
 from .base import Consensus
 from .em import Estimate, Votes
 from .em_fusion import EMFusion
+from .parameters import check_choice, check_number
 from .patterns import Float64s, Patterns
 from .performance_field import PerformanceField
 from .region import FieldOfView, Region
 from .staple import STAPLE
-from .ties import Ties, decide
+from .ties import Ties, best_classes, decide
 
 LocalPrior = Literal["local", "fixed", "estimated"]
 """How common the classes are: their frequency in each window, or one number for all as in STAPLE (``em.Prior``)."""
@@ -41,7 +43,8 @@ class SpatialSTAPLE(EMFusion):
     Args:
         radius: of the window, in voxels along every axis.
         radius_mm: the same in mm, from the geometry's spacing; takes the place of ``radius``.
-        lam: how many voxels theta0 counts in every window, greater than 0; None is a tenth of the window's voxels.
+        lam: how many voxels theta0 counts in every window, greater than 0, since a window that lacks a class knows nothing else
+            about it; None is a tenth of the window's voxels.
         field: give ``confusion`` [R, K, K, *S], the field itself, in place of [R, K, K], its summary over all voxels.
         prior: ``"local"``, the frequency of the raters' labels in the window, pulled toward STAPLE's prior as theta is; or one
             for all voxels, ``"fixed"`` or ``"estimated"`` as in STAPLE.
@@ -88,25 +91,31 @@ class SpatialSTAPLE(EMFusion):
         """Radius of the window in voxels along every axis."""
         if self.radius_mm is None:
             radius = (self.radius,) * ndim
-        elif geometry is None:
-            raise RaterbenchError("radius_mm needs the spacing of the voxels: fuse with a geometry, or give radius in voxels")
+        elif geometry is None or geometry.unit != "mm":
+            raise RaterbenchError(
+                "radius_mm needs the spacing of the voxels in mm: fuse with a geometry in mm, or give radius in voxels"
+            )
         else:
             radius = tuple(round(self.radius_mm / step) for step in geometry.spacing)
-        if not all(isinstance(reach, int) and reach >= 0 for reach in radius):
-            raise RaterbenchError(f"a window of radius {radius} voxels cannot be: give whole numbers, 0 or more")
         return radius
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Fusion.check_parameters``."""
+        super().check_parameters()
+        check_number(self, "radius", least=0, whole=True)
+        check_number(self, "radius_mm", least=0, optional=True)
+        check_number(self, "lam", above=0, optional=True)
+
+    def check_prior(self) -> None:
+        check_choice(self, "prior", get_args(LocalPrior))
+
     def _estimate(self, data: Votes) -> Estimate:
-        if self.prior not in get_args(LocalPrior):
-            raise RaterbenchError(f"there is no prior called {self.prior!r}{nearest(str(self.prior), get_args(LocalPrior))}")
         return STAPLE(prior="estimated" if self.prior == "estimated" else "fixed")._estimate(data)
 
     def _finish(self, patterns: Patterns, view: FieldOfView, estimate: Estimate, geometry: Geometry | None) -> Consensus:
         inside = np.ones(patterns.shape, bool) if view.outside is None else ~view.outside
         radius = self.reach(inside.ndim, geometry)
         lam = self.lam if self.lam is not None else 0.1 * math.prod(2 * reach + 1 for reach in radius)
-        if not lam > 0:
-            raise RaterbenchError(f"lam = {lam} must be greater than 0: windows that lack a class know nothing else about it")
         field = partial(PerformanceField, patterns, inside, anchor=estimate.confusion, lam=lam, radius=radius)
         contested = field(inside & patterns.spread(~patterns.agreed))
         start = np.where(patterns.agreed, patterns.mean, estimate.posterior)
@@ -125,8 +134,9 @@ class SpatialSTAPLE(EMFusion):
             confusion=confusion,
             log_likelihood=likelihoods,
             iterations=len(likelihoods),
-            status="ok" if converged else "not converged",
+            status=replace(estimate, converged=converged).status,
             region=view.words,
+            tied=int(((best_classes(posterior).sum(axis=0) > 1) & ~nobody).sum()),
         )
         return view.clear(fused, patterns)
 

@@ -16,6 +16,7 @@ from .backbone import SegmentationNetwork
 from .budget import Budget
 from .learned_truth import LearnedTruthMethod
 from .network import CHUNK
+from .parameters import check_number
 from .tgce_form import FORMS, Form
 
 LEVELS = ("scalar", "features", "pixel")
@@ -89,6 +90,13 @@ class TGCE(LearnedTruthMethod):
         self.absent_penalty = absent_penalty
         self.sum_weight = sum_weight
 
+    def check_parameters(self) -> None:
+        """Check every parameter; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
+        for name in ("q", "floor", "centre_weight", "entropy_weight", "absent_penalty", "sum_weight"):
+            check_number(self, name, least=0, optional=True)
+        self.settled()
+
     def settled(self) -> Form:
         """The form, with the options that were given.
 
@@ -104,11 +112,9 @@ class TGCE(LearnedTruthMethod):
         return form.checked()
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        probability = outputs.logits.float().softmax(dim=1)
-        return self.settled().loss(probability, ratings, present, outputs.reliability.float())
+        return self.settled().loss(outputs.logits.float(), ratings, present, outputs.reliability.float())
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
-        self.settled()
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
         return _WithReliability(network, n_raters, self.level)
 

@@ -55,12 +55,12 @@ class Form(NamedTuple):
         return threshold
 
     def loss(
-        self, probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor, reliability: torch.Tensor
+        self, logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor, reliability: torch.Tensor
     ) -> torch.Tensor:
         """The scalar to minimise; the package's own is a value for each image and rater, of which this is the mean.
 
         Args:
-            probability: [B, K, *S].
+            logits: [B, K, *S].
             ratings: [B, R, K, *S], zero where not present.
             present: [B, R, *S] bool.
             reliability: in 0..1, broadcastable to [B, R, *S].
@@ -69,14 +69,15 @@ class Form(NamedTuple):
         seen = present.any(dim=1, keepdim=True)
         counted, gate = (seen.expand_as(present), reliability * present) if self.absent_enter else (present, reliability)
         loss = truncated_generalised_cross_entropy(
-            probability,
+            logits,
             ratings,
             counted,
             gate,
             q=self.q,
-            floor=self.floor_of(probability.shape[1]),
+            floor=self.floor_of(logits.shape[1]),
             class_mean=self.class_mean,
             epsilon=self.epsilon,
+            logits=True,
         )
         if self.centre_weight or self.entropy_weight or self.sum_weight:
             weights = {"centre": self.centre_weight, "entropy": self.entropy_weight, "total": self.sum_weight}

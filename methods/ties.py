@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Labels
 from ..datasets.errors import RaterbenchError, nearest
@@ -18,15 +19,30 @@ CLOSE = 1e-9
 """Shares closer than this are equal: rounding in a product of probabilities decides nothing."""
 
 
+def check_ties(ties: str) -> None:
+    """Check a rule for ties.
+
+    Raises:
+        RaterbenchError: ``ties`` is no rule; the nearest known one is given.
+    """
+    if ties not in get_args(Ties):
+        raise RaterbenchError(f"there is no rule for ties called {ties!r}{nearest(str(ties), get_args(Ties))}")
+
+
+def best_classes(share: Float64s) -> npt.NDArray[np.bool_]:
+    """Which classes have the largest of the shares [K, ...], rounding apart: [K, ...] bool."""
+    best: npt.NDArray[np.bool_] = share >= share.max(axis=0) - CLOSE
+    return best
+
+
 def decide(share: Float64s, ties: Ties) -> Labels:
     """The winning class [P] uint8 of shares [K, P]; ``IGNORE`` where a tie stays undecided.
 
     Raises:
         RaterbenchError: ``ties`` is no rule.
     """
-    if ties not in get_args(Ties):
-        raise RaterbenchError(f"there is no rule for ties called {ties!r}{nearest(str(ties), get_args(Ties))}")
-    best = share >= share.max(axis=0) - CLOSE
+    check_ties(ties)
+    best = best_classes(share)
     winner = best.argmax(axis=0)
     tied = best.sum(axis=0) > 1
     if ties == "highest":
@@ -39,17 +55,20 @@ def decide(share: Float64s, ties: Ties) -> Labels:
     return labels
 
 
-def tied_voxels(patterns: Patterns, share: Float64s) -> int:
-    """How many voxels that somebody judged have no single largest share [K, P]."""
-    tied = (share >= share.max(axis=0) - CLOSE).sum(axis=0) > 1
-    return int(patterns.counts[tied & (patterns.judges > 0)].sum())
+def count_tied(patterns: Patterns, share: Float64s) -> int:
+    """How many judged voxels of a case have several best classes, by the shares [K, P] of its patterns."""
+    tied = (best_classes(share).sum(axis=0) > 1) & (patterns.judges > 0)
+    return int(patterns.counts[tied].sum())
 
 
-def consensus(patterns: Patterns, share: Float64s, ties: Ties, **more: Any) -> Consensus:
-    """Spread the shares [K, P] of the patterns over the case; nobody's voxels become uniform and ``IGNORE``."""
+def consensus(patterns: Patterns, share: Float64s, ties: Ties, *, tied: int | None = None, **more: Any) -> Consensus:
+    """Spread the shares [K, P] of the patterns over the case; nobody's voxels become uniform and ``IGNORE``.
+
+    ``tied`` is the number of voxels that tie, None to count them from the shares; ``more`` are further fields.
+    """
+    tied = count_tied(patterns, share) if tied is None else tied
     nobody = patterns.judges == 0
     probability = np.where(nobody, 1.0 / len(share), share)
     labels = np.where(nobody, np.uint8(IGNORE), decide(share, ties))
     spread, spread_labels = patterns.spread_all(probability.astype(np.float32), labels)
-    more.setdefault("tied", tied_voxels(patterns, share))
-    return Consensus(spread, spread_labels, patterns.raters, **more)
+    return Consensus(spread, spread_labels, patterns.raters, tied=tied, **more)

@@ -7,7 +7,7 @@ import numpy as np
 from ..datasets.base import IGNORE, Geometry
 from .base import Consensus, Fusion, Ratings
 from .patterns import find_patterns
-from .ties import Ties, consensus, decide
+from .ties import Ties, check_ties, consensus, decide
 
 
 class Union(Fusion):
@@ -27,9 +27,14 @@ class Union(Fusion):
     def __init__(self, *, ties: Ties = "lowest") -> None:
         self.ties = ties
 
+    def check_parameters(self) -> None:
+        """Check the rule for ties; errors as in ``Fusion.check_parameters``."""
+        check_ties(self.ties)
+
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Unite the ratings of one case; errors as in ``Fusion.fuse``."""
         del geometry
+        self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
         said = patterns.votes[:, 1:]
         marked = said.sum(axis=1).max(axis=0)
@@ -38,4 +43,4 @@ class Union(Fusion):
         tied = votes == votes.max(axis=0)
         share = np.where(winner == IGNORE, tied / tied.sum(axis=0), winner == np.arange(n_classes)[:, None]) * marked
         share[0] += 1 - marked
-        return consensus(patterns, share, self.ties)
+        return consensus(patterns, share, self.ties, tied=int(patterns.counts[(marked > 0) & (tied.sum(axis=0) > 1)].sum()))

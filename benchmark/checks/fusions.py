@@ -219,7 +219,38 @@ def _bad_input(fusion: Fusion, example: Example) -> None:
             raise BrokenContractError(f"{what} must raise a RaterbenchError")
 
 
-CHECKS: dict[str, Callable[[Fusion, Example], None]] = {
+Check = Callable[[Fusion, Example], None]
+
+
+def _with_enough_raters(check: Check) -> Check:
+    """The check, where an example has as many raters as the fusion needs; else that the fusion refuses it in words."""
+
+    def checked(fusion: Fusion, example: Example) -> None:
+        if 1 < len(example.ratings) < fusion.min_raters():
+            _too_few_raters(fusion, example)
+        else:
+            check(fusion, example)
+
+    return checked
+
+
+def _too_few_raters(fusion: Fusion, example: Example) -> None:
+    ratings = np.stack(list(example.ratings.values()))
+    highest = np.where(ratings == IGNORE, 0, ratings).max(axis=0)
+    if (ratings.min(axis=0) >= highest).all():  # IGNORE is above every class: who judged agrees everywhere
+        return
+    try:
+        _fuse(fusion, example.ratings, example.n_classes)
+    except RaterbenchError as error:
+        needed = str(fusion.min_raters())
+        require(needed in str(error), f"the error about too few raters does not say that {needed} are needed: {error}")
+    else:
+        raise BrokenContractError(
+            f"min_raters says {fusion.min_raters()}, and {len(ratings)} raters who disagree were fused: raise a RaterbenchError"
+        )
+
+
+_LAWS: dict[str, Check] = {
     "it returns a probability that sums to 1, labels, and the raters": _returns_a_consensus,
     "columns of its confusion matrices sum to 1 or are NaN": _confusion_is_one,
     "the order of the raters does not matter": _rater_order,
@@ -233,3 +264,4 @@ CHECKS: dict[str, Callable[[Fusion, Example], None]] = {
     "it repeats itself": _repeats_itself,
     "bad input raises a clear error": _bad_input,
 }
+CHECKS: dict[str, Check] = {name: _with_enough_raters(check) for name, check in _LAWS.items()}

@@ -1,5 +1,7 @@
 """The confusion-matrix networks find raters' known matrices, and leave those they cannot know alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sklearn.base import clone
 from raterbench.datasets import Case, Geometry, RaterbenchError
 from raterbench.datasets.simulated_raters import pooled_confusion
 from raterbench.methods import GCE, TGCE, Budget
-from raterbench.methods.confusion_matrices import matrices, n_parameters
+from raterbench.methods.confusion_matrices import CERTAIN, matrices, n_parameters, rated, starting_point, surprise
 from raterbench.methods.confusion_network import LEVELS, ConfusionNetwork, Outputs
 from raterbench.methods.cr_network import CRNetwork
 from raterbench.methods.oracle_confusion_network import OracleConfusionNetwork
@@ -195,6 +197,9 @@ def test_wrong_words_are_plain_errors(confused_cases):
         ({"level": "pixels"}, "did you mean 'pixel'"),
         ({"start": "identiy"}, "did you mean 'identity'"),
         ({"diagonal": 0.3}, "must be between 1/2 and 1"),
+        ({"diagonal": 0.5, "start": "random"}, "must be between 1/2 and 1"),
+        ({"diagonal": 1.01}, "diagonal = 1.01 must be greater than 0 and 1 at most"),
+        ({"diagonal": float("nan")}, "diagonal = nan must be finite"),
         ({"rank": 0}, "rank = 0 must be 1 or more"),
         ({"rank": 0, "start": "random"}, "rank = 0 must be 1 or more"),
     ):
@@ -229,3 +234,102 @@ def test_the_oracles_loss_is_the_likelihood_of_the_known_matrix():
     present = torch.tensor([True, True, False]).view(1, 1, 1, 3)
     expected = -(np.log(0.69 / 1.1) + np.log(0.31 / 0.9)) / 2
     assert method.loss(outputs, ratings, present).item() == pytest.approx(expected, abs=1e-6)
+
+
+def terms(parameters, n_classes, rank):
+    """The terms [rank, K, K] of one low-rank matrix, from its parameters [C]."""
+    factors = torch.nn.functional.softplus(parameters[:-1]).split(rank * n_classes)
+    return torch.einsum("ir,rj->rij", factors[1].view(n_classes, rank), factors[0].view(rank, n_classes))
+
+
+@pytest.mark.parametrize(("n_classes", "rank"), [(2, 1), (2, 2), (3, 2), (4, 3), (10, 4), (3, 6)])
+def test_a_low_rank_start_is_that_of_full_matrices_and_its_terms_differ(n_classes, rank):
+    torch.manual_seed(0)
+    start = starting_point(n_classes, rank, 0.8)
+    full = matrices(starting_point(n_classes, None, 0.8).view(1, 1, -1, 1, 1), n_classes, None)
+    low = start.clone().requires_grad_()
+    found = matrices(low.view(1, 1, -1, 1, 1), n_classes, rank)
+    torch.testing.assert_close(found, full)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    (found * weights).sum().backward()
+    second = low.grad[rank * n_classes : -1].view(n_classes, rank)
+    for one, other in itertools.combinations(range(rank), 2):
+        assert (terms(start, n_classes, rank)[one] - terms(start, n_classes, rank)[other]).abs().max() > 1e-3
+        assert (second[:, one] - second[:, other]).abs().max() > 1e-3 * second.abs().max(), "equal gradients keep them equal"
+
+
+@pytest.mark.parametrize("level", ["global", "image", "pixel"])
+@pytest.mark.parametrize("kind", [ConfusionNetwork, CRNetwork])
+def test_the_start_of_a_low_rank_network_is_drawn_from_its_seed(level, kind, confused_cases):
+    train, starts = confused_cases(THREE, 1), []
+    for seed in (0, 0, 1):
+        method = kind(level=level, rank=2, budget=Budget(**STILL))
+        method.initialise(train, seed=seed)
+        starts.append(torch.cat([p.flatten() for p in method.module_.head.parameters()]))
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+
+
+def test_a_rank_of_two_is_used():
+    """Matrices whose errors need two terms: by gradient descent on the matrices alone, with the truth given."""
+    truth = 0.02 + torch.block_diag(*2 * [torch.tensor([[0.68, 0.0], [0.24, 0.92]])])
+    errors = []
+    for rank in (1, 2):
+        torch.manual_seed(0)
+        parameters = starting_point(4, rank, 0.8).requires_grad_()
+        optimiser = torch.optim.Adam([parameters], lr=0.02)
+        for _ in range(1000):
+            found = matrices(parameters.view(1, 1, -1, 1, 1), 4, rank)[0, 0, :, :, 0, 0]
+            loss = -(truth * found.log()).sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        errors.append(rmse(found.detach().numpy(), truth.numpy()))
+        if rank == 2:
+            product = terms(parameters.detach(), 4, rank)
+            assert (product[0] - product[1]).abs().max() > 0.05
+            assert torch.linalg.matrix_rank(product.sum(dim=0), rtol=0.02) == 2
+    assert errors[0] > 0.05
+    assert errors[1] < 0.002
+
+
+@pytest.mark.parametrize("start", ["identity", "random"])
+@pytest.mark.parametrize(("level", "rank"), [("global", None), ("pixel", None), ("global", 2)])
+def test_a_start_at_the_identity_can_be_learned_from(confused_cases, start, level, rank):
+    method, _ = learned(confused_cases, THREE, level=level, rank=rank, start=start, diagonal=1.0, epochs=3, warmup=0.0)
+    assert np.isfinite(method.training_.curve).all() and np.isfinite(method.confusion_).all()
+    for n_classes in (2, 40):
+        found = matrices(starting_point(n_classes, rank, 1.0).view(1, 1, -1, 1, 1), n_classes, rank)[0, 0, :, :, 0, 0]
+        torch.testing.assert_close(found.diagonal(), torch.full((n_classes,), CERTAIN), atol=2e-6, rtol=0)
+        assert (found > 0).all() and (found.argmax(dim=0) == torch.arange(n_classes)).all()
+
+
+def test_a_start_at_the_identity_is_finite_where_the_network_is_certain_and_wrong():
+    method = built(1, diagonal=1.0)
+    logits = torch.tensor([300.0, 0.0]).view(1, 2, 1, 1).requires_grad_()
+    ratings, present = torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1), torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    confusion = matrices(starting_point(2, None, 1.0).view(1, 1, -1, 1, 1), 2, None)
+    loss = method.loss(Outputs(logits, confusion), ratings, present)
+    loss.backward()
+    assert loss.isfinite() and logits.grad.isfinite().all()
+
+
+def test_the_likelihood_of_what_a_rater_hardly_ever_says_has_its_gradient():
+    """-log of 1e-12 is 27.6, and its derivative in the logit of that entry is -1: no floor may come before."""
+    parameters = torch.tensor([0.0, 0.0, -27.631, 0.0]).view(1, 1, 4, 1, 1).requires_grad_()
+    said = rated(matrices(parameters, 2, None), torch.tensor([1.0, 0.0]).view(1, 2, 1, 1))
+    loss = surprise(said, torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1)).sum()
+    loss.backward()
+    assert loss.item() == pytest.approx(27.631, abs=1e-2)
+    assert parameters.grad.flatten()[2].item() == pytest.approx(-1, abs=1e-4)
+
+
+@pytest.mark.parametrize("gap", [10.0, 40.0, 80.0])
+def test_the_oracle_draws_a_certain_network_away_from_what_a_rater_never_says(gap):
+    logits = torch.tensor([gap, 0.0, 0.0]).view(1, 3, 1, 1).requires_grad_()
+    likelihood = torch.tensor([0.0, 1.0, 0.0]).view(1, 1, 3, 1, 1)
+    ratings = torch.cat([likelihood, torch.zeros_like(likelihood)], dim=1)  # the second rater judged nothing
+    present = torch.tensor([True, False]).view(1, 2, 1, 1)
+    loss = OracleConfusionNetwork().loss(logits, ratings, present)
+    loss.backward()
+    assert loss.item() == pytest.approx(gap, abs=0.2)
+    assert logits.grad.flatten()[1].item() == pytest.approx(-1, abs=2e-3)

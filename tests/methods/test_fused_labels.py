@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from raterbench.benchmark.checks.examples import make_dataset
-from raterbench.datasets import IGNORE
-from raterbench.methods import Budget, FusedLabels
+from raterbench.datasets import IGNORE, CaseList
+from raterbench.methods import Budget, Conventional, FusedLabels, SoftSeg, Union
 from raterbench.methods.majority import MajorityVote
 from raterbench.methods.soft_average import SoftAverage
 from raterbench.methods.staple import STAPLE
@@ -55,3 +55,37 @@ def test_one_rater_is_learned_as_that_rater():
     fused = FusedLabels(fusion=STAPLE(), budget=BUDGET).initialise(train, seed=0)
     (labels,) = train[0].ratings.values()
     assert torch.equal(fused.ratings[0, 0, 1], torch.from_numpy((labels == 1).astype(np.float32)))
+
+
+def two_raters():
+    """A case in which raters agree on the upper half, disagree on the lower, and nobody judged the first columns."""
+    case = make_dataset(shapes=[(32, 32)], n_classes=3)[0]
+    one, other = np.ones((32, 32), np.uint8), np.ones((32, 32), np.uint8)
+    other[16:] = 2
+    one[:, :5] = other[:, :5] = IGNORE
+    case.ratings.clear()
+    case.ratings.update({"one": one, "other": other})
+    return CaseList("two", [case], ["background", "a", "b"], ["one", "other"])
+
+
+@pytest.mark.parametrize("fusion", [MajorityVote, SoftAverage, STAPLE, Union])
+@pytest.mark.parametrize("recipe", [None, SoftSeg()], ids=["cross-entropy", "softseg"])
+def test_what_raters_left_undecided_teaches_its_shares(fusion, recipe):
+    train = two_raters()
+    slices = FusedLabels(fusion=fusion(ties="undecided"), recipe=recipe, budget=BUDGET).initialise(train, seed=0)
+    present, ratings = slices.present[0, 0].numpy(), slices.ratings[0, 0].numpy()
+    assert not present[:, :5].any() and present[:, 5:].all(), "nobody judged the first columns, and those alone"
+    assert (ratings[1, :16, 5:] == 1).all()
+    shares = STAPLE().fuse(train[0].ratings, 3).probability[:, 20, 20] if fusion is STAPLE else [0, 0.5, 0.5]
+    np.testing.assert_array_equal(ratings[:, 20, 20], shares)
+
+
+@pytest.mark.parametrize(("ties", "taught"), [("undecided", None), ("lowest", 1), ("highest", 2), ("background", 0)])
+@pytest.mark.parametrize("fusion", [MajorityVote, SoftAverage])
+def test_hard_labels_follow_the_rule_for_ties_and_leave_out_what_it_leaves_open(fusion, ties, taught):
+    method = FusedLabels(fusion=fusion(ties=ties), recipe=Conventional(), budget=BUDGET)
+    slices = method.initialise(two_raters(), seed=0)
+    assert slices.present[0, 0, :16, 5:].all() and not slices.present[0, 0, :, :5].any()
+    contested = slices.ratings[0, 0, :, 16:, 5:]
+    assert slices.present[0, 0, 16:, 5:].all() if taught is not None else not slices.present[0, 0, 16:].any()
+    assert taught is None or (contested[taught] == 1).all()

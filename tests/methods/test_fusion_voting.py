@@ -7,6 +7,7 @@ from raterbench.datasets.base import IGNORE
 from raterbench.datasets.errors import RaterbenchError
 from raterbench.methods.majority import MajorityVote
 from raterbench.methods.soft_average import SoftAverage
+from raterbench.methods.union import Union
 
 
 def named(rows):
@@ -46,7 +47,14 @@ def test_ties_between_foreground_classes():
         t: MajorityVote(ties=t).fuse(ratings, 3).labels.tolist() for t in ("lowest", "highest", "background", "foreground")
     }
     assert winners == {"lowest": [1, 0], "highest": [2, 2], "background": [0, 0], "foreground": [1, 2]}
-    assert MajorityVote(ties="undecided").fuse(ratings, 3).probability[:, 0] == pytest.approx([1 / 3] * 3)
+    assert MajorityVote(ties="undecided").fuse(ratings, 3).probability[:, 0].tolist() == [0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("ties", ["lowest", "highest", "background", "foreground", "undecided"])
+def test_ties_are_counted_whatever_is_made_of_them(ties):
+    ratings = named([[1, 1, 0, 0, IGNORE, 2], [1, 0, 1, 0, IGNORE, 1], [IGNORE] * 6])
+    assert [fusion(ties=ties).fuse(ratings, 3).tied for fusion in (MajorityVote, SoftAverage)] == [3, 3]
+    assert Union(ties=ties).fuse(ratings, 3).tied == 1
 
 
 def test_soft_ratings_vote_with_their_shares():

@@ -82,3 +82,37 @@ def test_options_out_of_range_are_clear_errors(confused_cases, options):
     train = confused_cases({"ann": GOOD}, 2)
     with pytest.raises(RaterbenchError, match="GCE needs q from 0 to 1"):
         GCE(**options).fit(train, train, seed=0)
+
+
+@pytest.mark.parametrize("gap", [10.0, 20.0, 60.0, 90.0, 200.0, 1e4])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_as_cross_entropy_it_pulls_however_unlikely_the_vote_was(gap, n_classes):
+    """The gradient of cross-entropy is p - y: a network that is certain and wrong feels it in full."""
+    logits = torch.zeros(1, n_classes, 1, 1)
+    logits[0, 1] = gap
+    ratings, present = torch.eye(n_classes)[0].view(1, 1, n_classes, 1, 1), torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    method, gradients = GCE(q=0.0), []
+    method.truncation_ = 0.0
+    gated = TGCE(q=0.0, form="recommended")
+    gates = torch.ones(1, 1, 1, 1)
+    for loss in (method.loss, lambda z, *rest: gated.loss(Outputs(z, gates), *rest), soft_cross_entropy):
+        z = logits.clone().requires_grad_()
+        loss(z, ratings, present).backward()
+        gradients.append(z.grad)
+    torch.testing.assert_close(gradients[0], gradients[2])
+    torch.testing.assert_close(gradients[1], gradients[2])
+    assert gradients[0][0, 0].item() == pytest.approx(-1, abs=1e-3)
+
+
+def test_of_soft_votes_it_is_cross_entropy_too():
+    logits, ratings, present, _ = random_batch()
+    soft = (0.7 * ratings + 0.1 * present.unsqueeze(2)).detach()  # sums to 1 where present
+    method = GCE(q=0.0)
+    method.truncation_ = 0.0
+    torch.testing.assert_close(
+        method.loss(logits.float(), soft.float(), present), soft_cross_entropy(logits, soft, present).float()
+    )
+    p = logits.softmax(dim=1)
+    assert generalised_cross_entropy(p, soft, present, q=0.0).item() == pytest.approx(
+        generalised_cross_entropy(logits, soft, present, q=0.0, logits=True).item(), abs=1e-12
+    )

@@ -1,0 +1,97 @@
+"""Parameters out of range are found without ratings, cases or training."""
+
+import numpy as np
+import pytest
+
+from raterbench.datasets import RaterbenchError
+from raterbench.methods import (
+    FUSIONS,
+    GCE,
+    MAPSTAPLE,
+    METHODS,
+    SIMPLE,
+    STAPLE,
+    TGCE,
+    Budget,
+    ConfusionNetwork,
+    Conventional,
+    CRNetwork,
+    CrowdLayer,
+    FusedLabels,
+    LogOpinionPoolSTAPLE,
+    MajorityVote,
+    OracleConfusionNetwork,
+    RandomRater,
+    SoftSeg,
+    SoftSTAPLE,
+    SpatialSTAPLE,
+)
+from raterbench.methods.recipes import RECIPES
+
+NAN, INF = float("nan"), float("inf")
+WRONG = [
+    *((FUSIONS.get(name)(ties="lowes"), "did you mean 'lowest'") for name in FUSIONS.names()),
+    (STAPLE(tolerance=NAN), "tolerance = nan must be finite"),
+    (STAPLE(tolerance=-1.0), "tolerance = -1.0 must be 0 or more"),
+    (STAPLE(max_iterations=0), "at least one iteration"),
+    (STAPLE(max_iterations=1.5), "max_iterations = 1.5 must be a whole number"),
+    (STAPLE(pool="data"), "did you mean 'dataset'"),
+    (STAPLE(region="onion"), "did you mean 'union'"),
+    (STAPLE(margin=-1), "margin = -1"),
+    (STAPLE(prior="local"), "prior = 'local' is unknown"),
+    (SpatialSTAPLE(prior="loca"), "did you mean 'local'"),
+    (SpatialSTAPLE(radius=1.5), "radius = 1.5 must be a whole number"),
+    (SpatialSTAPLE(lam=0.0), "lam = 0.0 must be greater than 0"),
+    (SoftSTAPLE(ring_value=1), "ring_value = 1 must be"),
+    (MAPSTAPLE(alpha=INF), "alpha = inf must be finite"),
+    (LogOpinionPoolSTAPLE(weights={"a": "2"}), "'a' has weight '2'"),
+    (LogOpinionPoolSTAPLE(weights=[1, 2]), "by name"),
+    (SIMPLE(keep=0), "keep = 0 must be 1 or more"),
+    (SIMPLE(alpha=NAN), "alpha = nan must be finite"),
+    (GCE(q=NAN), "q = nan must be finite"),
+    (GCE(truncation=1.0), "truncation from 0 to below 1"),
+    (GCE(warmup=2), "warmup = 2 must be"),
+    (TGCE(level="voxel"), "TGCE has the levels"),
+    (TGCE(q=2.0), "TGCE needs q from 0 to 1"),
+    (TGCE(centre_weight=NAN), "centre_weight = nan"),
+    (ConfusionNetwork(level="pixels"), "did you mean 'pixel'"),
+    (ConfusionNetwork(rank=0), "rank = 0 must be 1 or more"),
+    (ConfusionNetwork(diagonal=1.5), "diagonal = 1.5 must be"),
+    (ConfusionNetwork(matrix_learning_rate=NAN), "matrix_learning_rate = nan"),
+    (CRNetwork(start="identiy"), "did you mean 'identity'"),
+    (CrowdLayer(connection="matrx"), "did you mean 'matrix'"),
+    (OracleConfusionNetwork(level="pixel"), "level = 'pixel' is unknown"),
+    (SoftSeg(scope="slices"), "did you mean 'slice'"),
+    (SoftSeg(omega=0), "omega = 0 must be greater than 0"),
+    (Conventional(smooth=-1), "smooth = -1 must be 0 or more"),
+    (Budget(epochs=0), "epochs = 0 must be greater than 0"),
+    (Budget(epochs=True), "epochs = True must be a whole number"),
+    (Budget(learning_rate=NAN), "learning_rate = nan must be finite"),
+    (Budget(learning_rate="fast"), "learning_rate = 'fast' must be a number"),
+    (Budget(scaling=1.0), "scaling = 1.0 must be 0 or more and below 1"),
+    (Budget(features=(8, 8)), "six whole numbers"),
+    (RandomRater(budget=Budget(patience=-1)), "patience = -1 must be greater than 0"),
+    (RandomRater(recipe=SoftSeg(theta=NAN)), "theta = nan"),
+    (FusedLabels(fusion=MajorityVote(ties="x")), "no rule for ties called 'x'"),
+]
+
+
+@pytest.mark.parametrize(("owner", "words"), WRONG, ids=lambda v: v if isinstance(v, str) else " ".join(repr(v).split()))
+def test_a_parameter_out_of_range_is_said(owner, words):
+    with pytest.raises(RaterbenchError, match=words):
+        owner.check_parameters()
+
+
+@pytest.mark.parametrize("name", FUSIONS.names())
+def test_fit_and_fuse_begin_with_the_check(name):
+    fusion = FUSIONS.get(name)(ties="x")
+    with pytest.raises(RaterbenchError, match="no rule for ties"):
+        fusion.fuse([np.zeros(3, np.uint8)], 2)
+
+
+def test_defaults_are_in_range():
+    for registry in (FUSIONS, METHODS, RECIPES):
+        for name in registry.names():
+            registry.get(name)().check_parameters()
+    Budget().check_parameters()
+    Budget(learning_rate=np.float32(1e-3), epochs=np.int64(3)).check_parameters()
