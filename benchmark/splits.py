@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,13 @@ from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, Stratif
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError
-from .experiment import Split, canonical
+from ..datasets.ranges import Range
+from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
+from .experiment import MOST_UNITS, Split, canonical
+from .settings import build
 
 Positions = tuple[int, ...]
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,17 @@ class Fold:
     train: Positions
     validation: Positions
     test: Positions
+
+
+@dataclass(frozen=True)
+class ListedFold:
+    """A fold as a manifest lists it, by the names of the cases."""
+
+    repeat: Annotated[int, Range(0, MOST_UNITS)]
+    fold: Annotated[int, Range(0, MOST_UNITS)]
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
 
 
 def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
@@ -101,7 +116,7 @@ def manifest(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
         {
             "repeat": fold.repeat,
             "fold": fold.fold,
-            **{part: [names[i] for i in getattr(fold, part)] for part in ("train", "validation", "test")},
+            **{part: [names[i] for i in getattr(fold, part)] for part in PARTS},
         }
         for fold in folds
     ]
@@ -120,23 +135,19 @@ def read_manifest(path: str | Path, dataset: Dataset) -> list[Fold]:
         RaterbenchError: no such file, it was altered, a case is unknown, or ``check_folds`` finds a fault.
     """
     where = f"split manifest {str(path)!r}"
-    try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        parts = ("train", "validation", "test")
-        listed: list[dict[str, Any]] = [
-            {"repeat": int(e["repeat"]), "fold": int(e["fold"]), **{p: list(e[p]) for p in parts}} for e in stored["folds"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RaterbenchError(f"{where} cannot be read: {type(error).__name__}: {error}") from error
+    stored = parse_json(read_text(Path(path), "split manifest", largest=LARGEST_WRITTEN), where)
+    if not isinstance(stored, dict) or not isinstance(stored.get("folds"), list):
+        raise RaterbenchError(f"{where} has no list of folds: give a splits.json as it lies in a results folder")
+    listed = [dataclasses.asdict(build(ListedFold, entry, f"{where}: fold {n}")) for n, entry in enumerate(stored["folds"])]
     if stored.get("hash", (found := manifest_hash(listed))) != found:
         raise RaterbenchError(f"{where} was altered: its folds do not fit its hash; to use it as it is, take 'hash' out of it")
     position = {name: i for i, name in enumerate(dataset.index["case"])}
     folds = []
     for entry in listed:
-        unknown = [name for part in parts for name in entry[part] if name not in position]
+        unknown = [name for part in PARTS for name in entry[part] if name not in position]
         if unknown:
             raise RaterbenchError(f"{where} names case {unknown[0]!r}, which {dataset.name!r} lacks")
-        positions = (tuple(position[name] for name in entry[part]) for part in parts)
+        positions = (tuple(position[name] for name in entry[part]) for part in PARTS)
         folds.append(Fold(entry["repeat"], entry["fold"], *positions))
     check_folds(folds, dataset, where)
     return folds
@@ -160,6 +171,8 @@ def check_folds(folds: Sequence[Fold], dataset: Dataset, where: str) -> None:
         for part, positions in (("train", fold.train), ("validation", fold.validation), ("test", fold.test)):
             if not positions:
                 raise RaterbenchError(f"{where}: the {part} part of {here} is empty")
+            if len(set(positions)) < len(positions):
+                raise RaterbenchError(f"{where}: the {part} part of {here} lists a case twice")
             for i in positions:
                 if owner.setdefault(subjects[i], part) != part:
                     raise RaterbenchError(

@@ -49,6 +49,9 @@ class Fusion(BaseEstimator, ABC):
     ``__init__`` only stores keyword parameters. A pooled fusion learns the raters' performance over all cases in ``fit``.
     """
 
+    def check_parameters(self) -> None:
+        """Raise a RaterbenchError if a parameter is out of its range; nothing to check by default."""
+
     def fit(self, cases: Iterable[Case], n_classes: int) -> Self:
         """Learn from the ratings of many cases; most fusions have nothing to learn."""
         del cases, n_classes
@@ -71,6 +74,9 @@ class Method(BaseEstimator, ABC):
 
     needs_truth: ClassVar[bool] = False
     """True only for oracles: the harness then leaves the truth in the training cases, and the report says so."""
+
+    def check_parameters(self) -> None:
+        """Raise a RaterbenchError if a parameter is out of its range; nothing to check by default."""
 
     def skip_reason(self, dataset: Dataset) -> str | None:
         """Why this method cannot run on the data set, in words; None if it can."""

@@ -18,6 +18,9 @@ SCOPES = ("batch", "slice")
 class Recipe(BaseEstimator, ABC):
     """How labels, activation and loss go together. Ratings come as [B, R, K, *S], presence as [B, R, *S]."""
 
+    def check_parameters(self) -> None:
+        """Raise a RaterbenchError if a parameter is out of its range; nothing to check by default."""
+
     @abstractmethod
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits [B, K, *S] to probabilities [B, K, *S] that sum to 1. At test time a call holds one case."""
