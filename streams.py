@@ -18,6 +18,10 @@ def prepare_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    for name in ("COLUMNS", "LINES"):
+        # Digits such as a superscript two make the library that prints tables fail.
+        if not os.environ.get(name, "").isascii():
+            del os.environ[name]
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

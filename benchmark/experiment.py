@@ -45,8 +45,8 @@ DEFAULT_METRICS = (
 DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
 Policy = Literal["folds", "leave-one-centre-out", "holdout"]
 
-MOST_UNITS = 20_000
-"""Units of an experiment at most: at a minute each, two weeks on one core."""
+MOST_UNITS = 5000
+"""Units of an experiment at most: at a minute each, three days and a half on one core."""
 
 LABELS = "labels"
 """The candidate name of units that measure raters and fused labels, without any network."""
@@ -186,7 +186,12 @@ class Experiment:
         if not isinstance(candidates, list | tuple):
             raise RaterbenchError(f"{where}: candidates must be [[candidates]] tables, not {candidates!r}")
         values["candidates"] = tuple(_candidate(c, where) for c in candidates)
-        return build(cls, values, where)
+        try:
+            return build(cls, values, where)
+        except RaterbenchError as error:
+            if str(error).startswith(where):
+                raise
+            raise RaterbenchError(f"{where}: {error}") from error
 
     def on(self, dataset: str) -> Experiment:
         """The same candidates on another data set, with that data set's own options; its name says so."""

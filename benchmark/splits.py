@@ -23,6 +23,7 @@ from .experiment import MOST_UNITS, Split, canonical
 from .settings import build
 
 Positions = tuple[int, ...]
+Names = npt.NDArray[np.str_]
 PARTS = ("train", "validation", "test")
 
 
@@ -56,17 +57,23 @@ def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     """
     if split.manifest:
         return read_manifest(split.manifest, dataset)
-    folds = []
+    folds, subjects = [], dataset.index["subject"].to_numpy(str)
+    centres = dataset.index["centre"].to_numpy(str)
     for repeat in range(split.repeats):
-        for number, (rest, test) in enumerate(_outer(dataset, split, seed + repeat)):
-            train, validation = _inner(dataset, rest, split.validation, seed=seed + 1000 * repeat + number)
+        for number, (rest, test) in enumerate(_outer(dataset, split, subjects, centres, seed + repeat)):
+            if len(set(subjects[rest])) < 2:
+                alone = "a training part with one subject leaves nothing to validate on"
+                raise RaterbenchError(f"data set {dataset.name!r}: {alone}")
+            train, validation = _inner(rest, subjects[rest], split.validation, seed=seed + 1000 * repeat + number)
             folds.append(Fold(repeat, number, train, validation, tuple(map(int, test))))
     check_folds(folds, dataset, f"data set {dataset.name!r} with split.policy = {split.policy!r}")
     return folds
 
 
-def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    centres = dataset.index["centre"].to_numpy(str)
+def _outer(
+    dataset: Dataset, split: Split, owner: Names, centres: Names, seed: int
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Positions of the cases to learn from and to test; ``owner`` and ``centres`` [cases] say whose and where each case is."""
     everything = np.arange(len(dataset))
     if split.policy == "holdout":
         if not dataset.official_test:
@@ -77,34 +84,32 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDAr
         if len(np.unique(centres)) < 2:
             raise RaterbenchError(f'data set {dataset.name!r} has one centre only: use split.policy = "folds"')
         return iter(LeaveOneGroupOut().split(everything, groups=centres))
-    return _by_subject(dataset, split.folds, seed)
+    return _by_subject(dataset.name, owner, centres, split.folds, seed)
 
 
-def _by_subject(dataset: Dataset, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+def _by_subject(
+    name: str, owner: Names, centres: Names, folds: int, seed: int
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """Folds with as many subjects each, give or take one, and each centre's subjects spread over them."""
-    table = dataset.index[["subject", "centre"]].drop_duplicates("subject")
-    subjects, centres = table["subject"].to_numpy(str), table["centre"].to_numpy(str)
+    first = np.sort(np.unique(owner, return_index=True)[1])
+    subjects, centres = owner[first], centres[first]
     if len(subjects) - math.ceil(len(subjects) / folds) < 2:
-        what = f"data set {dataset.name!r} has {len(subjects)} subjects, too few for {folds} folds"
+        what = f"data set {name!r} has {len(subjects)} subjects, too few for {folds} folds"
         raise RaterbenchError(f"{what}: training and validation need one each, beside those tested")
     if len(subjects) < folds:
-        raise RaterbenchError(
-            f"data set {dataset.name!r} has {len(subjects)} subjects, too few for {folds} folds: lower split.folds"
-        )
+        raise RaterbenchError(f"data set {name!r} has {len(subjects)} subjects, too few for {folds} folds: lower split.folds")
     # Centres with fewer subjects than folds cannot be spread evenly, so they go with the largest.
     names, sizes = np.unique(centres, return_counts=True)
     strata = np.where(np.isin(centres, names[sizes < folds]), names[sizes.argmax()], centres)
-    owner = dataset.index["subject"].to_numpy(str)
     for _, tested in StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, strata):
         test = np.isin(owner, subjects[tested])
         yield np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _inner(dataset: Dataset, rest: npt.NDArray[np.intp], share: float, seed: int) -> tuple[Positions, Positions]:
-    groups = dataset.index["subject"].to_numpy(str)[rest]
-    if len(np.unique(groups)) < 2:
-        raise RaterbenchError(f"data set {dataset.name!r}: a training part with one subject leaves nothing to validate on")
-    n = min(math.ceil(share * len(np.unique(groups))), len(np.unique(groups)) - 1)
+def _inner(rest: npt.NDArray[np.intp], groups: Names, share: float, seed: int) -> tuple[Positions, Positions]:
+    """Training and validation positions out of ``rest``, whose subjects are ``groups``."""
+    subjects = len(np.unique(groups))
+    n = min(math.ceil(share * subjects), subjects - 1)
     train, validation = next(GroupShuffleSplit(1, test_size=n, random_state=seed).split(rest, groups=groups))
     return tuple(map(int, rest[train])), tuple(map(int, rest[validation]))
 

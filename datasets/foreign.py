@@ -57,15 +57,19 @@ def calling(found: type, doing: str) -> AbstractContextManager[None]:
 
 def described(error: BaseException) -> str:
     """What was raised, in one line: its kind, its message, and the last place outside the package and the libraries."""
-    kind = "it calls os._exit" if isinstance(error, ProcessEndedError) else type(error).__name__
-    try:
-        message = " ".join(str(error).split())
-    except Exception:  # an error of foreign code may not even be able to say what it is
-        message = ""
+    kind, message = "it calls os._exit" if isinstance(error, ProcessEndedError) else type(error).__name__, message_of(error)
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [f for f in frames if Path(f.filename).is_file() and not f.filename.startswith(NOT_FOREIGN)]
     where = f" ({Path(foreign[-1].filename).name}, line {foreign[-1].lineno})" if foreign else ""
     return f"{kind}: {message}{where}" if message else f"{kind}{where}"
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an error in one line; empty if it has none."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # an error of foreign code may not even be able to say what it is
+        return ""
 
 
 def is_foreign(found: type) -> bool:

@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 import re
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -67,16 +68,25 @@ class Registry(Generic[T]):
         """
         classes, own = self._classes(module), dict[str, type[T]]()
         for c in classes:
-            name = self.name_of(c)
-            taken = own.get(name) or self._all().get(name)
-            if taken not in (None, c) and (name in own or plugin_of(taken) is None):
-                raise RaterbenchError(
-                    f"{_file_of(c)}: the class {c.__name__} is called {name!r}, as {taken.__module__}.{taken.__name__} is: "
-                    'give it another name, or the attribute name = "..."'
-                )
-            own[name] = c
+            own[self.check_free(c, own)] = c
         self._all().update(own)
         return classes
+
+    def check_free(self, found: type[T], besides: Mapping[str, type[T]] | None = None) -> str:
+        """The name of a class, which no class of the package, of another package or of those ``besides`` it has.
+
+        Raises:
+            RaterbenchError: the name is taken, or is none.
+        """
+        name = self.name_of(found)
+        known = self._all().get(name)
+        taken = (besides or {}).get(name) or (known if known is None or plugin_of(known) is None else None)
+        if taken is not None and taken is not found:
+            raise RaterbenchError(
+                f"{_file_of(found)}: the class {found.__name__} is called {name!r}, as {taken.__module__}.{taken.__name__} is: "
+                'give it another name, or the attribute name = "..."'
+            )
+        return name
 
     @staticmethod
     def name_of(found: type[T]) -> str:
@@ -122,7 +132,8 @@ class Registry(Generic[T]):
                 if not info.ispkg and not info.name.startswith("_"):
                     self.add(importlib.import_module(f"{self.package}.{info.name}"))
             for entry in entry_points(group=f"raterbench.{self.kind}s"):
-                self._found[entry.name] = entry.load()
+                with foreign_code(f"the {self.kind} {entry.name!r} of an installed package ({entry.value}) cannot be imported"):
+                    self._found[entry.name] = entry.load()
         return self._found
 
 

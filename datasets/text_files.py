@@ -27,11 +27,8 @@ def read_bytes(file: Path, what: str, *, largest: int = LARGEST) -> bytes:
     named = f"{what} {shown(str(file))}"
     try:
         mode = file.stat().st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-            raise RaterbenchError(f"{named} is {kind}: give a file")
-        with file.open("rb") as stream:
-            content = stream.read(largest + 1)
+        # Only a regular file is opened.
+        content = _start_of(file, largest + 1) if stat.S_ISREG(mode) else b""
     except (FileNotFoundError, NotADirectoryError) as error:
         dangling = ", but a link to nothing" if file.is_symlink() else ""
         raise RaterbenchError(f"{named} is not a file{dangling}: check the path") from error
@@ -39,10 +36,17 @@ def read_bytes(file: Path, what: str, *, largest: int = LARGEST) -> bytes:
         raise RaterbenchError(f"{named} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         # A path with a NUL character never reaches the system.
-        raise RaterbenchError(f"{named} is no path of a file: {error}") from error
+        raise RaterbenchError(f"{named} is not a file: {error}") from error
+    if not stat.S_ISREG(mode):
+        raise RaterbenchError(f"{named} is {'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'}: give a file")
     if len(content) > largest:
         raise RaterbenchError(f"{named} is larger than {largest // 2**20} MiB: it is no such file")
     return content
+
+
+def _start_of(file: Path, size: int) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(size)
 
 
 def read_text(file: Path, what: str, *, largest: int = LARGEST) -> str:
