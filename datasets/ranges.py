@@ -54,8 +54,9 @@ def check_values(values: Mapping[str, Any], hints: Mapping[str, Any], where: str
     """
     for key, value in values.items():
         if key in hints and not allows(hints[key], value):
-            close = difflib.get_close_matches(str(value), _choices(hints[key]), n=1, cutoff=0.5)
-            near = f"; did you mean {close[0]!r}?" if close and isinstance(value, str) else ""
+            choices = _choices(hints[key]) if isinstance(value, str) else []
+            close = difflib.get_close_matches(value, choices, n=1, cutoff=0.5) if choices else []
+            near = f"; did you mean {close[0]!r}?" if close else ""
             raise RaterbenchError(f"{where}: {key} = {shown(value)} must be {words(hints[key])}{near}")
 
 
