@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import make_parser
 from .datasets.errors import RaterbenchError
+from .streams import flush_output, prepare_streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,23 +23,63 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 110
 """Columns of the main table where the output is no terminal."""
+LONGEST_MESSAGE = 2000
+"""Characters of an error that are shown at most; a file's name or a value in it may be of any length."""
+FAULT = 70
+"""Exit status of an error that nobody foresaw (``EX_SOFTWARE`` of sysexits.h)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all went well, 2 with one sentence for what the user can mend, 1 if units or checks failed."""
+    """Run a command, and say in one sentence what went wrong.
+
+    Returns:
+        0 if all went well, 1 if units or checks failed, 2 for what the user can mend, 70 for a fault of raterbench itself,
+        130 after Ctrl-C, 141 if nobody reads the output any more.
+    """
+    prepare_streams()
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
-    options = make_parser(calls).parse_args(arguments)
     try:
-        code: int = options.call(options)
-    except (RaterbenchError, OSError) as error:
-        if options.debug:
-            raise
-        sys.stderr.write(f"raterbench: {error}\n")
-        return 2
+        options = make_parser(calls).parse_args(arguments)
+        try:
+            code: int = options.call(options)
+            flush_output()
+        except Exception as error:
+            if options.debug:
+                raise
+            code, message = _explained(error)
+            _complain(message)
     except KeyboardInterrupt:
-        sys.stderr.write("raterbench: stopped; run the same command again to go on\n")
-        return 130
+        code = 130
+        _complain("stopped; run the same command again to go on")
+    finally:
+        with suppress(OSError):
+            flush_output()
     return code
+
+
+def _explained(error: Exception) -> tuple[int, str]:
+    """Exit status and sentence for an error."""
+    if isinstance(error, RaterbenchError):
+        return 2, str(error)
+    if isinstance(error, BrokenPipeError):
+        return 141, ""
+    if isinstance(error, MemoryError):
+        return 2, "there is not enough memory: use smaller images or fewer jobs, or another machine"
+    if isinstance(error, OSError):
+        return 2, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    return FAULT, f"this is a fault of raterbench: {what}; please report it with what the same command shows with --debug"
+
+
+def _complain(message: str) -> None:
+    """Write a message as one line to standard error, where anybody reads it."""
+    if not message:
+        return
+    line = "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in message)
+    half = LONGEST_MESSAGE // 2
+    with suppress(OSError):
+        sys.stderr.write(f"raterbench: {line if len(line) <= LONGEST_MESSAGE else f'{line[:half]} ... {line[-half:]}'}\n")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
-        experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).resolve()) for p in options.plugin)))
+        experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).absolute()) for p in options.plugin)))
     folder = Path(options.out or Path("results") / experiment.name)
     plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
     if options.dry_run:
@@ -92,12 +135,15 @@ def describe(options: argparse.Namespace) -> int:
     """``raterbench describe``: what the raters do, before anything is trained."""
     from .benchmark.candidates import build_fusion
     from .benchmark.describe import describe_data, find_data
+    from .benchmark.settings import check_folder_name
     from .benchmark.workers import cores
     from .reports.describe import print_description, write_description
 
     fusion = build_fusion(options.consensus)
     dataset = find_data(options.dataset, options.data, options.set)
     description = describe_data(dataset, fusion, cases=options.cases, jobs=options.jobs or cores())
+    if options.out is None:
+        check_folder_name(dataset.name, "the data set's name")
     page = write_description(description, dataset, fusion, options.out or Path("results") / f"describe-{dataset.name}")
     print_description(description, page, _console())
     return 0

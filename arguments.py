@@ -6,9 +6,42 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from .datasets.errors import shown
+from .datasets.ranges import Range
+
 KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
 
 Call = Callable[[argparse.Namespace], int]
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Reads a whole number from ``low`` to ``high``."""
+
+    def read(text: str) -> int:
+        allowed = Range(low, high)
+        try:
+            if (value := int(text)) in allowed:
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{shown(text)} must be a whole number {allowed}")
+
+    return read
+
+
+def some_text(text: str) -> str:
+    """A text that is not empty: an empty one comes from a variable that was never set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def some_path(text: str) -> Path:
+    """A path that is not empty, which would stand for the working directory."""
+    return Path(some_text(text))
+
+
+JOBS = whole_number(0, 1024)
 
 
 def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
@@ -31,25 +64,40 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     _describe(add("describe", "show what the raters do, before anything is trained"))
     command = add("list", "list what there is")
     command.add_argument("kind", choices=KINDS)
-    command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="list what this file adds, too")
-    add("check", "run the contract tests on your own method, fusion or metric").add_argument("file", metavar="FILE")
+    command.add_argument(
+        "--plugin", action="append", type=some_text, default=[], metavar="FILE", help="list what this file adds, too"
+    )
+    add("check", "run the contract tests on your own method, fusion or metric").add_argument(
+        "file", type=some_text, metavar="FILE"
+    )
     command = add("perf", "measure speed, as ratios in one run")
-    command.add_argument("--repeats", type=int, default=5, metavar="N")
-    command.add_argument("--convergence", metavar="FILE", help="draw how estimated raters come close to known ones, instead")
+    command.add_argument("--repeats", type=whole_number(1, 1000), default=5, metavar="N")
+    command.add_argument(
+        "--convergence", type=some_text, metavar="FILE", help="draw how estimated raters come close to known ones, instead"
+    )
     return parser
 
 
 def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "experiment", metavar="EXPERIMENT", help="a shipped experiment (raterbench list experiments) or a TOML file"
+        "experiment",
+        type=some_text,
+        metavar="EXPERIMENT",
+        help="a shipped experiment (raterbench list experiments) or a TOML file",
     )
-    command.add_argument("--dataset", metavar="NAME|folder:PATH", help="run its candidates on this data set")
-    command.add_argument("--data", metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
-    command.add_argument("--out", metavar="DIR", help="results folder, default results/EXPERIMENT")
-    command.add_argument("--jobs", type=int, default=0, metavar="N", help="units side by side, default one a core")
-    command.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    command.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file with your own method")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3")
+    command.add_argument("--dataset", type=some_text, metavar="NAME|folder:PATH", help="run its candidates on this data set")
+    command.add_argument(
+        "--data", type=some_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)"
+    )
+    command.add_argument("--out", type=some_text, metavar="DIR", help="results folder, default results/EXPERIMENT")
+    command.add_argument("--jobs", type=JOBS, default=0, metavar="N", help="units side by side, default one a core")
+    command.add_argument("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
+    command.add_argument(
+        "--plugin", action="append", type=some_text, default=[], metavar="FILE", help="a Python file with your own method"
+    )
+    command.add_argument(
+        "--set", action="append", type=some_text, default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3"
+    )
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument("--retry-failed", action="store_true", help="run failed units again")
     command.add_argument("--fresh", action="store_true", help="run every unit again")
@@ -57,42 +105,68 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", metavar="OUT", help="a results folder")
+    command.add_argument("folder", type=some_text, metavar="OUT", help="a results folder")
     _add_statistics(command)
 
 
 def _fuse(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("fusion", metavar="FUSION", help="staple, majority-vote, soft-average ... (raterbench list fusions)")
-    add("inputs", metavar="FILE|FOLDER", type=Path, nargs="*",
+    add("fusion", type=some_text, metavar="FUSION", help="staple, majority-vote, soft-average ... (raterbench list fusions)")
+    add("inputs", metavar="FILE|FOLDER", type=some_path, nargs="*",
         help="a label file of each rater of one case, or one folder with ratings/<rater>/<case>.*")  # fmt: skip
-    add("-o", "--out", type=Path, metavar="PATH", help="the file to write; for a folder of cases, a folder")
-    add("--probability", type=Path, metavar="PATH", help="write the probability, too (likewise)")
-    add("--figure", type=Path, metavar="PATH", help="draw where the raters disagree (likewise)")
-    add("--raters", type=Path, metavar="FILE", help="table of the raters; for a folder, OUT/raters.csv by default")
-    add("--image", type=Path, metavar="FILE", help="the image under the figure; in a folder it is images/<case>.*")
+    add("-o", "--out", type=some_path, metavar="PATH", help="the file to write; for a folder of cases, a folder")
+    add("--probability", type=some_path, metavar="PATH", help="write the probability, too (likewise)")
+    add("--figure", type=some_path, metavar="PATH", help="draw where the raters disagree (likewise)")
+    add("--raters", type=some_path, metavar="FILE", help="table of the raters; for a folder, OUT/raters.csv by default")
+    add("--image", type=some_path, metavar="FILE", help="the image under the figure; in a folder it is images/<case>.*")
     add(
         "--classes",
+        type=some_text,
         metavar="LIST",
         help="values of the classes, the background first: 0,100 or 0-39 or background=0,liver=100+101",
     )
     add("--threshold", type=float, metavar="VALUE", help="two classes: values from this one on are the object")
     add("--darker", action="store_true", help="the object is dark on white: below the threshold, or below halfway")
-    add("--ignore", type=int, metavar="VALUE", help="the value of voxels that a rater did not judge")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the fusion, e.g. ties=foreground")
-    add("--jobs", type=int, default=0, metavar="N", help="cases side by side, default one a core")
-    add("--plugin", action="append", default=[], metavar="FILE", help="a Python file with your own fusion")
+    add("--ignore", type=whole_number(-(2**31), 2**32), metavar="VALUE", help="the value of voxels that a rater did not judge")
+    add(
+        "--set",
+        action="append",
+        type=some_text,
+        default=[],
+        metavar="KEY=VALUE",
+        help="a parameter of the fusion, e.g. ties=foreground",
+    )
+    add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
+    add("--plugin", action="append", type=some_text, default=[], metavar="FILE", help="a Python file with your own fusion")
 
 
 def _describe(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("dataset", metavar="DATA", help="a folder with ratings/<rater>/<case>.*, or a data set (raterbench list datasets)")
-    add("-o", "--out", type=Path, metavar="DIR", help="where to write, default results/describe-DATA")
-    add("--data", metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the data set, e.g. raters=crowd")
-    add("--consensus", default="staple", metavar="FUSION", help="how the other raters are merged, default staple")
-    add("--cases", type=int, metavar="N", help="look at N cases only, spread evenly")
-    add("--jobs", type=int, default=0, metavar="N", help="cases side by side, default one a core")
+    add(
+        "dataset",
+        type=some_text,
+        metavar="DATA",
+        help="a folder with ratings/<rater>/<case>.*, or a data set (raterbench list datasets)",
+    )
+    add("-o", "--out", type=some_path, metavar="DIR", help="where to write, default results/describe-DATA")
+    add("--data", type=some_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
+    add(
+        "--set",
+        action="append",
+        type=some_text,
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the data set, e.g. raters=crowd",
+    )
+    add(
+        "--consensus",
+        type=some_text,
+        default="staple",
+        metavar="FUSION",
+        help="how the other raters are merged, default staple",
+    )
+    add("--cases", type=whole_number(1, 10**9), metavar="N", help="look at N cases only, spread evenly")
+    add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
 
 
 def _add_statistics(command: argparse.ArgumentParser) -> None:

@@ -6,22 +6,25 @@ import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sklearn.base import BaseEstimator
 
 from ..datasets import DATASETS
 from ..datasets.base import Dataset
-from ..datasets.errors import RaterbenchError
+from ..datasets.errors import RaterbenchError, shown
+from ..datasets.foreign import calling, is_foreign
+from ..datasets.ranges import check_arguments, check_keys
 from ..datasets.registry import Registry, load_plugin
 from ..methods import FUSIONS, METHODS
 from ..methods.base import Fusion, Method
 from ..methods.budget import Budget
+from .checks.metrics import describes_itself
 from .experiment import Candidate, Experiment
 from .metrics import METRICS, Metric
-from .settings import check_keys, check_kinds, read_setting
+from .settings import check_part, read_setting
 
-T = TypeVar("T", bound=BaseEstimator)
+T = TypeVar("T")
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
 
 
@@ -41,7 +44,9 @@ def build_method(candidate: Candidate, experiment: Experiment) -> Method:
     if "recipe" in options:
         options["recipe"] = _recipe(options["recipe"], f"{where}: recipe")
     if "budget" in known:
-        options["budget"] = build_budget({**experiment.budget, **options.get("budget", {})}, f"{where}: budget")
+        own = options.get("budget", {})
+        check_part(own, Budget, f"{where}: budget")
+        options["budget"] = build_budget({**experiment.budget, **own}, f"{where}: budget")
     return _configured(cls, options, where)
 
 
@@ -64,10 +69,8 @@ def build_fusion(name: str, settings: Sequence[str] = ()) -> Fusion:
     Raises:
         RaterbenchError: there is no such fusion or parameter; the nearest known name is given.
     """
-    where, options = f"fusion {name!r}", dict(read_setting(text, "ties=foreground") for text in settings)
+    where, options = f"fusion {shown(name)}", dict(read_setting(text, "ties=foreground") for text in settings)
     fusion: Fusion = _part(FUSIONS, {**options, "name": name}, where)
-    defaults = _parameters(type(fusion)).items()
-    check_kinds(options, {key: type(value) for key, value in defaults if value not in (None, inspect.Parameter.empty)}, where)
     return fusion
 
 
@@ -77,20 +80,25 @@ def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
     Raises:
         RaterbenchError: a key is unknown, or a value is of another kind or out of range.
     """
-    check_kinds(values, {key: type(default) for key, default in Budget().get_params(deep=False).items()}, where)
-    budget = _configured(Budget, values, where)
-    for key in ("epochs", "batch_size", "learning_rate", "patience"):
-        if getattr(budget, key) <= 0:
-            raise RaterbenchError(f"{where}: {key} = {getattr(budget, key)!r} must be greater than 0")
-    if len(budget.features) != 6 or not all(isinstance(width, int) and width > 0 for width in budget.features):
-        raise RaterbenchError(f"{where}: features = {list(budget.features)} must be six whole numbers of channels")
-    return budget
+    check_part(values, Budget, where)
+    return _configured(Budget, values, where)
 
 
 def build_metrics(experiment: Experiment) -> list[Metric]:
-    """The experiment's metrics; the surface Dice gets the experiment's tolerance."""
+    """The experiment's metrics; the surface Dice gets the experiment's tolerance.
+
+    Raises:
+        RaterbenchError: a metric is unknown, or one from elsewhere does not say what tables need to know of it.
+    """
     options: dict[str, dict[str, Any]] = {"surface dice": {"tolerance": experiment.surface_tolerance_mm}}
-    return [METRICS.get(name)(**options.get(name, {})) for name in experiment.metrics]
+    metrics = []
+    for name in experiment.metrics:
+        metric = _configured(METRICS.get(name), options.get(name, {}), f"metric {name!r}")
+        if is_foreign(type(metric)):
+            with calling(type(metric), f"metric {name!r}"):
+                describes_itself(metric)
+        metrics.append(metric)
+    return metrics
 
 
 def _recipe(value: Any, where: str) -> BaseEstimator:
@@ -104,17 +112,25 @@ def _part(registry: Registry[Any], value: Any, where: str) -> Any:
     options = dict(value) if isinstance(value, Mapping) else {"name": value}
     if "name" not in options:
         raise RaterbenchError(f'{where}: the table has no name: add name = "..."')
-    cls = registry.get(str(options.pop("name")))
-    return _configured(cls, options, where)
+    name = options.pop("name")
+    if not isinstance(name, str):
+        raise RaterbenchError(
+            f"{where}: {shown(name)} must be the name of a {registry.kind}, or a table with name and parameters"
+        )
+    return _configured(registry.get(name), options, where)
 
 
 def _configured(cls: type[T], options: Mapping[str, Any], where: str) -> T:
+    """An instance with its parameters checked: keys, kinds and ranges by their type hints, the rest by the class itself."""
     check_keys(options, _parameters(cls), where)
-    try:
-        configured: T = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-        return configured
-    except (TypeError, ValueError) as error:
-        raise RaterbenchError(f"{where}: {error}") from error
+    check_arguments(cls, options, where)
+    with calling(cls, where):
+        configured: Any = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        try:
+            configured.check_parameters()
+        except RaterbenchError as error:
+            raise RaterbenchError(f"{where}: {error}") from error
+    return configured  # type: ignore[no-any-return]
 
 
 def _parameters(cls: type) -> Mapping[str, Any]:
@@ -133,13 +149,19 @@ def load_plugins(paths: tuple[str, ...]) -> None:
     from ..methods.recipes import RECIPES
 
     registries: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
-    for path in paths:
+    defined_in: dict[tuple[str, str], str] = {}
+    for path in dict.fromkeys(paths):
         module = load_plugin(path)
-        if not [found for registry in registries for found in registry.add(module)]:
+        names = [(registry.kind, registry.name_of(found)) for registry in registries for found in registry.add(module)]
+        if not names:
             raise RaterbenchError(
                 f"plug-in {path!r} defines no method, fusion, recipe, dataset or metric: "
                 "subclass one of raterbench's bases in it"
             )
+        for kind, name in names:
+            if defined_in.setdefault((kind, name), path) != path:
+                other = defined_in[kind, name]
+                raise RaterbenchError(f"the plug-ins {other!r} and {path!r} both have a {kind} called {name!r}: rename one")
 
 
 def load_fusions(paths: Sequence[str]) -> None:
@@ -148,7 +170,7 @@ def load_fusions(paths: Sequence[str]) -> None:
     Raises:
         RaterbenchError: a file defines no fusion.
     """
-    for path in paths:
+    for path in dict.fromkeys(paths):
         module = load_plugin(path)
         if not FUSIONS.add(module):
             raise RaterbenchError(f"plug-in {path!r} defines no fusion: subclass raterbench.methods.Fusion in it")
@@ -187,6 +209,31 @@ def plugin_sources(cls: type) -> list[str]:
             except (TypeError, OSError):
                 continue  # Compiled: its version is what can be known, and units store that.
     return [Path(file).read_text(encoding="utf-8") for file in dict.fromkeys(files) if file]
+
+
+class PlannedMethod(NamedTuple):
+    """What a plan needs to know of a candidate's method on a data set.
+
+    ``skip_reason`` says why it cannot run there, or is None; ``identity`` is what decides about its results.
+    """
+
+    skip_reason: str | None
+    needs_truth: bool
+    identity: Any
+
+
+def planned_method(candidate: Candidate, method: Method, dataset: Dataset) -> PlannedMethod:
+    """Ask a method all that a plan needs to know.
+
+    Raises:
+        RaterbenchError: a class from elsewhere raises something, or gives a reason that is no text.
+    """
+    where = f"candidate {candidate.name!r}"
+    with calling(type(method), where):
+        reason = skip_reason(method, dataset)
+        if not (reason is None or isinstance(reason, str)):
+            raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
+        return PlannedMethod(reason, bool(method.needs_truth), identity(method))
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:

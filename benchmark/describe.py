@@ -132,7 +132,10 @@ def find_data(spec: str, data: str | None = None, settings: Sequence[str] = ()) 
         if settings:
             raise RaterbenchError(f"{folder} is a folder, which has no options: leave out --set")
         return RatingFolder(folder)
-    return load_dataset(spec, data, **dict(read_setting(text, "raters=crowd") for text in settings))
+    options = dict(read_setting(text, "raters=crowd") for text in settings)
+    if "data" in options:
+        raise RaterbenchError("the folder of downloaded data is no option of a data set: give it with --data")
+    return load_dataset(spec, data, **options)
 
 
 def describe_data(dataset: Dataset, fusion: Fusion, *, cases: int | None = None, jobs: int = 1) -> Description:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from ..datasets.errors import RaterbenchError, nearest
+from ..datasets.base import Preparation
+from ..datasets.errors import RaterbenchError, nearest, shown
+from ..datasets.ranges import Range, Seed
 from ..methods.budget import Budget
 from .experiment_files import DATASET, OF_DATASET, read_values
 from .published import published_names
-from .settings import build, check_keys, read_setting
+from .settings import (
+    build,
+    check_different,
+    check_fields,
+    check_folder_name,
+    check_part,
+    check_plain,
+    check_table,
+    read_setting,
+)
 
 DEFAULT_METRICS = (
     "dice",
@@ -31,7 +43,10 @@ DEFAULT_METRICS = (
     "confusion rmse",
 )
 DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
-POLICIES = ("folds", "leave-one-centre-out", "holdout")
+Policy = Literal["folds", "leave-one-centre-out", "holdout"]
+
+MOST_UNITS = 5000
+"""Units of an experiment at most: at a minute each, three days and a half on one core."""
 
 LABELS = "labels"
 """The candidate name of units that measure raters and fused labels, without any network."""
@@ -45,11 +60,14 @@ class Split:
     set's own test part). ``validation`` is the share of the training subjects. ``manifest`` names a ``splits.json`` to reuse.
     """
 
-    policy: str = "folds"
-    folds: int = 5
-    repeats: int = 1
-    validation: float = 0.2
+    policy: Policy = "folds"
+    folds: Annotated[int, Range(2, 1000)] = 5
+    repeats: Annotated[int, Range(1, 10**9)] = 1
+    validation: Annotated[float, Range(0, 1, without="both")] = 0.2
     manifest: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "split")
 
 
 @dataclass(frozen=True)
@@ -62,8 +80,11 @@ class Statistics:
     primary_metric: str = "dice"
     primary_reference: str = "auto"
     baseline: str = ""
-    alpha: float = 0.05
-    resamples: int = 2000
+    alpha: Annotated[float, Range(0, 1, without="both")] = 0.05
+    resamples: Annotated[int, Range(1, 20_000)] = 2000
+
+    def __post_init__(self) -> None:
+        check_fields(self, "statistics")
 
 
 @dataclass(frozen=True)
@@ -73,6 +94,11 @@ class Candidate:
     name: str
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self, f"candidate {shown(self.name)}")
+        if not self.name.strip() or self.name == LABELS:
+            raise RaterbenchError(f"a candidate cannot be called {self.name!r}: rename it")
 
 
 @dataclass(frozen=True)
@@ -93,26 +119,40 @@ class Experiment:
     metrics: tuple[str, ...] = DEFAULT_METRICS
     references: tuple[str, ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
-    keep_cases: int = 4
-    surface_tolerance_mm: float = 1.0
-    seed: int = 0
+    keep_cases: Annotated[int, Range(0, 10_000)] = 4
+    surface_tolerance_mm: Annotated[float, Range(0, 10_000, without="low")] = 1.0
+    seed: Seed = 0
     statistics: Statistics = Statistics()
     plugins: tuple[str, ...] = ()
     published: str = ""
 
     def __post_init__(self) -> None:
+        where = f"experiment {shown(self.name)}"
+        check_folder_name(self.name, "name")
+        check_fields(self, where)
         names = [c.name for c in self.candidates]
         if not names:
-            raise RaterbenchError(f"experiment {self.name!r} has no candidates: add a [[candidates]] table")
+            raise RaterbenchError(f"{where} has no candidates: add a [[candidates]] table")
         for name in names:
             if names.count(name) > 1:
-                raise RaterbenchError(f"experiment {self.name!r} has two candidates called {name!r}: rename one")
-            if name in ("", LABELS):
-                raise RaterbenchError(f"experiment {self.name!r}: a candidate cannot be called {name!r}: rename it")
-        if self.split.policy not in POLICIES:
-            raise RaterbenchError(f"split.policy {self.split.policy!r} is unknown{nearest(self.split.policy, POLICIES)}")
-        if self.split.folds < 2 or self.split.repeats < 1 or not 0 < self.split.validation < 1:
-            raise RaterbenchError("split needs folds >= 2, repeats >= 1 and a validation share between 0 and 1")
+                raise RaterbenchError(f"{where} has two candidates called {name!r}: rename one")
+        self._check_declared(names)
+        check_part(self.budget, Budget, "budget")
+        check_part(self.preparation, Preparation, "preparation")
+        if "data" in self.dataset_options:
+            raise RaterbenchError(f"{where}: dataset_options has no 'data': the folder of downloaded data is given to the run")
+        for key in ("metrics", "references", "fused_rows", "plugins"):
+            check_different(getattr(self, key), f"{where}: {key}")
+        check_plain(self, where)
+        if self.published and self.published not in published_names():
+            near = nearest(self.published, published_names())
+            raise RaterbenchError(f"published {self.published!r} is no table of a paper that is known here{near}")
+        if not self.split.manifest:
+            # How many centres a data set has is not known here: two at least.
+            folds = {"folds": self.split.folds, "holdout": 1, "leave-one-centre-out": 2}[self.split.policy]
+            check_units(self.split.repeats * folds * len(names), self.split)
+
+    def _check_declared(self, names: Sequence[str]) -> None:
         declared = self.statistics
         if declared.baseline and declared.baseline not in names:
             raise RaterbenchError(
@@ -121,15 +161,6 @@ class Experiment:
         if declared.primary_metric not in self.metrics:
             near = nearest(declared.primary_metric, self.metrics)
             raise RaterbenchError(f"statistics.primary_metric {declared.primary_metric!r} is not among the metrics{near}")
-        if not 0 < declared.alpha < 1 or declared.resamples < 1 or self.surface_tolerance_mm <= 0 or self.keep_cases < 0:
-            raise RaterbenchError(
-                "statistics.alpha must be between 0 and 1, statistics.resamples and surface_tolerance_mm greater than 0, "
-                "and keep_cases not negative"
-            )
-        check_keys(self.budget, Budget().get_params(deep=False), "budget")
-        if self.published and self.published not in published_names():
-            near = nearest(self.published, published_names())
-            raise RaterbenchError(f"published {self.published!r} is no table of a paper that is known here{near}")
 
     @property
     def baseline(self) -> str:
@@ -147,6 +178,7 @@ class Experiment:
         Raises:
             RaterbenchError: a key is unknown; the nearest known key is given.
         """
+        check_table(values, where)
         values = dict(values)
         values["split"] = build(Split, values.get("split", {}), f"{where}: split")
         values["statistics"] = build(Statistics, values.get("statistics", {}), f"{where}: statistics")
@@ -154,7 +186,12 @@ class Experiment:
         if not isinstance(candidates, list | tuple):
             raise RaterbenchError(f"{where}: candidates must be [[candidates]] tables, not {candidates!r}")
         values["candidates"] = tuple(_candidate(c, where) for c in candidates)
-        return build(cls, values, where)
+        try:
+            return build(cls, values, where)
+        except RaterbenchError as error:
+            if str(error).startswith(where):
+                raise
+            raise RaterbenchError(f"{where}: {error}") from error
 
     def on(self, dataset: str) -> Experiment:
         """The same candidates on another data set, with that data set's own options; its name says so."""
@@ -175,16 +212,29 @@ def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
         raise RaterbenchError(f"{where}: candidate {values!r} must be a [[candidates]] table with a name and a method")
     if "method" not in values:
         raise RaterbenchError(f'{where}: candidate {values.get("name", "")!r} names no method: add method = "..."')
-    method = str(values["method"])
+    method = values["method"]
     if set(values) == {"name", "method", "options"} and isinstance(values["options"], Mapping):
-        return Candidate(str(values["name"]), method, dict(values["options"]))
-    options = {k: v for k, v in values.items() if k not in ("name", "method")}
-    return Candidate(str(values.get("name", method)), method, options)
+        options = dict(values["options"])
+    else:
+        options = {k: v for k, v in values.items() if k not in ("name", "method")}
+    return build(Candidate, {"name": values.get("name", method), "method": method, "options": options}, f"{where}: candidates")
+
+
+def check_units(units: int, split: Split) -> None:
+    """Raise a RaterbenchError if a plan has more units than anybody will wait for."""
+    if units > MOST_UNITS:
+        raise RaterbenchError(
+            f"split.repeats = {split.repeats} with split.policy = {split.policy!r} makes at least {units} units, "
+            f"and {MOST_UNITS} are the most: lower split.repeats or split.folds"
+        )
 
 
 def _short(dataset: str) -> str:
     """A data set in a word: the name, or the folder's name."""
-    return Path(dataset.removeprefix("folder:")).resolve().name if dataset.startswith("folder:") else dataset
+    # The working directory alone tells what "." and ".." are called; a link keeps the name that the user gave it.
+    return (
+        Path(os.path.normpath(Path.cwd() / dataset.removeprefix("folder:"))).name if dataset.startswith("folder:") else dataset
+    )
 
 
 def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None = None) -> Experiment:
@@ -197,6 +247,8 @@ def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None
         RaterbenchError: no such experiment, the file is no TOML or extends itself, or a key is unknown.
     """
     values = read_values(name)
+    if "\0" in (dataset or ""):
+        raise RaterbenchError(f"dataset {shown(dataset)} holds a NUL character: write its name or folder:PATH")
     if dataset and dataset != values.get("dataset", Experiment.dataset):
         values = {key: value for key, value in values.items() if key not in OF_DATASET}
         values |= {"name": f"{values['name']}-{_short(dataset)}", "dataset": dataset}
@@ -211,7 +263,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
-            raise RaterbenchError(f"--set {setting!r}: {parent!r} is no table of settings")
+            raise RaterbenchError(f"--set {shown(setting)}: {parent!r} is no table of settings")
     values[last] = value
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..datasets.errors import RaterbenchError, nearest
+from ..datasets.errors import RaterbenchError, nearest, shown
+from ..datasets.text_files import parse_toml, read_text
 
 DATASET = "phantom"
 """The data set of an experiment that names none: the embedded one."""
 OF_DATASET = ("dataset_options", "preparation", "published")
 """What is said about one data set and holds for no other."""
+LONGEST_CHAIN = 20
+"""How many files may extend one another."""
 
 
 def shipped() -> list[str]:
@@ -33,17 +36,20 @@ def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     Raises:
         RaterbenchError: no such experiment, the file is no TOML, or it extends itself in the end.
     """
-    identity = name if name in shipped() else str(Path(name).resolve())
+    own = _read_toml(name)
+    identity = name if name in shipped() else os.path.realpath(name)
+    folder = Path(identity).parent
     if identity in above:
         circle = " extends ".join(Path(i).name for i in (*above[above.index(identity) :], identity))
         raise RaterbenchError(f"experiments extend each other in a circle: {circle}")
-    own, folder = _read_toml(name), Path(identity).parent
+    if len(above) > LONGEST_CHAIN:
+        raise RaterbenchError(f"{name}: more than {LONGEST_CHAIN} experiments extend one another: merge some of them")
     if name not in shipped():
         _place_beside(own, folder)
     own.setdefault("name", Path(name).stem)
     base = own.pop("extends", "")
     if not isinstance(base, str):
-        raise RaterbenchError(f"{name}: extends = {base!r} must be a text in quotes: a shipped experiment or a TOML file")
+        raise RaterbenchError(f"{name}: extends = {shown(base)} must be a text in quotes: a shipped experiment or a TOML file")
     if not base:
         return own
     inherited = read_values(base if base in shipped() else str(folder / base), (*above, identity))
@@ -63,15 +69,13 @@ def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_toml(name: str) -> dict[str, Any]:
+    if name in shipped():
+        return parse_toml((files(__package__) / "experiments" / f"{name}.toml").read_text(encoding="utf-8"), name)
     path = Path(name)
-    try:
-        if name in shipped():
-            return tomllib.loads((files(__package__) / "experiments" / f"{name}.toml").read_text(encoding="utf-8"))
-        if path.suffix == ".toml" and path.is_file():
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RaterbenchError(f"{name} is not valid TOML: {error}") from error
-    raise RaterbenchError(f"{name!r} is neither a shipped experiment nor a TOML file{nearest(path.name, shipped())}")
+    if path.suffix != ".toml" or not os.path.lexists(name.replace("\0", "")):
+        near = nearest(path.name, shipped())
+        raise RaterbenchError(f"{shown(name)} is neither a shipped experiment nor a TOML file{near}")
+    return parse_toml(read_text(path, "experiment"), name)
 
 
 def _place_beside(values: dict[str, Any], folder: Path) -> None:

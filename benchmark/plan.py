@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError, nearest
+from ..datasets.foreign import calling
 from .candidates import (
     build_fusions,
     build_method,
@@ -20,16 +20,17 @@ from .candidates import (
     check_identity,
     class_identity,
     identity,
+    load_plugins,
+    planned_method,
     plugins_hash,
-    skip_reason,
 )
-from .experiment import LABELS, Experiment, canonical
+from .experiment import LABELS, Experiment, canonical, check_units
 from .measure import makes_sense
 from .pictures import choose_pictures
 from .provenance import code_version
 from .references import RATER, REFERENCE_NAMES, is_reference
 from .splits import Fold, make_folds, manifest
-from .store import SCHEMA, Record, read_header, unit_path
+from .store import SCHEMA, Record, read_header, read_run_file, unit_path
 from .unit import Task, open_dataset
 
 
@@ -77,20 +78,23 @@ class Plan:
 
 
 def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, device: str = "cpu") -> Plan:
-    """Open the data set, split it, and list all units.
+    """Build what the experiment names, open the data set, split it, and list all units.
 
     Raises:
         RaterbenchError: the experiment does not fit the data set, or names something unknown.
     """
-    dataset = open_dataset(experiment, data)
+    # What is quick to find wrong comes first: opening a data set may mean to read all its files.
+    load_plugins(experiment.plugins)
     methods = [build_method(c, experiment) for c in experiment.candidates]
     fusions = build_fusions(experiment)
-    check_identity(fusions, dataset)
     metrics = build_metrics(experiment)
+    dataset = open_dataset(experiment, data)
+    check_identity(fusions, dataset)
     check_references(experiment, dataset)
-    pairs = zip(experiment.candidates, methods, strict=True)
-    skipped = {c.name: reason for c, method in pairs if (reason := skip_reason(method, dataset))}
+    planned = [planned_method(c, method, dataset) for c, method in zip(experiment.candidates, methods, strict=True)]
+    skipped = {c.name: p.skip_reason for c, p in zip(experiment.candidates, planned, strict=True) if p.skip_reason}
     folds = make_folds(dataset, experiment.split, experiment.seed)
+    check_units(len(folds) * len(methods), experiment.split)
     listed = manifest(dataset, folds)
     pictures = _pictures(experiment, dataset, folds, folder, listed["hash"])
     common = {
@@ -107,15 +111,15 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     for fold in folds:
         parts = [[names[i] for i in part] for part in (fold.train, fold.validation, fold.test)]
         here = {**common, "fold": [fold.repeat, fold.fold, parts]}
-        for order, (candidate, method) in enumerate(zip(experiment.candidates, methods, strict=True)):
+        for order, (candidate, method) in enumerate(zip(experiment.candidates, planned, strict=True)):
             # The name is in the rows of a unit, so two candidates that differ in nothing else are two units all the same.
-            key = _key({**here, "name": candidate.name, "candidate": identity(method)})
+            key = _key({**here, "name": candidate.name, "candidate": method.identity})
             tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures, plugins))
         if fold.repeat == 0:
             key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
             tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
     facts = _facts(experiment, dataset, listed, pictures)
-    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, methods, strict=True) if method.needs_truth]
+    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
 
 
@@ -152,17 +156,18 @@ def _key(values: dict[str, Any]) -> str:
 def _pictures(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, split_hash: str) -> dict[str, str]:
     """The kept cases: those of an earlier run of the same plan, else chosen anew (which reads the ratings)."""
     try:
-        facts = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["facts"]
+        facts = read_run_file(folder)["facts"]
         if (facts["fingerprint"], facts["split_hash"], facts["keep_cases"]) == (
             dataset.fingerprint(),
             split_hash,
             experiment.keep_cases,
         ):
             return dict(facts["pictures"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # No earlier run, or one that left no such file.
+    except (RaterbenchError, KeyError):
+        pass  # No earlier run, or one of another version.
     tested = sorted({i for fold in folds if fold.repeat == 0 for i in fold.test})
-    return choose_pictures(dataset, tested, experiment.keep_cases)
+    with calling(type(dataset), f"data set {dataset.name!r}"):
+        return choose_pictures(dataset, tested, experiment.keep_cases)
 
 
 def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,11 +14,12 @@ import pandas as pd
 
 from ..datasets.errors import RaterbenchError
 from ..datasets.registry import load_plugin
+from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
 from .assignment import unpack_assignment
 from .case_confusions import unpack_case_confusions
 from .experiment import Experiment
 from .metrics import METRICS
-from .store import Record, read_records
+from .store import Record, read_records, read_run_file
 
 ROW_COLUMNS = (
     "experiment dataset candidate kind repeat fold case subject centre class reference metric value".split()  # noqa: SIM905
@@ -66,9 +66,9 @@ class Results:
             raise RaterbenchError(f"{self.folder} does not know who rated what in repeat {repeat}, fold {fold}: run it again")
         path = self.folder / "splits.json"
         try:
-            folds = json.loads(path.read_text(encoding="utf-8"))["folds"]
+            folds = parse_json(read_text(path, "splits", largest=LARGEST_WRITTEN), str(path))["folds"]
             cases = next(f["train"] for f in folds if (f["repeat"], f["fold"]) == (repeat, fold))
-        except (OSError, ValueError, KeyError, StopIteration) as error:
+        except (RaterbenchError, KeyError, TypeError, StopIteration) as error:
             raise RaterbenchError(f"{path} does not name the cases of repeat {repeat}, fold {fold}") from error
         return unpack_assignment(self.packed[repeat, fold], cases, self.facts["raters"])
 
@@ -109,15 +109,12 @@ def read_results(folder: str | Path) -> Results:
         RaterbenchError: the folder holds no experiment, or no finished unit.
     """
     folder = Path(folder)
+    stored = read_run_file(folder)
     try:
-        stored = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RaterbenchError(f"{folder} holds no experiment.json: give the folder that 'raterbench run' wrote") from error
-    except (OSError, ValueError) as error:
-        raise RaterbenchError(f"{folder / 'experiment.json'} cannot be read: {error}") from error
-    if not isinstance(stored, dict) or not {"experiment", "facts", "keys"} <= set(stored):
-        raise RaterbenchError(f"{folder / 'experiment.json'} was not written by 'raterbench run': run the experiment again")
-    experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
+        experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
+    except RaterbenchError as error:
+        mend = "if another version of raterbench wrote it, run the experiment again with this one"
+        raise RaterbenchError(f"{error}; {mend}") from error
     # Labels and directions of a user's own metrics stand in their plug-in; without the file they go by their names.
     for plugin in experiment.plugins:
         if Path(plugin).is_file():

@@ -62,6 +62,8 @@ def execute(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: boo
     try:
         with only_run(plan.folder):
             _execute(plan, jobs or cores(), retry_failed=retry_failed, fresh=fresh)
+    except BrokenPipeError:
+        raise  # Whoever read the progress has gone; no file is to blame.
     except OSError as error:
         place = error.filename or plan.folder
         raise RaterbenchError(f"{place} cannot be read or written: {error.strerror or error}") from error

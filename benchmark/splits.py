@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,14 @@ from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, Stratif
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError
-from .experiment import Split, canonical
+from ..datasets.ranges import Range
+from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
+from .experiment import MOST_UNITS, Split, canonical
+from .settings import build
 
 Positions = tuple[int, ...]
+Names = npt.NDArray[np.str_]
+PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,17 @@ class Fold:
     test: Positions
 
 
+@dataclass(frozen=True)
+class ListedFold:
+    """A fold as a manifest lists it, by the names of the cases."""
+
+    repeat: Annotated[int, Range(0, MOST_UNITS)]
+    fold: Annotated[int, Range(0, MOST_UNITS)]
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
 def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     """All folds of all repeats; they depend on the data set's index, the split and the seed only.
 
@@ -41,17 +57,23 @@ def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
     """
     if split.manifest:
         return read_manifest(split.manifest, dataset)
-    folds = []
+    folds, subjects = [], dataset.index["subject"].to_numpy(str)
+    centres = dataset.index["centre"].to_numpy(str)
     for repeat in range(split.repeats):
-        for number, (rest, test) in enumerate(_outer(dataset, split, seed + repeat)):
-            train, validation = _inner(dataset, rest, split.validation, seed=seed + 1000 * repeat + number)
+        for number, (rest, test) in enumerate(_outer(dataset, split, subjects, centres, seed + repeat)):
+            if len(set(subjects[rest])) < 2:
+                alone = "a training part with one subject leaves nothing to validate on"
+                raise RaterbenchError(f"data set {dataset.name!r}: {alone}")
+            train, validation = _inner(rest, subjects[rest], split.validation, seed=seed + 1000 * repeat + number)
             folds.append(Fold(repeat, number, train, validation, tuple(map(int, test))))
     check_folds(folds, dataset, f"data set {dataset.name!r} with split.policy = {split.policy!r}")
     return folds
 
 
-def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    centres = dataset.index["centre"].to_numpy(str)
+def _outer(
+    dataset: Dataset, split: Split, owner: Names, centres: Names, seed: int
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Positions of the cases to learn from and to test; ``owner`` and ``centres`` [cases] say whose and where each case is."""
     everything = np.arange(len(dataset))
     if split.policy == "holdout":
         if not dataset.official_test:
@@ -62,34 +84,32 @@ def _outer(dataset: Dataset, split: Split, seed: int) -> Iterator[tuple[npt.NDAr
         if len(np.unique(centres)) < 2:
             raise RaterbenchError(f'data set {dataset.name!r} has one centre only: use split.policy = "folds"')
         return iter(LeaveOneGroupOut().split(everything, groups=centres))
-    return _by_subject(dataset, split.folds, seed)
+    return _by_subject(dataset.name, owner, centres, split.folds, seed)
 
 
-def _by_subject(dataset: Dataset, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+def _by_subject(
+    name: str, owner: Names, centres: Names, folds: int, seed: int
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """Folds with as many subjects each, give or take one, and each centre's subjects spread over them."""
-    table = dataset.index[["subject", "centre"]].drop_duplicates("subject")
-    subjects, centres = table["subject"].to_numpy(str), table["centre"].to_numpy(str)
+    first = np.sort(np.unique(owner, return_index=True)[1])
+    subjects, centres = owner[first], centres[first]
     if len(subjects) - math.ceil(len(subjects) / folds) < 2:
-        what = f"data set {dataset.name!r} has {len(subjects)} subjects, too few for {folds} folds"
+        what = f"data set {name!r} has {len(subjects)} subjects, too few for {folds} folds"
         raise RaterbenchError(f"{what}: training and validation need one each, beside those tested")
     if len(subjects) < folds:
-        raise RaterbenchError(
-            f"data set {dataset.name!r} has {len(subjects)} subjects, too few for {folds} folds: lower split.folds"
-        )
+        raise RaterbenchError(f"data set {name!r} has {len(subjects)} subjects, too few for {folds} folds: lower split.folds")
     # Centres with fewer subjects than folds cannot be spread evenly, so they go with the largest.
     names, sizes = np.unique(centres, return_counts=True)
     strata = np.where(np.isin(centres, names[sizes < folds]), names[sizes.argmax()], centres)
-    owner = dataset.index["subject"].to_numpy(str)
     for _, tested in StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, strata):
         test = np.isin(owner, subjects[tested])
         yield np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _inner(dataset: Dataset, rest: npt.NDArray[np.intp], share: float, seed: int) -> tuple[Positions, Positions]:
-    groups = dataset.index["subject"].to_numpy(str)[rest]
-    if len(np.unique(groups)) < 2:
-        raise RaterbenchError(f"data set {dataset.name!r}: a training part with one subject leaves nothing to validate on")
-    n = min(math.ceil(share * len(np.unique(groups))), len(np.unique(groups)) - 1)
+def _inner(rest: npt.NDArray[np.intp], groups: Names, share: float, seed: int) -> tuple[Positions, Positions]:
+    """Training and validation positions out of ``rest``, whose subjects are ``groups``."""
+    subjects = len(np.unique(groups))
+    n = min(math.ceil(share * subjects), subjects - 1)
     train, validation = next(GroupShuffleSplit(1, test_size=n, random_state=seed).split(rest, groups=groups))
     return tuple(map(int, rest[train])), tuple(map(int, rest[validation]))
 
@@ -101,7 +121,7 @@ def manifest(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
         {
             "repeat": fold.repeat,
             "fold": fold.fold,
-            **{part: [names[i] for i in getattr(fold, part)] for part in ("train", "validation", "test")},
+            **{part: [names[i] for i in getattr(fold, part)] for part in PARTS},
         }
         for fold in folds
     ]
@@ -120,23 +140,19 @@ def read_manifest(path: str | Path, dataset: Dataset) -> list[Fold]:
         RaterbenchError: no such file, it was altered, a case is unknown, or ``check_folds`` finds a fault.
     """
     where = f"split manifest {str(path)!r}"
-    try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        parts = ("train", "validation", "test")
-        listed: list[dict[str, Any]] = [
-            {"repeat": int(e["repeat"]), "fold": int(e["fold"]), **{p: list(e[p]) for p in parts}} for e in stored["folds"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RaterbenchError(f"{where} cannot be read: {type(error).__name__}: {error}") from error
+    stored = parse_json(read_text(Path(path), "split manifest", largest=LARGEST_WRITTEN), where)
+    if not isinstance(stored, dict) or not isinstance(stored.get("folds"), list):
+        raise RaterbenchError(f"{where} has no list of folds: give a splits.json as it lies in a results folder")
+    listed = [dataclasses.asdict(build(ListedFold, entry, f"{where}: fold {n}")) for n, entry in enumerate(stored["folds"])]
     if stored.get("hash", (found := manifest_hash(listed))) != found:
         raise RaterbenchError(f"{where} was altered: its folds do not fit its hash; to use it as it is, take 'hash' out of it")
     position = {name: i for i, name in enumerate(dataset.index["case"])}
     folds = []
     for entry in listed:
-        unknown = [name for part in parts for name in entry[part] if name not in position]
+        unknown = [name for part in PARTS for name in entry[part] if name not in position]
         if unknown:
             raise RaterbenchError(f"{where} names case {unknown[0]!r}, which {dataset.name!r} lacks")
-        positions = (tuple(position[name] for name in entry[part]) for part in parts)
+        positions = (tuple(position[name] for name in entry[part]) for part in PARTS)
         folds.append(Fold(entry["repeat"], entry["fold"], *positions))
     check_folds(folds, dataset, where)
     return folds
@@ -160,6 +176,8 @@ def check_folds(folds: Sequence[Fold], dataset: Dataset, where: str) -> None:
         for part, positions in (("train", fold.train), ("validation", fold.validation), ("test", fold.test)):
             if not positions:
                 raise RaterbenchError(f"{where}: the {part} part of {here} is empty")
+            if len(set(positions)) < len(positions):
+                raise RaterbenchError(f"{where}: the {part} part of {here} lists a case twice")
             for i in positions:
                 if owner.setdefault(subjects[i], part) != part:
                     raise RaterbenchError(

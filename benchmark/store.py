@@ -17,13 +17,27 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..datasets.errors import RaterbenchError
+from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
+from .stored_form import check_run_file, is_header, is_unit
+
 SCHEMA = 1
 
 HEADER = ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")
 
 TEMPORARY = ".tmp"
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError, NotImplementedError, MemoryError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RecursionError,
+    NotImplementedError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What reading a cut or altered file may raise."""
 
 Status = Literal["done", "failed", "skipped"]
@@ -92,7 +106,7 @@ def read_header(path: Path) -> Record | None:
 
 def read_records(folder: Path) -> list[Record]:
     """Every readable unit that belongs to the present plan of an experiment's folder, in the order of names."""
-    keys = set(json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["keys"])
+    keys = set(read_run_file(folder)["keys"])
     records = []
     for path in sorted((folder / "units").glob("*.npz")):
         header = read_header(path)
@@ -100,6 +114,20 @@ def read_records(folder: Path) -> list[Record]:
         if record is not None:
             records.append(record)
     return records
+
+
+def read_run_file(folder: Path) -> dict[str, Any]:
+    """The contents of ``experiment.json``: ``experiment``, ``facts`` and the ``keys`` of the present plan's units.
+
+    Raises:
+        RaterbenchError: the folder holds no such file, or one that this version of ``raterbench run`` did not write.
+    """
+    file = folder / "experiment.json"
+    if not os.path.lexists(file):
+        raise RaterbenchError(f"{folder} holds no experiment.json: give the folder that 'raterbench run' wrote")
+    stored = parse_json(read_text(file, "results file", largest=LARGEST_WRITTEN), str(file))
+    check_run_file(stored, str(file))
+    return dict(stored)
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -140,8 +168,8 @@ def _read(path: Path, *, whole: bool) -> Record | None:
             rows = json.loads(stored["rows"].tobytes()) if whole else []
     except DAMAGED:
         return None
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != {"schema", "arrays", *HEADER}:
+    if not is_header(values, HEADER) or values.get("schema") != SCHEMA or set(values) != {"schema", "arrays", *HEADER}:
         return None
-    if whole and values["arrays"] != list(arrays):
+    if whole and (values["arrays"] != list(arrays) or not is_unit(rows, values["meta"], arrays)):
         return None
     return Record(**{name: values[name] for name in HEADER}, rows=rows, arrays=arrays)

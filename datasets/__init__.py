@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .base import IGNORE, Card, Case, CaseList, Dataset, Geometry, Preparation, Truth
-from .errors import RaterbenchError, nearest
+from .base import IGNORE, Card, Case, CaseList, Dataset, Geometry, Preparation, Truth, check_case
+from .errors import RaterbenchError, nearest, shown
+from .foreign import calling, is_foreign
+from .ranges import check_arguments, check_keys
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -69,24 +72,62 @@ DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __name__)
 """Every known data set by its name."""
 
 
-def load_dataset(spec: str, data: str | None = None, **options: Any) -> Dataset:
+def load_dataset(spec: str, /, data: str | None = None, **options: Any) -> Dataset:
     """The data set called ``spec``: a registered name, or ``folder:PATH`` for one's own; ``data`` is where downloads lie.
 
     Raises:
-        RaterbenchError: there is no such data set or option, or its data are absent or wrong.
+        RaterbenchError: there is no such data set or option, an option is out of its range, or its data are absent or wrong.
     """
     name, colon, path = spec.partition(":")
     if colon and name != "folder":
-        raise RaterbenchError(f"{spec!r} is no data set: only folder:PATH takes a path{nearest(name, DATASETS.names())}")
+        raise RaterbenchError(f"{shown(spec)} is no data set: only folder:PATH takes a path{nearest(name, DATASETS.names())}")
     if colon:
-        options["path"] = path
+        if "path" in options:
+            raise RaterbenchError(f"{shown(spec)} names the folder, and its option path = {shown(options['path'])} does, too")
+        options["path"] = _readable(path)
+    elif ("/" in name or _is_folder(name)) and name not in DATASETS.names():
+        raise RaterbenchError(f"{shown(spec)} is no data set by name: for a folder of your own write folder:{spec}")
     kind = DATASETS.get(name)
     parameters = inspect.signature(kind).parameters
+    where = f"the data set {name!r}"
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for option in options:
             if option not in parameters:
-                raise RaterbenchError(f"the data set {name!r} has no option {option!r}{nearest(option, parameters)}")
-    return kind.from_options(data=data, **options)
+                raise RaterbenchError(f"{where} has no option {shown(option)}{nearest(option, parameters)}")
+    check_arguments(kind, options, where)
+    with calling(kind, f"{where} cannot be opened"):
+        dataset = kind.from_options(data=data, **options)
+        if is_foreign(kind):
+            _look_at(dataset)
+        return dataset
+
+
+def _look_at(dataset: Dataset) -> None:
+    """Ask a class from elsewhere for all that a plan needs, so that what is wrong with it is found here and not later."""
+    check_keys(dict.fromkeys(("case", "subject", "centre", "raters")), map(str, dataset.index), "its index")
+    if not isinstance(dataset.name, str) or not isinstance(dataset.card, Card) or len(dataset) == 0:
+        raise RaterbenchError("it needs a name, a card and at least one case")
+    if len(dataset.classes) < 2 or not dataset.raters:
+        raise RaterbenchError("it needs two classes, the background first, and at least one rater")
+    dataset.fingerprint()
+    check_case(dataset[0], dataset.n_classes)
+
+
+def _readable(path: str) -> str:
+    """The path with ``~`` spelt out, which a shell leaves as it is after ``folder:``."""
+    if "\0" in path:
+        raise RaterbenchError(f"folder:{shown(path)} is no path: it holds a NUL character")
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        return path  # Nobody knows where this user is at home: the path is then not found.
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def __getattr__(name: str) -> Any:

@@ -7,19 +7,22 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, overload
+from typing import Annotated, Any, ClassVar, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from .errors import RaterbenchError
+from .ranges import Range
 
 IGNORE = 255
 """Label of a voxel that the rater did not judge. It is no class, and it enters no fusion, loss or metric."""
 
 Labels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Side = Annotated[int, Range(1, 8192)]
+"""Pixels along one side of a slice that a network sees."""
 Unit = Literal["mm", "pixel"]
 """What lengths are measured in: mm, or pixel where the files say nothing trustworthy about size."""
 
@@ -109,12 +112,13 @@ class Preparation:
 
     ``slice_axis`` names the axis along which volumes are learned slice by slice: ``"z"``, ``"y"`` or ``"x"`` (the array's
     first, second, third axis); 2-D images ignore it. ``size`` [2] resamples every slice to that many pixels before padding;
-    None keeps the native grid. ``multiple`` is what both sides of a padded slice are divisible by.
+    None keeps the native grid. ``multiple`` is what both sides of a padded slice are divisible by: 32, or a multiple of it,
+    since the backbone halves a slice four times and needs two pixels there.
     """
 
-    slice_axis: str = "z"
-    size: tuple[int, int] | None = None
-    multiple: int = 32
+    slice_axis: Literal["z", "y", "x"] = "z"
+    size: tuple[Side, Side] | None = None
+    multiple: Annotated[int, Range(32, 1024, step=32)] = 32
 
 
 class Dataset(ABC, Sequence[Case]):

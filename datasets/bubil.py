@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError, nearest
+from .errors import RaterbenchError
 from .images import Picture, check_agreement, read_image
+from .ranges import check_arguments
 
 Raters = Literal["experts", "crowd", "both"]
 
@@ -58,11 +59,8 @@ class BUBIL(Dataset):
         source="Boston University Biomedical Image Library (the cited paper says where)",
     )
 
-    def __init__(self, *, data: str | Path | None = None, set: int = 1, raters: Raters = "experts") -> None:
-        if set not in EXPERTS:
-            raise RaterbenchError(f"bubil has no set {set!r} here: choose 1 or 4")
-        if raters not in get_args(Raters):
-            raise RaterbenchError(f"bubil has no raters called {raters!r}{nearest(str(raters), get_args(Raters))}")
+    def __init__(self, *, data: str | Path | None = None, set: Literal[1, 4] = 1, raters: Raters = "experts") -> None:
+        check_arguments(BUBIL, {"set": set, "raters": raters}, "bubil")
         self.name = f"bubil-{set}-{raters}"
         self.set, self.path = set, _set_folder(data_folder(data), set)
         self.preparation = Preparation(size=(256, 256) if set == 1 else (96, 96))

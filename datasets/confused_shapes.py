@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from .base import Card, Case, Dataset, Geometry, Labels, Truth, index_table
 from .errors import RaterbenchError
+from .ranges import Range, Seed, check_arguments
 from .simulated_raters import VoxelFlips
 
 CLASSES = 3
@@ -51,12 +52,19 @@ class ConfusedShapes(Dataset):
     )
 
     def __init__(
-        self, *, train: int = 2000, test: int = 500, size: int = 32, regime: str = "all", noise: float = 0.15, seed: int = 0
+        self,
+        *,
+        train: Annotated[int, Range(0, 100_000)] = 2000,
+        test: Annotated[int, Range(0, 100_000)] = 500,
+        size: Annotated[int, Range(16, 2048)] = 32,
+        regime: Literal["all", "one"] = "all",
+        noise: Annotated[float, Range(0, 100)] = 0.15,
+        seed: Seed = 0,
     ) -> None:
-        if regime not in ("all", "one"):
-            raise RaterbenchError(f"{self.name}: regime = {regime!r} must be 'all' (every rater on each image) or 'one'")
-        if train < 0 or test < 0 or train + test == 0 or size < 16 or noise < 0:
-            raise RaterbenchError(f"{self.name}: train and test need an image, size 16 or more, and noise must not be negative")
+        given = {"train": train, "test": test, "size": size, "regime": regime, "noise": noise, "seed": seed}
+        check_arguments(ConfusedShapes, given, self.name)
+        if train + test == 0:
+            raise RaterbenchError(f"{self.name}: train and test are both 0: there is no image to draw")
         self.train, self.test, self.size, self.regime, self.noise, self.seed = train, test, size, regime, noise, seed
         chosen = np.random.default_rng([seed, 0]).integers(len(self.raters), size=train + test)
         self._raters = [self.raters if regime == "all" else (self.raters[r],) for r in chosen]

@@ -6,23 +6,24 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from .base import Card, Case, Dataset, Floats, Labels, Preparation, Truth, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError, nearest
+from .errors import RaterbenchError
 from .images import Picture, check_agreement, read_image, read_labels
 from .label_values import LabelValues
+from .ranges import Seed, check_arguments
 from .simulated_raters import LESION_RATERS
 
 Raters = Literal["real", "simulated"]
 Regime = Literal["all", "one"]
+Contrast = Literal["flair", "mprage", "pd", "t2"]
 
 PLACES = ("isbi2015/training", "isbi2015", "training", ".")
 """Where the folders of the patients may lie within the data folder."""
-CONTRASTS = ("flair", "mprage", "pd", "t2")
 MASKS = {"rater1": "mask1", "rater2": "mask2"}
 ENDINGS = (".nii", ".nii.gz")
 
@@ -64,12 +65,13 @@ class ISBI2015(Dataset):
         data: str | Path | None = None,
         raters: Raters = "real",
         regime: Regime = "all",
-        seed: int = 0,
-        contrasts: Sequence[str] = ("flair",),
+        seed: Seed = 0,
+        contrasts: Sequence[Contrast] = ("flair",),
     ) -> None:
-        _known("raters", [raters], get_args(Raters))
-        _known("regime", [regime], get_args(Regime))
-        _known("contrasts", contrasts, CONTRASTS)
+        given = {"raters": raters, "regime": regime, "seed": seed, "contrasts": contrasts}
+        check_arguments(ISBI2015, given, "isbi2015")
+        if not contrasts:
+            raise RaterbenchError("isbi2015: contrasts is empty: name 'flair', 'mprage', 'pd' or 't2'")
         self.simulated, self.regime, self.seed, self.contrasts = raters == "simulated", regime, seed, tuple(contrasts)
         self.path = _training(data_folder(data))
         self.raters = tuple(r.name for r in LESION_RATERS) if self.simulated else tuple(MASKS)
@@ -129,14 +131,6 @@ class ISBI2015(Dataset):
 
     def _image(self, scan: str, contrast: str) -> Path:
         return self.path / scan.partition("_")[0] / "preprocessed" / f"{scan}_{contrast}_pp"
-
-
-def _known(option: str, values: Sequence[str], known: Sequence[str]) -> None:
-    for value in values:
-        if value not in known:
-            raise RaterbenchError(f"isbi2015: {option} = {value!r} is unknown{nearest(str(value), known)}; known: {known}")
-    if not values:
-        raise RaterbenchError(f"isbi2015: {option} is empty: name one of {known} at least")
 
 
 def _either(stem: Path) -> Path | None:

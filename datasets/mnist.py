@@ -6,7 +6,7 @@ import gzip
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import pooch
 from .base import Card, Case, Dataset, Geometry, Truth, index_table
 from .downloads import data_folder
 from .errors import RaterbenchError, nearest
+from .ranges import Range, Seed, check_arguments
 from .simulated_raters import MORPHOLOGICAL_RATERS
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -64,19 +65,15 @@ class MNIST(Dataset):
     def __init__(
         self,
         *,
-        train: int = 10000,
-        test: int = 2000,
-        regime: str = "all",
-        seed: int = 0,
+        train: Annotated[int, Range(0, PARTS["train"][1])] = 10000,
+        test: Annotated[int, Range(0, PARTS["test"][1])] = 2000,
+        regime: Literal["all", "one"] = "all",
+        seed: Seed = 0,
         raters: Sequence[str] | None = None,
         data: str | Path | None = None,
     ) -> None:
-        if regime not in ("all", "one"):
-            raise RaterbenchError(f"mnist: regime = {regime!r} must be 'all' (every rater on each digit) or 'one'")
         wanted = {"train": train, "test": test}
-        for part, count in wanted.items():
-            if not isinstance(count, int) or not 0 <= count <= PARTS[part][1]:
-                raise RaterbenchError(f"mnist: {part} = {count!r} must be a whole number from 0 to {PARTS[part][1]}")
+        check_arguments(MNIST, {**wanted, "regime": regime, "seed": seed, "raters": raters}, "mnist")
         if train + test == 0:
             raise RaterbenchError("mnist: train and test are both 0: there is no digit to read")
         if raters is not None and not raters:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from . import spinal_cord
 from .base import Card, Case, Dataset, Geometry, Truth, check_case, index_table
-from .errors import RaterbenchError
+from .ranges import Range, Seed, check_arguments
 from .simulated_raters import (
     BoundaryBias,
     BoundaryJitter,
@@ -102,12 +102,17 @@ class Phantom(Dataset):
         source="embedded",
     )
 
-    def __init__(self, *, subjects: int = 15, slices: int = 4, size: int = 64, missing: float = 0.2, seed: int = 0) -> None:
-        for option, value, least in (("subjects", subjects, 1), ("slices", slices, 1), ("size", size, 16), ("seed", seed, 0)):
-            if not isinstance(value, int) or value < least:
-                raise RaterbenchError(f"phantom: {option} = {value!r} must be a whole number, at least {least}")
-        if not isinstance(missing, (int, float)) or not 0 <= missing <= 0.5:
-            raise RaterbenchError(f"phantom: missing = {missing!r} is no share between 0 and 0.5")
+    def __init__(
+        self,
+        *,
+        subjects: Annotated[int, Range(1, 1000)] = 15,
+        slices: Annotated[int, Range(1, 100)] = 4,
+        size: Annotated[int, Range(16, 2048)] = 64,
+        missing: Annotated[float, Range(0, 0.5)] = 0.2,
+        seed: Seed = 0,
+    ) -> None:
+        given = {"subjects": subjects, "slices": slices, "size": size, "missing": missing, "seed": seed}
+        check_arguments(Phantom, given, "phantom")
         self.subjects, self.slices, self.size, self.missing, self.seed = subjects, slices, size, missing, seed
         self._cases: dict[int, Case] = {}
         absent = self._absent()

@@ -9,12 +9,15 @@ import inspect
 import pkgutil
 import re
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from .errors import RaterbenchError, nearest
+from .errors import RaterbenchError, nearest, shown
+from .foreign import foreign_code
+from .text_files import read_bytes
 
 T = TypeVar("T")
 
@@ -58,17 +61,49 @@ class Registry(Generic[T]):
         return found
 
     def add(self, module: ModuleType) -> list[type[T]]:
-        """Register what a module defines; returns the classes of this kind."""
-        classes = self._classes(module)
+        """Register what a module defines; returns the classes of this kind. A plug-in file may replace one read before.
+
+        Raises:
+            RaterbenchError: the name of a class is no name, or belongs to a class of the package or of the same file.
+        """
+        classes, own = self._classes(module), dict[str, type[T]]()
         for c in classes:
-            self._all()[self.name_of(c)] = c
+            own[self.check_free(c, own)] = c
+        self._all().update(own)
         return classes
+
+    def check_free(self, found: type[T], besides: Mapping[str, type[T]] | None = None) -> str:
+        """The name of a class, which no class of the package, of another package or of those ``besides`` it has.
+
+        Raises:
+            RaterbenchError: the name is taken, or is none.
+        """
+        name = self.name_of(found)
+        known = self._all().get(name)
+        taken = (besides or {}).get(name) or (known if known is None or plugin_of(known) is None else None)
+        if taken is not None and taken is not found:
+            raise RaterbenchError(
+                f"{_file_of(found)}: the class {found.__name__} is called {name!r}, as {taken.__module__}.{taken.__name__} is: "
+                'give it another name, or the attribute name = "..."'
+            )
+        return name
 
     @staticmethod
     def name_of(found: type[T]) -> str:
-        """The name a class is found under."""
+        """The name a class is found under: its attribute ``name`` if it is a text, else made of the class's own name.
+
+        Raises:
+            RaterbenchError: the attribute is no text, or no name that can be written in a TOML file and in a shell.
+        """
         own = found.__dict__.get("name")
-        return own if isinstance(own, str) else kebab(found.__name__)
+        if own is None or hasattr(own, "__get__"):
+            return kebab(found.__name__)
+        if not isinstance(own, str) or not own.strip() or not own.isprintable() or set(own) & set("/\\"):
+            raise RaterbenchError(
+                f"{_file_of(found)}: the class {found.__name__} has name = {shown(own)}, which must be a text without "
+                "slashes, line breaks or other characters that cannot be printed"
+            )
+        return own
 
     def _classes(self, module: ModuleType) -> list[type[T]]:
         classes = [c for c in _defined(module) if issubclass(c, self.base) and not inspect.isabstract(c)]
@@ -97,7 +132,8 @@ class Registry(Generic[T]):
                 if not info.ispkg and not info.name.startswith("_"):
                     self.add(importlib.import_module(f"{self.package}.{info.name}"))
             for entry in entry_points(group=f"raterbench.{self.kind}s"):
-                self._found[entry.name] = entry.load()
+                with foreign_code(f"the {self.kind} {entry.name!r} of an installed package ({entry.value}) cannot be imported"):
+                    self._found[entry.name] = entry.load()
         return self._found
 
 
@@ -109,28 +145,35 @@ def load_plugin(path: str | Path) -> ModuleType:
     """Import a Python file by its path; the same content gives the same module, an edited file a new one.
 
     Raises:
-        RaterbenchError: there is no such file, or it cannot be imported.
+        RaterbenchError: there is no such file, or it cannot be imported; the reason and the line are named.
     """
+    named = f"plug-in {shown(str(path))}"
+    content = read_bytes(Path(path), "plug-in")
+    if Path(path).suffix != ".py":
+        raise RaterbenchError(f"{named} is no Python file: its name must end in .py")
     file = Path(path).resolve()
-    if not file.is_file():
-        raise RaterbenchError(f"plug-in {str(path)!r} is not a file: give the path of a Python file")
-    name = f"{PLUGIN}{file.stem}_{hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:8]}"
+    name = f"{PLUGIN}{file.stem}_{hashlib.sha256(str(file).encode(errors='surrogateescape') + content).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise RaterbenchError(f"plug-in {str(path)!r} is no Python file: its name must end in .py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with foreign_code(f"{named} cannot be imported"):
+            spec.loader.exec_module(module)
+    except BaseException:
         del sys.modules[name]
-        raise RaterbenchError(f"plug-in {str(path)!r} cannot be imported: {type(error).__name__}: {error}") from error
+        raise
     return module
+
+
+def _file_of(found: type) -> str:
+    """The file that defines a class, for a message."""
+    return getattr(sys.modules.get(found.__module__), "__file__", None) or found.__module__
 
 
 def plugin_of(found: type) -> str | None:
     """The plug-in file that defines a class, which another process must load before it can know the class; else None."""
-    module = sys.modules[found.__module__]
-    return module.__file__ if found.__module__.startswith(PLUGIN) else None
+    return sys.modules[found.__module__].__file__ if found.__module__.startswith(PLUGIN) else None

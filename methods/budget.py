@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from sklearn.base import BaseEstimator
 
-from ..datasets.errors import RaterbenchError
-from .parameters import check_number
+from ..datasets.ranges import Range, check_arguments
+
+Width = Annotated[int, Range(1, 4096)]
+"""Channels of a layer."""
 
 
 class Budget(BaseEstimator):
@@ -28,16 +32,16 @@ class Budget(BaseEstimator):
     def __init__(
         self,
         *,
-        epochs: int = 60,
-        batch_size: int = 8,
-        learning_rate: float = 2e-3,
-        patience: int = 20,
-        weight_decay: float = 0.0,
-        rotation: float = 20.0,
-        translation: float = 0.03,
-        scaling: float = 0.1,
+        epochs: Annotated[int, Range(1, 1_000_000)] = 60,
+        batch_size: Annotated[int, Range(1, 100_000)] = 8,
+        learning_rate: Annotated[float, Range(0, 100, without="low")] = 2e-3,
+        patience: Annotated[int, Range(1, 1_000_000)] = 20,
+        weight_decay: Annotated[float, Range(0, 100)] = 0.0,
+        rotation: Annotated[float, Range(0, 180)] = 20.0,
+        translation: Annotated[float, Range(0, 1)] = 0.03,
+        scaling: Annotated[float, Range(0, 0.9)] = 0.1,
         flip: bool = False,
-        features: tuple[int, ...] = (16, 16, 32, 64, 128, 16),
+        features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
         mixed_precision: bool = True,
     ) -> None:
         self.epochs = epochs
@@ -52,21 +56,9 @@ class Budget(BaseEstimator):
         self.features = features
         self.mixed_precision = mixed_precision
 
-    def check_parameters(self) -> None:
-        """Check that a network can be trained with it.
-
-        Raises:
-            RaterbenchError: a value is of another kind, not finite, or out of range.
-        """
-        for name in ("epochs", "batch_size", "patience"):
-            check_number(self, name, above=0, whole=True)
-        check_number(self, "learning_rate", above=0)
-        for name in ("weight_decay", "rotation", "translation"):
-            check_number(self, name, least=0)
-        check_number(self, "scaling", least=0, below=1)
-        widths = self.features if isinstance(self.features, tuple | list) else ()
-        if len(widths) != 6 or not all(isinstance(width, int) and width > 0 for width in widths):
-            raise RaterbenchError(f"Budget: features = {self.features!r} must be six whole numbers of channels")
+    def check_parameters(self, where: str = "budget") -> None:
+        """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
+        check_arguments(Budget, self.get_params(deep=False), where)
 
     @property
     def augments(self) -> bool:

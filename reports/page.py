@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..benchmark.store import read_header
+from ..benchmark.store import read_header, read_run_file
 from .analysis import Analysis
 from .captions import split_words
 from .parts import Part, environment, plot_part, table_part
@@ -112,7 +111,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
 def _machine(analysis: Analysis) -> list[tuple[str, str]]:
     """Time, versions and hardware as the units stored them; several where units differ."""
     folder = analysis.results.folder
-    keys = set(json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["keys"])
+    keys = set(read_run_file(folder)["keys"])
     headers = (read_header(path) for path in sorted((folder / "units").glob("*.npz")))
     stored = [header.meta for header in headers if header is not None and header.key in keys and header.status == "done"]
     seconds = sum(float(meta.get("seconds") or 0) for meta in stored)

@@ -1,5 +1,6 @@
 """Every command, as a user gives it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -171,7 +172,7 @@ def test_a_list_shows_what_a_plugin_adds(toml, tmp_path, capsys):
         (["run", "quick", "--set", "split.folds"], "has no '='"),
         (["run", "quick", "--set", "split.folds=99"], "has 15 subjects, too few for 99 folds"),
         (["run", "quick", "--set", "metrics=['dice', 'dyce']"], "no metric called 'dyce'; did you mean 'dice'?"),
-        (["run", "quick", "--set", "budget.epochs=0"], "epochs = 0 must be greater than 0"),
+        (["run", "quick", "--set", "budget.epochs=0"], "epochs = 0 must be a whole number from 1 to 1000000"),
         (["run", "quick", "--dataset", "fantom"], "did you mean 'phantom'?"),
         (["run", "quick", "--dataset", "folder:nowhere"], "'nowhere' is no folder"),
         (["run", "quick", "--dataset", "folder:."], "images is missing"),
@@ -179,8 +180,7 @@ def test_a_list_shows_what_a_plugin_adds(toml, tmp_path, capsys):
         (["run", "quick", "--dataset", "deepflash", "--data", "nowhere"], "'nowhere' .* is no folder"),
         (["run", "quick", "--device", "tpu"], "--device 'tpu' is unknown: use cpu or cuda"),
         (["run", "quick", "--plugin", "nowhere.py"], "'[^']*nowhere.py' is not a file"),
-        (["run", "quick", "--jobs", "-2"], "--jobs -2 makes no sense"),
-        (["run", "quick", "--set", "split.manifest=nowhere.json"], "split manifest 'nowhere.json' cannot be read"),
+        (["run", "quick", "--set", "split.manifest=nowhere.json"], "split manifest 'nowhere.json' is not a file"),
         (["report", "."], "holds no experiment.json: give the folder that 'raterbench run' wrote"),
         (["check", "nowhere.py"], "nowhere.py' is not a file"),
     ],
@@ -209,7 +209,20 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(toml, capsys):
     assert re.search("below cannot be read or written: Not a directory", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("arguments", [[], ["rum"], ["run"], ["list", "things"], ["run", "quick", "--jobs", "many"]])
+WRONG_ARGUMENTS = [
+    *(["run", "quick", "--jobs", n] for n in ("-2", "1e3", "nan", "9" * 5000, "", "True")),
+    *(["fuse", "staple", "a.png", "--ignore", n] for n in ("1.5", "9" * 40, "x")),
+    *(["describe", ".", "--cases", n] for n in ("0", "-1", "1.5")),
+    *(["perf", "--repeats", n] for n in ("0", "-1", "9" * 20)),
+    *(["run", "quick", option, " "] for option in ("--out", "--data", "--dataset", "--plugin", "--set", "--device")),
+    *(["fuse", "staple", "a.png", option, ""] for option in ("-o", "--probability", "--figure", "--raters", "--image")),
+    *([command, ""] for command in ("run", "report", "fuse", "describe", "check")),
+]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["rum"], ["run"], ["list", "things"], ["run", "quick", "--jobs", "many"], *WRONG_ARGUMENTS]
+)
 def test_a_command_that_does_not_parse_ends_with_2(capsys, arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -293,3 +306,86 @@ def test_a_folder_of_volumes_is_measured_in_native_geometry(tmp_path, toml):
 
 def test_the_version_is_known():
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def shell(line, **environment):
+    """A line of a shell, in which ``rb`` is the command."""
+    script = f'rb() {{ "{sys.executable}" -m raterbench "$@"; }}; set -o pipefail; {line}'
+    return subprocess.run(["bash", "-c", script], check=False, capture_output=True, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("rb list experiments | head -c 1", None),
+        ("rb run --help | head -c 1", None),
+        ("rb list experiments >&-", 0),
+        ("rb list experiments >&- 2>&- <&-", 0),
+        ("rb run nothing 2>&-", 2),
+        ("rb list experiments > /dev/full", 2),
+        ("rb run nothing 2> /dev/full", 2),
+        ("rb run $'\\xff\\xfe'", 2),
+        ("rb check $'[bold]\\n\\xe2\\x80\\xae.py'", 2),
+    ],
+)
+def test_streams_that_are_closed_full_or_left_alone_give_no_traceback(line, code):
+    done = shell(line)
+    assert code is None or done.returncode == code
+    for word in (b"Traceback", b"Exception ignored", b"fault of raterbench"):
+        assert word not in done.stderr
+
+
+PLAIN_TERMINAL = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TERM": "dumb"}
+
+
+@pytest.mark.parametrize("columns", ["1", "\u00b2"])
+def test_any_terminal_will_do(tmp_path, columns):
+    text = TOML.replace("tiny", "größe 中 [bold]").replace('plugins = ["mine.py"]', "").replace("instant", "gce")
+    (tmp_path / "é.toml").write_text(text)
+    done = shell(f"rb run {tmp_path}/é.toml --dry-run", HOME="/nowhere", COLUMNS=columns, **PLAIN_TERMINAL)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    assert b"[bold]" in done.stderr
+
+
+def test_what_nobody_foresaw_is_called_a_fault_with_its_place(monkeypatch, capsys):
+    def fails(*arguments):
+        raise KeyError("some\nkey")
+
+    monkeypatch.setattr("raterbench.benchmark.listing.describe", fails)
+    assert main(["list", "methods"]) == 70
+    said = capsys.readouterr().err
+    assert re.fullmatch(
+        r"raterbench: this is a fault of raterbench: KeyError: .*\(test_command_line.py, line \d+\).*--debug\n", said
+    )
+    with pytest.raises(KeyError):
+        main(["list", "methods", "--debug"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"), [(MemoryError, 2, "not enough memory"), (OSError(28, "No space", "f"), 2, "f: No space")]
+)
+def test_what_the_machine_lacks_is_a_sentence(monkeypatch, capsys, error, code, says):
+    def fails(*arguments):
+        raise error
+
+    monkeypatch.setattr("raterbench.benchmark.listing.describe", fails)
+    assert main(["list", "methods"]) == code
+    assert says in capsys.readouterr().err
+
+
+def test_a_message_is_one_line_of_bounded_length(capsys):
+    assert main(["run", "a\nb\x1b[1m" + "x" * 10_000]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("raterbench: ")
+    assert len(said) < 3000
+    assert "\x1b" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_description_is_not_written_outside_results(tmp_path, capsys):
+    for rater in ("ada", "ben"):
+        write(tmp_path / "d" / "ratings" / rater / "c0.png", ball((30, 37), 0.3) * 255)
+    (tmp_path / "d" / "dataset.toml").write_text('name = "../../../x"')
+    assert main(["describe", str(tmp_path / "d")]) == 2
+    assert "x" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

@@ -23,6 +23,7 @@ def check_file(path: str | Path) -> Iterator[CheckResult]:
         RaterbenchError: the file cannot be imported, or defines nothing that could be checked.
     """
     from ...datasets.errors import RaterbenchError
+    from ...datasets.foreign import foreign_code
     from ...datasets.registry import load_plugin
 
     module = load_plugin(path)
@@ -33,8 +34,31 @@ def check_file(path: str | Path) -> Iterator[CheckResult]:
             "and implement what the base leaves open"
         )
     for cls, check in found:
-        for result in check(cls):
+        try:
+            with foreign_code("building it or asking for its parameters failed"):
+                results = check_name(cls) + check(cls)
+        except RaterbenchError as error:
+            results = [CheckResult("it can be checked", False, str(error))]
+        for result in results:
             yield replace(result, name=f"{cls.__name__}: {result.name}")
+
+
+def check_name(cls: type) -> list[CheckResult]:
+    """Whether a class can be found by a name of its own."""
+    from ...datasets import DATASETS
+    from ...datasets.errors import RaterbenchError
+    from ...datasets.registry import Registry
+    from ...methods import FUSIONS, METHODS
+    from ..metrics import METRICS
+
+    registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, DATASETS, METRICS)
+    try:
+        for registry in registries:
+            if issubclass(cls, registry.base):
+                registry.check_free(cls)
+    except RaterbenchError as error:
+        return [CheckResult("it has a name of its own", False, str(error))]
+    return []
 
 
 def _checkable(module: ModuleType) -> Iterator[tuple[type, Callable[[Any], list[CheckResult]]]]:

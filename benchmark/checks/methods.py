@@ -67,6 +67,7 @@ def fitted(method: Method, dataset: CaseList) -> Method:
     """A fresh clone, fitted to all but the last cases, which validate."""
     fresh: Method = clone(method)
     reason = fresh.skip_reason(dataset)
+    require(reason is None or isinstance(reason, str), f"skip_reason gave {reason!r}: return a text, or None where it can run")
     if reason is not None:
         raise NotApplicableError(f"skip_reason says: {reason}")
     positions, blind = range(len(dataset)), not fresh.needs_truth

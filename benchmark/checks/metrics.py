@@ -17,14 +17,15 @@ ATTRIBUTES = {"name": str, "label": str, "better": str, "range": tuple, "per_cla
 
 def check_metric(metric: Metric | type[Metric]) -> list[CheckResult]:
     """Try a metric, or a class of metrics with its default parameters, against the whole contract."""
-    results = run_checks({"it describes itself": _describes_itself}, metric)
+    results = run_checks({"it describes itself": describes_itself}, metric)
     if not results[0].passed:
         return results
     built = metric if isinstance(metric, Metric) else metric()
     return results + (run_checks(RATER_CHECKS, built) if isinstance(built, RaterMetric) else run_checks(CHECKS, built))
 
 
-def _describes_itself(metric: Metric | type[Metric]) -> None:
+def describes_itself(metric: Metric | type[Metric]) -> None:
+    """Raise ``BrokenContractError`` unless the metric has all that tables and captions need to know of it."""
     built = metric if isinstance(metric, Metric) else metric()
     for name, kind in ATTRIBUTES.items():
         value = getattr(built, name, None)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...datasets.errors import RaterbenchError
+from ...datasets.foreign import foreign_code, message_of
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -42,18 +45,23 @@ def run_checks(checks: Mapping[str, Callable[..., None]], subject: Any, *argumen
     for name, check in checks.items():
         passed, message = True, ""
         try:
-            check(subject, *arguments)
-        except NotApplicableError as reason:
-            message = f"left out: {reason}"
-        except BrokenContractError as broken:
-            passed, message = False, str(broken)
-        except Exception as error:  # reported: foreign code may raise anything, and the other checks still matter
-            passed, message = False, f"it raised {type(error).__name__}: {error}{_place(error, subject)}"
+            with foreign_code(name):
+                check(subject, *arguments)
+        except RaterbenchError as error:
+            # Foreign code may raise anything, and the other checks still matter.
+            cause = error.__cause__ or error
+            passed = isinstance(cause, NotApplicableError)
+            if passed:
+                message = f"left out: {cause}"
+            elif isinstance(cause, BrokenContractError):
+                message = str(cause)
+            else:
+                message = f"it raised {type(cause).__name__}: {message_of(cause)}{_place(cause, subject)}"
         results.append(CheckResult(name, passed, message))
     return results
 
 
-def _place(error: Exception, subject: Any) -> str:
+def _place(error: BaseException, subject: Any) -> str:
     """Where in the subject's own file the error arose, as the end of a sentence; empty if it was elsewhere."""
     source = inspect.getsourcefile(subject if isinstance(subject, type) else type(subject))
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == source]

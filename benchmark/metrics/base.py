@@ -70,6 +70,9 @@ class Metric(ABC):
     references: ClassVar[Literal["any", "soft", "none"]] = "any"
     empty: ClassVar[str]
 
+    def check_parameters(self) -> None:  # noqa: B027 - most metrics have no parameter
+        """Raise a RaterbenchError if a parameter is out of its range; nothing to check by default."""
+
     @abstractmethod
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         """The value of each foreground class, [K-1], or of all classes together, [] (``per_class`` says which).

@@ -64,11 +64,11 @@ def test_what_is_unknown_names_the_nearest(tiny, method, options, says):
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"epochs": 0}, "epochs = 0 must be greater than 0"),
-        ({"batch_size": -1}, "batch_size = -1 must be greater than 0"),
-        ({"learning_rate": 0.0}, "learning_rate = 0.0 must be greater than 0"),
-        ({"features": [4, 4]}, "features = .* must be six whole numbers"),
-        ({"features": [4, 4, 4, 4, 4, 0]}, "features = .* must be six whole numbers"),
+        ({"epochs": 0}, "epochs = 0 must be a whole number from 1 to 1000000"),
+        ({"batch_size": -1}, "batch_size = -1 must be a whole number from 1 to 100000"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0 must be a number greater than 0 and at most 100"),
+        ({"features": [4, 4]}, "features = .* must be a list of 6, each of it a whole number from 1"),
+        ({"features": [4, 4, 4, 4, 4, 0]}, "features = .* must be a list of 6, each of it a whole number from 1"),
         ({"flip": 1}, "flip = 1 must be true or false"),
     ],
 )

@@ -70,13 +70,13 @@ def test_defaults_are_enough_for_a_candidate(toml):
         ("name = 'empty'", "'empty' has no candidates"),
         (MINIMAL + MINIMAL, "two candidates called 'tgce'"),
         (MINIMAL + "name = 'labels'", "cannot be called 'labels'"),
-        (MINIMAL + "[split]\npolicy = 'fold'", "split.policy 'fold' is unknown; did you mean 'folds'?"),
-        (MINIMAL + "[split]\nfolds = 1", "folds >= 2"),
-        (MINIMAL + "[split]\nvalidation = 1.0", "validation share between 0 and 1"),
+        (MINIMAL + "[split]\npolicy = 'fold'", "policy = 'fold' must be 'folds' or .*; did you mean 'folds'?"),
+        (MINIMAL + "[split]\nfolds = 1", "split: folds = 1 must be a whole number from 2 to 1000"),
+        (MINIMAL + "[split]\nvalidation = 1.0", "validation = 1.0 must be a number greater than 0 and less than 1"),
         (MINIMAL + "[statistics]\nbaseline = 'tcge'", "'tcge' is no candidate; did you mean 'tgce'?"),
         (MINIMAL + "[statistics]\nprimary_metric = 'dyce'", "'dyce' is not among the metrics; did you mean 'dice'?"),
-        (MINIMAL + "[statistics]\nalpha = 2", "statistics.alpha must be between 0 and 1"),
-        ("keep_cases = -1" + MINIMAL, "keep_cases not negative"),
+        (MINIMAL + "[statistics]\nalpha = 2", "alpha = 2 must be a number greater than 0 and less than 1"),
+        ("keep_cases = -1" + MINIMAL, "keep_cases = -1 must be a whole number from 0 to 10000"),
         ("published = 'zhang2020-table3'" + MINIMAL, "'zhang2020-table3' is no table .* did you mean 'zhang2020-table"),
         ("name = ", "is not valid TOML"),
     ],
@@ -91,7 +91,7 @@ def test_what_is_wrong_in_a_file_is_a_sentence_that_names_it(toml, text, says):
 def test_text_that_is_not_utf_8_is_a_sentence(tmp_path):
     file = tmp_path / "latin.toml"
     file.write_bytes("description = 'Größe'".encode("latin-1"))
-    with pytest.raises(RaterbenchError, match="is not valid TOML"):
+    with pytest.raises(RaterbenchError, match=r"latin\.toml' is not UTF-8 \(byte 0xf6 in line 1\): save it"):
         read_experiment(str(file))
 
 

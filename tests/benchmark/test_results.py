@@ -243,9 +243,9 @@ def test_the_primary_reference_is_the_declared_one_or_the_truth(results, declare
     ("text", "says"),
     [
         (None, "holds no experiment.json: give the folder that 'raterbench run' wrote"),
-        ("{", "experiment.json cannot be read"),
-        ("[]", "was not written by 'raterbench run'"),
-        ('{"experiment": {}}', "was not written by 'raterbench run'"),
+        ("{", "experiment.json is not valid JSON"),
+        ("[]", "was not written by this version of 'raterbench run'"),
+        ('{"experiment": {}}', "facts'; it was not written by this version of 'raterbench run'"),
     ],
 )
 def test_a_folder_without_results_is_a_sentence(tmp_path, text, says):
@@ -257,7 +257,7 @@ def test_a_folder_without_results_is_a_sentence(tmp_path, text, says):
 
 def test_without_a_finished_unit_the_reasons_are_given(experiment, tmp_path):
     task = make_plan(experiment, tmp_path).tasks[0]
-    stored = {"experiment": experiment.to_json(), "facts": {}, "keys": [task.key]}
+    stored = {"experiment": experiment.to_json(), "facts": {"classes": [], "raters": []}, "keys": [task.key]}
     write_json(tmp_path / "experiment.json", stored)
     with pytest.raises(RaterbenchError, match=r"no finished unit to report on \(nothing ran\)"):
         read_results(tmp_path)

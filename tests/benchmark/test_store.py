@@ -29,8 +29,13 @@ def record(**changes):
         "fold": 2,
         "status": "done",
         "rows": [["Majority vote", "method", "c", "s", "here", "thing", "truth", "dice", 0.5], ["x"] * 8 + [float("nan")]],
-        "meta": {"seconds": 1.5, "curve": [[0, 1.0, 2.0]], "threshold": None},
-        "arrays": {"calibration": np.arange(60, dtype=np.int64).reshape(5, 12), "kept0": np.zeros((2, 3), np.uint8)},
+        "meta": {
+            "calibration": {"cases": [["c", "s", "here"]] * 5, "references": ["truth"], "regions": ["image"]},
+            "seconds": 1.5,
+            "curve": [[0, 1.0, 2.0]],
+            "threshold": None,
+        },
+        "arrays": {"calibration": np.arange(60, dtype=np.int64).reshape(5, 1, 1, 4, 3), "kept0": np.zeros((2, 3), np.uint8)},
     }
     return Record(**fields | changes)
 
@@ -149,7 +154,9 @@ def test_only_units_of_the_present_plan_are_read(tmp_path):
     for key in ("b", "a", "old"):
         write_record(tmp_path, record(key=key))
     (tmp_path / "units" / "damaged.npz").write_bytes(b"PK")
-    write_json(tmp_path / "experiment.json", {"keys": ["a", "b", "missing"]})
+    write_json(
+        tmp_path / "experiment.json", {"experiment": {}, "facts": {"classes": [], "raters": []}, "keys": ["a", "b", "missing"]}
+    )
     assert [r.key for r in read_records(tmp_path)] == ["a", "b"]
 
 

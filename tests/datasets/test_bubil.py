@@ -102,7 +102,7 @@ def test_what_is_absent_or_unknown_is_explained(download, tmp_path, monkeypatch)
     for data in (None, tmp_path / "bubil" / "BU-BIL_Dataset1" / "RawImages"):
         with pytest.raises(RaterbenchError, match=r"Biomedical Image Library.*<data>/bubil/BU-BIL_Dataset1.*RATERBENCH_DATA"):
             BUBIL(data=data)
-    with pytest.raises(RaterbenchError, match="choose 1 or 4"):
+    with pytest.raises(RaterbenchError, match="set = 2 must be 1 or 4"):
         BUBIL(data=download, set=2)
     with pytest.raises(RaterbenchError, match="did you mean 'crowd'"):
         BUBIL(data=download, raters="crowds")

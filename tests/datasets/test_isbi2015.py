@@ -172,9 +172,9 @@ def test_a_contrast_that_was_not_downloaded_is_named(training):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"raters": "simulatde"}, "raters = 'simulatde' is unknown; did you mean 'simulated'"),
-        ({"regime": "two"}, "regime = 'two' is unknown"),
-        ({"contrasts": ["t1"]}, "contrasts = 't1' is unknown"),
+        ({"raters": "simulatde"}, "raters = 'simulatde' must be 'real' or 'simulated'; did you mean 'simulated'"),
+        ({"regime": "two"}, "regime = 'two' must be 'all' or 'one'"),
+        ({"contrasts": ["t1"]}, r"contrasts = \['t1'\] must be a list, each of it 'flair' or 'mprage'"),
         ({"contrasts": []}, "contrasts is empty"),
     ],
 )

@@ -1,0 +1,121 @@
+"""Odd files in a results folder: a sentence with the mend, or a unit that runs again; never a traceback."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from raterbench.benchmark.experiment import Candidate
+from raterbench.benchmark.plan import make_plan
+from raterbench.benchmark.results import read_results
+from raterbench.benchmark.runner import write_plan
+from raterbench.benchmark.store import read_record, write_record
+from raterbench.benchmark.unit import compute
+from raterbench.datasets import RaterbenchError
+
+
+@pytest.fixture
+def folder(tiny, plugin, tmp_path):
+    """A results folder with one finished unit of each kind, and the file that names them."""
+    made = tiny(plugins=(plugin(),), candidates=(Candidate("it", "instant"),), keep_cases=1)
+    plan = make_plan(made, tmp_path / "out")
+    write_plan(plan)
+    for task in (plan.tasks[0], plan.tasks[-1]):
+        write_record(plan.folder, compute(task))
+    return plan.folder
+
+
+def change(folder, alter):
+    file = folder / "experiment.json"
+    stored = json.loads(file.read_text())
+    file.write_text(json.dumps(alter(stored) or stored))
+
+
+def paths(values, above=()):
+    """The keys of all values within tables."""
+    for key, value in values.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from paths(value, (*above, key))
+
+
+def test_each_value_of_another_kind_is_a_sentence_or_does_no_harm(folder):
+    """``None``, a number, a text, a list and a table in place of each value; and each value left out."""
+    whole = json.loads((folder / "experiment.json").read_text())
+    wrong = [None, -7, "x", [None], {"x": None}, "left out"]
+    harmless = 0
+    for path in paths(whole):
+        for value in wrong:
+
+            def alter(stored, path=path, value=value):
+                *above, last = path
+                for key in above:
+                    stored = stored[key]
+                if value == "left out":
+                    del stored[last]
+                else:
+                    stored[last] = value
+
+            (folder / "experiment.json").write_text(json.dumps(whole))
+            change(folder, alter)
+            try:
+                read_results(folder)
+                harmless += 1
+            except RaterbenchError as error:
+                assert "\n" not in str(error)
+    assert harmless < len(list(paths(whole))) * len(wrong) / 2
+
+
+@pytest.mark.parametrize(
+    ("alter", "says"),
+    [
+        (lambda v: [v], "must be a table of settings"),
+        (lambda v: v.update(keys=[1]), "keys = .* must be a list, each of it a text"),
+        (lambda v: v["facts"].pop("raters"), "facts has no 'raters'"),
+        (lambda v: v["facts"].update(classes="x"), "facts: classes = 'x' must be a list"),
+        (lambda v: v["experiment"].update(later=1), "unknown key 'later'.*; if another version of raterbench wrote it"),
+        (lambda v: v["experiment"].pop("name"), "has no key 'name'"),
+        (lambda v: v["experiment"].update(seed=-1), "seed = -1 must be a whole number from 0"),
+    ],
+)
+def test_the_sentence_names_the_file_the_key_and_the_mend(folder, alter, says):
+    change(folder, alter)
+    with pytest.raises(RaterbenchError, match=rf"experiment\.json.*{says}") as caught:
+        read_results(folder)
+    assert "run the experiment again" in str(caught.value)
+
+
+def labels_unit(folder):
+    return next(path for path in (folder / "units").glob("labels-*.npz"))
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda r: {"rows": [["too", "short"]]},
+        lambda r: {"rows": [[*r.rows[0][:-1], "text"]]},
+        lambda r: {"rows": {"a": 1}},
+        lambda r: {"repeat": "x"},
+        lambda r: {"status": "unknown"},
+        lambda r: {"meta": [1]},
+        lambda r: {"meta": {**r.meta, "seconds": "long"}},
+        lambda r: {"meta": {k: v for k, v in r.meta.items() if k != "calibration"}},
+        lambda r: {"meta": {**r.meta, "calibration": {**r.meta["calibration"], "cases": [["one"]]}}},
+        lambda r: {"meta": {**r.meta, "calibration": {**r.meta["calibration"], "regions": []}}},
+        lambda r: {"meta": {**r.meta, "pictures": [{"case": 1}]}},
+        lambda r: {"meta": {**r.meta, "kept": ["a case without its array"]}},
+        lambda r: {"meta": {**r.meta, "reliability": [["case", ["a rater"]]]}},
+        lambda r: {"meta": {**r.meta, "confusions": [["short"]]}},
+        lambda r: {"arrays": {**r.arrays, "calibration": np.zeros(3)}},
+    ],
+)
+def test_a_unit_of_another_form_is_as_good_as_none(folder, alter):
+    path = labels_unit(folder)
+    record = read_record(path)
+    assert record is not None
+    assert {"calibration", "pictures"} <= set(record.meta)
+    write_record(folder, dataclasses.replace(record, **{"meta": record.meta} | alter(record)))
+    changed = [read_record(p) for p in (folder / "units").glob("labels-*.npz")]
+    assert None in changed
+    read_results(folder)
