@@ -87,8 +87,8 @@ def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
 
 
 def build_metrics(experiment: Experiment) -> list[Metric]:
-    """The experiment's metrics; the surface Dice gets the experiment's tolerance."""
-    options: dict[str, dict[str, Any]] = {"surface dice": {"tolerance": experiment.surface_tolerance_mm}}
+    """The experiment's metrics; those of surfaces get the experiment's tolerance, and whether the image's border counts."""
+    options = experiment.metric_options
     return [METRICS.get(name)(**options.get(name, {})) for name in experiment.metrics]
 
 

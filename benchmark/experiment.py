@@ -94,7 +94,8 @@ class Experiment:
     references: tuple[str, ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
     keep_cases: int = 4
-    surface_tolerance_mm: float = 1.0
+    surface_tolerance: float = 1.0
+    surface_at_image_border: bool = True
     seed: int = 0
     statistics: Statistics = Statistics()
     plugins: tuple[str, ...] = ()
@@ -121,9 +122,9 @@ class Experiment:
         if declared.primary_metric not in self.metrics:
             near = nearest(declared.primary_metric, self.metrics)
             raise RaterbenchError(f"statistics.primary_metric {declared.primary_metric!r} is not among the metrics{near}")
-        if not 0 < declared.alpha < 1 or declared.resamples < 1 or self.surface_tolerance_mm <= 0 or self.keep_cases < 0:
+        if not 0 < declared.alpha < 1 or declared.resamples < 1 or self.surface_tolerance <= 0 or self.keep_cases < 0:
             raise RaterbenchError(
-                "statistics.alpha must be between 0 and 1, statistics.resamples and surface_tolerance_mm greater than 0, "
+                "statistics.alpha must be between 0 and 1, statistics.resamples and surface_tolerance greater than 0, "
                 "and keep_cases not negative"
             )
         check_keys(self.budget, Budget().get_params(deep=False), "budget")
@@ -135,6 +136,12 @@ class Experiment:
     def baseline(self) -> str:
         """The candidate that the others are tested against."""
         return self.statistics.baseline or self.candidates[0].name
+
+    @property
+    def metric_options(self) -> dict[str, dict[str, Any]]:
+        """The parameters of metrics that have some."""
+        border = {"image_border": self.surface_at_image_border}
+        return {"surface dice": {"tolerance": self.surface_tolerance, **border}, "hd95": border}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only: what is stored beside the results."""

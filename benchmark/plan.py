@@ -15,7 +15,8 @@ from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError, nearest
 from .candidates import build_fusions, build_method, build_metrics, class_identity, identity, plugins_hash, skip_reason
 from .experiment import LABELS, Experiment, canonical
-from .measure import makes_sense
+from .first_look import look_at_cases, sizes, tolerance_warnings
+from .measure import makes_sense, measures_lengths
 from .pictures import choose_pictures
 from .provenance import code_version
 from .references import RATER, REFERENCE_NAMES, is_reference
@@ -82,13 +83,15 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     skipped = {c.name: reason for c, method in pairs if (reason := skip_reason(method, dataset))}
     folds = make_folds(dataset, experiment.split, experiment.seed)
     listed = manifest(dataset, folds)
-    pictures = _pictures(experiment, dataset, folds, folder, listed["hash"])
+    pictures, found = _first_look(experiment, dataset, folds, folder, listed["hash"])
+    measure = [experiment.references, experiment.surface_tolerance, sorted(pictures)]
     common = {
         "schema": SCHEMA,
         "dataset": [dataset.name, dataset.fingerprint(), class_identity(type(dataset)), experiment.dataset_options],
         "preparation": identity(vars(dataset.preparation)),
         "metrics": [[m.name, *class_identity(type(m))] for m in metrics],
-        "measure": [experiment.references, experiment.surface_tolerance_mm, sorted(pictures)],
+        # Only what is not the default is added: units of before keep their keys.
+        "measure": measure if experiment.surface_at_image_border else [*measure, "no surface at the image border"],
         "seed": experiment.seed,
         "device": torch.device(device).type,
     }
@@ -104,7 +107,8 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         if fold.repeat == 0:
             key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
             tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
-    facts = _facts(experiment, dataset, listed, pictures)
+    facts = _facts(experiment, dataset, listed, pictures) | {"sizes": found}
+    facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, methods, strict=True) if method.needs_truth]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
 
@@ -139,20 +143,21 @@ def _key(values: dict[str, Any]) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:24]
 
 
-def _pictures(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, split_hash: str) -> dict[str, str]:
-    """The kept cases: those of an earlier run of the same plan, else chosen anew (which reads the ratings)."""
+def _first_look(
+    experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, split_hash: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The kept cases and the sizes of what is there: as an earlier run of the same plan found them, else seen anew."""
+    metrics = build_metrics(experiment)
+    known = [dataset.fingerprint(), split_hash, experiment.keep_cases, sorted(m.name for m in metrics if measures_lengths(m))]
     try:
         facts = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["facts"]
-        if (facts["fingerprint"], facts["split_hash"], facts["keep_cases"]) == (
-            dataset.fingerprint(),
-            split_hash,
-            experiment.keep_cases,
-        ):
-            return dict(facts["pictures"])
+        if [facts[key] for key in ("fingerprint", "split_hash", "keep_cases", "lengths")] == known:
+            return dict(facts["pictures"]), dict(facts["sizes"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # No earlier run, or one that left no such file.
-    tested = sorted({i for fold in folds if fold.repeat == 0 for i in fold.test})
-    return choose_pictures(dataset, tested, experiment.keep_cases)
+    looks = look_at_cases(dataset, sorted({i for fold in folds if fold.repeat == 0 for i in fold.test}), metrics)
+    pictures = choose_pictures({look.case: look.agreement for look in looks}, experiment.keep_cases)
+    return pictures, sizes(looks, dataset.classes)
 
 
 def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:
@@ -172,8 +177,10 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "ratings_per_case": float(dataset.index["raters"].map(len).mean()),
         "truth_known": first.truth is not None,
         "case_shape": list(first.shape),
+        "unit": dataset.unit,
         "fingerprint": dataset.fingerprint(),
         "split_hash": listed["hash"],
         "keep_cases": experiment.keep_cases,
+        "lengths": sorted(metric.name for metric in build_metrics(experiment) if measures_lengths(metric)),
         "pictures": pictures,
     }

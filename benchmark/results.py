@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..datasets.base import Unit
 from ..datasets.errors import RaterbenchError
 from ..datasets.registry import load_plugin
 from .assignment import unpack_assignment
@@ -55,6 +56,16 @@ class Results:
     units: pd.DataFrame
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> Unit:
+        """What lengths are measured in; results of earlier versions do not say so, and mean mm."""
+        return "pixel" if self.facts.get("unit") == "pixel" else "mm"
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of an image; 3 where results do not say so."""
+        return len(self.facts.get("case_shape", (1, 1, 1)))
 
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
@@ -117,6 +128,8 @@ def read_results(folder: str | Path) -> Results:
         raise RaterbenchError(f"{folder / 'experiment.json'} cannot be read: {error}") from error
     if not isinstance(stored, dict) or not {"experiment", "facts", "keys"} <= set(stored):
         raise RaterbenchError(f"{folder / 'experiment.json'} was not written by 'raterbench run': run the experiment again")
+    if "surface_tolerance_mm" in stored["experiment"]:  # the name in earlier versions
+        stored["experiment"]["surface_tolerance"] = stored["experiment"].pop("surface_tolerance_mm")
     experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
     # Labels and directions of a user's own metrics stand in their plug-in; without the file they go by their names.
     for plugin in experiment.plugins:

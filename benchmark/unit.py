@@ -24,7 +24,7 @@ from .assignment import pack_assignment
 from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
 from .case_confusions import pack_case_confusions
 from .experiment import LABELS, Candidate, Experiment
-from .measure import REGIONS, Row, calibrate_case, hard_labels, measure_case, search_threshold
+from .measure import REGIONS, Row, calibrate_case, check_unit, hard_labels, measure_case, measures_lengths, search_threshold
 from .metrics import Segmentation, from_labels
 from .pictures import pack_kept, pack_pictures, pack_reliability
 from .provenance import environment, reset_peak_memory
@@ -256,7 +256,13 @@ class Measured:
         self._counts: list[Any] = []
 
     def rows(self, candidate: str, kind: str, case: Case, prediction: Segmentation, sources: References) -> list[list[Any]]:
-        """The rows of one prediction, as the long table has them."""
+        """The rows of one prediction, as the long table has them.
+
+        Raises:
+            RaterbenchError: a metric measures lengths, and the case not in the data set's unit.
+        """
+        if any(measures_lengths(metric) for metric in self.metrics):
+            check_unit(case, self.dataset)
         values = measure_case(
             case,
             prediction,

@@ -203,6 +203,7 @@ class CaseList(Dataset):
     def __init__(self, name: str, cases: Sequence[Case], classes: Sequence[str], raters: Sequence[str] | None = None) -> None:
         self.name, self.classes = name, tuple(classes)
         self.cases = [check_case(case, self.n_classes) for case in cases]
+        self.unit = self.cases[0].geometry.unit if self.cases else "mm"
         self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))
         self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in self.cases)
 
