@@ -49,6 +49,15 @@ class Geometry:
         )
 
 
+def slicing_axis(shape: Sequence[int], axis: int = 0) -> int:
+    """The axis along which a volume [*S] is cut into slices: ``axis``, unless it is another one alone that has one voxel.
+
+    A volume of one slice then is that slice, wherever its thin axis lies.
+    """
+    thin = [place for place, n in enumerate(shape) if n == 1]
+    return thin[0] if len(thin) == 1 else axis
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What is really there, known only where the data are simulated.
@@ -107,7 +116,7 @@ class Preparation:
     """How a network sees the cases of a data set; what it predicts is always restored to native geometry.
 
     ``slice_axis`` names the axis along which volumes are learned slice by slice: ``"z"``, ``"y"`` or ``"x"`` (the array's
-    first, second, third axis); 2-D images ignore it. ``size`` [2] resamples every slice to that many pixels before padding;
+    first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``size`` [2] resamples every slice to that many pixels before padding;
     None keeps the native grid. ``multiple`` is what both sides of a padded slice are divisible by.
     """
 

@@ -258,6 +258,20 @@ def test_the_figure_shows_the_slice_with_most_disagreement():
     assert figure.axes[0].get_aspect() == 2.0
 
 
+@pytest.mark.parametrize("thin", [0, 1, 2])
+def test_the_figure_of_one_slice_shows_it_wherever_its_axis_lies(thin):
+    masks = {r: np.expand_dims(disc(48, radius), thin) for r, radius in (("a", 10), ("b", 14))}
+    spacing = [2.0, 1.0]
+    spacing.insert(thin, 7.0)
+    shape = masks["a"].shape
+    case = Case("c", "s", "x", np.zeros((1, *shape), np.float32), masks, Geometry.axis_aligned(3, spacing))
+    with style.house_style():
+        figure = disagreement_figure(case, masks["a"], ("background", "disc"))
+    assert "slice 1 of 1" in figure.get_suptitle().replace("\n", " ")
+    assert figure.axes[0].get_aspect() == 2.0
+    assert min(figure.axes[1].images[0].get_array().shape[:2]) > 30
+
+
 @pytest.mark.parametrize("labels", [np.zeros((5, 6), np.uint8), np.ones((5, 6), np.uint8), np.full((5, 6), IGNORE, np.uint8)])
 def test_the_figure_of_raters_who_agree_stands_alone(labels):
     case = Case("c", "s", "x", np.zeros((0, 5, 6), np.float32), {"a": labels, "b": labels}, Geometry.axis_aligned(2))
