@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ SPREADS = 3.5
 """Robust standard deviations beyond which a value is outlying (Iglewicz and Hoaglin, 1993)."""
 LEAST = 0.05
 """A Dice that is not at least this far off is never outlying, however alike all others are."""
+MOST_TIMES = 8.0
+"""Ratios of two raters' volumes beyond this count as this: one slip of the pen must not decide about a rater."""
 TO_SD = 1.4826
 """From the median absolute deviation to the standard deviation of a normal distribution."""
 
@@ -85,17 +87,59 @@ def krippendorff_alpha(found: Tally) -> float:
     return 1 - (n - 1) * observed / expected if expected > 0 else float("nan")
 
 
-def pair_dice(patterns: Patterns) -> Float64s:
-    """Dice [K - 1, R, R] of each foreground class between raters, where both judged; 1 if neither marked the class."""
-    judged = patterns.votes.sum(axis=1)
-    dice = np.empty((patterns.votes.shape[1] - 1, len(judged), len(judged)))
-    for k, marked in enumerate(patterns.votes.transpose(1, 0, 2)[1:]):
-        weighed = marked * patterns.counts
-        size = weighed @ judged.T
-        total = size + size.T
-        dice[k] = np.divide(2 * (weighed @ marked.T), total, out=np.ones_like(total), where=total > 0)
-    dice[:, judged @ (judged * patterns.counts).T == 0] = np.nan
+@dataclass(frozen=True, eq=False)
+class PairCounts:
+    """Voxels of each foreground class in the pairs of a case's raters, counted where both judged.
+
+    ``both`` [K - 1, R, R] that both marked; ``size`` [K - 1, R, R] that the first marked; ``common`` [R, R] that both judged.
+    """
+
+    both: Float64s
+    size: Float64s
+    common: Float64s
+
+
+def pair_counts(patterns: Patterns) -> PairCounts:
+    """Count the voxels of all pairs of raters."""
+    judged, marked = patterns.votes.sum(axis=1), patterns.votes.transpose(1, 0, 2)[1:]
+    weighed = marked * patterns.counts
+    return PairCounts(weighed @ marked.transpose(0, 2, 1), weighed @ judged.T, judged @ (judged * patterns.counts).T)
+
+
+def pair_dice(counts: PairCounts, *, empty: float = np.nan) -> Float64s:
+    """Dice [K - 1, R, R] of each foreground class between raters, where both judged; ``empty`` if neither marked the class.
+
+    NaN says that there is nothing to compare. A Dice of 1 for it would make raters look the better the more cases lack a
+    class. NaN, too, for raters without a voxel that both judged.
+    """
+    total = counts.size + counts.size.transpose(0, 2, 1)
+    dice: Float64s = np.divide(2 * counts.both, total, out=np.full_like(total, empty), where=total > 0)
+    dice[:, counts.common == 0] = np.nan
     return dice
+
+
+def volume_bias(counts: PairCounts) -> Float64s:
+    """How much larger [K - 1, R] each rater's mask is than those of the others: .2 is 20 % more, NaN where nobody marked.
+
+    The geometric mean, over the other raters, of the ratio of both volumes on the voxels that both judged; a rater's bias is
+    the mean of its ``log1p`` over cases. Ratios beyond 8 times, such as with an empty mask, count as 8, and two empty masks
+    are alike where somebody else marked the class.
+
+    Raters who do not differ but by chance have the bias 0, whatever their number and the spread of their volumes: exchanging
+    two of them turns the sign of the (cut) logarithm of their ratio, so its expectation is 0, and so is that of its mean over
+    raters, cases and classes. Neither a ratio to the mean of the others (1 / x is convex) nor one to a consensus has this
+    property: a consensus of two is their intersection or their union, and its size is nobody's.
+    """
+    size, other = counts.size, counts.size.transpose(0, 2, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.clip(np.log(size / other), -np.log(MOST_TIMES), np.log(MOST_TIMES))
+    logs[(size == 0) & (other == 0)] = 0.0
+    pairs = (counts.common > 0) & ~np.eye(len(counts.common), dtype=bool)
+    marked = size.max(axis=(1, 2), initial=0.0) > 0
+    n = np.where(marked[:, None], pairs.sum(axis=1), 0)
+    total = np.where(pairs, logs, 0.0).sum(axis=2)
+    mean: Float64s = np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
+    return np.expm1(mean)
 
 
 @dataclass(frozen=True)
@@ -182,25 +226,28 @@ def disagreement(ratings: Ratings, n_classes: int) -> npt.NDArray[np.float32]:
 
 
 def intervals(
-    tallies: Sequence[Tally], dice: Float64s, *, resamples: int = 2000, seed: int = 0
+    tallies: Sequence[Tally], means: Mapping[str, Float64s], *, resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap intervals of "kappa", "alpha" and the mean "dice" over subjects; NaN for fewer than 5.
+    """95 % bootstrap intervals over subjects of "kappa", "alpha" and the mean of each of ``means``; NaN for fewer than 5.
 
-    ``tallies`` and ``dice`` [N] have one entry a subject; a NaN Dice is left out.
+    ``tallies`` and the values [N] of ``means`` have one entry a subject; NaN values are left out.
     """
     if len(tallies) < 5:
-        return dict.fromkeys(("kappa", "alpha", "dice"), (float("nan"), float("nan")))
+        return dict.fromkeys(("kappa", "alpha", *means), (float("nan"), float("nan")))
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(tallies), np.full(len(tallies), 1 / len(tallies)), size=resamples).astype(np.float64)
     items, agreeing = (weights @ np.array([getattr(t, f) for t in tallies]) for f in ("items", "agreeing"))
     shares = weights @ np.stack([t.shares for t in tallies])
     matrices = np.einsum("bt,tij->bij", weights, np.stack([t.coincidence for t in tallies]))
     drawn = [Tally(*parts) for parts in zip(items, agreeing, shares, matrices, strict=True)]
-    known = ~np.isnan(dice)
-    total = weights[:, known].sum(axis=1)
-    means = np.divide(weights[:, known] @ dice[known], total, out=np.full(resamples, np.nan), where=total > 0)
-    found = {"kappa": [fleiss_kappa(t) for t in drawn], "alpha": [krippendorff_alpha(t) for t in drawn], "dice": means}
-    return {name: _between(np.asarray(values)) for name, values in found.items()}
+    found = {"kappa": [fleiss_kappa(t) for t in drawn], "alpha": [krippendorff_alpha(t) for t in drawn]}
+    between = {name: _between(np.asarray(values)) for name, values in found.items()}
+    for name, values in means.items():
+        known = ~np.isnan(values)
+        total = weights[:, known].sum(axis=1)
+        drawn_means = np.divide(weights[:, known] @ values[known], total, out=np.full(resamples, np.nan), where=total > 0)
+        between[name] = _between(drawn_means)
+    return between
 
 
 def _between(values: Float64s) -> tuple[float, float]:

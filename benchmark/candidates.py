@@ -85,12 +85,12 @@ def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
 
 
 def build_metrics(experiment: Experiment) -> list[Metric]:
-    """The experiment's metrics; the surface Dice gets the experiment's tolerance.
+    """The experiment's metrics; those of surfaces get the experiment's tolerance, and whether the image's border counts.
 
     Raises:
         RaterbenchError: a metric is unknown, or one from elsewhere does not say what tables need to know of it.
     """
-    options: dict[str, dict[str, Any]] = {"surface dice": {"tolerance": experiment.surface_tolerance_mm}}
+    options = experiment.metric_options
     metrics = []
     for name in experiment.metrics:
         metric = _configured(METRICS.get(name), options.get(name, {}), f"metric {name!r}")

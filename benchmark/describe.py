@@ -25,6 +25,8 @@ from .batch import over_cases
 from .metrics.base import label_counts, ratio
 from .settings import read_setting
 
+PAIR_VALUES = ("dice", "dice_empty_as_1", "voxels", "other_voxels")
+"""What the table of pairs holds of two raters, in one case and class; voxels are those that both judged."""
 CHUNKS = 8
 """Pieces of work for each process: a data set travels with each, so they are not too many."""
 
@@ -55,11 +57,13 @@ class FarOff:
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """Tables, a row each: ``pairs`` (case, rater, other, class, dice), ``ratings`` (one rater in one case, by class, against
-    the consensus of the others), ``cases``, ``suspects`` (case, rater, what, other).
+    """Tables, a row each: ``pairs`` (case, rater, other, class, dice, dice_empty_as_1, voxels, other_voxels), ``ratings`` (one
+    rater in one case, by class, against the consensus of the others; ``volume_bias`` against the others themselves),
+    ``cases``, ``suspects`` (case, rater, what, other).
 
+    Each Dice is NaN where neither marked the class; ``dice_empty_as_1`` is 1 there.
     ``rater_apart`` is in the order of ``raters``, ``case_apart`` in that of ``cases``; ``below`` [N, R] is how far each
-    rating's Dice is under the middle rater of its case. ``coefficients`` has kappa, alpha and the mean Dice of pairs,
+    rating's Dice is under the middle rater of its case. ``coefficients`` has kappa, alpha and both means of the Dice of pairs,
     ``intervals`` theirs. ``questions`` are those of the data set. With ``anonymous_raters`` nothing can be said of a rater over
     cases.
     """
@@ -81,6 +85,12 @@ class Description:
     intervals: dict[str, tuple[float, float]]
     anonymous_raters: bool = False
     questions: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[int, int]:
+        """Comparisons of two raters in a case and class: those of whom neither marked the class, and all."""
+        known = self.pairs["dice_empty_as_1"].notna()
+        return int((known & self.pairs["dice"].isna()).sum()), int(known.sum())
 
     @property
     def outlying_raters(self) -> list[str]:
@@ -164,7 +174,7 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
     tables = {
         name: pd.DataFrame([row for one in found for row in getattr(one, name)], columns=columns)
         for name, columns in (
-            ("pairs", ["case", "rater", "other", "class", "dice"]),
+            ("pairs", ["case", "rater", "other", "class", *PAIR_VALUES]),
             ("ratings", list(found[0].ratings[0]) if found[0].ratings else None),
             ("suspects", ["case", "rater", "what", "other"]),
         )
@@ -172,13 +182,15 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
     cases = pd.DataFrame([one.case for one in found])
     rated = {rater for who in dataset.index["raters"] for rater in who}
     raters = tuple(rater for rater in dataset.raters if rater in rated)
-    dice = tables["ratings"].pivot_table(index="case", columns="rater", values="dice", aggfunc="mean", observed=True)
+    held = tables["ratings"].assign(dice=_dice_to_judge_by(tables["ratings"]))
+    dice = held.pivot_table(index="case", columns="rater", values="dice", aggfunc="mean", observed=True)
     rater_apart, below = agreement.low_raters(dice.reindex(index=cases["case"], columns=list(raters)).to_numpy(np.float64))
     total = sum((one.tally for one in found[1:]), found[0].tally)
     by_subject: dict[str, Tally] = {}
     for subject, one in zip(subjects, found, strict=True):
         by_subject[subject] = by_subject[subject] + one.tally if subject in by_subject else one.tally
-    subject_dice = cases["dice"].groupby(pd.Index(subjects), sort=False).mean()
+    by_case = cases[["dice", "dice_empty_as_1"]].groupby(pd.Index(subjects), sort=False).mean()
+    means = {name: by_case[name].to_numpy(np.float64) for name in ("dice", "dice_empty_as_1")}
     return Description(
         dataset.name, dataset.card.title if dataset.card.citation else dataset.name, dataset.classes, raters, len(dataset),
         consensus, **tables, cases=cases, rater_apart=rater_apart,
@@ -186,12 +198,23 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
         coefficients={
             "kappa": agreement.fleiss_kappa(total),
             "alpha": agreement.krippendorff_alpha(total),
-            "dice": float(subject_dice.mean()),
+            **{name: float(by_case[name].mean()) for name in means},
         },
-        intervals=agreement.intervals(list(by_subject.values()), subject_dice.to_numpy(np.float64)),
+        intervals=agreement.intervals(list(by_subject.values()), means),
         anonymous_raters=dataset.anonymous_raters,
         questions=dataset.questions,
     )  # fmt: skip
+
+
+def _dice_to_judge_by(ratings: pd.DataFrame) -> pd.Series:
+    """Each rating's Dice against the consensus of the others, by which a rater is called outlying.
+
+    Where somebody marked the class, those who rightly marked nothing have 1: else the one who alone marked something would
+    be held against nobody. A class that nobody marked in a case stays NaN: it would make all raters alike.
+    """
+    marked = ratings.groupby(["case", "class"])["voxels"].transform("max") > 0
+    nothing = (ratings["voxels"] == 0) & (ratings["consensus_voxels"] == 0)
+    return ratings["dice"].mask(marked & nothing, 1.0)
 
 
 def _look(positions: list[int], dataset: Dataset, fusion: Fusion) -> list[_Found]:
@@ -201,42 +224,52 @@ def _look(positions: list[int], dataset: Dataset, fusion: Fusion) -> list[_Found
 def _look_at(case: Case, classes: Sequence[str], fusion: Fusion) -> _Found:
     patterns = find_patterns(case.ratings, len(classes))
     tally = agreement.tally_patterns(patterns)
-    dice = agreement.pair_dice(patterns)
+    counts = agreement.pair_counts(patterns)
+    dice, filled = agreement.pair_dice(counts), agreement.pair_dice(counts, empty=1.0)
+    values = np.stack([dice, filled, counts.size, counts.size.transpose(0, 2, 1)], axis=-1)
     raters, n = patterns.raters, len(patterns.raters)
     pairs = [
-        {"case": case.id, "rater": raters[r], "other": raters[s], "class": name, "dice": dice[k, r, s]}
+        {"case": case.id, "rater": raters[r], "other": raters[s], "class": name}
+        | dict(zip(PAIR_VALUES, values[k, r, s].tolist(), strict=True))
         for r in range(n)
         for s in range(r + 1, n)
         for k, name in enumerate(classes[1:])
     ]
-    upper = dice[:, *np.triu_indices(n, 1)]
     contested = float(patterns.counts[patterns.mean.max(axis=0) < 1].sum() / max(1, patterns.counts[patterns.judges > 0].sum()))
     facts = {"case": case.id, "subject": case.subject, "centre": case.centre, "raters": n}
-    facts |= {"dice": float(np.nanmean(upper)) if np.isfinite(upper).any() else np.nan, "contested": contested}
+    for name, table in (("dice", dice), ("dice_empty_as_1", filled)):
+        upper = table[:, *np.triu_indices(n, 1)]
+        facts[name] = float(np.nanmean(upper)) if np.isfinite(upper).any() else np.nan
+    facts["contested"] = contested
     facts |= {"kappa": agreement.fleiss_kappa(tally), "alpha": agreement.krippendorff_alpha(tally)}
     suspects = [{"case": case.id, "rater": s.rater, "what": s.what, "other": s.other} for s in agreement.suspects(patterns)]
     ratings = [row for rater in raters for row in _against_others(case, rater, classes, fusion)]
+    for row, bias in zip(ratings, agreement.volume_bias(counts).T.ravel().tolist(), strict=True):
+        row["volume_bias"] = bias
     return _Found(tally, facts, pairs, ratings, suspects)
 
 
 def _against_others(case: Case, rater: str, classes: Sequence[str], fusion: Fusion) -> list[dict[str, Any]]:
-    """A rater in one case, by foreground class, held to the consensus of the others; NaN where there is nobody else."""
+    """A rater in one case, by foreground class, held to the consensus of the others; NaN where there is nobody else.
+
+    Dice is NaN, too, where neither the rater nor the consensus has the class.
+    """
     mine = case.ratings[rater]
     others = {name: labels for name, labels in case.ratings.items() if name != rater}
     counts = np.full((len(classes), len(classes)), np.nan)
     if others:
         fused = fusion.fuse(others, len(classes), geometry=case.geometry).labels
-        counts = label_counts(mine, fused, len(classes)).astype(np.float64)
+        found = label_counts(mine, fused, len(classes))
+        counts = found.astype(np.float64) if found.any() else counts
     judged = float((mine != IGNORE).mean())
     both, said, meant = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     rest = counts.sum() - meant
     measures = {
         "voxels": said,
         "consensus_voxels": meant,
-        "volume_bias": ratio(said - meant, meant),
         "sensitivity": ratio(both, meant),
         "specificity": ratio(rest - (said - both), rest),
-        "dice": ratio(2 * both, said + meant, otherwise=1.0),
+        "dice": ratio(2 * both, said + meant),
     }
     return [
         {"case": case.id, "rater": rater, "class": classes[k], "judged": judged, **{m: v[k] for m, v in measures.items()}}

@@ -120,7 +120,8 @@ class Experiment:
     references: tuple[str, ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
     keep_cases: Annotated[int, Range(0, 10_000)] = 4
-    surface_tolerance_mm: Annotated[float, Range(0, 10_000, without="low")] = 1.0
+    surface_tolerance: Annotated[float, Range(0, 10_000, without="low")] = 1.0
+    surface_at_image_border: bool = True
     seed: Seed = 0
     statistics: Statistics = Statistics()
     plugins: tuple[str, ...] = ()
@@ -166,6 +167,12 @@ class Experiment:
     def baseline(self) -> str:
         """The candidate that the others are tested against."""
         return self.statistics.baseline or self.candidates[0].name
+
+    @property
+    def metric_options(self) -> dict[str, dict[str, Any]]:
+        """The parameters of metrics that have some."""
+        border = {"image_border": self.surface_at_image_border}
+        return {"surface dice": {"tolerance": self.surface_tolerance, **border}, "hd95": border}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only: what is stored beside the results."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.base import Case, Floats, Labels
+from ..datasets.base import Case, Dataset, Floats, Labels
 from ..datasets.errors import RaterbenchError
-from .metrics.base import Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
+from .metrics.base import UNIT_SYMBOLS, Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
 from .metrics.calibration import N_BINS, confidence_of, count_confidence
 from .metrics.overlap import dice_of
 from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
@@ -56,6 +56,25 @@ def search_threshold(probabilities: Iterable[Floats], references: Iterable[Label
         return 0.5
     mean = np.mean(dices, axis=0)
     return THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
+
+
+def measures_lengths(metric: Metric) -> bool:
+    """Whether the metric has a unit: lengths, sizes, and what depends on a tolerance."""
+    return metric.label_in("mm", 2) != metric.label_in("pixel", 2)
+
+
+def check_unit(case: Case, dataset: Dataset) -> None:
+    """Whether the case measures lengths in the data set's unit: millimetres and pixels must not be averaged.
+
+    Raises:
+        RaterbenchError: it does not.
+    """
+    if case.geometry.unit != dataset.unit:
+        raise RaterbenchError(
+            f"case {case.id!r} measures lengths in {UNIT_SYMBOLS[case.geometry.unit]}, and the data set {dataset.name!r} in "
+            f"{UNIT_SYMBOLS[dataset.unit]}: give every image a spacing or none (a data set in Python says which in its "
+            "attribute unit), or leave out the metrics that measure lengths"
+        )
 
 
 def measure_case(

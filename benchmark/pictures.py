@@ -8,20 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.base import IGNORE, Case, Dataset, Floats
+from ..datasets.base import IGNORE, Case, Floats
 
 
-def choose_pictures(dataset: Dataset, positions: Sequence[int], n: int) -> dict[str, str]:
+def choose_pictures(agreements: Mapping[str, float], n: int) -> dict[str, str]:
     """Case names and why they were kept: evenly spread from the lowest to the highest agreement of their raters.
 
-    Agreement is the mean pairwise Dice of the raters over the foreground; cases with one rater are chosen, by name, only
-    where all have one.
-    At most 200 of ``positions`` are looked at, evenly spaced, so that large data sets do not wait for their pictures.
+    ``agreements`` maps a case's name to ``agreement``; cases with one rater are chosen, by name, only where all have one.
     """
     if n < 1:
         return {}
-    looked = [positions[i] for i in np.unique(np.linspace(0, len(positions) - 1, 200).astype(int))]
-    scored = [(agreement(case), case.id) for case in (dataset[i] for i in looked)]
+    scored = [(value, name) for name, value in agreements.items()]
     # NaN has no order: sorting it among numbers would leave those unsorted too.
     several = sorted(entry for entry in scored if np.isfinite(entry[0])) or sorted(scored, key=lambda entry: entry[1])
     places = np.unique(np.linspace(0, len(several) - 1, n).round().astype(int))

@@ -25,7 +25,8 @@ from .candidates import (
     plugins_hash,
 )
 from .experiment import LABELS, Experiment, canonical, check_units
-from .measure import makes_sense
+from .first_look import look_at_cases, sizes, tolerance_warnings
+from .measure import makes_sense, measures_lengths
 from .pictures import choose_pictures
 from .provenance import code_version
 from .references import RATER, REFERENCE_NAMES, is_reference
@@ -96,13 +97,15 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     folds = make_folds(dataset, experiment.split, experiment.seed)
     check_units(len(folds) * len(methods), experiment.split)
     listed = manifest(dataset, folds)
-    pictures = _pictures(experiment, dataset, folds, folder, listed["hash"])
+    pictures, found = _first_look(experiment, dataset, folds, folder, listed["hash"])
+    measure = [experiment.references, experiment.surface_tolerance, sorted(pictures)]
     common = {
         "schema": SCHEMA,
         "dataset": [dataset.name, dataset.fingerprint(), class_identity(type(dataset)), experiment.dataset_options],
         "preparation": identity(vars(dataset.preparation)),
         "metrics": [[m.name, *class_identity(type(m))] for m in metrics],
-        "measure": [experiment.references, experiment.surface_tolerance_mm, sorted(pictures)],
+        # Only what is not the default is added: units of before keep their keys.
+        "measure": measure if experiment.surface_at_image_border else [*measure, "no surface at the image border"],
         "seed": experiment.seed,
         "device": torch.device(device).type,
     }
@@ -118,7 +121,8 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         if fold.repeat == 0:
             key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
             tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
-    facts = _facts(experiment, dataset, listed, pictures)
+    facts = _facts(experiment, dataset, listed, pictures) | {"sizes": found}
+    facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
 
@@ -153,21 +157,22 @@ def _key(values: dict[str, Any]) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()[:24]
 
 
-def _pictures(experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, split_hash: str) -> dict[str, str]:
-    """The kept cases: those of an earlier run of the same plan, else chosen anew (which reads the ratings)."""
+def _first_look(
+    experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, split_hash: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The kept cases and the sizes of what is there: as an earlier run of the same plan found them, else seen anew."""
+    metrics = build_metrics(experiment)
+    known = [dataset.fingerprint(), split_hash, experiment.keep_cases, sorted(m.name for m in metrics if measures_lengths(m))]
     try:
         facts = read_run_file(folder)["facts"]
-        if (facts["fingerprint"], facts["split_hash"], facts["keep_cases"]) == (
-            dataset.fingerprint(),
-            split_hash,
-            experiment.keep_cases,
-        ):
-            return dict(facts["pictures"])
+        if [facts[key] for key in ("fingerprint", "split_hash", "keep_cases", "lengths")] == known:
+            return dict(facts["pictures"]), dict(facts["sizes"])
     except (RaterbenchError, KeyError):
         pass  # No earlier run, or one of another version.
-    tested = sorted({i for fold in folds if fold.repeat == 0 for i in fold.test})
     with calling(type(dataset), f"data set {dataset.name!r}"):
-        return choose_pictures(dataset, tested, experiment.keep_cases)
+        looks = look_at_cases(dataset, sorted({i for fold in folds if fold.repeat == 0 for i in fold.test}), metrics)
+    pictures = choose_pictures({look.case: look.agreement for look in looks}, experiment.keep_cases)
+    return pictures, sizes(looks, dataset.classes)
 
 
 def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:
@@ -188,9 +193,11 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "truth_known": first.truth is not None,
         "anonymous_raters": dataset.anonymous_raters,
         "case_shape": list(first.shape),
+        "unit": dataset.unit,
         "fingerprint": dataset.fingerprint(),
         "split_hash": listed["hash"],
         "keep_cases": experiment.keep_cases,
+        "lengths": sorted(metric.name for metric in build_metrics(experiment) if measures_lengths(metric)),
         "pictures": pictures,
         "questions": list(dataset.questions),
     }

@@ -118,6 +118,8 @@ def announce(
         f"{counted(len(facts['raters']), 'rater')}), {experiment.split.policy}, {counted(folds, 'fold')}, "
         f"{counted(repeats, 'repeat')}; results in {plan.folder}",
     )
+    for warning in facts["warnings"]:
+        _say(console, f"warning: {warning}", "yellow")
     for name, reason in plan.skipped.items():
         _say(console, f"skipped: {name}: {reason}", "yellow")
     for question in facts["questions"]:

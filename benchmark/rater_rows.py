@@ -19,8 +19,8 @@ def rater_rows(case: Case, consensus: Consensus, code: LabelCode) -> list[dict[s
     """Sensitivity, specificity and Dice of every rater; with more than two classes also the column of the confusion matrix.
 
     ``performance`` says where the first two are from: "estimated" by the fusion, or "counted" against the consensus where
-    it estimates none. Dice is always counted. ``weight`` is there where the fusion weighs raters.
-    Empty cells are what cannot be known.
+    it estimates none. Dice is always counted; it is NaN where neither the rater nor the consensus has the class. ``weight`` is
+    there where the fusion weighs raters. Empty cells are what cannot be known.
     """
     classes, rows = code.labels.classes, []
     many = len(classes) > 2
@@ -29,7 +29,7 @@ def rater_rows(case: Case, consensus: Consensus, code: LabelCode) -> list[dict[s
     for place, rater in enumerate(consensus.raters):
         counts = label_counts(case.ratings[rater], consensus.labels, len(classes))
         confusion = _columns(counts) if estimated is None else estimated[place]
-        dice = ratio(2 * counts.diagonal(), counts.sum(axis=1) + counts.sum(axis=0), otherwise=1.0)
+        dice = ratio(2 * counts.diagonal(), counts.sum(axis=1) + counts.sum(axis=0))
         for k in range(0 if many else 1, len(classes)):
             row = {"case": case.id, "rater": rater, "class": classes[k], "label": code.values[k]}
             row |= {"sensitivity": confusion[k, k], "specificity": _specificity(confusion, prior, k), "dice": dice[k]}

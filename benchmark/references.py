@@ -31,12 +31,14 @@ def is_reference(name: str) -> bool:
 def foreground_region(case: Case, margin: int = MARGIN) -> Mask:
     """Voxels [*S] within ``margin`` voxels, along each in-plane axis, of what any rater of the case marked.
 
-    In-plane axes are the last two. The region depends on the raters alone, so it is the same for every candidate.
+    In-plane axes are the last two that are longer than one voxel. The region depends on the raters alone, so it is the same
+    for every candidate.
     """
     union = np.zeros(case.shape, np.uint8)
     for labels in case.ratings.values():
         union |= (labels > 0) & (labels != IGNORE)
-    size = [1] * (union.ndim - 2) + [2 * margin + 1] * 2
+    in_plane = [axis for axis, n in enumerate(union.shape) if n > 1][-2:]
+    size = [2 * margin + 1 if axis in in_plane else 1 for axis in range(union.ndim)]
     region: Mask = maximum_filter(union, size=size, mode="constant").astype(bool)
     return region
 

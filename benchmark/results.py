@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..datasets.base import Unit
 from ..datasets.errors import RaterbenchError
 from ..datasets.registry import load_plugin
 from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
@@ -55,6 +56,16 @@ class Results:
     units: pd.DataFrame
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> Unit:
+        """What lengths are measured in; results of earlier versions do not say so, and mean mm."""
+        return "pixel" if self.facts.get("unit") == "pixel" else "mm"
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of an image; 3 where results do not say so."""
+        return len(self.facts.get("case_shape", (1, 1, 1)))
 
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
@@ -110,6 +121,10 @@ def read_results(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     stored = read_run_file(folder)
+    # The name in earlier versions.
+    before = stored["experiment"].pop("surface_tolerance_mm", None) if isinstance(stored["experiment"], dict) else None
+    if before is not None:
+        stored["experiment"]["surface_tolerance"] = before
     try:
         experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
     except RaterbenchError as error:

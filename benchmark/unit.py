@@ -7,7 +7,7 @@ import random
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,16 @@ from ..datasets.errors import RaterbenchError
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
 from .assignment import pack_assignment
-from .candidates import build_fusions, build_method, build_metrics, load_plugins, plugins_hash
+from .candidates import build_fusions, build_method, load_plugins, plugins_hash
 from .case_confusions import pack_case_confusions
 from .experiment import LABELS, Candidate, Experiment
-from .measure import ANY_RATER, REGIONS, Row, calibrate_case, hard_labels, mean_rows, measure_case, search_threshold
+from .measure import (
+    ANY_RATER,
+    hard_labels,
+    mean_rows,
+    search_threshold,
+)
+from .measured import Measured
 from .metrics import Segmentation, from_labels
 from .pictures import pack_kept, pack_pictures, pack_reliability
 from .provenance import environment, reset_peak_memory
@@ -249,43 +255,3 @@ def predicted(method: Method, case: Case, n_classes: int) -> Floats:
         what = "values that are no numbers" if not np.isfinite(total).all() else "probabilities that do not sum to 1"
         raise RaterbenchError(f"case {case.id!r}: the prediction has {what}")
     return probability.astype(np.float32, copy=False)
-
-
-class Measured:
-    """Rows and calibration counts of a unit's test cases."""
-
-    def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
-        self.experiment, self.dataset = experiment, dataset
-        self.metrics = build_metrics(experiment)
-        self._cases: list[tuple[str, str, str]] = []
-        self._counts: list[Any] = []
-
-    def rows(self, candidate: str, kind: str, case: Case, prediction: Segmentation, sources: References) -> list[list[Any]]:
-        """The rows of one prediction, as the long table has them."""
-        values = measure_case(
-            case,
-            prediction,
-            metrics=self.metrics,
-            references=self.experiment.references,
-            classes=self.dataset.classes,
-            sources=sources,
-        )
-        return self.headed(candidate, kind, case, values)
-
-    @staticmethod
-    def headed(candidate: str, kind: str, case: Case, values: Sequence[Row]) -> list[list[Any]]:
-        """Values of a case with what the long table has before them."""
-        return [[candidate, kind, case.id, case.subject, case.centre, *value] for value in values]
-
-    def calibrate(self, case: Case, probability: Floats, sources: References) -> None:
-        """Add a case to the calibration counts."""
-        self._cases.append((case.id, case.subject, case.centre))
-        self._counts.append(calibrate_case(case, probability, self.experiment.references, sources=sources))
-
-    def calibration_index(self) -> dict[str, Any]:
-        """What the axes of ``calibration()`` mean."""
-        return {"cases": self._cases, "references": list(self.experiment.references), "regions": list(REGIONS)}
-
-    def calibration(self) -> Any:
-        """Counts [cases, references, regions, bins, 3] int64."""
-        return np.stack(self._counts)

@@ -52,6 +52,15 @@ class Geometry:
         )
 
 
+def slicing_axis(shape: Sequence[int], axis: int = 0) -> int:
+    """The axis along which a volume [*S] is cut into slices: ``axis``, unless it is another one alone that has one voxel.
+
+    A volume of one slice then is that slice, wherever its thin axis lies.
+    """
+    thin = [place for place, n in enumerate(shape) if n == 1]
+    return thin[0] if len(thin) == 1 else axis
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What is really there, known where the data are simulated, or where labels better than any rater's exist.
@@ -111,9 +120,9 @@ class Preparation:
     """How a network sees the cases of a data set; what it predicts is always restored to native geometry.
 
     ``slice_axis`` names the axis along which volumes are learned slice by slice: ``"z"``, ``"y"`` or ``"x"`` (the array's
-    first, second, third axis); 2-D images ignore it. ``size`` [2] resamples every slice to that many pixels before padding;
-    None keeps the native grid. ``multiple`` is what both sides of a padded slice are divisible by: 32, or a multiple of it,
-    since the backbone halves a slice four times and needs two pixels there.
+    first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``size`` [2] resamples
+    every slice to that many pixels before padding; None keeps the native grid. ``multiple`` is what both sides of a padded
+    slice are divisible by: 32, or a multiple of it, since the backbone halves a slice four times and needs two pixels there.
     """
 
     slice_axis: Literal["z", "y", "x"] = "z"
@@ -219,6 +228,7 @@ class CaseList(Dataset):
     def __init__(self, name: str, cases: Sequence[Case], classes: Sequence[str], raters: Sequence[str] | None = None) -> None:
         self.name, self.classes = name, tuple(classes)
         self.cases = [check_case(case, self.n_classes) for case in cases]
+        self.unit = self.cases[0].geometry.unit if self.cases else "mm"
         self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))
         self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in self.cases)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from .base import Case, Floats, Preparation
+from .base import Case, Floats, Preparation, slicing_axis
 from .errors import RaterbenchError
 
 AXES = ("z", "y", "x")
@@ -122,7 +122,7 @@ def _from_slices(slices: torch.Tensor, case: Case, preparation: Preparation) -> 
     array = slices.numpy()
     if len(case.shape) == 2:
         return np.ascontiguousarray(array[0])
-    return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(preparation)))
+    return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(case.shape, preparation)))
 
 
 def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.generic]:
@@ -150,23 +150,23 @@ def padded_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, i
     return height, width
 
 
-def _axis(preparation: Preparation) -> int:
+def _axis(shape: Sequence[int], preparation: Preparation) -> int:
     if preparation.slice_axis not in AXES:
         raise RaterbenchError(f"preparation.slice_axis {preparation.slice_axis!r} is unknown: use 'z', 'y' or 'x'")
-    return AXES.index(preparation.slice_axis)
+    return slicing_axis(shape, AXES.index(preparation.slice_axis))
 
 
 def _slice_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, int]:
     sides = list(shape)
     if len(sides) == 3:
-        del sides[_axis(preparation)]
+        del sides[_axis(shape, preparation)]
     height, width = sides
     return height, width
 
 
 def _to_slices(array: npt.NDArray[np.generic], preparation: Preparation) -> torch.Tensor:
     """[C, *S] -> [n, C, h, w]."""
-    slices = array[None] if array.ndim == 3 else np.moveaxis(array, 1 + _axis(preparation), 0)
+    slices = array[None] if array.ndim == 3 else np.moveaxis(array, 1 + _axis(array.shape[1:], preparation), 0)
     return torch.from_numpy(np.ascontiguousarray(slices))
 
 

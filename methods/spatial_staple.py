@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, get_args
@@ -42,7 +43,7 @@ class SpatialSTAPLE(EMFusion):
 
     Args:
         radius: of the window, in voxels along every axis.
-        radius_mm: the same in mm, from the geometry's spacing; takes the place of ``radius``.
+        radius_mm: the same in mm, from the geometry's spacing, which must be in mm; takes the place of ``radius``.
         lam: how many voxels theta0 counts in every window, greater than 0, since a window that lacks a class knows nothing else
             about it; None is a tenth of the window's voxels.
         field: give ``confusion`` [R, K, K, *S], the field itself, in place of [R, K, K], its summary over all voxels.
@@ -87,17 +88,24 @@ class SpatialSTAPLE(EMFusion):
         self.lam = lam
         self.field = field
 
-    def reach(self, ndim: int, geometry: Geometry | None) -> tuple[int, ...]:
-        """Radius of the window in voxels along every axis."""
+    def reach(self, shape: Sequence[int], geometry: Geometry | None) -> tuple[int, ...]:
+        """Radius of the window in voxels along every axis; 0 along one of length 1, so that a slice is what an image is.
+
+        Raises:
+            RaterbenchError: ``radius_mm`` is given and the size of a voxel is not known, or the radius is no whole number.
+        """
         if self.radius_mm is None:
-            radius = (self.radius,) * ndim
-        elif geometry is None or geometry.unit != "mm":
+            radius = (self.radius,) * len(shape)
+        elif geometry is None:
+            raise RaterbenchError("radius_mm needs the spacing of the voxels: fuse with a geometry, or give radius in voxels")
+        elif geometry.unit != "mm":
             raise RaterbenchError(
-                "radius_mm needs the spacing of the voxels in mm: fuse with a geometry in mm, or give radius in voxels"
+                f"radius_mm = {self.radius_mm:g} needs the spacing of the voxels in mm, and this geometry is in pixels: give "
+                "radius in voxels"
             )
         else:
             radius = tuple(round(self.radius_mm / step) for step in geometry.spacing)
-        return radius
+        return tuple(reach if n > 1 else 0 for reach, n in zip(radius, shape, strict=True))
 
     def check_parameters(self) -> None:
         """Check every parameter; errors as in ``Fusion.check_parameters``."""
@@ -114,7 +122,7 @@ class SpatialSTAPLE(EMFusion):
 
     def _finish(self, patterns: Patterns, view: FieldOfView, estimate: Estimate, geometry: Geometry | None) -> Consensus:
         inside = np.ones(patterns.shape, bool) if view.outside is None else ~view.outside
-        radius = self.reach(inside.ndim, geometry)
+        radius = self.reach(inside.shape, geometry)
         lam = self.lam if self.lam is not None else 0.1 * math.prod(2 * reach + 1 for reach in radius)
         field = partial(PerformanceField, patterns, inside, anchor=estimate.confusion, lam=lam, radius=radius)
         contested = field(inside & patterns.spread(~patterns.agreed))

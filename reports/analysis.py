@@ -256,17 +256,19 @@ class Analysis:
         if name not in METRICS.names():
             return None
         found = METRICS.get(name)
-        return found(tolerance=self.results.experiment.surface_tolerance_mm) if name == "surface dice" else found()  # type: ignore[call-arg]
+        return found(**self.results.experiment.metric_options.get(name, {}))
 
     def label(self, metric: str) -> str:
-        """The full name of a metric."""
+        """The full name of a metric, with its unit."""
         known = self.metric_of(metric)
-        return known.label if known else metric.capitalize()
+        return known.label_in(self.results.unit, self.results.ndim) if known else metric.capitalize()
 
     def head(self, metric: str) -> str:
         """The short name of a metric, with an arrow to what is better."""
         arrow = {"higher": " ↑", "lower": " ↓"}.get(self.better(metric), "")
-        return SHORT.get(metric, self.label(metric)) + arrow
+        known = self.metric_of(metric)
+        unit = known.unit_in(self.results.unit, self.results.ndim) if known else ""
+        return (SHORT[metric] + (f" ({unit})" if unit else "") if metric in SHORT else self.label(metric)) + arrow
 
     def better(self, metric: str) -> str:
         """``higher``, ``lower``, ``zero`` or ``none``."""

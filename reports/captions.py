@@ -28,6 +28,7 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
         [*_tested(analysis), split_words(analysis)],
         [ece] if analysis.calibration_reference else [],
         [*(p for p in policies if p and "changes nothing" not in p), undefined(analysis, metrics)],
+        [f"Beware: {warning}" for warning in analysis.results.facts.get("warnings", [])],
         missing(analysis),
     ]
     return "\n".join(" ".join(s for s in part if s) for part in paragraphs if any(part))

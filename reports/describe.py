@@ -90,7 +90,10 @@ def print_description(found: Description, page: Path, console: Console) -> None:
     for row in table.rows:
         shown.add_row(*(escape(cell.shown) for cell in row))
     console.print(shown)
-    console.print(f"medians over cases, from the second Dice on against the consensus of the others ({consensus_name(found)})")
+    console.print(
+        f"medians over cases, the second Dice, sensitivity and specificity against the consensus of the others "
+        f"({consensus_name(found)}); volume bias against the other raters, each alone"
+    )
     console.print(f"page: {page}", soft_wrap=True, markup=False)
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from ..benchmark.describe import Description
 from ..datasets.base import Dataset
 from . import style
-from .describe_tables import consensus_name, pair_matrix
+from .describe_tables import consensus_name, pair_matrix, values_by_case
 from .disagreement import disagreement_figure
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 CONTESTED = 3
 NUMBERS_UP_TO = 18
 """Raters up to which the number stands in each square."""
-WIDEST = 8.0
-"""Volume ratios beyond this many times are drawn at the edge."""
 
 
 def describe_figures(found: Description, dataset: Dataset, fusion: Fusion) -> list[style.Plot]:
@@ -60,11 +58,12 @@ def _heat_map(found: Description) -> style.Plot:
     caption = "Mean Dice of each pair of raters over the cases that both rated" + (
         ", and over classes." if len(found.classes) > 2 else "."
     )
+    caption += " Where neither of them marked anything there is nothing to compare." if found.compared[0] else ""
     return style.Plot("pairs", "Who agrees with whom", figure, caption + " 1 is the same mask, 0 no overlap.", alt)
 
 
 def _strips(found: Description) -> style.Plot:
-    by_case = found.ratings.groupby(["rater", "case"])[["dice", "volume_bias"]].mean()
+    by_case = values_by_case(found)
     n = len(found.raters)
     figure = style.new_figure(style.DOUBLE, float(np.clip(7 * n + 24, 45, style.TALLEST)))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -74,16 +73,16 @@ def _strips(found: Description) -> style.Plot:
         part = by_case.loc[[rater]] if rater in by_case.index.get_level_values("rater") else by_case.iloc[:0]
         colour = style.COLOURS[1] if rater in outlying else style.COLOURS[0]
         _strip(left, part["dice"], place, colour, rng)
-        _strip(right, np.clip(part["volume_bias"] + 1, 1 / WIDEST, WIDEST), place, colour, rng)
+        _strip(right, part["volume_bias"] + 1, place, colour, rng)
     left.set_yticks(range(n), [f"{style.wrapped(r, 18, 1)}{' (outlying)' if r in outlying else ''}" for r in found.raters])
     left.set_ylim(n - 0.4, -0.6)
     left.set(xlabel="Dice against the consensus of the others", xlim=(-0.02, 1.02))
-    right.set(xlabel="Volume, in times that of the consensus", xscale="log")
+    right.set(xlabel="Volume, in times that of the other raters", xscale="log")
     ratios = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8]
     right.xaxis.set_major_locator(FixedLocator(ratios))
     right.xaxis.set_minor_locator(NullLocator())
     right.set_xticks(ratios, ["⅛", "¼", "½", "1", "2", "4", "8"])
-    known = np.clip(by_case["volume_bias"].dropna().to_numpy(np.float64) + 1, 1 / WIDEST, WIDEST)
+    known = by_case["volume_bias"].dropna().to_numpy(np.float64) + 1
     spread = float(np.abs(np.log2(known)).max(initial=1.0))
     right.set_xlim(2 ** -(spread + 0.2), 2 ** (spread + 0.2))
     right.axvline(1, color=style.MUTED, linewidth=0.8, zorder=1)
@@ -92,9 +91,10 @@ def _strips(found: Description) -> style.Plot:
         axes.tick_params(axis="y", length=0)
     caption = (
         f"Each point is one case, the line the median. The consensus is that of all other raters ({consensus_name(found)}). "
-        "Right of 1 a rater marks more than the others, left of it less; ratios beyond 8 stand at the edge."
+        "Volumes are compared with each other rater alone (geometric mean): right of 1 a rater marks more than the others, "
+        "left of it less; ratios beyond 8 count as 8."
     )
-    alt = "Points for each case and rater: Dice against the consensus of the others, and the ratio of the volumes." + (
+    alt = "Points for each case and rater: Dice against the consensus of the others, volume in times that of the others." + (
         f" Outlying: {', '.join(sorted(outlying))}." if outlying else ""
     )
     return style.Plot("against", "Each rater against the others", figure, caption, alt)
@@ -110,7 +110,7 @@ def _strip(axes: Axes, values: pd.Series, place: int, colour: str, rng: np.rando
 
 
 def _contested(found: Description, dataset: Dataset, fusion: Fusion) -> list[style.Plot]:
-    order = found.cases[found.cases["raters"] > 1].sort_values("dice").head(CONTESTED)
+    order = found.cases[found.cases["dice"].notna()].sort_values("dice").head(CONTESTED)
     position = {str(case): place for place, case in enumerate(dataset.index["case"])}
     plots = []
     for number, (name, dice) in enumerate(zip(order["case"], order["dice"], strict=True), 1):

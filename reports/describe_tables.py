@@ -12,7 +12,12 @@ from .wording import FUSED, NO_VALUE, count_of, write_number
 SHOWN_CASES = 10
 LISTED = 6
 """Cases named in one cell."""
-COEFFICIENTS = {"dice": "Dice of two raters, mean", "kappa": "Fleiss’ kappa", "alpha": "Krippendorff’s alpha, nominal"}
+COEFFICIENTS = {
+    "dice": "Dice of two raters, mean",
+    "dice_empty_as_1": "the same, with 1 where neither marked anything",
+    "kappa": "Fleiss’ kappa",
+    "alpha": "Krippendorff’s alpha, nominal",
+}
 
 
 def describe_tables(found: Description) -> list[Table]:
@@ -36,24 +41,34 @@ def number(value: float, decimals: int = 3, *, sign: bool = False, unit: str = "
 def agreement_table(found: Description) -> Table:
     """The coefficients with their intervals."""
     rows, plain = [], []
+    left_out, compared = found.compared
     for key, words in COEFFICIENTS.items():
         value, (low, high) = found.coefficients[key], found.intervals[key]
         between = f"{write_number(low, 3)} to {write_number(high, 3)}" if np.isfinite(low) else NO_VALUE
-        rows.append([Cell(words), number(value), Cell(between)])
+        if key != "dice_empty_as_1" or left_out:
+            rows.append([Cell(words), number(value), Cell(between)])
         plain.append({"coefficient": key, "value": value, "low": low, "high": high})
     subject = found.pairs["case"].map(found.cases.set_index("case")["subject"])
     by_case = found.pairs.groupby(["class", subject, "case"], sort=False)["dice"].mean()
     per_class = by_case.groupby(level=[0, 1], sort=False).mean().groupby(level=0, sort=False).mean()
     if len(per_class) > 1:
-        rows += [[Cell(f"Dice of two raters, {name}"), number(value), Cell(NO_VALUE)] for name, value in per_class.items()]
-        plain += [{"coefficient": f"dice {name}", "value": value} for name, value in per_class.items()]
+        marked = found.pairs[found.pairs["dice"].notna()].groupby("class")["case"].nunique()
+        for name, value in per_class.items():
+            n = int(marked.get(name, 0))
+            rows.append([Cell(f"Dice of two raters, {name} ({count_of(n, 'case')})"), number(value), Cell(NO_VALUE)])
+            plain.append({"coefficient": f"dice {name}", "value": value, "cases": n})
     contested = float(found.cases["contested"].mean())
     rows.append([Cell("Voxels on which raters disagree"), number(100 * contested, 2, unit=" %"), Cell(NO_VALUE)])
     plain.append({"coefficient": "contested", "value": contested})
+    plain.append({"coefficient": "left out", "value": left_out, "of": compared})
+    empty = (
+        f"Where neither of two raters marked a class there is nothing to compare: {left_out} of {compared} comparisons (two "
+        "raters, a case, a class) are left out. "
+    )
     caption = (
-        "Dice: the mean over pairs of raters, then cases, then subjects. Kappa and alpha count every voxel that at least two "
-        "raters judged, the background too, over all cases together; 1 is perfect, 0 is chance. Intervals: bootstrap "
-        "over subjects."
+        f"Dice: the mean over pairs of raters, then cases, then subjects. {empty if left_out else ''}"
+        "Kappa and alpha count every voxel that at least two raters judged, the background too, over all cases together; "
+        "1 is perfect, 0 is chance. Intervals: bootstrap over subjects."
     )
     return Table(
         "agreement", "How much the raters agree", caption, ["Coefficient", "Value", "95 % interval"], rows, pd.DataFrame(plain)
@@ -79,23 +94,25 @@ def raters_table(found: Description) -> Table:
     ]
     head = ["Rater", "Cases", "Dice with another", "Dice", "Sensitivity", "Specificity", "Volume bias", "Note"]
     caption = (
-        "Dice with another: the mean over the other raters. The next four are against the consensus of all others "
-        f"({consensus_name(found)}), the rater left out: Dice, sensitivity, specificity, and how much more or less "
-        "the rater marks. All are the median over cases"
-        + (", and the mean over classes." if len(found.classes) > 2 else ".")
-        + " Outlying: in the median case the rater’s Dice against the others is more than "
+        "Dice with another: the mean over the other raters. The next three are against the consensus of all others "
+        f"({consensus_name(found)}), the rater left out: Dice (of what at least one of the two marked), sensitivity and "
+        "specificity, the median over cases"
+        + (" of the mean over classes" if len(found.classes) > 2 else "")
+        + ". Volume bias: how much more or less the rater marks than the other raters, each of them alone, on voxels that both "
+        "judged; the geometric mean over raters and cases, in which ratios beyond 8 count as 8. It is 0 for raters who differ "
+        "only by chance, however many they are. Outlying: in the median case the rater’s Dice against the others is more than "
         f"{write_number(found.rater_apart.limit, 3)} below that of the middle rater (3.5 robust standard deviations of "
-        "all raters in all cases, and at least 0.05)."
+        "all raters in all cases, and at least 0.05); there, 1 counts for two empty masks where another rater marked something."
     )
     plain = table.reset_index(names="rater").assign(note=[notes.get(rater, "") for rater in found.raters])
     return Table("raters", "Each rater and the others", caption, head, rows, plain, words=frozenset({7}))
 
 
 def rater_means(found: Description) -> pd.DataFrame:
-    """A row a rater: cases, pair_dice, dice, sensitivity, specificity, volume_bias (medians over cases), below."""
-    measures = ["dice", "sensitivity", "specificity", "volume_bias"]
-    by_case = found.ratings.groupby(["rater", "case"])[measures].mean()
-    table = by_case.groupby("rater").median().reindex(list(found.raters))
+    """A row a rater: cases, pair_dice, dice, sensitivity, specificity (medians over cases), volume_bias, below."""
+    by_case = values_by_case(found)
+    table = by_case.groupby("rater")[["dice", "sensitivity", "specificity"]].median().reindex(list(found.raters))
+    table["volume_bias"] = np.expm1(np.log1p(by_case["volume_bias"]).groupby("rater").mean()).reindex(table.index)
     table.insert(0, "cases", by_case.groupby("rater").size().reindex(table.index).fillna(0).astype(int))
     matrix = pair_matrix(found)
     table.insert(1, "pair_dice", matrix.mean(axis=1).reindex(table.index))
@@ -103,8 +120,15 @@ def rater_means(found: Description) -> pd.DataFrame:
     return table
 
 
+def values_by_case(found: Description) -> pd.DataFrame:
+    """Means over classes, indexed by rater and case: dice, sensitivity, specificity, and (geometric) volume_bias."""
+    ratings = found.ratings.assign(volume_bias=np.log1p(found.ratings["volume_bias"]))
+    by_case = ratings.groupby(["rater", "case"])[["dice", "sensitivity", "specificity", "volume_bias"]].mean()
+    return by_case.assign(volume_bias=np.expm1(by_case["volume_bias"]))
+
+
 def pair_matrix(found: Description) -> pd.DataFrame:
-    """Mean Dice [R, R] of pairs over cases and classes; empty on the diagonal."""
+    """Mean Dice [R, R] of pairs over cases and classes that one of them marked; empty on the diagonal."""
     turned = found.pairs.rename(columns={"rater": "other", "other": "rater"})
     both = pd.concat([found.pairs, turned])
     matrix = both.groupby(["rater", "other"])["dice"].mean().unstack()

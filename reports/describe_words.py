@@ -13,6 +13,8 @@ from .wording import count_of, write_number
 
 NAMED = 5
 """Names in one sentence."""
+NOTABLE = 0.03
+"""A difference in size between consensus and raters from which sensitivity and specificity are warned of."""
 OFTEN = 3
 """Cases of one rater that are named, before they are only counted."""
 
@@ -25,8 +27,17 @@ def headline(found: Description) -> str:
         tail = f"Fleiss’ kappa is {write_number(kappa, 2)}{between}."
     else:
         tail = "only one class was ever marked, so chance-corrected agreement cannot be told."
-    dice = write_number(found.coefficients["dice"], 2)
-    return f"Two raters overlap with a Dice of {dice} on average; {tail}"
+    dice, (left_out, compared) = found.coefficients["dice"], found.compared
+    if not np.isfinite(dice):
+        return f"No rater marked anything, so that there is no overlap to speak of; {tail}"
+    text = f"Two raters overlap with a Dice of {write_number(dice, 2)} on average; {tail}"
+    if left_out:
+        filled = write_number(found.coefficients["dice_empty_as_1"], 2)
+        text += (
+            f" In {left_out} of {compared} comparisons neither rater marked the class: they are left out of this Dice; "
+            f"counted as 1, they would make it {filled}."
+        )
+    return text
 
 
 def findings(found: Description) -> list[str]:
@@ -52,9 +63,23 @@ def warnings(found: Description) -> list[str]:
         )
     if len(found.cases) < found.n_dataset:
         lines.append(f"Only {len(found.cases)} of {found.n_dataset} cases were looked at.")
+    larger = consensus_size(found)
+    if abs(larger) >= NOTABLE:
+        sides = ("low", "high") if larger > 0 else ("high", "low")
+        lines.append(
+            f"The consensus of the others is {abs(100 * larger):.0f} % {'larger' if larger > 0 else 'smaller'} than what a "
+            f"rater marks on average, so that all sensitivities are too {sides[0]} and all specificities too {sides[1]}: "
+            "compare raters with each other only. Volume bias does not use the consensus."
+        )
     if not np.isfinite(found.intervals["kappa"][0]):
         lines.append("With fewer than five subjects there are no intervals, and outliers are hard to tell.")
     return lines
+
+
+def consensus_size(found: Description) -> float:
+    """How much larger the consensus of the others is than each rater's mask, in the geometric mean; 0 where nobody knows."""
+    rows = found.ratings[(found.ratings["voxels"] > 0) & (found.ratings["consensus_voxels"] > 0)]
+    return float(np.expm1(np.log(rows["consensus_voxels"] / rows["voxels"]).mean())) if len(rows) else 0.0
 
 
 def _raters(found: Description) -> list[str]:

@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 
 from ..benchmark.agreement import disagreement
 from ..benchmark.fuse import Fused
-from ..datasets.base import IGNORE, Case, Labels
+from ..datasets.base import IGNORE, Case, Labels, slicing_axis
 from . import style
 
 OUTLINES = ("#3FB8FF", "#4FE0A8", "#FFFFFF", "#FF6B9D", "#C9A0FF")
@@ -43,13 +43,20 @@ def draw_fused(fused: Fused, file: Path) -> None:
 def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -> Figure:
     """The image with the outline of the consensus, beside it the disagreement; without an image the latter alone.
 
-    Of a volume the slice (along the first axis) with most disagreement is shown, cut to the surroundings of what was drawn.
+    Of a volume the slice (along the first axis, or the one of a single voxel) with most disagreement is shown, cut to the
+    surroundings of what was drawn.
     """
     share = disagreement(case.ratings, len(classes))
     judges = np.sum([rating != IGNORE for rating in case.ratings.values()], axis=0)
     words = f"{case.id}: raters disagree on {_percent(share)} of the {'voxels' if share.ndim == 3 else 'pixels'}"
     image = case.image.mean(axis=0) if len(case.image) else None
+    spacing = list(case.geometry.spacing)
     if share.ndim == 3:
+        axis = slicing_axis(share.shape)
+        share, judges = np.moveaxis(share, axis, 0), np.moveaxis(judges, axis, 0)
+        consensus = np.moveaxis(consensus, axis, 0)
+        image = None if image is None else np.moveaxis(image, axis, 0)
+        del spacing[axis]
         z = int(np.argmax((share > 0).sum(axis=(1, 2))))
         words += f"; slice {z + 1} of {len(share)}, with most disagreement"
         share, consensus, judges = share[z], consensus[z], judges[z]
@@ -57,7 +64,7 @@ def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -
     window = _window(share, consensus)
     share, consensus, judges = share[window], consensus[window], judges[window]
     grey = None if image is None else _grey(image[window])
-    rows, columns = (n * s for n, s in zip(share.shape, case.geometry.spacing[-2:], strict=True))
+    rows, columns = (n * s for n, s in zip(share.shape, spacing, strict=True))
     panels = 1 if grey is None else 2
     height = float(np.clip(WIDTH * rows / columns, 30, 150))
     figure = style.new_figure(WIDTH * panels, height + 18)
@@ -67,7 +74,7 @@ def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -
         axes[0].imshow(grey, cmap="gray", vmin=0, vmax=1)
     axes[-1].imshow(_overlay(share, steps, grey), interpolation="auto", interpolation_stage="rgba")
     for one in axes:
-        one.set(xticks=[], yticks=[], aspect=case.geometry.spacing[-2] / case.geometry.spacing[-1])
+        one.set(xticks=[], yticks=[], aspect=spacing[0] / spacing[1])
         one.spines[:].set_visible(False)
         _outline(one, consensus, len(classes))
     _legend(figure, steps, share, classes, panels)

@@ -38,6 +38,7 @@ FACTS = {
     "classes": "Classes",
     "case_shape": "Size of the first case",
     "truth_known": "Truth known",
+    "unit": "Lengths in",
     "licence": "Licence",
     "source": "Source",
     "fingerprint": "Fingerprint of the data",

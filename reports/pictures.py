@@ -15,11 +15,11 @@ from matplotlib.patheffects import withStroke
 
 from ..benchmark.results import PictureCase
 from ..benchmark.statistics.subjects import case_values
+from ..datasets.base import IGNORE, slicing_axis
 from . import style
 from .analysis import Analysis
 from .wording import words_of
 
-IGNORE = 255
 ACROSS = 7
 """Panels beside each other: narrower ones have no room for a candidate's name."""
 LARGEST = 224
@@ -115,15 +115,19 @@ def _hard(title: str, labels: npt.NDArray[np.uint8], n_classes: int) -> Panel:
 def view(case: PictureCase) -> tuple[int | slice, ...]:
     """The slice of a volume on which raters disagree most, the part around what they drew, and every how-many-th pixel."""
     stack = np.stack([np.where(r == IGNORE, 0, r) for r in case.ratings.values()] or [np.zeros(case.image.shape, np.uint8)])
-    plane: tuple[int, ...] = ()
-    while stack.ndim > 3:
-        disagreement = (stack.max(axis=0) != stack.min(axis=0)).sum(axis=tuple(range(1, stack.ndim - 1)))
-        drawn = (stack > 0).any(axis=0).sum(axis=tuple(range(1, stack.ndim - 1)))
+    volume, axis, best = stack.ndim == 4, slicing_axis(case.image.shape), 0
+    if volume:
+        stack = np.moveaxis(stack, 1 + axis, 1)
+        disagreement = (stack.max(axis=0) != stack.min(axis=0)).sum(axis=(1, 2))
+        drawn = (stack > 0).any(axis=0).sum(axis=(1, 2))
         best = int(np.argmax(disagreement if disagreement.any() else drawn))
-        plane, stack = (*plane, best), stack[:, best]
+        stack = stack[:, best]
     sides = _crop(np.asarray((stack > 0).any(axis=0)))
     step = max(1, -(-max(s.stop - s.start for s in sides) // LARGEST))
-    return (*plane, *(slice(s.start, s.stop, step) for s in sides))
+    where: list[int | slice] = [slice(s.start, s.stop, step) for s in sides]
+    if volume:
+        where.insert(axis, best)
+    return tuple(where)
 
 
 def _crop(drawn: npt.NDArray[np.bool_]) -> list[slice]:

@@ -172,6 +172,7 @@ def _warnings(analysis: Analysis) -> list[str]:
         )
     if comparison.few_subjects and len(comparison.terms.expected) > 1:
         found.append("No comparison can reach significance with so few subjects, whatever the difference.")
+    found += [f"{warning[:1].upper()}{warning[1:]}" for warning in analysis.results.facts.get("warnings", [])]
     return found + captions.missing(analysis) + _unit_warnings(analysis.results.units)
 
 

@@ -16,7 +16,7 @@ WORDS = {
     "none": "no reference",
 }
 SHORT = {
-    "hd95": "HD95 (mm)",
+    "hd95": "HD95",
     "avd": "AVD",
     "rvd": "RVD",
     "brier": "Brier",
@@ -24,7 +24,7 @@ SHORT = {
     "entropy": "Entropy (nat)",
     "entropy error": "Entropy error (nat)",
     "confusion rmse": "CM RMSE",
-    "false positive volume": "False positives (mm³)",
+    "false positive volume": "False positives",
 }
 FUSED = {"staple": "STAPLE", "majority-vote": "Majority vote", "soft-average": "Soft average"}
 

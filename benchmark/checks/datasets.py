@@ -93,7 +93,10 @@ def _cases(cls: type[Dataset], data: str | None) -> None:
         wrong = [rater for rater, labels in case.ratings.items() if labels.dtype != np.uint8]
         require(not wrong, f"{where} has ratings of {', '.join(wrong)} that are not uint8")
         spacing = case.geometry.spacing
-        require(len(spacing) == len(case.shape), f"{where} has shape {case.shape} and spacing {spacing}: one mm for each axis")
+        same = len(spacing) == len(case.shape)
+        require(same, f"{where} has shape {case.shape} and spacing {spacing}: one length for each axis")
+        unit, whole = case.geometry.unit, dataset.unit
+        require(unit == whole, f"{where} measures lengths in {unit!r}, but the data set's attribute unit is {whole!r}")
         check_case(case, dataset.n_classes)
         again = dataset[position]
         same = np.array_equal(case.image, again.image)

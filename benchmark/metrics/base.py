@@ -11,13 +11,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets.base import IGNORE, Floats, Labels
+from ...datasets.base import IGNORE, Floats, Labels, Unit
 from ...datasets.errors import RaterbenchError
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Better = Literal["higher", "lower", "zero", "none"]
+Quantity = Literal["length", "size", "none"]
+"""What the values of a metric measure: a length, a size (area in 2-D, volume in 3-D), or neither."""
+UNIT_SYMBOLS: dict[Unit, str] = {"mm": "mm", "pixel": "px"}
 T = TypeVar("T")
 
 
@@ -56,19 +59,34 @@ class Segmentation:
 class Metric(ABC):
     """A pure function of a prediction and a reference, and what tables need to know about it.
 
-    ``name`` is the key in tables and experiments, ``label`` the head of a column. ``references`` says what it can be
-    measured against: any reference, only one with soft labels, or none. ``empty`` is one plain sentence on what happens
-    where the reference or the prediction is empty. Voxels that the reference (or the prediction) did not judge are left
-    out, and a pair without a judged voxel is NaN.
+    ``name`` is the key in tables and experiments, ``label`` the head of a column, without the unit of a ``quantity`` that
+    depends on the data set (``label_in`` adds it). ``references`` says what it can be measured against: any reference, only
+    one with soft labels, or none. ``empty`` is one plain sentence (or more) on what happens where the reference or the
+    prediction is empty. Voxels that the reference (or the prediction) did not judge are left out, and a pair without a
+    judged voxel is NaN.
     """
 
     name: ClassVar[str]
     label: str
+    quantity: ClassVar[Quantity] = "none"
     better: ClassVar[Better]
     range: ClassVar[tuple[float, float]]
     per_class: ClassVar[bool]
     references: ClassVar[Literal["any", "soft", "none"]] = "any"
-    empty: ClassVar[str]
+    empty: str
+
+    def unit_in(self, unit: Unit, ndim: int) -> str:
+        """What the values are measured in, such as ``mm`` or ``px³``; an empty text for a metric that is no length or size.
+
+        ``unit`` is the data set's unit of length, ``ndim`` the number of axes of its images.
+        """
+        power = {"length": 1, "size": ndim, "none": 0}[self.quantity]
+        return f"{UNIT_SYMBOLS[unit]}{('', '²', '³')[power - 1]}" if power else ""
+
+    def label_in(self, unit: Unit, ndim: int) -> str:
+        """The label with the unit of the data set: ``95 % Hausdorff distance [px]``."""
+        symbol = self.unit_in(unit, ndim)
+        return f"{self.label} [{symbol}]" if symbol else self.label
 
     def check_parameters(self) -> None:  # noqa: B027 - most metrics have no parameter
         """Raise a RaterbenchError if a parameter is out of its range; nothing to check by default."""
@@ -77,7 +95,8 @@ class Metric(ABC):
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         """The value of each foreground class, [K-1], or of all classes together, [] (``per_class`` says which).
 
-        ``spacing`` [ndim] in mm, array order. ``reference`` is None only for metrics that need none.
+        ``spacing`` [ndim] in the unit of the case's geometry, array order. ``reference`` is None only for metrics that need
+        none.
         """
 
 

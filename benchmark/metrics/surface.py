@@ -1,7 +1,7 @@
-"""Distances between surfaces in mm, in the case's own geometry, by MONAI.
+"""Distances between surfaces, in the unit of the case's own geometry.
 
-A surface is made of the edge voxels of a mask, the voxels that erosion takes away; all of them count the same.
-Voxels that were not judged belong to neither mask. torch and MONAI are imported when a distance is asked for.
+A surface is made of the edge voxels of a mask; all of them count the same. torch and MONAI, which finds the nearest edge
+voxel, are imported when a distance is asked for.
 """
 
 from __future__ import annotations
@@ -12,32 +12,69 @@ from math import hypot, inf
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
-from .base import Doubles, Mask, Metric, Segmentation, judged, needed, remember
+from ...datasets.base import Unit
+from .base import UNIT_SYMBOLS, Doubles, Mask, Metric, Segmentation, judged, needed, remember
 
 
 class Surfaces(NamedTuple):
-    """Distance in mm of each edge voxel to the other surface; ``present`` says whether the masks have a voxel."""
+    """Distance of each edge voxel to the other surface, in the unit of the spacing; empty unless both have a surface.
+
+    ``present`` says whether each has a surface, ``same`` whether the masks are the same wherever they were judged.
+    """
 
     from_prediction: Doubles
     from_reference: Doubles
     present: tuple[bool, bool]
+    same: bool
 
 
-def surface_distances(prediction: Mask, reference: Mask, spacing: Sequence[float]) -> Surfaces:
-    """Both directed sets of surface distances in mm of two masks [*S]; empty sets unless both have a voxel."""
-    nothing = np.zeros(0)
-    present = bool(prediction.any()), bool(reference.any())
+def real_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """The axes of an image that has any: an axis of length 1 is no direction in which anything could lie.
+
+    An image of a single voxel keeps its last axis.
+    """
+    return tuple(axis for axis, n in enumerate(shape) if n > 1) or (len(shape) - 1,)
+
+
+def surface_distances(
+    prediction: Mask, reference: Mask, spacing: Sequence[float], *, judged: Mask | None = None, image_border: bool = True
+) -> Surfaces:
+    """Both directed sets of surface distances of two masks [*S], in the unit of ``spacing`` [ndim].
+
+    ``judged`` [*S] are the voxels that count, all for None. Axes of length 1 are left out. ``image_border`` as in ``edges``.
+    """
+    axes = real_axes(prediction.shape)
+    squeeze = tuple(axis for axis in range(prediction.ndim) if axis not in axes)
+    known = np.ones(prediction.shape, bool) if judged is None else judged
+    masks = [np.squeeze(mask & known, axis=squeeze) for mask in (prediction, reference)]
+    known = np.squeeze(known, axis=squeeze)
+    same, nothing = np.array_equal(masks[0], masks[1]), np.zeros(0)
+    if not masks[0].any() and not masks[1].any():
+        return Surfaces(nothing, nothing, (False, False), same)
+    # A voxel beyond the masks on each side, unless the image ends there: edges are the same as in the whole image.
+    box = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in bounding_box(masks[0] | masks[1]))
+    there, back = (edges(mask[box], known[box], image_border=image_border) for mask in masks)
+    present = bool(there.any()), bool(back.any())
     if not all(present):
-        return Surfaces(nothing, nothing, present)
-    from monai.metrics.utils import get_mask_edges, get_surface_distance
+        return Surfaces(nothing, nothing, present, same)
+    from monai.metrics.utils import get_surface_distance
 
-    box = bounding_box(prediction | reference)
-    # Erosion takes what lies outside the array for background, so a crop without a margin has the same edges.
-    edges = get_mask_edges(prediction[box], reference[box], crop=False)
-    there = get_surface_distance(edges[0], edges[1], spacing=tuple(spacing))
-    back = get_surface_distance(edges[1], edges[0], spacing=tuple(spacing))
-    return Surfaces(np.asarray(there, np.float64), np.asarray(back, np.float64), present)
+    sampling = tuple(float(spacing[axis]) for axis in axes)
+    distances = [get_surface_distance(one, other, spacing=sampling) for one, other in ((there, back), (back, there))]
+    return Surfaces(np.asarray(distances[0], np.float64), np.asarray(distances[1], np.float64), present, same)
+
+
+def edges(mask: Mask, judged: Mask, *, image_border: bool = True) -> Mask:
+    """Edge voxels [*S] of a mask: those with a neighbour along an axis that was judged and lies outside the mask.
+
+    A neighbour that nobody judged makes no edge: there the object may well go on. Where every voxel is judged these are the
+    voxels that erosion takes away. ``image_border`` says whether an object that the image cuts has an edge there, as MONAI
+    counts it. ``mask`` holds judged voxels only.
+    """
+    found: Mask = mask & binary_dilation(judged & ~mask, border_value=int(image_border))
+    return found
 
 
 def bounding_box(mask: Mask) -> tuple[slice, ...]:
@@ -49,15 +86,17 @@ def bounding_box(mask: Mask) -> tuple[slice, ...]:
     return tuple(box)
 
 
-def class_surfaces(prediction: Segmentation, reference: Segmentation, spacing: Sequence[float]) -> list[Surfaces]:
+def class_surfaces(
+    prediction: Segmentation, reference: Segmentation, spacing: Sequence[float], image_border: bool
+) -> list[Surfaces]:
     """The surfaces of each foreground class of a pair, computed once for both metrics."""
-    mask = judged(prediction, reference)
+    known = judged(prediction, reference)
 
     def compute(k: int) -> Surfaces:
-        masks = [s.labels == k if mask is None else (s.labels == k) & mask for s in (prediction, reference)]
-        return surface_distances(masks[0], masks[1], spacing)
+        first, second = prediction.labels == k, reference.labels == k
+        return surface_distances(first, second, spacing, judged=known, image_border=image_border)
 
-    key = "surfaces", tuple(spacing)
+    key = "surfaces", tuple(spacing), image_border
     return [remember(prediction, reference, (*key, k), partial(compute, k)) for k in range(1, prediction.n_classes)]
 
 
@@ -66,26 +105,45 @@ def _nothing_judged(prediction: Segmentation, reference: Segmentation) -> bool:
     return mask is not None and not mask.any()
 
 
+def _edges_counted(image_border: bool) -> str:
+    """What a caption says of objects that the image cuts."""
+    return "also where the image cuts an object" if image_border else "but not where the image cuts an object"
+
+
 class SurfaceDice(Metric):
-    """The share of both surfaces that lies within ``tolerance`` mm of the other (Nikolov et al., 2018)."""
+    """The share of the edge voxels of both masks that lie within ``tolerance`` of the other's edge voxels.
 
-    name = "surface dice"
+    Voxels are counted, each the same, as by MONAI's ``compute_surface_dice``. Nikolov et al. (2018), who introduced the
+    measure, weigh each piece of surface by its area instead; the values differ a little, most where voxels are anisotropic.
+
+    Args:
+        tolerance: in the unit of the case's geometry.
+        image_border: whether an object that the image cuts has a surface there.
+    """
+
+    name, label = "surface dice", "Surface Dice"
     better, range, per_class = "higher", (0.0, 1.0), True
-    empty = "Surface Dice is 1 where reference and prediction are both empty, and 0 where only one is."
 
-    def __init__(self, *, tolerance: float = 1.0) -> None:
-        self.tolerance = tolerance
-        self.label = f"Surface Dice at {tolerance:g} mm"
+    def __init__(self, *, tolerance: float = 1.0, image_border: bool = True) -> None:
+        self.tolerance, self.image_border = tolerance, image_border
+        self.empty = (
+            f"Surface Dice counts edge voxels, {_edges_counted(image_border)}; it is 1 where reference and prediction are both "
+            "empty, and 0 where only one is or has an edge."
+        )
+
+    def label_in(self, unit: Unit, ndim: int) -> str:
+        del ndim
+        return f"{self.label} at {self.tolerance:g} {UNIT_SYMBOLS[unit]}"
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         reference = needed(self, reference)
         if _nothing_judged(prediction, reference):
             return np.full(prediction.n_classes - 1, np.nan)
-        return np.array([self._share(s) for s in class_surfaces(prediction, reference, spacing)])
+        return np.array([self._share(s) for s in class_surfaces(prediction, reference, spacing, self.image_border)])
 
     def _share(self, surfaces: Surfaces) -> float:
         if not all(surfaces.present):
-            return 0.0 if any(surfaces.present) else 1.0
+            return float(surfaces.same)
         # MONAI keeps distances as float32: a distance equal to the tolerance must not fall outside by rounding.
         limit = float(np.float32(self.tolerance))
         near = np.count_nonzero(surfaces.from_prediction <= limit) + np.count_nonzero(surfaces.from_reference <= limit)
@@ -93,27 +151,35 @@ class SurfaceDice(Metric):
 
 
 class Hausdorff95(Metric):
-    """The larger of the two directed 95th percentiles of surface distance, in mm (Huttenlocher et al., 1993).
+    """The larger of the two directed 95th percentiles of the distance between edge voxels (Huttenlocher et al., 1993).
 
-    Where only one mask is empty it is the diagonal of the image, so that finding nothing never pays.
+    Where only one mask has a surface it is the diagonal of the image, so that finding nothing never pays.
+
+    Args:
+        image_border: whether an object that the image cuts has a surface there.
     """
 
-    name, label = "hd95", "95 % Hausdorff distance [mm]"
+    name, label, quantity = "hd95", "95 % Hausdorff distance", "length"
     better, range, per_class = "lower", (0.0, inf), True
-    empty = (
-        "The Hausdorff distance is 0 where reference and prediction are both empty, and the diagonal of the image "
-        "where only one is."
-    )
+
+    def __init__(self, *, image_border: bool = True) -> None:
+        self.image_border = image_border
+        self.empty = (
+            f"The Hausdorff distance is between edge voxels, {_edges_counted(image_border)}; it is 0 where reference and "
+            "prediction are both empty, and the diagonal of the image where only one is or has an edge."
+        )
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         reference = needed(self, reference)
         if _nothing_judged(prediction, reference):
             return np.full(prediction.n_classes - 1, np.nan)
-        diagonal = hypot(*(n * s for n, s in zip(prediction.labels.shape, spacing, strict=True)))
-        return np.array([self._distance(s, diagonal) for s in class_surfaces(prediction, reference, spacing)])
+        shape = prediction.labels.shape
+        diagonal = hypot(*(shape[axis] * spacing[axis] for axis in real_axes(shape)))
+        found = class_surfaces(prediction, reference, spacing, self.image_border)
+        return np.array([self._distance(surfaces, diagonal) for surfaces in found])
 
     @staticmethod
     def _distance(surfaces: Surfaces, diagonal: float) -> float:
         if not all(surfaces.present):
-            return diagonal if any(surfaces.present) else 0.0
+            return 0.0 if surfaces.same else diagonal
         return float(max(np.percentile(surfaces.from_prediction, 95), np.percentile(surfaces.from_reference, 95)))

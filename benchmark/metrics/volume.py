@@ -7,6 +7,7 @@ from math import inf, prod
 
 import numpy as np
 
+from ...datasets.base import Unit
 from .base import Doubles, Metric, Segmentation, ratio
 from .overlap import hits
 
@@ -38,14 +39,19 @@ class AbsoluteVolumeDifference(Metric):
 
 
 class FalsePositiveVolume(Metric):
-    """The volume in mm³ (area in mm² in 2-D) that is predicted outside the reference.
+    """The volume (area in 2-D) that is predicted outside the reference, in the unit of the geometry: mm³, mm², px³ or px².
 
-    It stands beside Dice, which says nothing about how much was predicted where the reference is empty.
+    A volume of one slice has a thickness, so what is measured in it is a volume. The metric stands beside Dice, which says
+    nothing about how much was predicted where the reference is empty.
     """
 
-    name, label = "false positive volume", "False-positive volume [mm³]"
+    name, label, quantity = "false positive volume", "False-positive volume", "size"
     better, range, per_class = "lower", (0.0, inf), True
     empty = "The false-positive volume is the whole predicted volume where the reference is empty."
+
+    def label_in(self, unit: Unit, ndim: int) -> str:
+        what = "area" if ndim == 2 else "volume"
+        return f"False-positive {what} [{self.unit_in(unit, ndim)}]"
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         found = hits(self, prediction, reference)

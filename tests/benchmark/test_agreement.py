@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,10 +13,12 @@ from raterbench.benchmark.agreement import (
     krippendorff_alpha,
     low_cases,
     low_raters,
+    pair_counts,
     pair_dice,
     suspects,
     tally,
     tally_patterns,
+    volume_bias,
 )
 from raterbench.datasets import IGNORE
 from raterbench.methods.patterns import find_patterns
@@ -112,11 +116,76 @@ def test_dice_of_pairs_where_both_judged():
         "b": np.array([1, 0, IGNORE, 0, 0], np.uint8),
         "c": np.array([IGNORE, IGNORE, 1, IGNORE, IGNORE], np.uint8),
     }
-    dice = pair_dice(find_patterns(maps, 3))
-    assert dice[:, 0, 1] == pytest.approx([2 / 3, 0])
-    assert dice[:, 0, 2] == pytest.approx([1, 1])  # class 2 is empty where both judged
-    assert np.isnan(dice[:, 1, 2]).all()
-    assert np.array_equal(dice, dice.transpose(0, 2, 1), equal_nan=True)
+    counts = pair_counts(find_patterns(maps, 3))
+    for dice, empty in ((pair_dice(counts), np.nan), (pair_dice(counts, empty=1.0), 1.0)):
+        assert dice[:, 0, 1] == pytest.approx([2 / 3, 0])
+        assert dice[:, 0, 2] == pytest.approx([1, empty], nan_ok=True)  # class 2 is empty where both judged
+        assert np.isnan(dice[:, 1, 2]).all()
+        assert np.array_equal(dice, dice.transpose(0, 2, 1), equal_nan=True)
+
+
+def bias_of(volumes, n=4000):
+    """The bias of raters in one case, of masks that are runs of ``volumes`` voxels."""
+    masks = {f"r{i:02d}": (np.arange(n) < volume).astype(np.uint8) for i, volume in enumerate(volumes)}
+    return volume_bias(pair_counts(find_patterns(masks, 2)))[0]
+
+
+def mean_bias(cases):
+    """Each rater's bias from the biases of cases [N, R]."""
+    return np.expm1(np.nanmean(np.log1p(np.array(cases)), axis=0))
+
+
+def test_volume_bias_is_the_geometric_mean_over_the_others():
+    assert bias_of([100, 50, 200]) == pytest.approx([0, 1 / math.sqrt(8) - 1, math.sqrt(8) - 1])
+    assert bias_of([120, 100]) == pytest.approx([0.2, 1 / 1.2 - 1])
+    assert bias_of([0, 100, 100]) == pytest.approx([1 / 8 - 1, math.sqrt(8) - 1, math.sqrt(8) - 1])
+    assert bias_of([0, 0, 100]) == pytest.approx([1 / math.sqrt(8) - 1] * 2 + [7])
+    assert np.isnan(bias_of([0, 0, 0])).all()
+    assert np.isnan(bias_of([100])).all()
+
+
+def test_volumes_are_compared_on_voxels_that_both_judged():
+    maps = {
+        "a": np.array([1, 1, 1, 1, 0, 0], np.uint8),
+        "b": np.array([1, 1, 0, 0, IGNORE, IGNORE], np.uint8),
+        "c": np.array([IGNORE] * 4 + [1, 1], np.uint8),
+    }
+    bias = volume_bias(pair_counts(find_patterns(maps, 2)))[0]
+    assert bias == pytest.approx([2**0.5 * (1 / 8) ** 0.5 - 1, -0.5, 7])
+
+
+@pytest.mark.parametrize("drawn", ["of one size", "skewed", "often empty", "with gaps"])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 13])
+def test_raters_who_differ_by_chance_have_no_volume_bias(n, drawn):
+    """A thousand cases: the standard error of a rater's mean bias is at most 0.045, and that over the raters far smaller."""
+    rng = np.random.default_rng(n)
+    cases = []
+    for _ in range(1000):
+        volumes = rng.lognormal(6, 0.1, n) if drawn != "skewed" else 50 + 200 * rng.exponential(1.0, n)
+        if drawn == "often empty":
+            volumes *= rng.random(n) < 0.7
+        bias = bias_of(volumes.astype(int) if drawn != "with gaps" else volumes[: max(2, n - 1)].astype(int))
+        if drawn == "with gaps":  # a rater is missing, another one each time
+            order = rng.permutation(n)[: len(bias)]
+            full = np.full(n, np.nan)
+            full[order] = bias
+            bias = full
+        cases.append(bias)
+    errors = np.nanstd(np.log1p(np.array(cases)), axis=0) / math.sqrt(len(cases) / 2)
+    assert (np.abs(np.log1p(mean_bias(cases))) < 4 * errors).all()
+    if drawn != "with gaps":
+        assert np.mean(np.log1p(mean_bias(cases))) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 13])
+def test_a_rater_who_marks_a_fifth_more_has_that_bias(n):
+    rng = np.random.default_rng(n)
+    cases = []
+    for _ in range(300):
+        volumes = rng.lognormal(6.5, 0.15, n)
+        volumes[0] *= 1.2
+        cases.append(bias_of(volumes.round().astype(int)))
+    assert mean_bias(cases)[0] == pytest.approx(0.2, abs=0.04)
 
 
 def test_suspects_are_named_and_empty_masks_are_no_copies():
@@ -174,8 +243,9 @@ def test_intervals_hold_the_estimate_and_need_five_subjects():
     tallies = [tally(rng.integers(0, 4, (6, 2)).astype(float), rng.integers(1, 50, 6)) for _ in range(8)]
     dice = rng.uniform(0.5, 0.9, 8)
     dice[2] = np.nan
-    found = agreement.intervals(tallies, dice)
+    found = agreement.intervals(tallies, {"dice": dice, "filled": np.nan_to_num(dice, nan=1.0)})
+    assert found["filled"][0] > found["dice"][0]
     total = sum(tallies[1:], tallies[0])
     for value, key in ((fleiss_kappa(total), "kappa"), (krippendorff_alpha(total), "alpha"), (np.nanmean(dice), "dice")):
         assert found[key][0] < value < found[key][1]
-    assert np.isnan(list(agreement.intervals(tallies[:4], dice[:4]).values())).all()
+    assert np.isnan(list(agreement.intervals(tallies[:4], {"dice": dice[:4]}).values())).all()

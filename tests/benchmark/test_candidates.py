@@ -84,7 +84,7 @@ def test_fused_rows_are_called_by_name_and_settings(tiny):
 
 
 def test_the_surface_tolerance_reaches_its_metric(tiny):
-    (metric,) = build_metrics(tiny(metrics=("surface dice", "dice"), surface_tolerance_mm=2.5))[:1]
+    (metric,) = build_metrics(tiny(metrics=("surface dice", "dice"), surface_tolerance=2.5))[:1]
     assert metric.tolerance == 2.5
 
 

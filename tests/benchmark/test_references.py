@@ -89,6 +89,15 @@ def test_the_region_is_what_lies_within_five_voxels_in_plane():
     np.testing.assert_array_equal(foreground_region(make_case(ratings)), expected)
 
 
+@pytest.mark.parametrize("thin", [(0,), (1,), (2,), (0, 1)])
+def test_the_region_of_one_slice_is_that_of_the_image(thin):
+    mask = np.zeros((30, 24), np.uint8)
+    mask[12:15, 4:9] = 1
+    flat = foreground_region(make_case({"a": mask}))
+    wrapped = foreground_region(make_case({"a": np.expand_dims(mask, thin)}))
+    np.testing.assert_array_equal(wrapped.squeeze(thin), flat)
+
+
 def test_the_region_of_empty_raters_is_empty():
     case = make_case({"a": np.zeros((6, 6), np.uint8)})
     assert not foreground_region(case).any()

@@ -75,6 +75,21 @@ def test_volumes_are_sliced_along_the_named_axis(axis):
     np.testing.assert_allclose(slices[1], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("axis", "zyx")
+@pytest.mark.parametrize("thin", [0, 1, 2])
+def test_a_volume_of_one_slice_is_learned_as_that_slice(axis, thin):
+    flat, preparation = make_case((9, 14)), Preparation(slice_axis=axis, size=(20, 24), multiple=8)
+    shape = list(flat.shape)
+    shape.insert(thin, 1)
+    wrapped = make_case(tuple(shape))
+    wrapped.image[:] = flat.image.reshape(wrapped.image.shape)
+    torch.testing.assert_close(prepare_image(wrapped, preparation), prepare_image(flat, preparation))
+    probability = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)).softmax(1)
+    restored = restore(probability, wrapped, preparation)
+    assert restored.shape == (3, *shape)
+    np.testing.assert_array_equal(restored.reshape(3, 9, 14), restore(probability, flat, preparation))
+
+
 def test_an_unknown_axis_is_a_clear_error():
     with pytest.raises(RaterbenchError, match="slice_axis 'w' is unknown"):
         prepare_image(make_case((3, 5, 7)), Preparation(slice_axis="w"))

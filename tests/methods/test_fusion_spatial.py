@@ -127,9 +127,27 @@ def test_nobody_and_idle_raters():
 
 def test_windows_in_millimetres():
     fusion = SpatialSTAPLE(radius_mm=6.0)
-    assert fusion.reach(3, Geometry.axis_aligned(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
+    assert fusion.reach((9, 9, 9), Geometry.axis_aligned(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
     with pytest.raises(RaterbenchError, match="needs the spacing"):
         fusion.fuse(named(BINARY), 2)
+    with pytest.raises(RaterbenchError, match="radius_mm = 6 needs the spacing of the voxels in mm, and this geometry"):
+        fusion.fuse(named(BINARY), 2, geometry=Geometry.axis_aligned(1))
+
+
+@pytest.mark.parametrize("thin", [(0,), (1,), (2,), (0, 1)])
+@pytest.mark.parametrize("radius", [{"radius": 3}, {"radius_mm": 3.0}])
+def test_a_volume_of_one_slice_is_fused_like_the_image(thin, radius):
+    rng = np.random.default_rng(0)
+    truth = np.indices((24, 30)).sum(axis=0) < 25
+    rows = [(truth ^ (rng.random(truth.shape) < error)).astype(np.uint8) for error in (0.1, 0.2, 0.3, 0.1)]
+    spacing = [1.0, 1.0]
+    for axis in thin:
+        spacing.insert(axis, 1.0)
+    fusion = SpatialSTAPLE(**radius)
+    flat = fusion.fuse(named(rows), 2, geometry=Geometry.axis_aligned(2, (1.0, 1.0)))
+    wrapped = {rater: np.expand_dims(labels, thin) for rater, labels in named(rows).items()}
+    fused = fusion.fuse(wrapped, 2, geometry=Geometry.axis_aligned(len(spacing), spacing))
+    np.testing.assert_allclose(fused.probability.reshape(flat.probability.shape), flat.probability, atol=1e-6)
 
 
 @pytest.mark.parametrize(

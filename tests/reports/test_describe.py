@@ -9,7 +9,7 @@ from raterbench.datasets import IGNORE, Case, CaseList, Geometry
 from raterbench.methods import STAPLE, MajorityVote
 from raterbench.reports import style
 from raterbench.reports.describe import write_description
-from raterbench.reports.describe_tables import describe_tables, pair_matrix, raters_table
+from raterbench.reports.describe_tables import describe_tables, pair_matrix, rater_means, raters_table
 from raterbench.reports.describe_words import findings, headline, warnings
 from raterbench.reports.disagreement import disagreement_figure
 
@@ -84,7 +84,8 @@ def test_tables_say_what_a_direct_count_says(described):
     row = described.ratings.query("case == 'c0' and rater == 'Dan'").iloc[0]
     assert row["sensitivity"] == pytest.approx(ratings["Dan"].sum() / fused.sum())
     assert row["specificity"] == 1
-    assert row["volume_bias"] == pytest.approx(ratings["Dan"].sum() / fused.sum() - 1)
+    logs = [np.log(ratings["Dan"].sum() / m.sum()) for m in others.values()]
+    assert row["volume_bias"] == pytest.approx(np.exp(np.mean(logs)) - 1)
     matrix = pair_matrix(described)
     assert matrix.loc["Ben", "Eve"] == 1
     assert np.allclose(matrix, matrix.T, equal_nan=True)
@@ -145,8 +146,94 @@ def test_nothing_marked_anywhere_is_described(tmp_path):
     )
     found = describe_data(data, STAPLE())
     assert np.isnan(found.coefficients["kappa"])
-    assert "only one class was ever marked" in headline(found)
+    assert headline(found).startswith("No rater marked anything, so that there is no overlap to speak of; only one class")
     assert write_description(found, data, STAPLE(), tmp_path).is_file()
+
+
+def square(at: int, label: int = 1, side: int = 64) -> np.ndarray:
+    mask = np.zeros((side, side), np.uint8)
+    mask[10:30, at : at + 20] = label
+    return mask
+
+
+def listed(cases: list[dict[str, np.ndarray]], classes: tuple[str, ...]) -> CaseList:
+    shape = next(iter(cases[0].values())).shape
+    void = np.zeros((0, *shape), np.float32)
+    made = [Case(f"c{i}", f"s{i}", "x", void, masks, Geometry.axis_aligned(len(shape))) for i, masks in enumerate(cases)]
+    return CaseList("listed", made, classes)
+
+
+def test_a_class_that_neither_marked_is_no_agreement(tmp_path):
+    """Ten cases, two classes, one object of each in all: the two raters half agree on both."""
+    nothing = np.zeros((64, 64), np.uint8)
+    cases = [{"a": square(10), "b": square(20)}, {"a": square(10, 2), "b": square(20, 2)}]
+    cases += [{"a": nothing, "b": nothing}] * 8
+    data = listed(cases, ("background", "first", "second"))
+    found = describe_data(data, STAPLE())
+    assert found.coefficients["dice"] == pytest.approx(0.5)
+    assert found.coefficients["dice_empty_as_1"] == pytest.approx((2 * 0.75 + 8) / 10)
+    assert found.compared == (18, 20)
+    assert headline(found).startswith("Two raters overlap with a Dice of 0.50 on average; Fleiss’ kappa is 0.49")
+    assert "In 18 of 20 comparisons neither rater marked the class" in headline(found)
+    assert headline(found).endswith("counted as 1, they would make it 0.95.")
+    text = describe_tables(found)[0].markdown()
+    assert "Dice of two raters, first (1 case)" in text
+    assert "18 of 20 comparisons (two raters, a case, a class) are left out" in text
+    assert found.intervals["dice"] != found.intervals["dice_empty_as_1"]
+    matrix = pair_matrix(found)
+    assert matrix.loc["a", "b"] == pytest.approx(0.5)
+    write_description(found, data, STAPLE(), tmp_path)
+    pairs = pd.read_csv(tmp_path / "pairs.csv")
+    assert pairs["dice"].count() == 2
+    assert pairs["dice_empty_as_1"].count() == 20
+    plain = pd.read_csv(tmp_path / "tables" / "agreement.csv").set_index("coefficient")
+    assert plain.loc["left out", ["value", "of"]].tolist() == [18, 20]
+    assert len(list((tmp_path / "figures").glob("contested-*.png"))) == 2
+
+
+def test_a_class_that_is_marked_everywhere_says_nothing_of_empty_masks():
+    found = describe_data(listed([{"a": square(10), "b": square(20)}] * 3, ("background", "thing")), STAPLE())
+    assert found.compared == (0, 3)
+    assert "neither" not in headline(found) + describe_tables(found)[0].markdown()
+
+
+def test_who_marks_something_where_all_others_mark_nothing_is_still_far_off():
+    nothing = np.zeros((64, 64), np.uint8)
+    cases = [{r: square(10 + i) for i, r in enumerate("abcd")} for _ in range(6)]
+    cases.append({"a": nothing, "b": nothing, "c": nothing, "d": square(10)})
+    cases.append(dict.fromkeys("abcd", nothing))
+    found = describe_data(listed(cases, ("background", "thing")), MajorityVote())
+    assert [(r.case, r.rater) for r in found.outlying_ratings()] == [("c6", "d")]
+    assert found.ratings.query("case == 'c7'")["dice"].isna().all()
+
+
+@pytest.mark.parametrize("fusion", [STAPLE(), MajorityVote(), MajorityVote(ties="highest")])
+@pytest.mark.parametrize("n_raters", [2, 3, 4, 5, 13])
+def test_raters_of_one_size_have_no_volume_bias_whatever_the_consensus(n_raters, fusion):
+    rng = np.random.default_rng(n_raters)
+    y, x = np.mgrid[:64, :64]
+    cases = []
+    for _ in range(8):
+        shifts = rng.normal(0, 2, (n_raters, 2))
+        masks = [((y - 32 - dy) ** 2 + (x - 32 - dx) ** 2 < 15**2).astype(np.uint8) for dy, dx in shifts]
+        masks[0] = ((y - 32) ** 2 + (x - 32) ** 2 < 1.2 * 15**2).astype(np.uint8)
+        cases.append({f"r{r:02d}": mask for r, mask in enumerate(masks)})
+    table = rater_means(describe_data(listed(cases, ("background", "disc")), fusion))
+    assert table["volume_bias"].iloc[0] == pytest.approx(0.2, abs=0.01)
+    others = (1 / 1.2) ** (1 / (n_raters - 1)) - 1
+    assert table["volume_bias"].iloc[1:].to_numpy() == pytest.approx(others, abs=0.01)
+
+
+def test_a_consensus_of_another_size_than_its_raters_is_warned_of():
+    """The consensus of two others is their intersection: every rater looks too sensitive."""
+    rng = np.random.default_rng(0)
+    cases = [{r: disc(64, 15, rng.normal(0, 3)) for r in "abc"} for _ in range(8)]
+    said = " ".join(warnings(describe_data(listed(cases, ("background", "disc")), MajorityVote())))
+    assert "% smaller than what a rater marks on average, so that all sensitivities are too high and all specif" in said
+    said = " ".join(warnings(describe_data(listed(cases, ("background", "disc")), MajorityVote(ties="highest"))))
+    assert "% larger than what a rater marks on average, so that all sensitivities are too low and all specif" in said
+    alike = [dict.fromkeys("abc", disc(64, 15))] * 8
+    assert "consensus" not in " ".join(warnings(describe_data(listed(alike, ("background", "disc")), STAPLE()))[1:])
 
 
 def test_several_classes_are_averaged_and_listed(tmp_path):
@@ -169,6 +256,20 @@ def test_the_figure_shows_the_slice_with_most_disagreement():
     assert len(figure.axes) == 2
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["1 of 5 differs", "2 of 5 differ", "consensus"]
     assert figure.axes[0].get_aspect() == 2.0
+
+
+@pytest.mark.parametrize("thin", [0, 1, 2])
+def test_the_figure_of_one_slice_shows_it_wherever_its_axis_lies(thin):
+    masks = {r: np.expand_dims(disc(48, radius), thin) for r, radius in (("a", 10), ("b", 14))}
+    spacing = [2.0, 1.0]
+    spacing.insert(thin, 7.0)
+    shape = masks["a"].shape
+    case = Case("c", "s", "x", np.zeros((1, *shape), np.float32), masks, Geometry.axis_aligned(3, spacing))
+    with style.house_style():
+        figure = disagreement_figure(case, masks["a"], ("background", "disc"))
+    assert "slice 1 of 1" in figure.get_suptitle().replace("\n", " ")
+    assert figure.axes[0].get_aspect() == 2.0
+    assert min(figure.axes[1].images[0].get_array().shape[:2]) > 30
 
 
 @pytest.mark.parametrize("labels", [np.zeros((5, 6), np.uint8), np.ones((5, 6), np.uint8), np.full((5, 6), IGNORE, np.uint8)])

@@ -128,6 +128,13 @@ def test_a_volume_shows_the_slice_with_most_disagreement() -> None:
     one[1, 4, 4] = 1
     case = PictureCase("c", "", np.zeros((5, 8, 8), np.float32), {"a": one, "b": other})
     assert panel.view(case)[0] == 3
+    for thin in range(3):
+        image = np.zeros(np.insert([40, 50], thin, 1), np.float32)
+        labels = np.zeros(image.shape, np.uint8)
+        np.moveaxis(labels, thin, 0)[0, 5:20, 5:25] = 1
+        where = panel.view(PictureCase("c", "thin", image, {"a": labels, "b": np.zeros_like(labels)}))
+        assert where[thin] == 0
+        assert min(image[where].shape) > 20
 
 
 def test_an_unrated_case_says_so(results: Results) -> None:
