@@ -57,9 +57,9 @@ class Metric(ABC):
     """A pure function of a prediction and a reference, and what tables need to know about it.
 
     ``name`` is the key in tables and experiments, ``label`` the head of a column. ``references`` says what it can be
-    measured against: any reference, only one with soft labels, or none. ``empty`` is one plain sentence on what happens
-    where the reference or the prediction is empty. Voxels that the reference (or the prediction) did not judge are left
-    out, and a pair without a judged voxel is NaN.
+    measured against: any reference, only one with soft labels, only the one that it names, or none. ``empty`` is one plain
+    sentence on what happens where the reference or the prediction is empty. Voxels that the reference (or the prediction)
+    did not judge are left out, and a pair without a judged voxel is NaN.
     """
 
     name: ClassVar[str]
@@ -67,7 +67,7 @@ class Metric(ABC):
     better: ClassVar[Better]
     range: ClassVar[tuple[float, float]]
     per_class: ClassVar[bool]
-    references: ClassVar[Literal["any", "soft", "none"]] = "any"
+    references: ClassVar[Literal["any", "soft", "none", "truth", "soft average"]] = "any"
     empty: ClassVar[str]
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,8 @@ COLUMNS = [
 * ``difference``: mean of candidate minus baseline over the subjects of both, with its interval;
 * ``p`` of the Wilcoxon test, ``p_holm`` over the candidates of this metric, ``significant`` at alpha after Holm, ``effect`` the
   rank-biserial (positive: larger values than the baseline's), ``p_corrected_t`` of the corrected resampled t-test;
-* ``rank``: mean rank over subjects, 1 is best; ``best``: has the best mean among complete candidates;
+* ``rank``: mean rank over subjects, 1 is best; ``best``: has the best mean among complete candidates (never for those
+  in ``never_best``);
 * ``complete``: has at least half of the subjects, and so a say in which ones are compared;
 * ``n_pairs``: subjects (or models) that both candidate and baseline have, ``n_differ``: those of them on which the two differ
   at all, which alone are evidence;
@@ -119,6 +120,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     better: Mapping[str, str] | None = None,
     class_: str = subjects.FOREGROUND,
     protocol: Mode = "per-subject",
+    never_best: Collection[str] = (),
     seed: int = 0,
 ) -> Comparison:
     """Compare every candidate with the baseline on every metric, from the long table and the table of units.
@@ -126,6 +128,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     ``reference`` holds for all metrics that need one. ``metrics``: by default all that have it. ``better``: ``higher``,
     ``lower``, ``zero`` or ``none`` for each metric, by default what the metric says of itself. ``protocol``: ``per-subject``,
     or ``as-published``, which tests over the trained models' means without correction, as papers do, and is anti-conservative.
+    ``never_best``: candidates that are not marked as the best, however good a mean of theirs is.
 
     Raises:
         RaterbenchError: the primary metric, an asked metric or the baseline is not among the results.
@@ -156,6 +159,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
         test_to_train=split_ratio(units),
         expected=_expected(units, names),
         better=directions(wanted) if better is None else better,
+        never_best=never_best,
     )
     made = {metric: metric_table(rows, metric, terms) for metric in wanted}
     table = pd.concat([t for t, _ in made.values()], ignore_index=True)[COLUMNS]

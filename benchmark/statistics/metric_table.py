@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,7 @@ class Terms:
     """What a comparison is made by: the same for all its metrics.
 
     ``expected``: the candidates in order, those without any result included. ``test_to_train``: test cases / training cases.
+    ``never_best``: candidates that are ranked and tested as all are, and never marked as the best.
     """
 
     primary_metric: str
@@ -41,6 +42,7 @@ class Terms:
     test_to_train: float
     expected: Sequence[str]
     better: Mapping[str, str]
+    never_best: Collection[str] = ()
 
     @property
     def per_subject(self) -> bool:
@@ -68,7 +70,8 @@ def metric_table(rows: pd.DataFrame, metric: str, terms: Terms) -> tuple[pd.Data
     table["why_no_mean"] = [_why_no_mean(values, pairs, cases, name, terms) for name in terms.expected]
     better = terms.better.get(metric, "none")
     table["rank"] = table["candidate"].map(mean_ranks(pairs.values[list(pairs.complete)], better))
-    table["best"] = best_of(table["mean"].where(table["complete"]), better)
+    may_be_best = table["complete"] & ~table["candidate"].isin(terms.never_best)
+    table["best"] = best_of(table["mean"].where(may_be_best), better)
     _correct(table, "confirmatory" if metric == terms.primary_metric else "exploratory", terms)
     described = [_described(rows, metric, reference, kind, terms) for kind in UNTESTED_KINDS]
     table = pd.concat([table, *(d for d in described if len(d))], ignore_index=True)
@@ -94,8 +97,9 @@ def _entry(pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: T
     entry |= {"p": test.p, "effect": test.effect, "n_pairs": difference.size, "n_differ": test.n_nonzero}
     if terms.per_subject and difference.size == 1:
         entry["why_no_interval"] = ONE_SUBJECT
-    entry["p_corrected_t"] = corrected_resampled_t(folds, terms.test_to_train)
-    if np.isnan(entry["p_corrected_t"]):
+    p_corrected_t = corrected_resampled_t(folds, terms.test_to_train)
+    entry["p_corrected_t"] = p_corrected_t
+    if np.isnan(p_corrected_t):
         entry["why_no_corrected_t"] = _why_no_corrected_t(len(folds), terms)
     return entry
 

@@ -35,7 +35,10 @@ def mean_ranks(values: pd.DataFrame, better: str) -> pd.Series:
 def without_rounding_error(values: Values) -> Values:
     """The same values with 12 significant digits of the largest, so that equal ones are equal to the last bit."""
     numbers = values.to_numpy(dtype=float)
-    return values.astype(float).mask(values.notna(), round_to_scale(numbers, largest(numbers)))
+    rounded = round_to_scale(numbers, largest(numbers))
+    if isinstance(values, pd.DataFrame):
+        return pd.DataFrame(rounded, values.index, values.columns)
+    return pd.Series(rounded, values.index, name=values.name)
 
 
 def best_of(means: pd.Series, better: str) -> pd.Series:
