@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .benchmark.fuse import Draw
-    from .benchmark.results import Results
     from .benchmark.statistics.metric_table import Mode
+    from .reports.report import Report
 
 PLAIN_WIDTH = 110
 """Columns of the main table where the output is no terminal."""
@@ -98,14 +98,13 @@ def run(options: argparse.Namespace) -> int:
         announce(plan, options.jobs)
         return 0
     execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
-    results = _report(folder, options.statistics)
-    return 1 if (results.units["status"] == "failed").any() else 0
+    report = _report(folder, options.statistics, strict=options.debug)
+    return 1 if report.broken or (report.analysis.results.units["status"] == "failed").any() else 0
 
 
 def report(options: argparse.Namespace) -> int:
     """``raterbench report``: rebuild every table and figure from the stored units."""
-    _report(Path(options.folder), options.statistics)
-    return 0
+    return 1 if _report(Path(options.folder), options.statistics, strict=options.debug).broken else 0
 
 
 def fuse(options: argparse.Namespace) -> int:
@@ -186,18 +185,19 @@ def perf(options: argparse.Namespace) -> int:
     return 0
 
 
-def _report(folder: Path, statistics: Mode) -> Results:
-    from .benchmark.results import read_results
-    from .reports.report import main_table, published_parts, write_report
+def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
+    from .reports.report import make_report, published_parts, terminal_table
 
-    page = write_report(folder, statistics=statistics)
-    console = _console()
-    results = read_results(folder)
-    console.print(main_table(results, statistics))
-    for part in published_parts(results):
+    report = make_report(folder, statistics=statistics, strict=strict)
+    analysis, console = report.analysis, _console()
+    if (table := analysis.part_maker.make("table", "terminal", lambda: terminal_table(analysis))) is not None:
+        console.print(table)
+    for part in analysis.part_maker.make("table", "published", lambda: published_parts(analysis.results)) or []:
         console.print(part)
-    console.print(f"report: {page}", soft_wrap=True, markup=False)
-    return results
+    for broken in dict.fromkeys(report.broken):
+        console.print(f"{broken}; the rest of the report is complete", soft_wrap=True, markup=False)
+    console.print(f"report: {report.page}", soft_wrap=True, markup=False)
+    return report
 
 
 def _console() -> Console:

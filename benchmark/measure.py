@@ -132,11 +132,13 @@ def _table(
 
 
 def makes_sense(metric: Metric, reference: str) -> bool:
-    """Whether the metric can be measured against the reference: some need soft labels, some need no reference."""
+    """Whether the metric can be measured against the reference: some need soft labels, a certain reference, or none."""
     if isinstance(metric, RaterMetric):
         return reference in ("truth", RATERS)
     if metric.references == "none" or reference == NO_REFERENCE:
         return metric.references == "none" and reference == NO_REFERENCE
+    if metric.references in REFERENCE_NAMES:
+        return reference == metric.references
     return metric.references == "any" or reference in SOFT_REFERENCES
 
 

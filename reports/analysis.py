@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
-import numpy as np
 import pandas as pd
 
 from ..benchmark.metrics import METRICS, Metric
+from ..benchmark.references import REFERENCE_NAMES
 from ..benchmark.results import Results
-from ..benchmark.statistics.calibration import calibration_table, reliability_curves
 from ..benchmark.statistics.comparison import Comparison, breakdown, compare
 from ..benchmark.statistics.metric_table import Mode
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
 from ..datasets.errors import RaterbenchError
 from . import style
+from .collapse import OVERLAPS, collapsed_candidates
+from .part_maker import PartMaker
+from .pooled import KINDS, PooledCalibration
 from .wording import SHORT, decimals_for, write_number
 
-KINDS = ("method", "fusion", "rater")
 SOFT = "soft average"
 
 
@@ -27,12 +28,15 @@ SOFT = "soft average"
 class Analysis:
     """Results and what follows from them; every part is computed when it is first asked for.
 
+    ``part_maker`` makes the parts of a report: by default one that raises where a part breaks.
+
     Raises:
         RaterbenchError: no candidate has a finished unit; the reasons are given.
     """
 
     results: Results
     protocol: Mode = "per-subject"
+    part_maker: PartMaker = field(default_factory=PartMaker)
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -91,7 +95,7 @@ class Analysis:
         """Metrics among the results, the primary one first, then in the experiment's order."""
         have = [str(m) for m in pd.unique(self._methods["metric"])]
         order = [self.metric, *self.results.experiment.metrics, *have]
-        return [m for m in dict.fromkeys(order) if m in have]
+        return [m for m in dict.fromkeys(order) if m in have and self.references[m]]
 
     @cached_property
     def classes(self) -> list[str]:
@@ -105,9 +109,17 @@ class Analysis:
 
     @cached_property
     def references(self) -> dict[str, list[str]]:
-        """The references that each metric was measured against."""
+        """The references that each metric was measured against, or the only one that its name stands for.
+
+        Units of earlier versions have the entropy error against the truth, too, which now has a name of its own.
+        """
         pairs = self._methods[["metric", "reference"]].drop_duplicates()
-        return {str(m): [str(r) for r in part] for m, part in pairs.groupby("metric", sort=False)["reference"]}
+        found = {str(m): [str(r) for r in part] for m, part in pairs.groupby("metric", sort=False)["reference"]}
+        for name, have in found.items():
+            metric = self.metric_of(name)
+            if metric and metric.references in REFERENCE_NAMES:
+                found[name] = [r for r in have if r == metric.references]
+        return found
 
     def reference_of(self, metric: str) -> str:
         """What a metric is shown against: the primary reference, ``none``, or the soft average where only soft labels fit."""
@@ -123,7 +135,7 @@ class Analysis:
         rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
         return compare(
             rows, results.units, results.experiment.statistics, reference, self.baseline,
-            wanted, class_=class_, protocol=self.protocol,
+            wanted, class_=class_, protocol=self.protocol, never_best=tuple(self.collapsed),
         )  # fmt: skip
 
     @cached_property
@@ -134,12 +146,14 @@ class Analysis:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a metric and candidate, every metric against its reference (columns: ``statistics.comparison``)."""
-        grouped: dict[str, list[str]] = {}
+        parts = [self.comparison.table]
         for metric in self.metrics:
-            grouped.setdefault(self.reference_of(metric), []).append(metric)
-        # A metric without a reference goes with the primary ones: the comparison finds ``none`` by itself.
-        grouped.setdefault(self.reference, []).extend(grouped.pop("none", []) if self.reference != "none" else [])
-        parts = [self.compare(metrics, reference).table for reference, metrics in grouped.items() if metrics]
+            if metric != self.metric:
+                reference = self.reference_of(metric)
+                # A metric without a reference goes with the primary one: the comparison finds ``none`` by itself.
+                asked = self.reference if reference == "none" else reference
+                found = self.part_maker.make("metric", metric, partial(self.compare, [metric], asked))
+                parts += [found.table] if found else []
         return self.declared(pd.concat(parts, ignore_index=True))
 
     def declared(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -206,48 +220,25 @@ class Analysis:
         return (float(self.raters.min()), float(self.raters.max())) if len(self.raters) else None
 
     @cached_property
-    def calibration_reference(self) -> str:
-        """What calibration is counted against: the primary reference where it was counted; empty if nothing was."""
-        have = [str(r) for r in pd.unique(self.results.calibration["reference"])]
-        return next((r for r in (self.primary_reference, *have) if r in have), "")
+    def calibration(self) -> PooledCalibration:
+        """Calibration errors of all candidates, pooled over voxels."""
+        statistics = self.results.experiment.statistics
+        return PooledCalibration(
+            self.results.calibration, self.primary_reference, self.baseline, statistics, tuple(self.collapsed)
+        )
 
     @cached_property
-    def calibration(self) -> pd.DataFrame:
-        """Pooled calibration errors of all candidates (columns: ``statistics.calibration``); empty without counts."""
-        counts = self.results.calibration
-        if not self.calibration_reference:
-            return pd.DataFrame()
-        settings = self.results.experiment.statistics
-        parts = []
-        for kind in KINDS:
-            mine = counts[(counts["kind"] == kind) & (counts["reference"] == self.calibration_reference)]
-            if len(mine):
-                table = calibration_table(mine, self.calibration_reference, self.baseline, kind=kind,
-                                          resamples=settings.resamples, confidence=1 - self.alpha)  # fmt: skip
-                parts.append(table.assign(kind=kind))
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-    @cached_property
-    def ece(self) -> pd.DataFrame:
-        """Over the whole image: candidates x (open, closed)."""
-        if self.calibration.empty:
-            return pd.DataFrame(columns=["open", "closed"])
-        whole = self.calibration[self.calibration["region"] == "image"]
-        return whole.drop_duplicates(["candidate", "last_bin"]).pivot(index="candidate", columns="last_bin", values="ece")
-
-    def ece_of(self, candidate: str, last_bin: str) -> float:
-        """The pooled calibration error over the whole image, 0 to 1; NaN if nothing was counted."""
-        return float(self.ece[last_bin].to_dict().get(candidate, np.nan))
-
-    @cached_property
-    def curves(self) -> dict[str, pd.DataFrame]:
-        """Reliability curves over the whole image: candidate to a table of ``bin n confidence accuracy``."""
-        counts = self.results.calibration
-        mine = counts[(counts["kind"] == "method") & (counts["region"] == "image")]
-        if mine[mine["reference"] == self.calibration_reference].empty:
-            return {}
-        table = reliability_curves(mine, self.calibration_reference)
-        return {str(c): part[part["n"] > 0] for c, part in table.groupby("candidate", sort=False)}
+    def collapsed(self) -> dict[str, str]:
+        """Candidates that are never called best, with what shows their collapse (``collapse.RULE``)."""
+        rows = self._methods
+        means = {}
+        for metric in [m for m in OVERLAPS if m in self.metrics]:
+            mine = rows[(rows["metric"] == metric) & (rows["reference"] == self.reference_of(metric))]
+            for name in self.classes:
+                words = OVERLAPS[metric] + (f" of {name}" if len(self.classes) > 1 else "")
+                part = mine[mine["class"] == name]
+                means[words] = subject_means(case_values(part, metric, self.reference_of(metric), name)).mean()
+        return collapsed_candidates(means)
 
     # How values are written ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from ..benchmark.metrics.base import RaterMetric
 from ..benchmark.statistics.caption import caption as statistics_caption
 from .analysis import Analysis
 from .table import CONFIRMED, EXPLORED
-from .wording import count_of, words_of
+from .wording import SHORT, count_of, words_of
 
 FEW_SUBJECTS = 10
 """Below this many subjects a report warns that its numbers are rough."""
@@ -26,8 +26,12 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
     paragraphs = [
         [spread(analysis), *references(analysis, metrics), marks(analysis), no_network(analysis)],
         [*_tested(analysis), split_words(analysis)],
-        [ece] if analysis.calibration_reference else [],
-        [*(p for p in policies if p and "changes nothing" not in p), undefined(analysis, metrics)],
+        [ece] if analysis.calibration.reference else [],
+        [
+            *abbreviations(analysis, metrics),
+            *(p for p in policies if p and "changes nothing" not in p),
+            undefined(analysis, metrics),
+        ],
         [f"Beware: {warning}" for warning in analysis.results.facts.get("warnings", [])],
         missing(analysis),
     ]
@@ -44,7 +48,8 @@ def spread(analysis: Analysis) -> str:
     """What stands before and after the ±, and what bold means."""
     over = "subjects" if analysis.protocol == "per-subject" else "trained models (one a fold and repeat)"
     classes = "; metrics of classes are means over the foreground classes" if len(analysis.classes) > 1 else ""
-    return f"Mean ± standard deviation over {over}{classes}. Bold: best mean among the candidates."
+    but = f" ({' and '.join(analysis.collapsed)} collapsed and may not be the best)" if analysis.collapsed else ""
+    return f"Mean ± standard deviation over {over}{classes}. Bold: best mean among the candidates{but}."
 
 
 def split_words(analysis: Analysis) -> str:
@@ -92,10 +97,15 @@ def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
     if any(analysis.reference_of(m) == "raters" for m in about):
         labels = " and ".join(map(analysis.label, about))
         found.append(f"{labels}: nobody knows the truth, so each rater is held against the majority of the case’s others.")
-    other = analysis.calibration_reference
+    other = analysis.calibration.reference
     if other and other != analysis.reference:
         found.append(f"ECE is against {words_of(other)}.")
     return found
+
+
+def abbreviations(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
+    """What the heads of columns stand for that papers use for other things, too."""
+    return [f"{SHORT[m]}: {analysis.label(m).lower()}." for m in ("avd", "rvd") if m in metrics]
 
 
 def no_network(analysis: Analysis) -> str:

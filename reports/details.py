@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -17,8 +18,21 @@ from .wording import NO_VALUE, name_of, p_number, words_of, write_number
 
 def all_tables(analysis: Analysis) -> list[Table]:
     """Every table that the results have something for, the comparison first."""
-    makers = (differences, exploratory, by_reference, by_class, by_centre, calibration, raters, rater_classes, alarms, units)
-    return [comparison_table(analysis), *(table for make in makers if (table := make(analysis)) is not None)]
+    makers = {
+        "comparison": comparison_table,
+        "differences": differences,
+        "differences-exploratory": exploratory,
+        "by-reference": by_reference,
+        "by-class": by_class,
+        "by-centre": by_centre,
+        "calibration": calibration,
+        "raters": raters,
+        "rater-classes": rater_classes,
+        "alarms": alarms,
+        "units": units,
+    }
+    made = (analysis.part_maker.make("table", name, partial(maker, analysis)) for name, maker in makers.items())
+    return [table for table in made if table is not None]
 
 
 def differences(analysis: Analysis) -> Table | None:
@@ -47,30 +61,32 @@ def _how(analysis: Analysis) -> str:
         f"{analysis.confidence_words} bootstrap interval over subjects" if analysis.protocol == "per-subject" else "no interval"
     )
     return (
-        f"Mean of candidate minus baseline over the subjects of both ({interval}), p of the two-sided Wilcoxon signed-rank "
-        "test, Holm’s p within the metric, the matched-pairs rank-biserial effect (−1 to 1, positive: larger values than the "
-        "baseline’s), and beside them p of the corrected resampled t-test over folds and repeats (Nadeau and Bengio, 2003)."
+        f"Mean of candidate minus baseline over the n subjects of both ({interval}); on how many of them the two differ; p of "
+        "the two-sided Wilcoxon signed-rank test, Holm’s p within the metric, the matched-pairs rank-biserial effect (−1 "
+        "to 1, positive: larger values than the baseline’s), and beside them p of the corrected resampled t-test over folds "
+        "and repeats (Nadeau and Bengio, 2003)."
     )
 
 
 def _differences(analysis: Analysis, name: str, title: str, caption: str, table: pd.DataFrame) -> Table:
-    head = ["Candidate", "Metric", "n", "Difference", "Interval", "p", "p (Holm)", "Effect", "p (corrected t)"]
+    head = ["Candidate", "Metric", "n", "Differ", "Difference", "Interval", "p", "p (Holm)", "Effect", "p (corrected t)"]
     rows, rules, last = [], set(), ""
     for number, (_, row) in enumerate(table.iterrows()):
         metric = str(row["metric"])
         if number and metric != last:
             rules.add(number)
         last = metric
-        low, high = (analysis.number(metric, row[k], sign=True) for k in ("difference_low", "difference_high"))
+        ends = ("difference", "difference_low", "difference_high")
+        difference, low, high = (analysis.number(metric, row[k], sign=True) for k in ends)
         rows.append([
             Cell(str(row["candidate"])),
             Cell(analysis.head(metric)),
-            Cell(f"{row['n']:.0f}", sort=float(row["n"])),
-            Cell(analysis.number(metric, row["difference"], sign=True), mark=mark_of(row), sort=float(row["difference"])),
-            Cell(NO_VALUE if NO_VALUE in (low, high) else f"{low} to {high}"),
-            *(Cell(p_number(row[k]), sort=float(row[k])) for k in ("p", "p_holm")),
+            *(Cell(write_number(row[k], 0), sort=float(row[k])) for k in ("n_pairs", "n_differ")),
+            Cell(difference, mark=mark_of(row), sort=float(row["difference"]), note=row["why_no_p"]),
+            Cell(NO_VALUE, note=row["why_no_interval"]) if NO_VALUE in (low, high) else Cell(f"{low} to {high}"),
+            *(Cell(p_number(row[k]), sort=float(row[k]), note=row["why_no_p"]) for k in ("p", "p_holm")),
             Cell(write_number(row["effect"], 2, sign=True), sort=float(row["effect"])),
-            Cell(p_number(row["p_corrected_t"]), sort=float(row["p_corrected_t"])),
+            Cell(p_number(row["p_corrected_t"]), sort=float(row["p_corrected_t"]), note=row["why_no_corrected_t"]),
         ])  # fmt: skip
     return Table(name, title, caption, head, rows, table, frozenset(rules))
 
@@ -142,7 +158,7 @@ def _breakdown(analysis: Analysis, table: pd.DataFrame, by: str, groups: Sequenc
 
 def calibration(analysis: Analysis) -> Table | None:
     """Pooled calibration errors with both treatments of confidence 1, for each region."""
-    table = analysis.calibration
+    table = analysis.calibration.table
     if table.empty:
         return None
     rows, keys = [], []
@@ -162,7 +178,7 @@ def calibration(analysis: Analysis) -> Table | None:
     parts = ("ECE {} (%)", "Interval", "MCE {} (%)", "Voxels {}")
     head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
     caption = (
-        f"Calibration against {words_of(analysis.calibration_reference)}, all voxels of all test cases pooled, ten bins "
+        f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled, ten bins "
         f"of equal width, with {analysis.confidence_words} bootstrap intervals over subjects. Open leaves out voxels with a "
         "confidence of exactly 1 (as the reference code of published values does), closed counts them; compare only values of "
         "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Foreground: near what any "

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from . import style
 from .analysis import Analysis
+from .wording import words_of
+
+ERROR = "entropy error"
 
 
 def entropy(analysis: Analysis) -> style.Plot | None:
@@ -22,15 +27,15 @@ def entropy(analysis: Analysis) -> style.Plot | None:
     figure = style.new_figure(style.panel_width(len(pairs)), rows * (58 if columns < 4 else 50) + 6)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     limits = style.scatter_limits(*(p.to_numpy() for p in pairs.values()))
-    errors = {}
+    errors = _errors(analysis)
     for axes, (name, pair) in zip(grid, pairs.items(), strict=False):
-        errors[name] = float((pair["network"] - pair["raters"]).abs().mean())
         axes.plot(limits, limits, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.scatter(pair["raters"], pair["network"], s=14, color=analysis.colours[name], marker=analysis.markers[name],
                      alpha=0.7, linewidths=0)  # fmt: skip
         axes.set(xlim=limits, ylim=limits, aspect="equal")
         axes.set_title(style.wrapped(name, 24))
-        style.note(axes, f"MAE {errors[name]:.4f}", pair["raters"] / limits[1], pair["network"] / limits[1])
+        if name in errors:
+            style.note(axes, f"MAE {errors[name]}", pair["raters"] / limits[1], pair["network"] / limits[1])
         axes.locator_params(nbins=4)
         style.thin(axes)
     for number, axes in enumerate(grid):
@@ -39,8 +44,20 @@ def entropy(analysis: Analysis) -> style.Plot | None:
     figure.supxlabel("Entropy of the raters’ average (nat)", fontsize=8)
     figure.supylabel("Predicted entropy (nat)", fontsize=8)
     return style.Plot(
-        "entropy", "Is the uncertainty as large as the raters’ disagreement?", figure, _caption(pairs), _alt(errors)
+        "entropy",
+        "Is the uncertainty as large as the raters’ disagreement?",
+        figure,
+        _caption(analysis, pairs, errors),
+        _alt(pairs, errors),
     )
+
+
+def _errors(analysis: Analysis) -> dict[str, str]:
+    """The entropy MAE of each candidate as the comparison table has it; empty where it was not measured."""
+    if ERROR not in analysis.metrics:
+        return {}
+    means = analysis.of(ERROR)["mean"].dropna()
+    return {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
 
 
 def _by_case(analysis: Analysis, kind: str, candidate: str) -> pd.Series:
@@ -49,15 +66,19 @@ def _by_case(analysis: Analysis, kind: str, candidate: str) -> pd.Series:
     return rows[keep].groupby("case")["value"].mean()
 
 
-def _caption(pairs: dict[str, pd.DataFrame]) -> str:
+def _caption(analysis: Analysis, pairs: Mapping[str, pd.DataFrame], errors: Mapping[str, str]) -> str:
     n = int(np.median([len(p) for p in pairs.values()]))
-    return (
+    text = (
         "Mean entropy of a case’s voxels: what a network predicts over what the raters’ soft average has (one point for each "
         f"of {n} test cases, mean over repeats). On the dashed line a network is as uncertain as the raters disagree; below "
-        "it, it is too sure. MAE: mean absolute error over cases."
+        "it, it is too sure."
     )
+    if errors:
+        against = words_of(analysis.reference_of(ERROR))
+        text += f" MAE: the entropy MAE of the comparison, mean absolute difference to {against} over subjects."
+    return text
 
 
-def _alt(errors: dict[str, float]) -> str:
-    parts = [f"{name}: mean absolute error {error:.4f}" for name, error in errors.items()]
+def _alt(pairs: Mapping[str, pd.DataFrame], errors: Mapping[str, str]) -> str:
+    parts = [f"{name}: entropy MAE {errors[name]}" if name in errors else name for name in pairs]
     return "Scatter of predicted against rater entropy for each candidate. " + "; ".join(parts) + "."

@@ -94,11 +94,12 @@ def _lines(axes: Axes, analysis: Analysis) -> None:
     """The trivial estimate of the raters, and what a vote of the test cases' own raters reaches."""
     dashes: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
     trivial = _trivial(analysis)
-    axes.axvline(trivial, **dashes)
-    axes.annotate(
-        "nobody errs", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
-        ha="center", va="bottom", color=style.MUTED,
-    )  # fmt: skip
+    if np.isfinite(trivial):
+        axes.axvline(trivial, **dashes)
+        axes.annotate(
+            "nobody errs", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
+            ha="center", va="bottom", color=style.MUTED,
+        )  # fmt: skip
     fused = _fused(analysis)
     if np.isfinite(fused):
         axes.axhline(fused, **dashes)

@@ -59,7 +59,7 @@ def _panel(axes: Axes, curves: Curves, colour: str) -> None:
     if seen.size:
         # A few wild first epochs must not flatten everything after them.
         low, high = seen.min(), np.quantile(seen, 0.98)
-        air = 0.06 * (high - low) or 0.1
+        air = 0.06 * (high - low) or 0.1 * max(1.0, abs(high))
         axes.set_ylim(low - air, high + air)
     axes.locator_params(nbins=4)
     style.thin(axes)

@@ -10,6 +10,7 @@ from .. import __version__
 from ..benchmark.store import read_header, read_run_file
 from .analysis import Analysis
 from .captions import split_words
+from .part_maker import BrokenPart
 from .parts import Part, environment, plot_part, table_part
 from .style import Plot
 from .summary import summarise
@@ -56,7 +57,7 @@ def write_page(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot
             experiment=analysis.results.experiment,
             facts=analysis.results.facts,
             summary=summarise(analysis),
-            sections=_sections(tables, plots, folder / "figures"),
+            sections=_sections(tables, plots, analysis.part_maker.broken, folder / "figures"),
             run=run_facts(analysis),
             candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
             version=__version__,
@@ -67,13 +68,16 @@ def write_page(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot
     return path
 
 
-def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> list[tuple[str, str, list[Part]]]:
+def _sections(
+    tables: Sequence[Table], plots: Sequence[Plot], broken: Sequence[BrokenPart], figures: Path
+) -> list[tuple[str, str, list[Part]]]:
     found = []
     for anchor, heading, names in SECTIONS:
         parts = []
         for name in names:
             parts += [table_part(t) for t in tables if _belongs(t.name, name)]
             parts += [plot_part(p, figures) for p in plots if _belongs(p.name, name)]
+            parts += [Part(broken=b) for b in broken if b.kind in ("table", "figure") and _belongs(b.name, name)]
         if parts:
             found.append((anchor, heading, parts))
     return found

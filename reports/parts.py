@@ -9,18 +9,20 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from .part_maker import BrokenPart
 from .style import Plot
 from .table import Cell, Table
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A table (its rows grouped by rules) or a figure (its picture as text) of a section."""
+    """A table (its rows grouped by rules), a figure (its picture as text) or one that could not be made, of a section."""
 
     table: Table | None = None
     groups: Sequence[Sequence[Sequence[Cell]]] = ()
     plot: Plot | None = None
     picture: str = ""
+    broken: BrokenPart | None = None
 
 
 def environment() -> Environment:

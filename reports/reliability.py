@@ -16,7 +16,7 @@ EXACTLY_ONE = 10
 
 def reliability(analysis: Analysis) -> style.Plot | None:
     """One panel for each candidate; None if no calibration counts were stored."""
-    names = [c for c in analysis.candidates if c in analysis.curves]
+    names = [c for c in analysis.candidates if c in analysis.calibration.curves]
     if not names:
         return None
     columns = style.columns_for(len(names))
@@ -26,13 +26,13 @@ def reliability(analysis: Analysis) -> style.Plot | None:
     ratios = [3.0, 1.0, 0.28] * rows
     ratios.pop()
     grid = figure.add_gridspec(len(ratios), columns, height_ratios=ratios)
-    most = max(int(analysis.curves[name]["n"].max()) for name in names)
+    most = max(int(analysis.calibration.curves[name]["n"].max()) for name in names)
     for number, name in enumerate(names):
         row, column = divmod(number, columns)
         above = figure.add_subplot(grid[3 * row, column])
         below = figure.add_subplot(grid[3 * row + 1, column], sharex=above)
         _curve(above, analysis, name)
-        _occupancy(below, analysis.curves[name], analysis.colours[name], most)
+        _occupancy(below, analysis.calibration.curves[name], analysis.colours[name], most)
         above.tick_params(labelbottom=False)
         if column == 0:
             above.set_ylabel("Share correct")
@@ -46,7 +46,7 @@ def reliability(analysis: Analysis) -> style.Plot | None:
 
 
 def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
-    curve, colour = analysis.curves[name], analysis.colours[name]
+    curve, colour = analysis.calibration.curves[name], analysis.colours[name]
     axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     inner = curve[curve["bin"] < EXACTLY_ONE]
     for _, point in inner.iterrows():
@@ -66,7 +66,7 @@ def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
 
 
 def _text(analysis: Analysis, name: str) -> str:
-    opened, closed = (write_number(100 * analysis.ece_of(name, last_bin), 2) for last_bin in ("open", "closed"))
+    opened, closed = (write_number(100 * analysis.calibration.ece_of(name, last_bin), 2) for last_bin in ("open", "closed"))
     return f"ECE (%)\nopen {opened}\nclosed {closed}"
 
 
@@ -87,7 +87,7 @@ def _occupancy(axes: Axes, curve: pd.DataFrame, colour: str, most: int) -> None:
 
 def _caption(analysis: Analysis) -> str:
     return (
-        f"Reliability diagrams against {words_of(analysis.calibration_reference)}, all voxels of all test cases pooled. "
+        f"Reliability diagrams against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled. "
         "Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is as "
         "often right as it says, below it is overconfident. Bottom: voxels in each bin (logarithmic). The open marker and the "
         "hatched bar are voxels with a confidence of exactly 1: ‘open’ leaves them out of the expected calibration error "

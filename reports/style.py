@@ -148,5 +148,5 @@ def nice_number(value: float) -> str:
 
 def scatter_limits(*values: np.ndarray) -> tuple[float, float]:
     """The same limits for both axes, with a little air, from zero."""
-    top = max((float(np.nanmax(v)) for v in values if np.isfinite(v).any()), default=1.0)
+    top = max((float(v[np.isfinite(v)].max()) for v in values if np.isfinite(v).any()), default=1.0)
     return 0.0, top * 1.08 if top > 0 else 1.0

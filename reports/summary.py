@@ -10,6 +10,7 @@ import pandas as pd
 
 from . import captions
 from .analysis import Analysis
+from .collapse import RULE
 from .rater_errors import same_alarm
 from .wording import count_of, name_of, p_text, words_of, write_number
 
@@ -27,7 +28,13 @@ def summarise(analysis: Analysis) -> Summary:
     """The summary of an analysis, made from its numbers alone."""
     table = analysis.of(analysis.metric)
     best = [str(name) for name in table.index[table["best"].astype(bool)]]
-    findings = [_against_baseline(analysis, table), _ceiling(analysis, table, best), _fused(analysis), _calibrated(analysis)]
+    makers = {
+        "against the baseline": lambda: _against_baseline(analysis, table),
+        "the raters": lambda: _ceiling(analysis, table, best),
+        "fused labels": lambda: _fused(analysis),
+        "calibration": lambda: _calibrated(analysis),
+    }
+    findings = [analysis.part_maker.make("sentence", name, maker) for name, maker in makers.items()]
     return Summary(_headline(analysis, table, best), [f for f in findings if f], _warnings(analysis))
 
 
@@ -120,22 +127,26 @@ def _fused(analysis: Analysis) -> str:
 
 
 def _calibrated(analysis: Analysis) -> str:
-    if len(analysis.candidates) < 2:
+    """Who is best calibrated, if anybody may be called so: not who has collapsed, and not by chance alone."""
+    calibration = analysis.calibration
+    if len(analysis.candidates) < 2 or not len(calibration.image("closed")):
         return ""
-    best = {last_bin: _smallest(analysis, last_bin) for last_bin in ("closed", "open")}
-    if not best["closed"]:
-        return ""
-    value = write_number(100 * analysis.ece_of(best["closed"], "closed"), 2)
-    text = f"Best calibrated: {best['closed']}, with an expected calibration error of {value} %"
-    if best["open"] in ("", best["closed"]):
+    among = " among the candidates that did not collapse" if analysis.collapsed else ""
+    best = calibration.lowest("closed")
+    if not best:
+        return f"Nobody can be called best calibrated{': all candidates collapsed' if analysis.collapsed else ''}."
+    value = write_number(100 * calibration.ece_of(best[0], "closed"), 2)
+    close = calibration.close_to(best[0], "closed")
+    first = f"{' and '.join(best)}, with an expected calibration error of {value} %"
+    if close or len(best) > 1:
+        others = f"; its interval overlaps with that of {', '.join(close)}, so nobody is best beyond chance" if close else ""
+        text = f"Lowest calibration error{among}: {first}{others}"
+    else:
+        text = f"Best calibrated{among}: {first}"
+    opened = calibration.lowest("open")
+    if not opened or opened == best:
         return f"{text}."
-    return f"{text}; without voxels of confidence exactly 1 it is {best['open']}."
-
-
-def _smallest(analysis: Analysis, last_bin: str) -> str:
-    """The candidate with the smallest calibration error; empty if nobody has one."""
-    known = {c: value for c in analysis.candidates if (value := analysis.ece_of(c, last_bin)) == value}
-    return min(known, key=lambda c: known[c]) if known else ""
+    return f"{text}; without voxels of confidence exactly 1 it is {' and '.join(opened)}."
 
 
 def _warnings(analysis: Analysis) -> list[str]:
@@ -171,7 +182,12 @@ def _warnings(analysis: Analysis) -> list[str]:
             f"Only {count_of(comparison.n_subjects, 'subject')}: means are rough, and small differences cannot be seen."
         )
     if comparison.few_subjects and len(comparison.terms.expected) > 1:
-        found.append("No comparison can reach significance with so few subjects, whatever the difference.")
+        which = "subjects that differ" if comparison.most_differ < comparison.n_subjects else "subjects"
+        found.append(f"No comparison can reach significance with so few {which}, whatever the difference.")
+    if analysis.collapsed:
+        said = "; ".join(f"{name} ({why})" for name, why in analysis.collapsed.items())
+        found.append(f"Collapsed, and so never called best on anything: {said}. {RULE}")
+    found += [f"{part}." for part in analysis.part_maker.broken]
     found += [f"{warning[:1].upper()}{warning[1:]}" for warning in analysis.results.facts.get("warnings", [])]
     return found + captions.missing(analysis) + _unit_warnings(analysis.results.units)
 

@@ -10,6 +10,8 @@ import pandas as pd
 
 LONGEST = 40
 """Rows up to which a LaTeX table stands on one page."""
+NAMED = 4
+"""Missing numbers of one reason that a caption names; of more it says how many."""
 CONFIRMED, EXPLORED = "*", "°"
 """Marks of a difference: of the family that was declared beforehand, and of everything else."""
 
@@ -49,12 +51,16 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place: its words, whether it is the best, its mark, and the number it is sorted by."""
+    """What stands in one place: its words, whether it is the best, its mark, and the number it is sorted by.
+
+    ``note`` says why a number is missing that was to be expected.
+    """
 
     text: str
     bold: bool = False
     mark: str = ""
     sort: float | None = None
+    note: str = ""
 
     @property
     def shown(self) -> str:
@@ -79,6 +85,22 @@ class Table:
     rules: frozenset[int] = field(default=frozenset())
     words: frozenset[int] = field(default=frozenset())
 
+    @property
+    def full_caption(self) -> str:
+        """The caption, and a last paragraph that says for each missing number why it is missing."""
+        places: dict[str, list[str]] = {}
+        for row in self.rows:
+            for head, cell in zip(self.head, row, strict=True):
+                if cell.note:
+                    place = f"{head.rstrip(' ↑↓')} of {row[0].text}"
+                    places.setdefault(cell.note, [])
+                    places[cell.note] += [place] if place not in places[cell.note] else []
+        notes = []
+        for note, found in places.items():
+            more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+            notes.append(f"{', '.join(found[:NAMED])}{more}: {note}.")
+        return "\n".join([self.caption, *([f"Undefined (–). {' '.join(notes)}"] if notes else [])])
+
     def markdown(self) -> str:
         """GitHub's Markdown: best values in bold; a rule becomes an empty row."""
         lines = [_line(self.head), _line(["---" if self._left(n) else "---:" for n in range(len(self.head))])]
@@ -86,7 +108,7 @@ class Table:
             if number in self.rules:
                 lines.append(_line([" "] * len(self.head)))
             lines.append(_line([_markdown(c) for c in row], escape=False))
-        paragraphs = _escape_markdown(self.caption).replace("\n", "\n\n")
+        paragraphs = _escape_markdown(self.full_caption).replace("\n", "\n\n")
         return f"## {self.title}\n\n" + "\n".join(lines) + f"\n\n{paragraphs}\n"
 
     def latex(self) -> str:
@@ -97,7 +119,7 @@ class Table:
                 body.append(r"\midrule")
             body.append(" & ".join(_latex(c) for c in row) + r" \\")
         columns = "".join("l" if self._left(n) else "r" for n in range(len(self.head)))
-        caption = escape_latex(f"{self.title}. {self.caption}".replace("\n", " "))
+        caption = escape_latex(f"{self.title}. {self.full_caption}".replace("\n", " "))
         head = " & ".join(escape_latex(h) for h in self.head) + r" \\"
         if len(self.rows) > LONGEST:
             return "\n".join(_long(columns, caption, self.name, head, body)) + "\n"

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..benchmark.statistics.ranking import best_of
 from . import captions
 from .analysis import Analysis
 from .table import CONFIRMED, EXPLORED, Cell, Table
 from .wording import NO_VALUE, name_of, p_number, write_number
 
-MAIN = ("dice", "surface dice", "hd95", "avd", "brier", "entropy error", "confusion rmse")
+MAIN = ("dice", "surface dice", "hd95", "avd", "brier", "entropy error", "entropy error against truth", "confusion rmse")
 """The metrics of the comparison table, beside the primary one; the CSV has all that were measured."""
 MOST_CLASSES = 4
 """Up to this many foreground classes each has its own column of the primary metric."""
@@ -34,7 +35,7 @@ def comparison_table(analysis: Analysis) -> Table:
     shown = [analysis.metric, *(m for m in MAIN if m in analysis.metrics and m != analysis.metric)]
     columns = [_metric_column(analysis, shown[0]), *_class_columns(analysis)]
     columns += [_metric_column(analysis, m) for m in shown[1:]]
-    columns += [_ece_column(analysis, last_bin) for last_bin in ("open", "closed") if not analysis.ece.empty]
+    columns += [_ece_column(analysis, last_bin) for last_bin in ("open", "closed") if len(analysis.calibration.image(last_bin))]
     columns.append(_p_column(analysis))
     keys = row_keys(analysis)
     rows = [[Cell(name_of(name, kind)), *(c.cells.get((kind, name), Cell(NO_VALUE)) for c in columns)] for kind, name in keys]
@@ -64,7 +65,7 @@ def mark_of(row: pd.Series) -> str:
 def value_cell(analysis: Analysis, metric: str, row: pd.Series) -> Cell:
     """``mean ± std`` with bold and mark."""
     if not np.isfinite(row["mean"]):
-        return Cell(NO_VALUE)
+        return Cell(NO_VALUE, note=row.get("why_no_mean", ""))
     text = analysis.number(metric, row["mean"])
     if np.isfinite(row["std"]):
         text += f" ± {analysis.number(metric, row['std'])}"
@@ -89,7 +90,8 @@ def _class_columns(analysis: Analysis) -> list[Column]:
     columns = []
     for name in analysis.classes:
         part = table[table["group"] == name]
-        best = _best(part.loc[part["kind"] == "method", "mean"], analysis.better(analysis.metric))
+        own = part[(part["kind"] == "method") & ~part["candidate"].isin(analysis.collapsed)]
+        best = set(own.index[best_of(own["mean"], analysis.better(analysis.metric))])
         cells = {(str(r["kind"]), str(r["candidate"])): described_cell(analysis, r, bold=i in best) for i, r in part.iterrows()}
         columns.append(Column(f"{analysis.head(analysis.metric).split(' ')[0]} {name}", cells))
     return columns
@@ -100,20 +102,14 @@ def described_cell(analysis: Analysis, row: pd.Series, *, bold: bool = False) ->
     return value_cell(analysis, analysis.metric, pd.concat([row, pd.Series({"best": bold, "significant": False})]))
 
 
-def _best(means: pd.Series, better: str) -> set[object]:
-    """Index entries of the best of some means."""
-    good = {"higher": means, "lower": -means, "zero": -means.abs()}.get(better)
-    if good is None or not good.notna().any():
-        return set()
-    return set(good.index[good.round(12) == good.round(12).max()])
-
-
 def _ece_column(analysis: Analysis, last_bin: str) -> Column:
-    whole = analysis.calibration[(analysis.calibration["region"] == "image") & (analysis.calibration["last_bin"] == last_bin)]
-    best = _best(whole.loc[whole["kind"] == "method", "ece"], "lower")
+    table = analysis.calibration.table
+    best = analysis.calibration.lowest(last_bin)
     cells = {
-        (str(r["kind"]), str(r["candidate"])): Cell(write_number(100 * r["ece"], 2), i in best, sort=float(r["ece"]))
-        for i, r in whole.iterrows()
+        (str(r["kind"]), str(r["candidate"])): Cell(
+            write_number(100 * r["ece"], 2), r["kind"] == "method" and r["candidate"] in best, sort=float(r["ece"])
+        )
+        for _, r in table[(table["region"] == "image") & (table["last_bin"] == last_bin)].iterrows()
     }
     return Column(f"ECE {last_bin} (%) ↓", cells)
 
@@ -122,9 +118,9 @@ def _p_column(analysis: Analysis) -> Column:
     per_subject = analysis.protocol == "per-subject"
     name = "p_holm" if per_subject else "p"
     cells = {
-        ("method", str(candidate)): Cell(p_number(row[name]), sort=float(row[name]))
+        ("method", str(candidate)): Cell(p_number(row[name]), sort=float(row[name]), note=row["why_no_p"])
         for candidate, row in analysis.of(analysis.metric).iterrows()
-        if np.isfinite(row[name])
+        if np.isfinite(row[name]) or row["why_no_p"]
     }
     return Column("p (Holm)" if per_subject else "p (uncorrected)", cells)
 
@@ -132,9 +128,10 @@ def _p_column(analysis: Analysis) -> Column:
 def plain_comparison(analysis: Analysis) -> pd.DataFrame:
     """Every metric as tidy numbers, the pooled calibration errors below (their interval is a bootstrap over subjects)."""
     table = analysis.table
-    if analysis.calibration.empty:
+    pooled = analysis.calibration.table
+    if pooled.empty:
         return table
-    pooled = analysis.calibration[analysis.calibration["region"] == "image"]
+    pooled = pooled[pooled["region"] == "image"]
     names = {"ece": "mean", "ece_low": "ci_low", "ece_high": "ci_high", "n_subjects": "n"}
     pooled = pooled.rename(columns=names).assign(metric="ece " + pooled["last_bin"], family="exploratory", **{"class": "all"})
     return pd.concat([table, pooled[[c for c in table.columns if c in pooled]]], ignore_index=True)

@@ -26,9 +26,13 @@ SHORT_HEADS = {"Repeats × images": "n"}
 
 def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
     """Candidates, then what needs no network, with the primary metric, two more, calibration and p; a rich table."""
-    analysis = Analysis(results, statistics)
+    return terminal_table(Analysis(results, statistics))
+
+
+def terminal_table(analysis: Analysis) -> RichTable:
+    """The main table of an analysis."""
     metrics = [analysis.metric, *[m for m in SHOWN if m in analysis.metrics and m != analysis.metric][:BESIDE]]
-    title = f"{results.experiment.name}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
+    title = f"{analysis.results.experiment.name}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
     table = RichTable(title=title, caption=_caption(analysis), caption_justify="left", title_justify="left")
     table.add_column("Candidate", max_width=30)
     for metric in metrics:
@@ -89,10 +93,8 @@ def _styled(text: str, bold: bool) -> str:
 
 
 def _ece(analysis: Analysis, kind: str, name: str) -> str:
-    if kind != "method" or name not in analysis.ece.index:
-        return NO_VALUE
-    value = analysis.ece_of(name, "closed")
-    return _styled(write_number(100 * value, 2), value == min(analysis.ece_of(c, "closed") for c in analysis.candidates))
+    value = analysis.calibration.ece_of(name, "closed") if kind == "method" else np.nan
+    return _styled(write_number(100 * value, 2), name in analysis.calibration.lowest("closed"))
 
 
 def _p(analysis: Analysis, kind: str, name: str) -> str:

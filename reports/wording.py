@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 NO_VALUE = "–"
+SCIENTIFIC = -1
+"""In place of a number of decimals: 1.23e-07."""
 WORDS = {
     "truth": "the truth",
     "raters": "the single raters",
@@ -22,7 +24,8 @@ SHORT = {
     "brier": "Brier",
     "brier foreground": "Brier, near foreground",
     "entropy": "Entropy (nat)",
-    "entropy error": "Entropy error (nat)",
+    "entropy error": "Entropy MAE (nat)",
+    "entropy error against truth": "Entropy error, truth (nat)",
     "confusion rmse": "CM RMSE",
     "false positive volume": "False positives",
 }
@@ -52,9 +55,11 @@ def p_number(p: float) -> str:
 
 
 def decimals_for(typical: float) -> int:
-    """Decimals that leave three significant digits of a typical value, 5 at most."""
+    """Decimals that leave three significant digits of a typical value, 5 at most; ``SCIENTIFIC`` where these cannot show it."""
     if not np.isfinite(typical) or typical <= 0:
         return 3
+    if not 1e-4 <= typical < 1e9:
+        return SCIENTIFIC
     return int(np.clip(2 - math.floor(math.log10(typical)), 0, 5))
 
 
@@ -67,6 +72,7 @@ def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
     """A number with a real minus sign, or a dash where there is none."""
     if value is None or not math.isfinite(value):
         return NO_VALUE
-    text = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
+    form = ".2e" if decimals == SCIENTIFIC else f".{decimals}f"
+    text = f"{value:+{form}}" if sign else f"{value:{form}}"
     # What rounds to zero has no sign.
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")

@@ -30,7 +30,7 @@ def describes_itself(metric: Metric | type[Metric]) -> None:
     for name, kind in ATTRIBUTES.items():
         value = getattr(built, name, None)
         require(isinstance(value, kind), f"its attribute {name} is {value!r}: give a {kind.__name__}")
-    better, references = ("higher", "lower", "zero", "none"), ("any", "soft", "none")
+    better, references = ("higher", "lower", "zero", "none"), ("any", "soft", "none", "truth", "soft average")
     require(built.better in better, f"its attribute better is {built.better!r}: one of {', '.join(better)}")
     require(built.references in references, f"its attribute references is {built.references!r}: one of {', '.join(references)}")
     require(built.range[0] < built.range[1], f"its range {built.range} is empty: give the lowest and the highest value")

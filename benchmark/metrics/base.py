@@ -61,9 +61,9 @@ class Metric(ABC):
 
     ``name`` is the key in tables and experiments, ``label`` the head of a column, without the unit of a ``quantity`` that
     depends on the data set (``label_in`` adds it). ``references`` says what it can be measured against: any reference, only
-    one with soft labels, or none. ``empty`` is one plain sentence (or more) on what happens where the reference or the
-    prediction is empty. Voxels that the reference (or the prediction) did not judge are left out, and a pair without a
-    judged voxel is NaN.
+    one with soft labels, only the one that it names, or none. ``empty`` is one plain sentence (or more) on what happens where
+    the reference or the prediction is empty. Voxels that the reference (or the prediction) did not judge are left out, and a
+    pair without a judged voxel is NaN.
     """
 
     name: ClassVar[str]
@@ -72,7 +72,7 @@ class Metric(ABC):
     better: ClassVar[Better]
     range: ClassVar[tuple[float, float]]
     per_class: ClassVar[bool]
-    references: ClassVar[Literal["any", "soft", "none"]] = "any"
+    references: ClassVar[Literal["any", "soft", "none", "truth", "soft average"]] = "any"
     empty: str
 
     def unit_in(self, unit: Unit, ndim: int) -> str:

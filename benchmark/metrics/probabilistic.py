@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.special import entr
@@ -95,20 +96,32 @@ class Entropy(Metric):
 
 
 class EntropyError(Metric):
-    """|mean predicted entropy - mean entropy of the reference| in nat: is the amount of uncertainty right?
+    """|mean predicted entropy - mean entropy of the raters' soft average| in nat: is the amount of uncertainty right?
 
-    (Lemay et al., 2022, MAE of the entropy, with the mean over voxels in place of their sum.)
+    (Lemay et al., 2022, MAE of the entropy, with the mean over voxels in place of their sum.) It is measured against the soft
+    average alone, whatever the primary reference; against the truth it is :class:`EntropyErrorAgainstTruth`.
     """
 
-    name, label = "entropy error", "Entropy error [nat]"
-    better, range, per_class, references = "lower", (0.0, inf), False, "soft"
-    empty = "The entropy error counts every judged voxel, so an empty reference or prediction changes nothing."
+    name, label = "entropy error", "Entropy MAE [nat]"
+    better, range, per_class = "lower", (0.0, inf), False
+    references: ClassVar[Literal["truth", "soft average"]] = "soft average"
+    empty = "The entropy MAE counts every judged voxel, so an empty reference or prediction changes nothing."
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         del spacing
         reference = needed(self, reference)
         mask = judged(prediction, reference)
         return np.abs(mean_over(_entropy(prediction), mask) - mean_over(_entropy(reference), mask))
+
+
+class EntropyErrorAgainstTruth(EntropyError):
+    """|mean predicted entropy - mean entropy of the truth| in nat, where the truth is known; a hard truth has none."""
+
+    name, label = "entropy error against truth", "Entropy error against the truth [nat]"
+    references = "truth"
+    empty = (
+        "The entropy error against the truth counts every judged voxel, so an empty reference or prediction changes nothing."
+    )
 
 
 class VoxelEntropyError(Metric):

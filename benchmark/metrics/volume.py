@@ -26,11 +26,11 @@ class RelativeVolumeDifference(Metric):
 
 
 class AbsoluteVolumeDifference(Metric):
-    """The relative volume difference without its sign."""
+    """|V_reference - V_prediction| / V_reference: the relative volume difference without its sign (AVD in papers)."""
 
-    name, label = "avd", "Absolute volume difference"
+    name, label = "avd", "Absolute relative volume difference"
     better, range, per_class = "lower", (0.0, inf), True
-    empty = "The absolute volume difference is left out where the reference is empty."
+    empty = "The absolute relative volume difference is left out where the reference is empty."
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         del spacing

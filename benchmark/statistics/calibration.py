@@ -154,6 +154,6 @@ def reliability_curves(calibration: pd.DataFrame, reference: str, region: str = 
     for candidate, table in subject_counts(calibration, reference, region, kind).items():
         n, correct, confidence = as_counts(table).sum(axis=0).T
         some = np.where(n > 0, n, np.nan)
-        values = {"n": n, "share": n / n.sum(), "confidence": confidence * UNIT / some, "accuracy": correct / some}
+        values = {"n": n, "share": n / max(n.sum(), 1), "confidence": confidence * UNIT / some, "accuracy": correct / some}
         frames.append(pd.DataFrame({"candidate": candidate, "bin": range(N_BINS), **values}))
     return pd.concat(frames, ignore_index=True)

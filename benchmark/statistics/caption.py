@@ -22,10 +22,7 @@ def caption(comparison: Comparison) -> list[str]:
     sentences = [_counts(comparison), *_test(comparison)]
     if comparison.few_repeats and terms.per_subject:
         sentences.append(FEW_REPEATS)
-    if comparison.few_subjects:
-        n, what = (comparison.n_subjects, "subjects") if terms.per_subject else (comparison.n_models, "models")
-        smallest = f"the smallest p they can give is {comparison.smallest_p:.2g}"
-        sentences.append(f"{n} {what} are too few for any difference to be significant: {smallest}.")
+    sentences += _differing(comparison)
     dropped = len(comparison.dropped.get(terms.primary_metric, ()))
     if dropped:
         what = "subject(s)" if terms.per_subject else "fold(s)"
@@ -39,6 +36,26 @@ def caption(comparison: Comparison) -> list[str]:
 def _counts(comparison: Comparison) -> str:
     amounts = [(comparison.n_subjects, "subject"), (comparison.n_cases, "case"), (comparison.n_repeats, "repeat")]
     return "n = " + ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in amounts) + "."
+
+
+def _differing(comparison: Comparison) -> Sequence[str]:
+    """On how many subjects (or models) the candidates differ from the baseline, and whether any p can be significant."""
+    what, n = ("subject", comparison.n_subjects) if comparison.terms.per_subject else ("trained model", comparison.n_models)
+    everyone = f"{n} {what}{'s' if n != 1 else ''}"
+    tested = comparison.tested
+    equal = tested[tested["n_differ"] < tested["n_pairs"]]
+    found = []
+    if len(equal):
+        pairs = zip(equal.index, equal["n_differ"], equal["n_pairs"], strict=True)
+        counts = ", ".join(f"{differ:.0f} of {of:.0f} for {name}" for name, differ, of in pairs)
+        baseline = comparison.terms.baseline
+        found.append(f"Not every {what} differs from {baseline}, and only those that do are evidence: {counts}.")
+    if comparison.few_subjects and comparison.n_comparisons:
+        most = comparison.most_differ
+        which = f"{everyone}, of which at most {most} differ{'s' if most == 1 else ''}," if most < n else everyone
+        smallest = f"the smallest p they can give is {comparison.smallest_p:.2g}"
+        found.append(f"{which} are too few for any difference to be significant: {smallest}.")
+    return found
 
 
 def _test(comparison: Comparison) -> Sequence[str]:

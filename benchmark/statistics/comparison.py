@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ import pandas as pd
 
 from ...datasets.errors import RaterbenchError, nearest
 from . import subjects
-from .metric_table import Mode, Terms, metric_table
-from .tests import bootstrap_interval
+from .arithmetic import mean_and_std
+from .metric_table import WHY, Mode, Terms, metric_table
+from .tests import bootstrap_interval, smallest_p
 
 if TYPE_CHECKING:
     from ..experiment import Statistics
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = [
     *("metric", "class", "reference", "candidate", "kind", "family", "n", "mean", "std", "ci_low", "ci_high"),
     *("difference", "difference_low", "difference_high", "p", "p_holm", "significant", "effect", "p_corrected_t"),
-    *("rank", "best", "complete", "n_undefined"),
+    *("rank", "best", "complete", "n_pairs", "n_differ", "n_undefined", *WHY),
 ]
 """Columns of ``Comparison.table``, one row a metric and candidate:
 
@@ -32,9 +33,14 @@ COLUMNS = [
 * ``difference``: mean of candidate minus baseline over the subjects of both, with its interval;
 * ``p`` of the Wilcoxon test, ``p_holm`` over the candidates of this metric, ``significant`` at alpha after Holm, ``effect`` the
   rank-biserial (positive: larger values than the baseline's), ``p_corrected_t`` of the corrected resampled t-test;
-* ``rank``: mean rank over subjects, 1 is best; ``best``: has the best mean among complete candidates;
+* ``rank``: mean rank over subjects, 1 is best; ``best``: has the best mean among complete candidates (never for those
+  in ``never_best``);
 * ``complete``: has at least half of the subjects, and so a say in which ones are compared;
-* ``n_undefined``: values that were not finite and were left out.
+* ``n_pairs``: subjects (or models) that both candidate and baseline have, ``n_differ``: those of them on which the two differ
+  at all, which alone are evidence;
+* ``n_undefined``: values that were not finite (or beyond 1e300) and were left out;
+* ``why_no_mean``, ``why_no_interval``, ``why_no_p``, ``why_no_corrected_t``: the reason where such a number was to be expected
+  and is missing, else empty.
 """
 
 
@@ -46,7 +52,8 @@ class Comparison:
 
     ``dropped``: for each metric the subjects left out because not all candidates have them (as published: (repeat, fold)s).
     ``few_repeats``: fewer than 3, so that the luck of training is not averaged out. ``few_subjects``: no comparison can reach
-    ``alpha``, even if one candidate wins on every subject (alone: fewer than 6 subjects at .05; with Holm more are needed).
+    ``alpha``, even if one candidate wins on every subject that differs (alone: fewer than 6 of them at .05; with Holm more are
+    needed).
     """
 
     table: pd.DataFrame
@@ -68,10 +75,23 @@ class Comparison:
         return self.n_repeats < 3
 
     @property
+    def tested(self) -> pd.DataFrame:
+        """The rows of the primary metric (or the first) that hold a test against the baseline, indexed by candidate."""
+        primary = self.terms.primary_metric
+        table = self.of(primary if primary in self.dropped else next(iter(self.dropped)))
+        return table[table["n_pairs"].notna()]
+
+    @property
+    def most_differ(self) -> int:
+        """Subjects (or models) that differ from the baseline, of the candidate for which most do; all, if none is tested."""
+        everyone = self.n_subjects if self.terms.per_subject else self.n_models
+        return int(self.tested["n_differ"].max()) if len(self.tested) else everyone
+
+    @property
     def smallest_p(self) -> float:
-        """The smallest (corrected) p that this number of subjects, or of models, can give."""
-        n, times = (self.n_subjects, self.n_comparisons) if self.terms.per_subject else (self.n_models, 1)
-        return float(min(1.0, max(times, 1) * 0.5 ** max(n - 1, 0)))
+        """The smallest (corrected) p that these subjects, or models, can give: those that do not differ are no evidence."""
+        times = max(self.n_comparisons, 1) if self.terms.per_subject else 1
+        return min(1.0, times * smallest_p(self.most_differ))
 
     @property
     def few_subjects(self) -> bool:
@@ -100,6 +120,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     better: Mapping[str, str] | None = None,
     class_: str = subjects.FOREGROUND,
     protocol: Mode = "per-subject",
+    never_best: Collection[str] = (),
     seed: int = 0,
 ) -> Comparison:
     """Compare every candidate with the baseline on every metric, from the long table and the table of units.
@@ -107,6 +128,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     ``reference`` holds for all metrics that need one. ``metrics``: by default all that have it. ``better``: ``higher``,
     ``lower``, ``zero`` or ``none`` for each metric, by default what the metric says of itself. ``protocol``: ``per-subject``,
     or ``as-published``, which tests over the trained models' means without correction, as papers do, and is anti-conservative.
+    ``never_best``: candidates that are not marked as the best, however good a mean of theirs is.
 
     Raises:
         RaterbenchError: the primary metric, an asked metric or the baseline is not among the results.
@@ -137,6 +159,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
         test_to_train=split_ratio(units),
         expected=_expected(units, names),
         better=directions(wanted) if better is None else better,
+        never_best=never_best,
     )
     made = {metric: metric_table(rows, metric, terms) for metric in wanted}
     table = pd.concat([t for t, _ in made.values()], ignore_index=True)[COLUMNS]
@@ -157,7 +180,8 @@ def split_ratio(units: pd.DataFrame) -> float:
         return np.nan
     done = units[(units["kind"] == "method") & (units["status"] == "done")]
     n_test, n_train, n_validation = (pd.to_numeric(done[k]) for k in ("n_test", "n_train", "n_validation"))
-    return float((n_test / (n_train + n_validation.fillna(0))).mean())
+    trained = n_train + n_validation.fillna(0)
+    return float((n_test / trained.where(trained > 0)).mean())
 
 
 def breakdown(
@@ -184,7 +208,8 @@ def breakdown(
         for candidate in values:
             own = values[candidate].dropna()
             low, high = bootstrap_interval(own, confidence=1 - settings.alpha, resamples=settings.resamples, seed=seed)
-            entry = {"n": len(own), "mean": own.mean(), "std": own.std(ddof=1), "ci_low": low, "ci_high": high}
+            mean, std = mean_and_std(own)
+            entry = {"n": len(own), "mean": mean, "std": std, "ci_low": low, "ci_high": high}
             entries.append({"candidate": candidate, "group": group, **entry})
     return pd.DataFrame(entries, columns=["candidate", "group", "n", "mean", "std", "ci_low", "ci_high"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,12 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from . import subjects
-from .ranking import goodness, mean_ranks
+from .arithmetic import mean_and_std
+from .ranking import best_of, mean_ranks
 from .tests import bootstrap_interval, corrected_resampled_t, holm, paired_differences, wilcoxon
 
 Mode = Literal["per-subject", "as-published"]
 UNTESTED_KINDS = ("fusion", "rater")
-_TESTED = ("difference", "difference_low", "difference_high", "p", "effect", "p_corrected_t")
+WHY = ("why_no_mean", "why_no_interval", "why_no_p", "why_no_corrected_t")
+"""Columns that say why a number is missing where one was to be expected; empty where it is there, or belongs to no such row."""
+ONE_SUBJECT = "one subject has no spread"
+_TESTED = ("difference", "difference_low", "difference_high", "p", "effect", "p_corrected_t", "n_pairs", "n_differ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +28,7 @@ class Terms:
     """What a comparison is made by: the same for all its metrics.
 
     ``expected``: the candidates in order, those without any result included. ``test_to_train``: test cases / training cases.
+    ``never_best``: candidates that are ranked and tested as all are, and never marked as the best.
     """
 
     primary_metric: str
@@ -37,6 +42,7 @@ class Terms:
     test_to_train: float
     expected: Sequence[str]
     better: Mapping[str, str]
+    never_best: Collection[str] = ()
 
     @property
     def per_subject(self) -> bool:
@@ -61,9 +67,11 @@ def metric_table(rows: pd.DataFrame, metric: str, terms: Terms) -> tuple[pd.Data
     table = pd.DataFrame([_entry(pairs, cases, name, terms) for name in terms.expected])
     table["kind"] = "method"
     table["n_undefined"] = [int(undefined.get(name, 0)) for name in terms.expected]
+    table["why_no_mean"] = [_why_no_mean(values, pairs, cases, name, terms) for name in terms.expected]
     better = terms.better.get(metric, "none")
     table["rank"] = table["candidate"].map(mean_ranks(pairs.values[list(pairs.complete)], better))
-    table["best"] = _best(table, better)
+    may_be_best = table["complete"] & ~table["candidate"].isin(terms.never_best)
+    table["best"] = best_of(table["mean"].where(may_be_best), better)
     _correct(table, "confirmatory" if metric == terms.primary_metric else "exploratory", terms)
     described = [_described(rows, metric, reference, kind, terms) for kind in UNTESTED_KINDS]
     table = pd.concat([table, *(d for d in described if len(d))], ignore_index=True)
@@ -74,32 +82,53 @@ def metric_table(rows: pd.DataFrame, metric: str, terms: Terms) -> tuple[pd.Data
 def _entry(pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: Terms) -> dict[str, object]:
     values = pairs.values.get(candidate, pd.Series(np.nan, index=pairs.values.index))
     entry = {"candidate": candidate, "complete": candidate in pairs.complete, **_summary(values, terms)}
-    entry |= dict.fromkeys(_TESTED, np.nan)
-    if candidate == terms.baseline or terms.baseline not in pairs.values:
+    entry |= dict.fromkeys(_TESTED, np.nan) | {"why_no_p": "", "why_no_corrected_t": ""}
+    if candidate == terms.baseline:
         return entry
-    difference = paired_differences(values, pairs.values[terms.baseline])
+    baseline = pairs.values.get(terms.baseline, pd.Series(np.nan, index=pairs.values.index))
+    difference = paired_differences(values, baseline)
     if not difference.size:
-        return entry
+        where = "subject" if terms.per_subject else "trained model"
+        return entry | {"why_no_p": f"no {where} has a value of both {candidate} and {terms.baseline}"}
     test = wilcoxon(difference, "pratt" if terms.per_subject else "wilcox")
     low, high = terms.interval(difference)
-    folds = subjects.fold_differences(cases, candidate, terms.baseline)
-    entry |= {"difference": float(difference.mean()), "difference_low": low, "difference_high": high}
-    entry |= {"p": test.p, "effect": test.effect}
-    entry["p_corrected_t"] = corrected_resampled_t(folds.to_numpy(), terms.test_to_train)
+    folds = subjects.fold_differences(cases, candidate, terms.baseline).to_numpy()
+    entry |= {"difference": mean_and_std(difference)[0], "difference_low": low, "difference_high": high}
+    entry |= {"p": test.p, "effect": test.effect, "n_pairs": difference.size, "n_differ": test.n_nonzero}
+    if terms.per_subject and difference.size == 1:
+        entry["why_no_interval"] = ONE_SUBJECT
+    p_corrected_t = corrected_resampled_t(folds, terms.test_to_train)
+    entry["p_corrected_t"] = p_corrected_t
+    if np.isnan(p_corrected_t):
+        entry["why_no_corrected_t"] = _why_no_corrected_t(len(folds), terms)
     return entry
 
 
 def _summary(values: pd.Series, terms: Terms) -> dict[str, object]:
+    n = int(values.notna().sum())
+    mean, std = mean_and_std(values)
     low, high = terms.interval(values)
-    return {"n": int(values.notna().sum()), "mean": values.mean(), "std": values.std(ddof=1), "ci_low": low, "ci_high": high}
+    why = ONE_SUBJECT if terms.per_subject and n == 1 else ""
+    return {"n": n, "mean": mean, "std": std, "ci_low": low, "ci_high": high, "why_no_interval": why}
 
 
-def _best(table: pd.DataFrame, better: str) -> pd.Series:
-    good = goodness(table["mean"].round(12), better)
-    if good is None:
-        return pd.Series(False, index=table.index)
-    good = good.where(table["complete"])
-    return good.eq(good.max()) & good.notna()
+def _why_no_mean(values: pd.DataFrame, pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: Terms) -> str:
+    """Why a candidate has no mean; empty if it has one, or if the metric was never measured for it."""
+    if candidate not in values or pairs.values[candidate].notna().any():
+        return ""
+    if values[candidate].isna().all():
+        n = int(cases.loc[cases["candidate"] == candidate, "undefined"].sum())
+        return f"none of the {n} values of {candidate} is defined"
+    return f"no {'subject' if terms.per_subject else 'trained model'} of {candidate} is one that all compared candidates have"
+
+
+def _why_no_corrected_t(models: int, terms: Terms) -> str:
+    """Why the corrected resampled t-test gave nothing."""
+    if models < 2:
+        return "fewer than two trained models have values of both candidates"
+    if not np.isfinite(terms.test_to_train):
+        return "the sizes of the training parts are not known"
+    return "the difference is the same for all trained models, so nothing says how far chance could move it"
 
 
 def _correct(table: pd.DataFrame, family: str, terms: Terms) -> None:
@@ -121,9 +150,13 @@ def _described(rows: pd.DataFrame, metric: str, reference: str, kind: str, terms
     values = subjects.subject_means(cases)
     undefined = cases.groupby("candidate")["undefined"].sum()
     fixed = {"kind": kind, "family": "", "complete": True, "best": False, "significant": False}
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {"candidate": str(c), "n_undefined": int(undefined[str(c)]), **_summary(values[str(c)], terms), **fixed}
             for c in values
         ]
     )
+    table[["why_no_mean", "why_no_p", "why_no_corrected_t"]] = ""
+    nothing = table["mean"].isna()
+    table.loc[nothing, "why_no_mean"] = "none of the values of " + table["candidate"] + " is defined"
+    return table

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import pandas as pd
 
+from .arithmetic import largest, mean_and_std, round_to_scale
+
 Values = TypeVar("Values", pd.DataFrame, pd.Series)
 
 
@@ -24,10 +26,27 @@ def mean_ranks(values: pd.DataFrame, better: str) -> pd.Series:
 
     Subjects with a missing value are left out; NaN for a metric without direction.
     """
-    good = goodness(values.dropna().round(12), better)
+    good = goodness(without_rounding_error(values.dropna()), better)
     if good is None or good.empty:
         return pd.Series(float("nan"), index=values.columns)
     return good.rank(axis=1, ascending=False).mean()
+
+
+def without_rounding_error(values: Values) -> Values:
+    """The same values with 12 significant digits of the largest, so that equal ones are equal to the last bit."""
+    numbers = values.to_numpy(dtype=float)
+    rounded = round_to_scale(numbers, largest(numbers))
+    if isinstance(values, pd.DataFrame):
+        return pd.DataFrame(rounded, values.index, values.columns)
+    return pd.Series(rounded, values.index, name=values.name)
+
+
+def best_of(means: pd.Series, better: str) -> pd.Series:
+    """Which of some means are the best, ties included: bool, same index. None is without a direction or a value."""
+    good = goodness(without_rounding_error(means), better)
+    if good is None:
+        return pd.Series(False, index=means.index)
+    return good.eq(good.max()) & good.notna()
 
 
 def composite_score(means: pd.DataFrame, better: Mapping[str, str], ddof: int = 1) -> pd.Series:
@@ -38,7 +57,11 @@ def composite_score(means: pd.DataFrame, better: Mapping[str, str], ddof: int = 
     """
     scores = {}
     for metric in means.columns:
-        good = goodness(means[metric], better.get(str(metric), "none"))
-        if good is not None and good.std(ddof=ddof) > 0:
-            scores[str(metric)] = (good - good.mean()) / good.std(ddof=ddof)
+        good = goodness(without_rounding_error(means[metric]), better.get(str(metric), "none"))
+        if good is None:
+            continue
+        mean, std = mean_and_std(good)
+        if std > 0:
+            n = int(good.notna().sum())
+            scores[str(metric)] = (good - mean) / (std * ((n - 1) / (n - ddof)) ** 0.5)
     return pd.DataFrame(scores, index=means.index).mean(axis=1)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ...datasets.errors import RaterbenchError, nearest
+from .arithmetic import LARGEST, largest, round_to_scale
 
 FOREGROUND = "foreground"
 WHOLE = "all"
@@ -41,7 +41,8 @@ def case_values(
 
     ``class_`` is a class name, ``all`` (measured over all classes at once) or ``foreground``: the mean over the foreground
     classes within a case, or, for metrics that are only measured over all classes at once, that value.
-    ``undefined`` counts the values that were not finite and were left out of the mean; a mean of nothing is NaN.
+    ``undefined`` counts the values that were not finite, or beyond 1e300, and were left out of the mean; a mean of nothing
+    is NaN.
     """
     reference = reference_of(rows, metric, reference)
     chosen = rows[(rows["metric"] == metric) & (rows["reference"] == reference) & (rows["kind"] == kind)]
@@ -50,8 +51,8 @@ def case_values(
     elif (chosen["class"] != WHOLE).any():
         chosen = chosen[chosen["class"] != WHOLE]
     value = chosen["value"].astype(float)
-    finite = np.isfinite(value)
-    table = chosen[_CASE].assign(value=value.where(finite), undefined=(~finite).astype(int))
+    defined = value.abs() <= LARGEST
+    table = chosen[_CASE].assign(value=value.where(defined), undefined=(~defined).astype(int))
     grouped = table.groupby(_CASE, sort=False, dropna=False)
     return grouped.agg(value=("value", "mean"), undefined=("undefined", "sum")).reset_index()
 
@@ -87,7 +88,9 @@ def fold_differences(cases: pd.DataFrame, candidate: str, baseline: str) -> pd.S
     keys = ["repeat", "fold", "subject", "candidate"]
     values = two.groupby(keys, sort=False)["value"].mean().unstack("candidate").reindex(columns=[candidate, baseline])
     difference = (values[candidate] - values[baseline]).dropna()
-    return difference.groupby(["repeat", "fold"]).mean().sort_index()
+    means = difference.groupby(["repeat", "fold"]).mean().sort_index()
+    # As precise as the values allow: what is left of equal values is rounding error, and no variation.
+    return pd.Series(round_to_scale(means, largest(values)), index=means.index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,72 +11,95 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-Floats = npt.NDArray[np.float64]
+from .arithmetic import Floats, largest, mean_and_std, round_to_scale, scaled
+
 Zeros = Literal["pratt", "wilcox"]
 
 EXACT_UP_TO = 50
+"""Non-zero differences up to which the signed-rank test counts all sign flips."""
 
 
 @dataclass(frozen=True)
 class SignedRank:
-    """Two-sided p; ``statistic`` min(W+, W-); ``effect`` matched-pairs rank-biserial in -1..1; ``smallest_p`` that n allows."""
+    """Two-sided p of n differences, of which ``n_nonzero`` are not 0; ``smallest_p`` is the least that these can give.
+
+    ``statistic`` is min(W+, W-), ``effect`` the matched-pairs rank-biserial in -1..1.
+    """
 
     statistic: float
     p: float
     effect: float
     n: int
-    smallest_p: float
+    n_nonzero: int
+
+    @property
+    def smallest_p(self) -> float:
+        """The p of ``n_nonzero`` differences of one sign."""
+        return smallest_p(self.n_nonzero)
+
+
+def smallest_p(n_nonzero: int) -> float:
+    """The smallest two-sided p of a signed-rank test with ``n_nonzero`` differences that are not 0: 2^(1 - n), at most 1."""
+    return float(0.5 ** max(n_nonzero - 1, 0))
 
 
 def paired_differences(values: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
-    """``values - baseline`` without missing pairs, rounded to about 12 significant digits of the larger of the two.
+    """``values - baseline`` without missing or infinite pairs, rounded to about 12 significant digits of the largest value.
 
-    The same number computed in another order differs in its last bits: such dust must neither be a difference nor break a tie.
+    The same number computed in another order differs in its last bits: such rounding error must neither be a difference nor
+    break a tie. A difference beyond the range of floating-point numbers is infinite.
     """
     a, b = np.asarray(values, dtype=float), np.asarray(baseline, dtype=float)
     both = np.isfinite(a) & np.isfinite(b)
     a, b = a[both], b[both]
-    scale = max(float(np.abs(a).max(initial=0)), float(np.abs(b).max(initial=0)), 1e-300)
-    difference: Floats = np.round(a - b, 12 - int(np.ceil(np.log10(scale))))
-    return difference
+    with np.errstate(over="ignore"):
+        return round_to_scale(a - b, largest(a, b))
 
 
 def wilcoxon(differences: npt.ArrayLike, zeros: Zeros = "pratt") -> SignedRank:
     """Two-sided Wilcoxon signed-rank test (Wilcoxon, 1945) of paired differences ``[n]``, with the rank-biserial effect.
 
-    Zeros are ranked and then left out of both sums (Pratt, 1959), or dropped first (``wilcox``, what papers use). Up to 50
-    differences p is exact, conditional on ties and zeros: all sign flips of the ranks at hand; scipy's ``exact`` would take the
-    ranks of an untied sample. Above 50 it is the normal approximation with tie correction. With n non-zero differences p
-    cannot be below 2^(1 - n): 5 subjects cannot reach .05, 6 reach .03125. Only zeros give p = 1, no differences NaN.
+    Zeros are ranked and then left out of both sums (Pratt, 1959), or dropped first (``wilcox``, what papers use); NaN is left
+    out. Only differences that are not 0 can have another sign, so their number decides what p can be: up to 50 of them p is
+    exact, conditional on ties and zeros, from all sign flips of their ranks; scipy's ``exact`` would take the ranks of an
+    untied sample without zeros. Above, it is the normal approximation with the variance of the same sign flips. With k of
+    them p cannot be below 2^(1 - k): 5 cannot reach .05, 6 reach .03125. Only zeros give p = 1, no differences NaN.
 
     The effect is the share of the rank sum that is positive minus the share that is negative (Kerby, 2014).
     """
     d = np.asarray(differences, dtype=float)
+    d = d[~np.isnan(d)]
+    if d.size == 0:
+        return SignedRank(np.nan, np.nan, np.nan, 0, 0)
     if zeros == "wilcox":
         d = d[d != 0]
-    if d.size == 0:
-        empty = np.asarray(differences).size == 0
-        return SignedRank(np.nan if empty else 0.0, np.nan if empty else 1.0, np.nan if empty else 0.0, 0, 1.0)
+    if not d.any():
+        return SignedRank(0.0, 1.0, 0.0, d.size, 0)
     ranks = stats.rankdata(np.abs(d))
     plus, minus = float(ranks[d > 0].sum()), float(ranks[d < 0].sum())
-    nonzero = int(np.count_nonzero(d))
-    if nonzero == 0:
-        p = 1.0
-    elif d.size <= EXACT_UP_TO:
-        p = _exact_p(ranks[d != 0], min(plus, minus))
-    else:
-        p = float(stats.wilcoxon(d, zero_method=zeros, method="approx").pvalue)
-    return SignedRank(min(plus, minus), p, (plus - minus) / float(ranks.sum()), d.size, 0.5 ** max(nonzero - 1, 0))
+    flipped = ranks[d != 0]
+    p = (_exact_p if flipped.size <= EXACT_UP_TO else _normal_p)(flipped, min(plus, minus))
+    return SignedRank(min(plus, minus), p, (plus - minus) / float(ranks.sum()), d.size, flipped.size)
 
 
 def _exact_p(ranks: Floats, smaller: float) -> float:
+    """Twice the share of sign flips whose sum of positive ranks is at most ``smaller``, at most 1."""
     # Midranks are whole numbers when doubled, so the sums of all sign flips can be counted rank by rank.
-    doubled = np.rint(2 * ranks).astype(int)
-    ways = np.zeros(int(doubled.sum()) + 1)
+    doubled = np.rint(2 * ranks).astype(np.int64)
+    # Many ties or zeros leave large common factors, and no sum above the observed one is asked for: both keep this small.
+    factor = int(np.gcd.reduce(doubled))
+    ways = np.zeros(round(2 * smaller) // factor + 1)
     ways[0] = 1
-    for rank in doubled:
-        ways[rank:] += ways[:-rank].copy()
-    return min(1.0, 2 * float(ways[: round(2 * smaller) + 1].sum()) / 2.0 ** len(doubled))
+    for rank in doubled // factor:
+        if rank < len(ways):
+            ways[rank:] += ways[:-rank].copy()
+    return min(1.0, 2 * float(ways.sum()) / 2.0 ** len(doubled))
+
+
+def _normal_p(ranks: Floats, smaller: float) -> float:
+    """The same from a normal distribution with the mean and the variance that the sum has over all sign flips."""
+    z = (smaller - float(ranks.sum()) / 2) / math.sqrt(float(np.square(ranks).sum()) / 4)
+    return min(1.0, 2 * float(stats.norm.cdf(z)))
 
 
 def holm(p: npt.ArrayLike) -> Floats:
@@ -97,14 +121,17 @@ def bootstrap_interval(
     """Bootstrap interval of the mean of independent values ``[n]``: percentile, expanded for small n (Hesterberg, 2015, 3.1).
 
     The plain percentile interval is too short by the factor sqrt((n - 1) / n) and by the normal in place of Student's t;
-    quantiles further out mend both. (NaN, NaN) below two values.
+    quantiles further out mend both. (NaN, NaN) below two values; of equal values it is exactly that value, twice.
     """
     x = np.asarray(values, dtype=float)
     x = x[np.isfinite(x)]
     if x.size < 2:
         return np.nan, np.nan
+    if (x == x[0]).all():
+        return float(x[0]), float(x[0])
+    x, power = scaled(x)
     drawn = np.random.default_rng(seed).integers(0, x.size, (resamples, x.size))
-    low, high = np.quantile(x[drawn].mean(axis=1), expanded_quantiles(x.size, confidence))
+    low, high = np.ldexp(np.quantile(x[drawn].mean(axis=1), expanded_quantiles(x.size, confidence)), power)
     return float(low), float(high)
 
 
@@ -119,16 +146,18 @@ def corrected_resampled_t(differences: Sequence[float] | Floats, test_to_train: 
     """Two-sided p of the corrected resampled t-test (Nadeau and Bengio, 2003) over J mean differences, one a (repeat, fold).
 
     t = mean / sqrt((1/J + n_test/n_train) var), J - 1 degrees of freedom: training parts overlap, so the naive 1/J is too
-    small. NaN below two differences; a variance of 0 gives 1 if the mean is 0, else 0.
+    small. Only zeros give 1. NaN below two differences, without a known ratio, and where all differ alike: without variation
+    nothing says how far chance could move the mean.
     """
     d = np.asarray(differences, dtype=float)
-    d = np.round(d[np.isfinite(d)], 12)
-    if d.size < 2:
+    d = d[np.isfinite(d)]
+    d = round_to_scale(d, largest(d))
+    if d.size >= 2 and not d.any():
+        return 1.0
+    d, _ = scaled(d)
+    if d.size < 2 or not np.isfinite(test_to_train) or np.ptp(d) == 0:
         return np.nan
-    mean, variance = float(d.mean()), float(d.var(ddof=1))
-    if np.ptp(d) == 0:
-        return 1.0 if mean == 0 else 0.0
-    t = mean / np.sqrt((1 / d.size + test_to_train) * variance)
+    t = d.mean() / np.sqrt((1 / d.size + test_to_train) * d.var(ddof=1))
     return float(2 * stats.t.sf(abs(t), d.size - 1))
 
 
@@ -144,5 +173,6 @@ def corrected_t_interval(
     if v.size < 2:
         return np.nan, np.nan
     overlap = test_to_train if np.isfinite(test_to_train) else 0.0
-    half = float(stats.t.ppf(0.5 + confidence / 2, v.size - 1) * np.sqrt((1 / v.size + overlap) * v.var(ddof=1)))
-    return float(v.mean()) - half, float(v.mean()) + half
+    mean, std = mean_and_std(v)
+    half = float(stats.t.ppf(0.5 + confidence / 2, v.size - 1) * np.sqrt(1 / v.size + overlap)) * std
+    return mean - half, mean + half

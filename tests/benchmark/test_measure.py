@@ -58,9 +58,18 @@ def test_rows_are_those_that_make_sense():
     for metric in OF_PREDICTIONS:
         mine = {(c, r) for c, r, m in found if m == metric.name}
         classes = CLASSES[1:] if metric.per_class else ("all",)
-        expected = {"any": REFERENCES, "soft": ("truth", "soft average"), "none": ("none",)}[metric.references]
+        expected = {"any": REFERENCES, "soft": ("truth", "soft average"), "none": ("none",)}.get(
+            metric.references, (metric.references,)
+        )
         assert mine == {(c, r) for c in classes for r in expected}
     assert all(type(value) is float for value in found.values())
+
+
+def test_the_entropy_mae_is_against_the_soft_average_and_what_is_against_the_truth_has_another_name():
+    found = table(*make_case())
+    references = {metric: {r for _, r, m in found if m == metric} for _, _, metric in found}
+    assert references["entropy error"] == {"soft average"}
+    assert references["entropy error against truth"] == {"truth"}
 
 
 def test_raters_is_the_mean_over_each_single_rater():

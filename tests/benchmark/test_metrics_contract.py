@@ -26,9 +26,8 @@ def segmentation(seed, n_classes=3, shape=(10, 9)):
 
 def test_the_registry_knows_them_by_their_names_in_tables():
     assert ALL == [
-        "avd", "brier", "brier foreground", "confusion rmse", "dice", "entropy", "entropy error", "false positive volume",
-        "hd95",
-        "precision", "recall", "rvd", "surface dice", "voxel entropy error",
+        "avd", "brier", "brier foreground", "confusion rmse", "dice", "entropy", "entropy error", "entropy error against truth",
+        "false positive volume", "hd95", "precision", "recall", "rvd", "surface dice", "voxel entropy error",
     ]  # fmt: skip
     with pytest.raises(RaterbenchError, match="did you mean 'dice'"):
         METRICS.get("dise")
@@ -42,7 +41,7 @@ def test_every_metric_describes_itself(name):
     assert metric.empty.endswith(".")
     assert metric.better in {"higher", "lower", "zero", "none"}
     assert metric.range[0] < metric.range[1]
-    assert metric.references in {"any", "soft", "none"}
+    assert metric.references in {"any", "soft", "none", "truth", "soft average"}
 
 
 @pytest.mark.parametrize("name", OF_PREDICTIONS)

@@ -2,16 +2,21 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from raterbench import RaterbenchError
 from raterbench.benchmark.experiment import Statistics
 from raterbench.benchmark.results import ROW_COLUMNS
 from raterbench.benchmark.statistics.caption import AS_PUBLISHED, FEW_REPEATS, caption
 from raterbench.benchmark.statistics.comparison import COLUMNS, Comparison, breakdown, compare, split_ratio
+from raterbench.benchmark.statistics.metric_table import WHY
 from raterbench.benchmark.statistics.ranking import composite_score, mean_ranks
 from raterbench.benchmark.statistics.subjects import case_values, fold_values, paired, subject_values
 from raterbench.benchmark.statistics.tests import corrected_resampled_t, holm, wilcoxon
@@ -270,8 +275,92 @@ def test_mean_ranks_by_hand() -> None:
     assert mean_ranks(values, "none").isna().all()
 
 
+def small_rows(values: np.ndarray, metric: str = "dice") -> pd.DataFrame:
+    """Rows of ``values`` [candidates, subjects]: one case a subject, two folds, one repeat."""
+    rows = [
+        ("e", "d", "ABC"[c], "method", 0, s % 2, f"s{s:02}_0", f"s{s:02}", "c0", "lesion", "truth", metric, values[c, s])
+        for c, s in np.ndindex(values.shape)
+    ]
+    return pd.DataFrame(rows, columns=ROW_COLUMNS)
+
+
+def compared(values: npt.ArrayLike, **settings: object) -> Comparison:
+    rows = small_rows(np.asarray(values, float))
+    return compare(rows, benchmark_units(rows), Statistics(resamples=20), "truth", "A", **settings)
+
+
+@pytest.mark.parametrize("n", [1, 2, 6, 60])
+@pytest.mark.parametrize("protocol", ["per-subject", "as-published"])
+def test_candidates_that_are_zero_everywhere_do_not_differ(n: int, protocol: str) -> None:
+    row = compared(np.zeros((2, n)), protocol=protocol).of("dice").loc["B"]
+    assert (row["difference"], row["p"], row["effect"], row["n_differ"], row["significant"]) == (0, 1, 0, 0, False)
+    assert row["why_no_p"] == ""
+
+
+def test_only_subjects_that_differ_are_evidence() -> None:
+    values = np.full((2, 60), 0.5)
+    values[1, :5] += np.arange(1, 6) / 100
+    result = compared(values)
+    row = result.of("dice").loc["B"]
+    assert (row["p"], row["n_pairs"], row["n_differ"]) == (0.0625, 60, 5)
+    assert (result.smallest_p, result.few_subjects) == (0.0625, True)
+    said = " ".join(caption(result))
+    assert "5 of 60 for B" in said and "60 subjects, of which at most 5 differ, are too few" in said
+    values[1, 5] = 0.7
+    enough = compared(values)
+    assert (enough.smallest_p, enough.few_subjects) == (0.03125, False)
+    assert enough.of("dice").loc["B", "significant"]
+
+
+def test_what_is_undefined_says_why() -> None:
+    nothing = np.nan
+    table = compared([[0.5, 0.6, 0.7], [nothing, nothing, nothing], [0.6, 0.7, 0.8]]).of("dice")
+    assert table.loc["B", "why_no_mean"] == "none of the 3 values of B is defined"
+    assert table.loc["B", "why_no_p"] == "no subject has a value of both B and A"
+    assert "same for all trained models" in table.loc["C", "why_no_corrected_t"]
+    assert np.isnan(table.loc["C", "p_corrected_t"])
+    assert (table.loc["A", list(WHY)] == "").all()
+    baseline = compared([[nothing] * 3, [0.1, 0.2, 0.3]]).of("dice")
+    assert baseline.loc["B", "mean"] == pytest.approx(0.2)
+    assert baseline.loc["B", "why_no_p"] == "no subject has a value of both B and A"
+    alone = compared([[0.5], [0.6]]).of("dice").loc["B"]
+    assert (alone["p"], alone["why_no_interval"]) == (1, "one subject has no spread")
+    assert alone["why_no_corrected_t"].startswith("fewer than two trained models")
+
+
+def test_a_metric_without_any_value_leaves_the_others_alone(rows: pd.DataFrame, comparison: Comparison) -> None:
+    lost = rows.copy()
+    lost.loc[lost["metric"] == "rvd", "value"] = [np.nan, np.inf, -np.inf, 1e301] * (int((lost["metric"] == "rvd").sum()) // 4)
+    result = compare(lost, benchmark_units(lost), SETTINGS, "truth", "A")
+    pd.testing.assert_frame_equal(result.of("dice"), comparison.of("dice"))
+    assert result.of("rvd")["mean"].isna().all() and not result.of("rvd")["best"].any()
+    assert result.of("rvd")["why_no_mean"].str.startswith("none of the 240 values").all()
+
+
+EXTREMES = [0.0, -0.0, 5e-324, -1e-310, 1e-13, 0.5, 1.0, -1.0, 1e150, -1e300, 1e300, 1.7e308, np.inf, -np.inf, np.nan]
+
+
+@given(st.integers(1, 3), st.integers(1, 7), st.sampled_from(["higher", "lower", "zero", "none"]), st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_values_make_a_comparison_raise(candidates: int, subjects: int, better: str, data: st.DataObject) -> None:
+    value = st.sampled_from(EXTREMES) | st.floats(-1, 1)
+    values = data.draw(st.lists(value, min_size=candidates * subjects, max_size=candidates * subjects))
+    protocol = data.draw(st.sampled_from(["per-subject", "as-published"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = compared(np.reshape(values, (candidates, subjects)), protocol=protocol, better={"dice": better})
+        assert caption(result)
+    table = result.of("dice")
+    numbers = ["mean", "difference", "p", "effect", "p_corrected_t", "rank"]
+    assert not np.isinf(table[numbers].to_numpy(float)).any()
+    assert (table["mean"].notna() | (table["why_no_mean"] != "")).all()
+    others = table[table.index != "A"]
+    assert (others["p"].notna() | (others["why_no_p"] != "")).all()
+    assert (others["p_corrected_t"].notna() | (others["why_no_corrected_t"] != "") | (others["why_no_p"] != "")).all()
+
+
 def test_statistics_need_no_torch() -> None:
-    modules = ("calibration", "caption", "comparison", "simulation")
+    modules = ("calibration", "caption", "comparison", "simulation", "arithmetic")
     code = "import sys\n" + "".join(f"import raterbench.benchmark.statistics.{m}\n" for m in modules)
     code += "assert not {m for m in sys.modules if m == 'torch' or m.startswith('raterbench.methods')}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,7 +18,7 @@ from raterbench.benchmark.store import Record, write_json, write_record
 NAMES = ("Majority vote", "STAPLE", "Soft average", "Random rater", "Confusion matrices", "TGCE_ss 50% & more")
 CONFUSION_NAMES = ("Confusion matrices", "TGCE_ss 50% & more")
 OVERLAP = ("dice", "precision", "recall", "rvd", "avd", "false positive volume", "surface dice", "hd95")
-PROBABILISTIC = ("brier", "brier foreground", "entropy error")
+PROBABILISTIC = ("brier", "brier foreground")
 FUSED = ("majority-vote", "staple", "soft-average")
 
 
@@ -73,6 +73,9 @@ class Study:
                         [candidate, kind, case, subject, centre, "all", reference, m, float((1 - dice) / 4)]
                         for m in PROBABILISTIC
                     ]
+                    if reference == "soft average":
+                        error = float((1 - dice) / 5)
+                        rows.append([candidate, kind, case, subject, centre, "all", reference, "entropy error", error])
             entropy = max(0.0, 0.02 + 0.05 * hard + 0.01 * skill + rng.normal(0, 0.004))
             rows.append([candidate, kind, case, subject, centre, "all", "none", "entropy", float(entropy)])
         return rows
