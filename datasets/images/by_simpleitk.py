@@ -79,13 +79,15 @@ def _execute(header: Header) -> sitk.Image:
 @contextmanager
 def _reader(header: Header) -> Iterator[sitk.ImageFileReader]:
     """A reader for the format of the header: SimpleITK, which goes by the ending, knows none in capitals."""
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(header.image_io)
+    reader.SetFileName(str(header.file))
+    if not isinstance(header, VolumeHeader) or header.ending == suffix_of(header.file):
+        yield reader
+        return
     with tempfile.TemporaryDirectory() as folder:
-        name = header.file
-        if isinstance(header, VolumeHeader) and header.ending != suffix_of(header.file):
-            name = Path(folder) / f"image{header.ending}"
-            name.symlink_to(header.file.absolute())
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO(header.image_io)
+        name = Path(folder) / f"image{header.ending}"
+        name.symlink_to(header.file.absolute())
         reader.SetFileName(str(name))
         yield reader
 

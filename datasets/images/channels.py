@@ -69,12 +69,10 @@ def whole_numbers(labels: npt.NDArray[Any], file: Path) -> npt.NDArray[Any]:
                 "mask of probabilities with threshold = 0.5"
             )
         labels = rounded
-    if labels.dtype.kind in "fu" and labels.dtype.itemsize >= 4 and labels.size:
-        # float(largest) is 2^63, one more than the largest.
-        most, least = labels.max(), labels.min()
-        if most >= float(largest) or least < -float(largest):
-            wrong = most if most >= float(largest) else least
-            raise RaterbenchError(f"{file} has the label {wrong}: labels must be smaller than 2^63; is it a label map?")
+    if labels.dtype.kind in "fu" and labels.size:
+        for extreme in (int(labels.min()), int(labels.max())):
+            if not -largest - 1 <= extreme <= largest:
+                raise RaterbenchError(f"{file} has the label {extreme}: labels must be smaller than 2^63; is it a label map?")
     return labels.astype(np.int64) if labels.dtype.kind == "f" or labels.dtype == np.uint64 else labels
 
 

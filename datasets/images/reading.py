@@ -14,7 +14,7 @@ from ..errors import RaterbenchError
 from . import bmp, by_pillow, by_simpleitk, jpeg, metaimage, nifti, nrrd, png, pnm, tiff, volume_data
 from .channels import finite_numbers, one_label_each, whole_numbers
 from .file_content import check_file
-from .formats import LOSSLESS, LOSSY, suffix_of
+from .formats import LOSSLESS, LOSSY, format_of, suffix_of
 from .headers import Header, VolumeHeader
 from .integrity import check_memory
 from .picture import Picture
@@ -106,7 +106,7 @@ def _read(header: Header, *, labels: bool) -> tuple[npt.NDArray[Any], Geometry]:
         single = pixels.ndim == len(geometry.spacing)
         return (pixels[None] if single else np.moveaxis(pixels, -1, 0)), geometry
     check_memory(header.file, needed)
-    _RASTERS[check_file(header.file)].verify(header)
+    _RASTERS[format_of(header.file) or ""].verify(header)
     if header.reader == "SimpleITK":
         pixels = by_simpleitk.read_raster(header)
         pixels = np.iinfo(pixels.dtype).max - pixels if header.white_is_zero else pixels

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,33 @@ def test_a_name_is_its_stem_and_its_ending(stem, ending):
 def test_no_image_has_no_ending():
     assert suffix_of(Path("notes.txt")) is None
     assert suffix_of(Path(".png")) is None
+
+
+@pytest.mark.parametrize("stored", [0.99999994, 1.0009, 0.9991])
+def test_a_real_number_near_a_label_is_that_label(tmp_path, stored):
+    file = save(tmp_path / "a.nii.gz", np.array([[0, stored, 2]], np.float32))
+    assert read_labels(file).pixels.tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("stored", ["0.998", "1.0020001", "0.5", "-inf"])
+def test_a_value_is_shown_so_that_it_can_be_told_from_the_right_one(tmp_path, stored):
+    file = save(tmp_path / "a.mha", np.array([[0, 1, float(stored)]], np.float32))
+    with pytest.raises(
+        RaterbenchError, match=rf"a\.mha has labels that are no whole numbers: {re.escape(str(np.float32(stored)))};"
+    ):
+        read_labels(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(np.uint64, 2**63), (np.uint64, 2**64 - 1), (np.float32, 1e30), (np.float64, -1e19), (np.float64, 2.0**63)],
+)
+def test_labels_that_no_integer_holds_are_an_error(tmp_path, kind, value):
+    with pytest.raises(RaterbenchError, match=r"a\.mha has the label .*smaller than 2\^63"):
+        read_labels(save(tmp_path / "a.mha", np.array([[0, value]], kind)))
+
+
+def test_large_labels_that_an_integer_holds_stay_exact(tmp_path):
+    for kind, value in ((np.uint64, 2**63 - 1), (np.int64, -(2**63)), (np.uint32, 2**32 - 1), (np.float64, 2.0**53)):
+        found = read_labels(save(tmp_path / "a.mha", np.array([[0, value]], kind))).pixels
+        assert found.tolist() == [[0, int(value)]]
