@@ -71,5 +71,4 @@ class FusedLabels(NetworkMethod):
             tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1
             classes = np.arange(len(probability)).reshape(-1, *[1] * labels.ndim)
             probability = np.where(tied, labels == classes, probability).astype(np.float32)
-            teaches &= labels != IGNORE
         return {"consensus": probability if teaches.all() else np.where(teaches, probability, np.float32(0))}
