@@ -116,8 +116,9 @@ class Preparation:
     """How a network sees the cases of a data set; what it predicts is always restored to native geometry.
 
     ``slice_axis`` names the axis along which volumes are learned slice by slice: ``"z"``, ``"y"`` or ``"x"`` (the array's
-    first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``size`` [2] resamples every slice to that many pixels before padding;
-    None keeps the native grid. ``multiple`` is what both sides of a padded slice are divisible by.
+    first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``size`` [2]
+    resamples every slice to that many pixels before padding; None keeps the native grid. ``multiple`` is what both sides of
+    a padded slice are divisible by.
     """
 
     slice_axis: str = "z"

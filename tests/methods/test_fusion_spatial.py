@@ -130,7 +130,7 @@ def test_windows_in_millimetres():
     assert fusion.reach((9, 9, 9), Geometry.axis_aligned(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
     with pytest.raises(RaterbenchError, match="needs the spacing"):
         fusion.fuse(named(BINARY), 2)
-    with pytest.raises(RaterbenchError, match="radius_mm = 6 needs the spacing of the voxels in mm, and this geometry is in pix"):
+    with pytest.raises(RaterbenchError, match="radius_mm = 6 needs the spacing of the voxels in mm, and this geometry"):
         fusion.fuse(named(BINARY), 2, geometry=Geometry.axis_aligned(1))
 
 
