@@ -53,7 +53,7 @@ def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -
     spacing = list(case.geometry.spacing)
     if share.ndim == 3:
         axis = slicing_axis(share.shape)
-        share, consensus, judges = (np.moveaxis(array, axis, 0) for array in (share, consensus, judges))
+        share, consensus, judges = np.moveaxis(share, axis, 0), np.moveaxis(consensus, axis, 0), np.moveaxis(judges, axis, 0)
         image = None if image is None else np.moveaxis(image, axis, 0)
         del spacing[axis]
         z = int(np.argmax((share > 0).sum(axis=(1, 2))))

@@ -15,9 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from ..benchmark.results import PictureCase
+from ..datasets.base import IGNORE
 from . import style
 from .analysis import Analysis
-from .pictures import IGNORE, view
+from .pictures import view
 
 CASES, RATERS = 2, 6
 """Cases that are shown, and raters beside each other in one figure."""

@@ -50,7 +50,7 @@ def surface_distances(
     known = np.ones(prediction.shape, bool) if judged is None else judged
     masks = [np.squeeze(mask & known, axis=squeeze) for mask in (prediction, reference)]
     known = np.squeeze(known, axis=squeeze)
-    same, nothing = np.array_equal(*masks), np.zeros(0)
+    same, nothing = np.array_equal(masks[0], masks[1]), np.zeros(0)
     if not masks[0].any() and not masks[1].any():
         return Surfaces(nothing, nothing, (False, False), same)
     # A voxel beyond the masks on each side, unless the image ends there: edges are the same as in the whole image.
