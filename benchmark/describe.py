@@ -189,8 +189,8 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
     by_subject: dict[str, Tally] = {}
     for subject, one in zip(subjects, found, strict=True):
         by_subject[subject] = by_subject[subject] + one.tally if subject in by_subject else one.tally
-    by_case = cases[["dice", "dice_empty_as_1"]].groupby(pd.Index(subjects), sort=False).mean()
-    means = {name: by_case[name].to_numpy(np.float64) for name in ("dice", "dice_empty_as_1")}
+    by_subject_dice = cases[["dice", "dice_empty_as_1"]].groupby(pd.Index(subjects), sort=False).mean()
+    means = {name: by_subject_dice[name].to_numpy(np.float64) for name in ("dice", "dice_empty_as_1")}
     return Description(
         dataset.name, dataset.card.title if dataset.card.citation else dataset.name, dataset.classes, raters, len(dataset),
         consensus, **tables, cases=cases, rater_apart=rater_apart,
@@ -198,7 +198,7 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
         coefficients={
             "kappa": agreement.fleiss_kappa(total),
             "alpha": agreement.krippendorff_alpha(total),
-            **{name: float(by_case[name].mean()) for name in means},
+            **{name: float(by_subject_dice[name].mean()) for name in means},
         },
         intervals=agreement.intervals(list(by_subject.values()), means),
         anonymous_raters=dataset.anonymous_raters,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from io import StringIO
@@ -16,6 +17,7 @@ from raterbench.benchmark.results import Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.details import all_tables, by_reference, calibration, differences
 from raterbench.reports.rater_tables import raters
+from raterbench.reports.summary import summarise
 from raterbench.reports.table import Cell, Table, escape_latex
 from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
@@ -210,3 +212,32 @@ def test_the_terminal_table_fits(results: Results) -> None:
     text = "\n".join(lines)
     for words in ("Dice", "CM RMSE", "Brier", "ECE", "baseline", "12 subjects"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "head", "size"),
+    [
+        ({}, "HD95 (mm) ↓", "False-positive area [mm²]"),
+        ({"unit": "pixel"}, "HD95 (px) ↓", "False-positive area [px²]"),
+        ({"unit": "mm", "case_shape": [9, 40, 48]}, "HD95 (mm) ↓", "False-positive volume [mm³]"),
+    ],
+)
+def test_lengths_are_in_the_unit_of_the_data_set(results: Results, facts: dict[str, object], head: str, size: str) -> None:
+    analysis = Analysis(dataclasses.replace(results, facts={**results.facts, **facts}))
+    assert analysis.head("hd95") == head
+    assert analysis.label("false positive volume") == size
+    assert analysis.label("surface dice").endswith(" px" if facts.get("unit") == "pixel" else " mm")
+    assert head in comparison_table(analysis).markdown()
+
+
+def test_what_was_warned_of_in_the_plan_is_in_the_caption_and_in_the_summary(results: Results) -> None:
+    said = "surface_tolerance = 9 mm is at least half the diagonal of the smallest image."
+    analysis = Analysis(dataclasses.replace(results, facts={**results.facts, "warnings": [said]}))
+    assert said in comparison_table(analysis).caption
+    assert f"S{said[1:]}" in summarise(analysis).warnings
+
+
+def test_the_caption_says_whether_cuts_by_the_image_are_surface(results: Results) -> None:
+    assert "edge voxels, also where the image cuts an object" in comparison_table(Analysis(results)).caption
+    without = dataclasses.replace(results, experiment=results.experiment.replace(surface_at_image_border=False))
+    assert "edge voxels, but not where the image cuts an object" in comparison_table(Analysis(without)).caption
