@@ -102,8 +102,8 @@ def _exit_replaced() -> Iterator[None]:
         del status
         raise ProcessEndedError
 
-    before, os._exit = os._exit, refuse  # type: ignore[assignment]
+    before, os._exit = os._exit, refuse
     try:
         yield
     finally:
-        os._exit = before  # type: ignore[assignment]
+        os._exit = before
