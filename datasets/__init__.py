@@ -104,7 +104,7 @@ def load_dataset(spec: str, /, data: str | None = None, **options: Any) -> Datas
 
 def _look_at(dataset: Dataset) -> None:
     """Ask a class from elsewhere for all that a plan needs, so that what is wrong with it is found here and not later."""
-    check_keys(dict.fromkeys(("case", "subject", "centre", "raters")), map(str, dataset.index), "its index")
+    check_keys(dict.fromkeys(("case", "subject", "centre", "raters")), map(str, dataset.index.columns), "its index")
     if not isinstance(dataset.name, str) or not isinstance(dataset.card, Card) or len(dataset) == 0:
         raise RaterbenchError("it needs a name, a card and at least one case")
     if len(dataset.classes) < 2 or not dataset.raters:

@@ -78,7 +78,9 @@ def parameter_hints(function: Any) -> dict[str, Any]:
 
     A hint that cannot be resolved, such as a name that was imported for a type checker alone, is left out.
     """
-    function = inspect.unwrap(function.__init__ if isinstance(function, type) else function)  # type: ignore[misc]
+    if isinstance(function, type):
+        function = function.__init__  # type: ignore[misc]
+    function = inspect.unwrap(function)
     names, found = getattr(function, "__globals__", {}), {}
     for name, annotation in getattr(function, "__annotations__", {}).items():
         holder = type("Holder", (), {"__annotations__": {name: annotation}})
