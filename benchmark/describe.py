@@ -14,6 +14,7 @@ import pandas as pd
 from ..datasets import load_dataset
 from ..datasets.base import IGNORE, Case, Dataset
 from ..datasets.errors import RaterbenchError
+from ..datasets.ranges import check_arguments, check_keys
 from ..datasets.rater_layout import check_raters_meet
 from ..datasets.rating_folder import RatingFolder
 from ..datasets.registry import kebab
@@ -139,9 +140,10 @@ def find_data(spec: str, data: str | None = None, settings: Sequence[str] = ()) 
     name, colon, path = spec.partition(":")
     folder = Path(path if colon and name == "folder" else spec)
     if (colon and name == "folder") or (folder / "ratings").is_dir() or "/" in spec or spec in (".", ".."):
-        if settings:
-            raise RaterbenchError(f"{folder} is a folder, which has no options: leave out --set")
-        return RatingFolder(folder)
+        options = dict(read_setting(text, "threshold=128") for text in settings)
+        check_keys(options, ("threshold", "darker"), f"options of {folder}")
+        check_arguments(RatingFolder, options, f"options of {folder}")
+        return RatingFolder(folder, **options)
     options = dict(read_setting(text, "raters=crowd") for text in settings)
     if "data" in options:
         raise RaterbenchError("the folder of downloaded data is no option of a data set: give it with --data")

@@ -35,6 +35,10 @@ class Folder(Dataset):
     files are read once to find them. Lengths are in mm where every case has a file that says where its voxels lie, or
     ``dataset.toml`` gives the spacing; else all are in pixels.
 
+    Args:
+        path: the folder.
+        threshold, darker: as in ``dataset.toml``, whose values they replace.
+
     Raises:
         RaterbenchError: the folder is not laid out so, or a file does not fit the others; the file is named.
     """
@@ -42,11 +46,11 @@ class Folder(Dataset):
     name = "folder"
     card: ClassVar[Card] = Card("A folder of one's own", citation="", licence="", source="")
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, threshold: float | None = None, darker: bool | None = None) -> None:
         self.path = Path(path)
         if path_kind(self.path) != "folder":
             raise RaterbenchError(f"{str(path)!r} is no folder: give one with {LAYOUT}")
-        settings = read_settings(self.path / "dataset.toml")
+        settings = read_settings(self.path / "dataset.toml").with_options(threshold, darker)
         self.name = settings.name or self.path.resolve().name
         self.preparation, self.anonymous_raters = settings.preparation, settings.anonymous_raters
         self.files = find_rated_files(self.path, settings.layout, images_needed=True, spacing=settings.spacing)

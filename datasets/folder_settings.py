@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,19 @@ class FolderSettings:
     spacing: tuple[float, ...] | None = None
     layout: FolderLayout = field(default_factory=lambda: FolderLayout({}))
     anonymous_raters: bool = False
+
+    def with_options(self, threshold: float | None, darker: bool | None) -> FolderSettings:
+        """The settings with a threshold and a side of the object that were given as options, which win over the file's.
+
+        Raises:
+            RaterbenchError: they do not fit the declared classes.
+        """
+        if threshold is None and darker is None:
+            return self
+        before = self.labels
+        threshold = before.threshold if threshold is None and before is not None else threshold
+        darker = before.darker if darker is None and before is not None else darker
+        return replace(self, labels=with_threshold(before, threshold, darker, self.ignore, "options of the folder"))
 
 
 def read_settings(file: Path) -> FolderSettings:

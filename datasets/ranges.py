@@ -9,6 +9,7 @@ import difflib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -101,7 +102,7 @@ def allows(hint: Any, value: Any) -> bool:
     elif origin is Literal:
         fits = any(type(value) is type(choice) and value == choice for choice in inner)
     elif origin in (int, float):
-        fits = isinstance(value, int | origin) and not isinstance(value, bool)
+        fits = isinstance(value, Integral if origin is int else Real) and not isinstance(value, bool)
     elif origin in (tuple, list, Sequence):
         fits = isinstance(value, list | tuple) and _each_fits(origin, inner, value)
     elif origin in (dict, Mapping):

@@ -17,7 +17,8 @@ class RatingFolder(Dataset):
     ``cases.csv`` and ``dataset.toml`` are optional, and a truth is left out.
 
     Unlike ``Folder`` it takes any values for classes and needs no images, so nothing can be trained on it: a case
-    without an image has no channel. All rating files are read once to find the values.
+    without an image has no channel. All rating files are read once to find the values. ``threshold`` and ``darker`` are as in
+    ``dataset.toml``, whose values they replace.
 
     Raises:
         RaterbenchError: the folder is not laid out so, or a file does not fit the others; the file is named.
@@ -26,10 +27,12 @@ class RatingFolder(Dataset):
     listed = False
     card: ClassVar[Card] = Card("A folder of one's own", citation="", licence="", source="")
 
-    def __init__(self, path: str | Path, *, images: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, *, images: bool = True, threshold: float | None = None, darker: bool | None = None
+    ) -> None:
         self.path, self.images = Path(path), images
         self.files = find_cases(self.path)
-        settings = read_settings(self.path / "dataset.toml")
+        settings = read_settings(self.path / "dataset.toml").with_options(threshold, darker)
         self.name = settings.name or self.path.resolve().name
         self.anonymous_raters = settings.anonymous_raters
         self.unit = "mm" if all(files.in_mm for files in self.files) else "pixel"

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from raterbench.datasets import IGNORE, Folder, Geometry, RaterbenchError, RatingFolder
+from raterbench.benchmark.describe import find_data
+from raterbench.datasets import IGNORE, Folder, Geometry, RaterbenchError, RatingFolder, load_dataset
 from raterbench.datasets.doubts import copies, questions
-from raterbench.datasets.images import write_labels
+from raterbench.datasets.images import read_labels, write_labels
 from raterbench.datasets.label_values import LabelValues
 from raterbench.datasets.value_counts import look_at_case
 from raterbench.datasets.vocabulary import find_classes
@@ -282,3 +283,18 @@ def test_declared_classes_refuse_stray_voxels_before_training_and_say_how_many(t
         Folder(folder).questions  # noqa: B018
     (folder / "dataset.toml").write_text("ignore = 11\n")
     assert (Folder(folder)[1].ratings["a"] == IGNORE).sum() == 3
+
+
+def test_a_threshold_can_be_given_as_an_option(tmp_path):
+    maps = [[ndimage.gaussian_filter(disc(12 + k).astype(float), 2) * 255 for k in range(2)] for _ in range(2)]
+    folder = put(tmp_path, maps, np.uint8)
+    (tmp_path / "dataset.toml").write_text("threshold = 10")
+    expected = (read_labels(folder / "ratings" / "a" / "0.png").pixels >= 128).sum()
+    described = find_data(str(folder), settings=["threshold=128"])
+    assert described[0].ratings["a"].sum() == expected
+    trained = load_dataset(f"folder:{folder}", threshold=128, darker=True)
+    assert trained[0].ratings["a"].sum() == described[0].ratings["a"].size - expected
+    with pytest.raises(RaterbenchError, match="unknown key 'treshold'; did you mean 'threshold'"):
+        find_data(str(folder), settings=["treshold=128"])
+    with pytest.raises(RaterbenchError, match="threshold = 'high' must be"):
+        find_data(str(folder), settings=["threshold=high"])
