@@ -63,11 +63,11 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
             "the fusion learns each rater over many cases, but dataset.toml says that the raters are anonymous, so one name "
             "may be another person in each case: fuse each case by itself"
         )
-    pooled = fusion.get_params().get("pool") == "dataset"
-    if not pooled:
-        # Pooled over cases, a fusion knows what one rating is worth; else one rater is no consensus.
+    if plan.folder is not None and fusion.get_params().get("pool") != "dataset":
+        # Pooled over cases, a fusion knows what one rating is worth; else one rater is no consensus. Whoever names a single
+        # file knows that it is one.
         rated = {task.files.case: tuple(task.files.ratings) for task in plan.tasks}
-        check_raters_meet(rated, str(plan.folder or "the given files"), [task.files for task in plan.tasks])
+        check_raters_meet(rated, str(plan.folder), [task.files for task in plan.tasks])
     with Outputs([*plan.others, *(file for task in plan.tasks for file in task.files.files)]) as outputs:
         tasks = [replace(task, places=_temporary(task.places, outputs)) for task in plan.tasks]
         raters_file = outputs.add(plan.raters) if plan.raters else None

@@ -188,7 +188,9 @@ def test_a_unit_that_goes_wrong_is_a_record_with_its_reason(tiny, tmp_path, plug
 
 
 def test_training_that_diverges_says_what_to_do(tiny, tmp_path):
-    record = unit(tiny(budget={**tiny().budget, "learning_rate": 100.0, "weight_decay": 100.0, "epochs": 20, "patience": 20}), tmp_path)
+    record = unit(
+        tiny(budget={**tiny().budget, "learning_rate": 100.0, "weight_decay": 100.0, "epochs": 20, "patience": 20}), tmp_path
+    )
     assert record.status == "failed"
     assert "lower budget.learning_rate" in record.reason
 
