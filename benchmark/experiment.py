@@ -238,10 +238,12 @@ def check_units(units: int, split: Split) -> None:
 
 def _short(dataset: str) -> str:
     """A data set in a word: the name, or the folder's name."""
-    # The working directory alone tells what "." and ".." are called; a link keeps the name that the user gave it.
-    return (
-        Path(os.path.normpath(Path.cwd() / dataset.removeprefix("folder:"))).name if dataset.startswith("folder:") else dataset
-    )
+    if dataset.startswith("folder:"):
+        # The working directory alone tells what "." and ".." are called; a link keeps the name that the user gave it.
+        return Path(os.path.normpath(Path.cwd() / dataset.removeprefix("folder:"))).name
+    if "/" in dataset:
+        raise RaterbenchError(f"{shown(dataset)} is no data set by name: for a folder of your own write folder:{dataset}")
+    return dataset
 
 
 def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None = None) -> Experiment:

@@ -174,6 +174,10 @@ def test_a_list_shows_what_a_plugin_adds(toml, tmp_path, capsys):
         (["run", "quick", "--set", "metrics=['dice', 'dyce']"], "no metric called 'dyce'; did you mean 'dice'?"),
         (["run", "quick", "--set", "budget.epochs=0"], "epochs = 0 must be a whole number from 1 to 1000000"),
         (["run", "quick", "--dataset", "fantom"], "did you mean 'phantom'?"),
+        (
+            ["run", "quick", "--dataset", "./mine"],
+            "'./mine' is no data set by name: for a folder of your own write folder:./mine",
+        ),
         (["run", "quick", "--dataset", "folder:nowhere"], "'nowhere' is no folder"),
         (["run", "quick", "--dataset", "folder:."], "images is missing"),
         (["run", "quick", "--dataset", "deepflash"], "images of deepflash are not there"),
