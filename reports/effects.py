@@ -70,8 +70,6 @@ def _forest(axes: Axes, analysis: Analysis, names: list[str]) -> None:
     axes.grid(True, axis="x")
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=5)
-    low, high = axes.get_xlim()
-    axes.set_xlim(min(low, -0.001), max(high, 0.001))
 
 
 def _caption(analysis: Analysis, band: tuple[float, float] | None) -> str:
