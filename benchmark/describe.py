@@ -26,8 +26,6 @@ from .batch import over_cases
 from .metrics.base import label_counts, ratio
 from .settings import read_setting
 
-PAIR_VALUES = ("dice", "dice_empty_as_1", "voxels", "other_voxels")
-"""What the table of pairs holds of two raters, in one case and class; voxels are those that both judged."""
 CHUNKS = 8
 """Pieces of work for each process: a data set travels with each, so they are not too many."""
 
@@ -62,7 +60,7 @@ class Description:
     rater in one case, by class, against the consensus of the others; ``volume_bias`` against the others themselves),
     ``cases``, ``suspects`` (case, rater, what, other).
 
-    Each Dice is NaN where neither marked the class; ``dice_empty_as_1`` is 1 there.
+    Each Dice is NaN where neither marked the class; ``dice_empty_as_1`` is 1 there. Voxels are counted where both judged.
     ``rater_apart`` is in the order of ``raters``, ``case_apart`` in that of ``cases``; ``below`` [N, R] is how far each
     rating's Dice is under the middle rater of its case. ``coefficients`` has kappa, alpha and both means of the Dice of pairs,
     ``intervals`` theirs. ``questions`` are those of the data set. With ``anonymous_raters`` nothing can be said of a rater over
@@ -176,7 +174,7 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
     tables = {
         name: pd.DataFrame([row for one in found for row in getattr(one, name)], columns=columns)
         for name, columns in (
-            ("pairs", ["case", "rater", "other", "class", *PAIR_VALUES]),
+            ("pairs", ["case", "rater", "other", "class", "dice", "dice_empty_as_1", "voxels", "other_voxels"]),
             ("ratings", list(found[0].ratings[0]) if found[0].ratings else None),
             ("suspects", ["case", "rater", "what", "other"]),
         )
@@ -228,11 +226,11 @@ def _look_at(case: Case, classes: Sequence[str], fusion: Fusion) -> _Found:
     tally = agreement.tally_patterns(patterns)
     counts = agreement.pair_counts(patterns)
     dice, filled = agreement.pair_dice(counts), agreement.pair_dice(counts, empty=1.0)
-    values = np.stack([dice, filled, counts.size, counts.size.transpose(0, 2, 1)], axis=-1)
     raters, n = patterns.raters, len(patterns.raters)
     pairs = [
         {"case": case.id, "rater": raters[r], "other": raters[s], "class": name}
-        | dict(zip(PAIR_VALUES, values[k, r, s].tolist(), strict=True))
+        | {"dice": dice[k, r, s], "dice_empty_as_1": filled[k, r, s]}
+        | {"voxels": int(counts.size[k, r, s]), "other_voxels": int(counts.size[k, s, r])}
         for r in range(n)
         for s in range(r + 1, n)
         for k, name in enumerate(classes[1:])

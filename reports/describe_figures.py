@@ -72,8 +72,9 @@ def _strips(found: Description) -> style.Plot:
     for place, rater in enumerate(found.raters):
         part = by_case.loc[[rater]] if rater in by_case.index.get_level_values("rater") else by_case.iloc[:0]
         colour = style.COLOURS[1] if rater in outlying else style.COLOURS[0]
-        _strip(left, part["dice"], place, colour, rng)
-        _strip(right, part["volume_bias"] + 1, place, colour, rng)
+        _strip(left, part["dice"], float(part["dice"].median()), place, colour=colour, rng=rng)
+        times = part["volume_bias"] + 1
+        _strip(right, times, float(np.exp(np.log(times).mean())), place, colour=colour, rng=rng)
     left.set_yticks(range(n), [f"{style.wrapped(r, 18, 1)}{' (outlying)' if r in outlying else ''}" for r in found.raters])
     left.set_ylim(n - 0.4, -0.6)
     left.set(xlabel="Dice against the consensus of the others", xlim=(-0.02, 1.02))
@@ -90,9 +91,9 @@ def _strips(found: Description) -> style.Plot:
         axes.grid(True, axis="x")
         axes.tick_params(axis="y", length=0)
     caption = (
-        f"Each point is one case, the line the median. The consensus is that of all other raters ({consensus_name(found)}). "
-        "Volumes are compared with each other rater alone (geometric mean): right of 1 a rater marks more than the others, "
-        "left of it less; ratios beyond 8 count as 8."
+        "Each point is one case; the line is the median of Dice and the geometric mean of volumes. The consensus is that of "
+        f"all other raters ({consensus_name(found)}). Volumes are compared with each other rater alone (geometric mean): right "
+        "of 1 a rater marks more than the others, left of it less; ratios beyond 8 count as 8."
     )
     alt = "Points for each case and rater: Dice against the consensus of the others, volume in times that of the others." + (
         f" Outlying: {', '.join(sorted(outlying))}." if outlying else ""
@@ -100,13 +101,13 @@ def _strips(found: Description) -> style.Plot:
     return style.Plot("against", "Each rater against the others", figure, caption, alt)
 
 
-def _strip(axes: Axes, values: pd.Series, place: int, colour: str, rng: np.random.Generator) -> None:
+def _strip(axes: Axes, values: pd.Series, middle: float, place: int, *, colour: str, rng: np.random.Generator) -> None:
     known: npt.NDArray[np.float64] = values.dropna().to_numpy(np.float64)
     if not known.size:
         return
     size, alpha = (9.0, 0.55) if len(known) <= 200 else (2.0, 0.25)
     axes.scatter(known, place + rng.uniform(-0.26, 0.26, len(known)), s=size, alpha=alpha, color=colour, linewidths=0)
-    axes.plot([np.median(known)] * 2, [place - 0.38, place + 0.38], color=style.INK, linewidth=1.6, zorder=3)
+    axes.plot([middle] * 2, [place - 0.38, place + 0.38], color=style.INK, linewidth=1.6, zorder=3)
 
 
 def _contested(found: Description, dataset: Dataset, fusion: Fusion) -> list[style.Plot]:
