@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from types import UnionType
@@ -19,28 +21,34 @@ from .errors import RaterbenchError, nearest, shown
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from ``low`` to ``high``; ``without`` says which of the two ends do not belong to it.
+    """The finite numbers from ``low`` to ``high``; ``without`` says which of the two ends do not belong to it.
 
-    A whole number may also have to be a multiple of ``step``. NaN is in no range.
+    A whole number may also have to be a multiple of ``step``.
     """
 
-    low: float
-    high: float
+    low: float = -math.inf
+    high: float = math.inf
     without: Literal["neither", "low", "high", "both"] = "neither"
     step: int = 1
 
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.without in ("low", "both") else value >= self.low
         below = value < self.high if self.without in ("high", "both") else value <= self.high
-        return above and below and (self.step == 1 or value % self.step == 0)
+        finite = isinstance(value, Integral) or math.isfinite(value)
+        return finite and above and below and (self.step == 1 or value % self.step == 0)
 
     def __str__(self) -> str:
-        low = f"greater than {self.low:.12g}" if self.without in ("low", "both") else f"from {self.low:.12g}"
-        high = f"less than {self.high:.12g}" if self.without in ("high", "both") else f"to {self.high:.12g}"
-        joint = " " if self.without == "neither" else " and " if self.without in ("low", "both") else ", "
-        if self.without == "low":
-            high = f"at most {self.high:.12g}"
-        return f"{low}{joint}{high}" + (f", in steps of {self.step}" if self.step > 1 else "")
+        low, high = f"{self.low:.12g}", f"{self.high:.12g}"
+        after, before = self.without in ("low", "both"), self.without in ("high", "both")
+        if math.isinf(self.low) and math.isinf(self.high):
+            words = "that is finite"
+        elif math.isinf(self.high):
+            words = f"greater than {low}" if after else f"of {low} or more"
+        elif after:
+            words = f"greater than {low} and {'less than' if before else 'at most'} {high}"
+        else:
+            words = f"from {low}, less than {high}" if before else f"from {low} to {high}"
+        return words + (f", in steps of {self.step}" if self.step > 1 else "")
 
 
 Seed = Annotated[int, Range(0, 2**31 - 1)]
@@ -74,7 +82,22 @@ def check_arguments(function: Any, values: Mapping[str, Any], where: str) -> Non
     check_values(values, parameter_hints(function), where)
 
 
-def parameter_hints(function: Any) -> dict[str, Any]:
+def check_stored(owner: object, where: str = "") -> None:
+    """Check the parameters that an estimator keeps as attributes against the type hints of its ``__init__``.
+
+    ``where`` they were set, by default the name of the class.
+
+    Raises:
+        RaterbenchError: one is of another kind, or out of its range (``check_values``).
+    """
+    kind: Any = type(owner)
+    hints = parameter_hints(kind)
+    kept = {name: getattr(owner, name) for name in hints if hasattr(owner, name)}
+    check_values(kept, hints, where or kind.__name__)
+
+
+@cache
+def parameter_hints(function: Any) -> Mapping[str, Any]:
     """The type hints of the parameters of a function, or of the ``__init__`` of a class.
 
     A hint that cannot be resolved, such as a name that was imported for a type checker alone, is left out.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from ..datasets.base import IGNORE, Geometry
 from ..datasets.errors import RaterbenchError
+from ..datasets.ranges import Range
 from .base import Consensus, Fusion, Ratings
-from .parameters import check_number
 from .patterns import find_patterns
-from .ties import CLOSE, Ties, best_classes, check_ties, consensus, decide
+from .ties import CLOSE, Ties, best_classes, consensus, decide
 
 
 class AtLeast(Fusion):
@@ -39,16 +41,20 @@ class AtLeast(Fusion):
     [1, 0, 0, 0]
     """
 
-    def __init__(self, *, votes: int | None = None, share: float | None = None, ties: Ties = "lowest") -> None:
+    def __init__(
+        self,
+        *,
+        votes: Annotated[int, Range(1)] | None = None,
+        share: Annotated[float, Range(0, 1, without="low")] | None = None,
+        ties: Ties = "lowest",
+    ) -> None:
         self.votes = votes
         self.share = share
         self.ties = ties
 
     def check_parameters(self) -> None:
         """Check every parameter, and that ``votes`` and ``share`` are not both given."""
-        check_number(self, "votes", least=1, whole=True, optional=True)
-        check_number(self, "share", above=0, most=1, optional=True)
-        check_ties(self.ties)
+        super().check_parameters()
         if self.votes is not None and self.share is not None:
             raise RaterbenchError(f"AtLeast has votes = {self.votes} and share = {self.share}: give one of them")
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
+from ..datasets.ranges import check_stored
 
 if TYPE_CHECKING:
     import torch
@@ -69,11 +70,12 @@ class Fusion(BaseEstimator, ABC):
         return False
 
     def check_parameters(self) -> None:
-        """Check the parameters by themselves, before there are ratings; ``fit`` and ``fuse`` begin with it.
+        """Check the parameters against their type hints, before there are ratings; ``fit`` and ``fuse`` begin with it.
 
         Raises:
             RaterbenchError: a parameter is no known word, not finite, or out of range.
         """
+        check_stored(self)
 
     def min_raters(self) -> int:
         """How many raters must have judged a case on which they disagree; ``fuse`` refuses fewer."""
@@ -109,11 +111,12 @@ class Method(BaseEstimator, ABC):
         return False
 
     def check_parameters(self) -> None:
-        """Check the parameters by themselves, before there are data; ``fit`` begins with it.
+        """Check the parameters against their type hints, before there are data; ``fit`` begins with it.
 
         Raises:
             RaterbenchError: a parameter is no known word, not finite, or out of range.
         """
+        check_stored(self)
 
     def skip_reason(self, dataset: Dataset) -> str | None:
         """Why this method cannot run on the data set, in words; None if it can."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from sklearn.base import BaseEstimator
 
-from ..datasets.ranges import Range, check_arguments
+from ..datasets.ranges import Range, check_stored
 
 Width = Annotated[int, Range(1, 4096)]
 """Channels of a layer."""
@@ -58,7 +58,7 @@ class Budget(BaseEstimator):
 
     def check_parameters(self, where: str = "budget") -> None:
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
-        check_arguments(Budget, self.get_params(deep=False), where)
+        check_stored(self, where)
 
     @property
     def augments(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from torch import nn
 
 from ..datasets.base import Case, Dataset, Floats
 from ..datasets.preparation import Slices, restore_maps
+from ..datasets.ranges import Range
 from .alarms import not_dominant
 from .backbone import SegmentationNetwork
 from .budget import Budget
@@ -18,10 +19,16 @@ from .confusion_matrices import MatrixHead, matrices, n_parameters, rated, start
 from .learned_truth import LearnedTruthMethod, watched
 from .losses import masked_mean
 from .network import nan_confusion
-from .parameters import check_choice, check_number
 
-LEVELS = ("global", "image", "pixel")
-STARTS = ("identity", "random")
+Level = Literal["global", "image", "pixel"]
+LEVELS = get_args(Level)
+Start = Literal["identity", "random"]
+Rank = Annotated[int, Range(1)]
+TraceWeight = Annotated[float, Range()]
+Diagonal = Annotated[float, Range(0, 1, without="low")]
+LearningRate = Annotated[float, Range(0, without="low")]
+Warmup = Annotated[float, Range(0, 1)]
+Anchor = Annotated[float, Range(0)]
 
 
 class Outputs(NamedTuple):
@@ -67,14 +74,14 @@ class ConfusionNetwork(LearnedTruthMethod):
     def __init__(
         self,
         *,
-        level: str = "pixel",
-        rank: int | None = None,
-        trace_weight: float = 0.01,
-        start: str = "identity",
-        diagonal: float = 0.8,
-        matrix_learning_rate: float = 1e-3,
-        warmup: float = 0.2,
-        anchor: float = 0.3,
+        level: Level = "pixel",
+        rank: Rank | None = None,
+        trace_weight: TraceWeight = 0.01,
+        start: Start = "identity",
+        diagonal: Diagonal = 0.8,
+        matrix_learning_rate: LearningRate = 1e-3,
+        warmup: Warmup = 0.2,
+        anchor: Anchor = 0.3,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(budget=budget)
@@ -86,18 +93,6 @@ class ConfusionNetwork(LearnedTruthMethod):
         self.matrix_learning_rate = matrix_learning_rate
         self.warmup = warmup
         self.anchor = anchor
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Method.check_parameters``."""
-        super().check_parameters()
-        check_choice(self, "level", LEVELS)
-        check_choice(self, "start", STARTS)
-        check_number(self, "rank", least=1, whole=True, optional=True)
-        check_number(self, "trace_weight")
-        check_number(self, "diagonal", above=0, most=1)
-        check_number(self, "matrix_learning_rate", above=0)
-        check_number(self, "warmup", least=0, most=1)
-        check_number(self, "anchor", least=0)
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         said = rated(outputs.confusion, outputs.logits.float().softmax(dim=1))

@@ -49,5 +49,5 @@ class ContestedSTAPLE(EMFusion):
                 "fuse with STAPLE or MajorityVote"
             )
 
-    def settled(self, patterns: Patterns) -> npt.NDArray[np.bool_]:
+    def non_evidence_patterns(self, patterns: Patterns) -> npt.NDArray[np.bool_]:
         return patterns.agreed

@@ -9,7 +9,17 @@ from torch.nn import functional
 from .backbone import SegmentationNetwork
 from .budget import Budget
 from .confusion_matrices import n_parameters, starting_point
-from .confusion_network import ConfusionNetwork
+from .confusion_network import (
+    Anchor,
+    ConfusionNetwork,
+    Diagonal,
+    LearningRate,
+    Level,
+    Rank,
+    Start,
+    TraceWeight,
+    Warmup,
+)
 
 EMBEDDING = 16
 HIDDEN = 24
@@ -34,14 +44,14 @@ class CRNetwork(ConfusionNetwork):
     def __init__(
         self,
         *,
-        level: str = "pixel",
-        rank: int | None = None,
-        trace_weight: float = 0.0,
-        start: str = "identity",
-        diagonal: float = 0.8,
-        matrix_learning_rate: float = 5e-3,
-        warmup: float = 0.2,
-        anchor: float = 0.3,
+        level: Level = "pixel",
+        rank: Rank | None = None,
+        trace_weight: TraceWeight = 0.0,
+        start: Start = "identity",
+        diagonal: Diagonal = 0.8,
+        matrix_learning_rate: LearningRate = 5e-3,
+        warmup: Warmup = 0.2,
+        anchor: Anchor = 0.3,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(

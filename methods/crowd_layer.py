@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,10 @@ from .budget import Budget
 from .learned_truth import LearnedTruthMethod
 from .losses import masked_mean
 from .network import nan_confusion
-from .parameters import check_choice
 from .precision import full_precision
 
-CONNECTIONS = ("matrix", "vector", "vector with bias")
+Connection = Literal["matrix", "vector", "vector with bias"]
+CONNECTIONS = get_args(Connection)
 
 
 class Outputs(NamedTuple):
@@ -47,14 +47,9 @@ class CrowdLayer(LearnedTruthMethod):
 
     module_: _WithCrowd
 
-    def __init__(self, *, connection: str = "matrix", budget: Budget | None = None) -> None:
+    def __init__(self, *, connection: Connection = "matrix", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)
         self.connection = connection
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Method.check_parameters``."""
-        super().check_parameters()
-        check_choice(self, "connection", CONNECTIONS)
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         return masked_mean(-(ratings * outputs.rated.log_softmax(dim=2)).sum(dim=2), present)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import Case, Geometry
 from ..datasets.errors import RaterbenchError
+from ..datasets.ranges import Range
 from .base import Consensus, Fusion, Ratings
 from .em import IMPOSSIBLE, Estimate, Prior, Votes, expect, expectation_maximisation, maximise
 from .em import pool as pool_votes
-from .parameters import check_choice, check_number
 from .patterns import Float64s, Patterns, find_patterns
 from .rater_models import FullConfusion, RaterModel
 from .region import FieldOfView, Region, field_of_view
-from .ties import Ties, check_ties, consensus
+from .ties import Ties, consensus
 
 Pool = Literal["case", "dataset"]
+Iterations = Annotated[int, Range(1)]
+Tolerance = Annotated[float, Range(0)]
+Margin = Annotated[int, Range(0)]
 
 
 class EMFusion(Fusion):
@@ -44,12 +47,12 @@ class EMFusion(Fusion):
     def __init__(
         self,
         *,
-        max_iterations: int = 10_000,
-        tolerance: float = 1e-7,
+        max_iterations: Iterations = 10_000,
+        tolerance: Tolerance = 1e-7,
         ties: Ties = "lowest",
         pool: Pool = "case",
         region: Region = "image",
-        margin: int = 2,
+        margin: Margin = 2,
         prior: Prior = "fixed",
     ) -> None:
         self.max_iterations = max_iterations
@@ -64,22 +67,6 @@ class EMFusion(Fusion):
     def needs_rater_identity(self) -> bool:
         return self.pool == "dataset"
 
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Fusion.check_parameters``."""
-        check_number(self, "max_iterations", whole=True)
-        if self.max_iterations < 1:
-            raise RaterbenchError(f"{self._name()} needs at least one iteration, not {self.max_iterations}")
-        check_number(self, "tolerance", least=0)
-        check_ties(self.ties)
-        check_choice(self, "pool", get_args(Pool))
-        check_choice(self, "region", get_args(Region))
-        check_number(self, "margin", least=0, whole=True)
-        self.check_prior()
-
-    def check_prior(self) -> None:
-        """Check the prior of the classes; a hook for fusions that know another one."""
-        check_choice(self, "prior", get_args(Prior))
-
     def check_evidence(self, data: Votes) -> None:
         """Raise a ``RaterbenchError`` where votes are too few to learn the raters from; a hook."""
 
@@ -92,7 +79,7 @@ class EMFusion(Fusion):
         del raters
         return None
 
-    def settled(self, patterns: Patterns) -> npt.NDArray[np.bool_]:
+    def non_evidence_patterns(self, patterns: Patterns) -> npt.NDArray[np.bool_]:
         """Patterns [P] that keep their mean vote and are no evidence; none by default."""
         return np.zeros(len(patterns.counts), dtype=bool)
 
@@ -129,10 +116,10 @@ class EMFusion(Fusion):
 
     def _finish(self, patterns: Patterns, view: FieldOfView, estimate: Estimate, geometry: Geometry | None) -> Consensus:
         del geometry
-        settled = self.settled(patterns)
+        unused = self.non_evidence_patterns(patterns)
         fused = consensus(
             patterns,
-            np.where(settled, patterns.mean, estimate.posterior) if settled.any() else estimate.posterior,
+            np.where(unused, patterns.mean, estimate.posterior) if unused.any() else estimate.posterior,
             self.ties,
             confusion=estimate.performance,
             log_likelihood=estimate.log_likelihood,
@@ -150,9 +137,9 @@ class EMFusion(Fusion):
         return field_of_view(patterns, self.region, self.margin)
 
     def _data(self, patterns: Patterns, view: FieldOfView) -> Votes:
-        settled, weights = self.settled(patterns), self.rater_weights(patterns.raters)
+        unused, weights = self.non_evidence_patterns(patterns), self.rater_weights(patterns.raters)
         votes = patterns.votes if weights is None else patterns.votes * weights[:, None, None]
-        return Votes(votes, np.where(settled, 0, view.counts) if settled.any() else view.counts)
+        return Votes(votes, np.where(unused, 0, view.counts) if unused.any() else view.counts)
 
     def _fitted(self, n_classes: int) -> Estimate:
         if not hasattr(self, "estimate_"):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from ..datasets.base import Dataset
-from ..datasets.errors import RaterbenchError
 from ..datasets.preparation import Slices
+from ..datasets.ranges import Range
 from .budget import Budget
 from .losses import generalised_cross_entropy
 from .network import NetworkMethod
-from .parameters import check_number
 
 
 class GCE(NetworkMethod):
@@ -31,7 +30,14 @@ class GCE(NetworkMethod):
         budget: what all candidates share.
     """
 
-    def __init__(self, *, q: float = 0.7, truncation: float = 0.0, warmup: float = 0.4, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        q: Annotated[float, Range(0, 1)] = 0.7,
+        truncation: Annotated[float, Range(0, 1, without="high")] = 0.0,
+        warmup: Annotated[float, Range(0, 1)] = 0.4,
+        budget: Budget | None = None,
+    ) -> None:
         super().__init__(budget=budget)
         self.q = q
         self.truncation = truncation
@@ -39,17 +45,6 @@ class GCE(NetworkMethod):
 
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         return generalised_cross_entropy(outputs.float(), ratings, present, q=self.q, truncation=self.truncation_, logits=True)
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Method.check_parameters``."""
-        super().check_parameters()
-        for name in ("q", "truncation"):
-            check_number(self, name)
-        check_number(self, "warmup", least=0, most=1)
-        if not 0 <= self.q <= 1 or not 0 <= self.truncation < 1:
-            raise RaterbenchError(
-                f"GCE needs q from 0 to 1 and a truncation from 0 to below 1; not {self.q} and {self.truncation}"
-            )
 
     def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
         """Start without truncation."""

@@ -7,7 +7,7 @@ import numpy as np
 from ..datasets.base import IGNORE, Geometry
 from .base import Consensus, Fusion, Ratings
 from .patterns import find_patterns
-from .ties import Ties, best_classes, check_ties, consensus, count_tied, decide
+from .ties import Ties, best_classes, consensus, count_tied, decide
 
 
 class MajorityVote(Fusion):
@@ -28,10 +28,6 @@ class MajorityVote(Fusion):
 
     def __init__(self, *, ties: Ties = "lowest") -> None:
         self.ties = ties
-
-    def check_parameters(self) -> None:
-        """Check the rule for ties; errors as in ``Fusion.check_parameters``."""
-        check_ties(self.ties)
 
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Vote on the ratings of one case; errors as in ``Fusion.fuse``."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from ..datasets.ranges import Range
 from .em import Prior
-from .em_fusion import EMFusion, Pool
-from .parameters import check_number
+from .em_fusion import EMFusion, Iterations, Margin, Pool, Tolerance
 from .rater_models import BetaPrior, RaterModel
 from .region import Region
 from .ties import Ties
+
+AboveOne = Annotated[float, Range(1, without="low")]
+"""The prior has a mode only where its parameters are greater than 1."""
 
 
 class MAPSTAPLE(EMFusion):
@@ -37,14 +42,14 @@ class MAPSTAPLE(EMFusion):
     def __init__(
         self,
         *,
-        alpha: float = 5.0,
-        beta: float = 1.5,
-        max_iterations: int = 10_000,
-        tolerance: float = 1e-7,
+        alpha: AboveOne = 5.0,
+        beta: AboveOne = 1.5,
+        max_iterations: Iterations = 10_000,
+        tolerance: Tolerance = 1e-7,
         ties: Ties = "lowest",
         pool: Pool = "case",
         region: Region = "image",
-        margin: int = 2,
+        margin: Margin = 2,
         prior: Prior = "fixed",
     ) -> None:
         super().__init__(
@@ -58,12 +63,6 @@ class MAPSTAPLE(EMFusion):
         )
         self.alpha = alpha
         self.beta = beta
-
-    def check_parameters(self) -> None:
-        """Check every parameter; the prior has a mode only where ``alpha`` and ``beta`` are greater than 1."""
-        super().check_parameters()
-        check_number(self, "alpha", above=1)
-        check_number(self, "beta", above=1)
 
     def rater_model(self) -> RaterModel:
         return BetaPrior(self.alpha, self.beta)

@@ -45,6 +45,7 @@ class NetworkMethod(Method):
 
     def check_parameters(self) -> None:
         """Check every parameter, those of budget and recipe too; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
         for part in (self.budget, self.recipe):
             if part is not None:
                 part.check_parameters()

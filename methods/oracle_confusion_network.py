@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,7 @@ from ..datasets.simulated_raters import pooled_confusion, true_confusion
 from .budget import Budget
 from .losses import masked_mean
 from .network import NetworkMethod, nan_confusion
-from .parameters import check_choice
 
-LEVELS = ("global", "image")
 NEVER = torch.finfo(torch.float32).tiny
 """The least likelihood of a class, in place of 0."""
 
@@ -37,14 +35,9 @@ class OracleConfusionNetwork(NetworkMethod):
     needs_truth: ClassVar[bool] = True
     needs_rater_identity = True
 
-    def __init__(self, *, level: str = "image", budget: Budget | None = None) -> None:
+    def __init__(self, *, level: Literal["global", "image"] = "image", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)
         self.level = level
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Method.check_parameters``."""
-        super().check_parameters()
-        check_choice(self, "level", LEVELS)
 
     def fit_labels(self, train: Dataset) -> None:
         """Measure each rater over the training cases.

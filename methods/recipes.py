@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from sklearn.base import BaseEstimator
 from torch.nn import functional
 
+from ..datasets.ranges import Range, check_stored
 from ..datasets.registry import Registry
 from .losses import adaptive_wing, masked_mean, soft_cross_entropy, soft_dice_loss
-from .parameters import check_choice, check_number
 
-SCOPES = ("batch", "slice")
+Positive = Annotated[float, Range(0, without="low")]
 
 
 class Recipe(BaseEstimator, ABC):
@@ -23,11 +23,12 @@ class Recipe(BaseEstimator, ABC):
     """Whether the loss makes one class of each soft label, so that equal shares teach it nothing."""
 
     def check_parameters(self) -> None:
-        """Check the parameters by themselves; training begins with it.
+        """Check the parameters against their type hints; training begins with it.
 
         Raises:
             RaterbenchError: a parameter is no known word, not finite, or out of range.
         """
+        check_stored(self)
 
     @abstractmethod
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
@@ -57,11 +58,8 @@ class Conventional(Recipe):
 
     makes_hard = True
 
-    def __init__(self, *, smooth: float = 1.0) -> None:
+    def __init__(self, *, smooth: Annotated[float, Range(0)] = 1.0) -> None:
         self.smooth = smooth
-
-    def check_parameters(self) -> None:
-        check_number(self, "smooth", least=0)
 
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.softmax(dim=1)
@@ -75,7 +73,8 @@ class SoftSeg(Recipe):
     """Soft labels, normalised ReLU, adaptive wing loss (Gros, Lemay and Cohen-Adad 2021; Lemay 2022, chapter 4).
 
     Args:
-        omega, theta, epsilon, alpha: constants of the loss (Wang et al. 2019) as the thesis sets them.
+        omega, theta, epsilon, alpha: constants of the loss (Wang et al. 2019) as the thesis sets them; with ``alpha`` above 1
+            the loss has no kink where it is 0.
         scope: the maximum of the normalised ReLU is taken over the whole ``batch``, as published, or over each ``slice``.
             A prediction is a batch of one case's slices.
     """
@@ -83,16 +82,15 @@ class SoftSeg(Recipe):
     name = "softseg"
 
     def __init__(
-        self, *, omega: float = 8.0, theta: float = 0.5, epsilon: float = 1.0, alpha: float = 2.1, scope: str = "batch"
+        self,
+        *,
+        omega: Positive = 8.0,
+        theta: Positive = 0.5,
+        epsilon: Positive = 1.0,
+        alpha: Annotated[float, Range(1, without="low")] = 2.1,
+        scope: Literal["batch", "slice"] = "batch",
     ) -> None:
         self.omega, self.theta, self.epsilon, self.alpha, self.scope = omega, theta, epsilon, alpha, scope
-
-    def check_parameters(self) -> None:
-        """Check every parameter; ``alpha`` above 1 keeps the loss without a kink where it is 0."""
-        for name in ("omega", "theta", "epsilon"):
-            check_number(self, name, above=0)
-        check_number(self, "alpha", above=1)
-        check_choice(self, "scope", SCOPES)
 
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
         """Normalised ReLU. Two classes use the foreground's logit alone; a voxel without any mass is background."""
@@ -114,7 +112,6 @@ class SoftSeg(Recipe):
         return masked_mean(wing.sum(dim=2), present)
 
     def _over_maximum(self, positive: torch.Tensor) -> torch.Tensor:
-        check_choice(self, "scope", SCOPES)
         if self.scope == "batch":
             return positive / positive.max().clamp(min=torch.finfo(positive.dtype).tiny)
         peak = positive.flatten(1).amax(dim=1).clamp(min=torch.finfo(positive.dtype).tiny)

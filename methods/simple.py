@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Geometry
+from ..datasets.ranges import Range
 from .base import Consensus, Fusion, Ratings
 from .em import Votes, maximise
-from .parameters import check_number
 from .patterns import Float64s, Patterns, find_patterns
-from .ties import Ties, check_ties, consensus, decide
+from .ties import Ties, consensus, decide
 
 
 class SIMPLE(Fusion):
@@ -32,18 +34,18 @@ class SIMPLE(Fusion):
     ([1, 1, 1, 1, 0, 0, 0, 0], [1.0, 1.0, 0.86, 0.0])
     """
 
-    def __init__(self, *, alpha: float = 2.0, keep: int = 3, max_iterations: int = 100, ties: Ties = "lowest") -> None:
+    def __init__(
+        self,
+        *,
+        alpha: Annotated[float, Range(0)] = 2.0,
+        keep: Annotated[int, Range(1)] = 3,
+        max_iterations: Annotated[int, Range(1)] = 100,
+        ties: Ties = "lowest",
+    ) -> None:
         self.alpha = alpha
         self.keep = keep
         self.max_iterations = max_iterations
         self.ties = ties
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Fusion.check_parameters``."""
-        check_number(self, "alpha", least=0)
-        check_number(self, "keep", least=1, whole=True)
-        check_number(self, "max_iterations", least=1, whole=True)
-        check_ties(self.ties)
 
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Select and weigh the raters of one case; errors as in ``Fusion.fuse``."""
@@ -52,16 +54,16 @@ class SIMPLE(Fusion):
         patterns = find_patterns(ratings, n_classes)
         share, labels = patterns.mean, decide(patterns.mean, self.ties)
         kept = (patterns.votes @ patterns.counts).sum(axis=1) > 0
-        weights, settled, rounds = kept.astype(float), patterns.unanimous, 0
-        while not settled and rounds < self.max_iterations:
+        weights, converged, rounds = kept.astype(float), patterns.unanimous, 0
+        while not converged and rounds < self.max_iterations:
             scores = overlaps(patterns, labels)
             remaining = self._select(scores, kept)
             weights = np.where(remaining, scores, 0.0)
             share = _weighted(patterns, weights)
             before, labels = labels, decide(share, self.ties)
-            settled = bool((remaining == kept).all() and (before == labels).all())
+            converged = bool((remaining == kept).all() and (before == labels).all())
             kept, rounds = remaining, rounds + 1
-        status = "degenerate" if patterns.unanimous else "ok" if settled else "not converged"
+        status = "degenerate" if patterns.unanimous else "ok" if converged else "not converged"
         more = {"confusion": _against(patterns, labels), "iterations": rounds, "status": status, "weights": weights}
         return consensus(patterns, share, self.ties, **more)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..datasets.base import Geometry
 from .base import Consensus, Fusion, Ratings
 from .patterns import find_patterns
-from .ties import Ties, check_ties, consensus
+from .ties import Ties, consensus
 
 
 class SoftAverage(Fusion):
@@ -23,10 +23,6 @@ class SoftAverage(Fusion):
 
     def __init__(self, *, ties: Ties = "lowest") -> None:
         self.ties = ties
-
-    def check_parameters(self) -> None:
-        """Check the rule for ties; errors as in ``Fusion.check_parameters``."""
-        check_ties(self.ties)
 
     def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
         """Average the ratings of one case; errors as in ``Fusion.fuse``."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Labels
+from ..datasets.ranges import Range
 from .base import Ratings
 from .em import Prior
-from .em_fusion import EMFusion, Pool
-from .parameters import check_number
+from .em_fusion import EMFusion, Iterations, Margin, Pool, Tolerance
 from .patterns import Patterns, find_patterns
 from .ratings import name_raters
 from .region import Region, dilated
@@ -41,14 +43,14 @@ class SoftSTAPLE(EMFusion):
     def __init__(
         self,
         *,
-        ring_radius: int = 0,
-        ring_value: float = 0.5,
-        max_iterations: int = 10_000,
-        tolerance: float = 1e-7,
+        ring_radius: Annotated[int, Range(0)] = 0,
+        ring_value: Annotated[float, Range(0, 1, without="high")] = 0.5,
+        max_iterations: Iterations = 10_000,
+        tolerance: Tolerance = 1e-7,
         ties: Ties = "lowest",
         pool: Pool = "case",
         region: Region = "image",
-        margin: int = 2,
+        margin: Margin = 2,
         prior: Prior = "fixed",
     ) -> None:
         super().__init__(
@@ -62,12 +64,6 @@ class SoftSTAPLE(EMFusion):
         )
         self.ring_radius = ring_radius
         self.ring_value = ring_value
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Fusion.check_parameters``."""
-        super().check_parameters()
-        check_number(self, "ring_radius", least=0, whole=True)
-        check_number(self, "ring_value", least=0, below=1)
 
     def read(self, ratings: Ratings, n_classes: int) -> Patterns:
         ratings = name_raters(ratings)

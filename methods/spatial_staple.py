@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 
 from ..datasets.base import IGNORE, Geometry
 from ..datasets.errors import RaterbenchError
+from ..datasets.ranges import Range
 from .base import Consensus
 from .em import Estimate, Votes
-from .em_fusion import EMFusion
-from .parameters import check_choice, check_number
+from .em_fusion import EMFusion, Iterations, Margin, Tolerance
 from .patterns import Float64s, Patterns
 from .performance_field import PerformanceField
 from .region import FieldOfView, Region
@@ -64,15 +64,15 @@ class SpatialSTAPLE(EMFusion):
     def __init__(
         self,
         *,
-        radius: int = 10,
-        radius_mm: float | None = None,
-        lam: float | None = None,
+        radius: Annotated[int, Range(0)] = 10,
+        radius_mm: Annotated[float, Range(0)] | None = None,
+        lam: Annotated[float, Range(0, without="low")] | None = None,
         field: bool = False,
-        max_iterations: int = 1000,
-        tolerance: float = 1e-4,
+        max_iterations: Iterations = 1000,
+        tolerance: Tolerance = 1e-4,
         ties: Ties = "lowest",
         region: Region = "image",
-        margin: int = 2,
+        margin: Margin = 2,
         prior: LocalPrior = "local",
     ) -> None:
         super().__init__(
@@ -106,16 +106,6 @@ class SpatialSTAPLE(EMFusion):
         else:
             radius = tuple(round(self.radius_mm / step) for step in geometry.spacing)
         return tuple(reach if n > 1 else 0 for reach, n in zip(radius, shape, strict=True))
-
-    def check_parameters(self) -> None:
-        """Check every parameter; errors as in ``Fusion.check_parameters``."""
-        super().check_parameters()
-        check_number(self, "radius", least=0, whole=True)
-        check_number(self, "radius_mm", least=0, optional=True)
-        check_number(self, "lam", above=0, optional=True)
-
-    def check_prior(self) -> None:
-        check_choice(self, "prior", get_args(LocalPrior))
 
     def _estimate(self, data: Votes) -> Estimate:
         return STAPLE(prior="estimated" if self.prior == "estimated" else "fixed")._estimate(data)

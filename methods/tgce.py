@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -10,16 +10,17 @@ from torch import nn
 from torch.nn import functional
 
 from ..datasets.base import Case, Dataset, Floats
-from ..datasets.errors import RaterbenchError
 from ..datasets.preparation import Slices, restore_maps
+from ..datasets.ranges import Range
 from .backbone import SegmentationNetwork
 from .budget import Budget
 from .learned_truth import LearnedTruthMethod
 from .network import CHUNK
-from .parameters import check_number
 from .tgce_form import FORMS, Form
 
-LEVELS = ("scalar", "features", "pixel")
+Level = Literal["scalar", "features", "pixel"]
+LEVELS = get_args(Level)
+Weight = Annotated[float, Range(0)]
 
 
 SATURATED = 0.01
@@ -70,14 +71,14 @@ class TGCE(LearnedTruthMethod):
     def __init__(
         self,
         *,
-        q: float | None = None,
-        level: str = "scalar",
-        form: str = "recommended",
-        floor: float | None = None,
-        centre_weight: float | None = None,
-        entropy_weight: float | None = None,
-        absent_penalty: float | None = None,
-        sum_weight: float | None = None,
+        q: Annotated[float, Range(0, 1)] | None = None,
+        level: Level = "scalar",
+        form: Literal["recommended", "thesis", "package"] = "recommended",
+        floor: Annotated[float, Range(0, 1, without="low")] | None = None,
+        centre_weight: Weight | None = None,
+        entropy_weight: Weight | None = None,
+        absent_penalty: Weight | None = None,
+        sum_weight: Weight | None = None,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(budget=budget)
@@ -93,26 +94,20 @@ class TGCE(LearnedTruthMethod):
     def check_parameters(self) -> None:
         """Check every parameter; errors as in ``Method.check_parameters``."""
         super().check_parameters()
-        for name in ("q", "floor", "centre_weight", "entropy_weight", "absent_penalty", "sum_weight"):
-            check_number(self, name, least=0, optional=True)
-        self.settled()
+        self.resolved_form()
 
-    def settled(self) -> Form:
+    def resolved_form(self) -> Form:
         """The form, with the options that were given.
 
         Raises:
-            RaterbenchError: level or form is unknown, or q or floor is out of range.
+            RaterbenchError: the form cannot be computed with this q.
         """
-        if self.level not in LEVELS or self.form not in FORMS:
-            raise RaterbenchError(
-                f"TGCE has the levels {LEVELS} and the forms {tuple(FORMS)}, not {self.level!r} and {self.form!r}"
-            )
         options: dict[str, Any] = {name: getattr(self, name, None) for name in Form._fields}
         form = FORMS[self.form]._replace(**{name: value for name, value in options.items() if value is not None})
         return form.checked()
 
     def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        return self.settled().loss(outputs.logits.float(), ratings, present, outputs.reliability.float())
+        return self.resolved_form().loss(outputs.logits.float(), ratings, present, outputs.reliability.float())
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
@@ -128,7 +123,7 @@ class TGCE(LearnedTruthMethod):
             self.warnings_.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
         self.reliability_ = self._mean_reliability(validation)
         known = np.array([value for value in self.reliability_.values() if np.isfinite(value)])
-        form = self.settled()
+        form = self.resolved_form()
         if not form.opens_above(self.n_classes_):
             self.alarm(["with this form, q and number of classes no vote is unlikely enough to close a rater's gate"])
         if known.size and (known < CLOSED).all():

@@ -31,10 +31,8 @@ class Form(NamedTuple):
         """The form itself, if it can be computed.
 
         Raises:
-            RaterbenchError: q or floor is out of range.
+            RaterbenchError: the package's form has no limit at q = 0.
         """
-        if not 0 <= self.q <= 1 or (self.floor is not None and not 0 < self.floor <= 1):
-            raise RaterbenchError(f"TGCE needs q from 0 to 1 and a floor above 0, up to 1; not {self.q} and {self.floor}")
         if self.q == 0 and self.epsilon:
             raise RaterbenchError("the package's form of TGCE is 0 / 1e-8 at q = 0: choose a q above 0, or another form")
         return self

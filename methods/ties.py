@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Labels
-from ..datasets.errors import RaterbenchError, nearest
 from .base import Consensus
 from .patterns import Float64s, Patterns
 
@@ -19,16 +18,6 @@ CLOSE = 1e-9
 """Shares closer than this are equal: rounding in a product of probabilities decides nothing."""
 
 
-def check_ties(ties: str) -> None:
-    """Check a rule for ties.
-
-    Raises:
-        RaterbenchError: ``ties`` is no rule; the nearest known one is given.
-    """
-    if ties not in get_args(Ties):
-        raise RaterbenchError(f"there is no rule for ties called {ties!r}{nearest(str(ties), get_args(Ties))}")
-
-
 def best_classes(share: Float64s) -> npt.NDArray[np.bool_]:
     """Which classes have the largest of the shares [K, ...], rounding apart: [K, ...] bool."""
     best: npt.NDArray[np.bool_] = share >= share.max(axis=0) - CLOSE
@@ -36,12 +25,7 @@ def best_classes(share: Float64s) -> npt.NDArray[np.bool_]:
 
 
 def decide(share: Float64s, ties: Ties) -> Labels:
-    """The winning class [P] uint8 of shares [K, P]; ``IGNORE`` where a tie stays undecided.
-
-    Raises:
-        RaterbenchError: ``ties`` is no rule.
-    """
-    check_ties(ties)
+    """The winning class [P] uint8 of shares [K, P]; ``IGNORE`` where a tie stays undecided."""
     best = best_classes(share)
     winner = best.argmax(axis=0)
     tied = best.sum(axis=0) > 1

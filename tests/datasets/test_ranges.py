@@ -21,6 +21,9 @@ BEYOND = [math.nan, math.inf, -math.inf, -1, -1e300, 1e300, 10**11, 10**400, -(1
         (Range(0, 1, without="both"), [1e-300, 0.5], [0, 1, math.nan], "greater than 0 and less than 1"),
         (Range(0, 2, without="low"), [0.1, 2], [0, 2.1, math.inf], "greater than 0 and at most 2"),
         (Range(0, 2, without="high"), [0, 1.9], [2, -1], "from 0, less than 2"),
+        (Range(1), [1, 10**400, 1e308], [0.9, math.inf, math.nan], "of 1 or more"),
+        (Range(0, without="low"), [1e-300, 5], [0, -1, math.inf], "greater than 0"),
+        (Range(), [-1e308, 0], [-math.inf, math.inf, math.nan], "that is finite"),
         (Range(32, 96, step=32), [32, 64, 96], [0, 33, 128], "from 32 to 96, in steps of 32"),
     ],
 )

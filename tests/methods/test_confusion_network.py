@@ -198,10 +198,10 @@ def test_wrong_words_are_plain_errors(confused_cases):
         ({"start": "identiy"}, "did you mean 'identity'"),
         ({"diagonal": 0.3}, "must be between 1/2 and 1"),
         ({"diagonal": 0.5, "start": "random"}, "must be between 1/2 and 1"),
-        ({"diagonal": 1.01}, "diagonal = 1.01 must be greater than 0 and 1 at most"),
-        ({"diagonal": float("nan")}, "diagonal = nan must be finite"),
-        ({"rank": 0}, "rank = 0 must be 1 or more"),
-        ({"rank": 0, "start": "random"}, "rank = 0 must be 1 or more"),
+        ({"diagonal": 1.01}, "diagonal = 1.01 must be a number greater than 0 and at most 1"),
+        ({"diagonal": float("nan")}, "diagonal = nan must be a number greater than 0"),
+        ({"rank": 0}, "rank = 0 must be a whole number of 1 or more"),
+        ({"rank": 0, "start": "random"}, "rank = 0 must be a whole number of 1 or more"),
     ):
         with pytest.raises(RaterbenchError, match=words):
             ConfusionNetwork(budget=Budget(epochs=1, **STILL), **options).fit(train, train, seed=0)

@@ -31,39 +31,41 @@ from raterbench.methods.recipes import RECIPES
 NAN, INF = float("nan"), float("inf")
 WRONG = [
     *((FUSIONS.get(name)(ties="lowes"), "did you mean 'lowest'") for name in FUSIONS.names()),
-    (STAPLE(tolerance=NAN), "tolerance = nan must be finite"),
-    (STAPLE(tolerance=-1.0), "tolerance = -1.0 must be 0 or more"),
-    (STAPLE(max_iterations=0), "at least one iteration"),
+    (STAPLE(tolerance=NAN), "STAPLE: tolerance = nan must be a number of 0 or more"),
+    (STAPLE(tolerance=-1.0), "tolerance = -1.0 must be a number of 0 or more"),
+    (STAPLE(max_iterations=0), "max_iterations = 0 must be a whole number of 1 or more"),
     (STAPLE(max_iterations=1.5), "max_iterations = 1.5 must be a whole number"),
     (STAPLE(pool="data"), "did you mean 'dataset'"),
     (STAPLE(region="onion"), "did you mean 'union'"),
     (STAPLE(margin=-1), "margin = -1"),
-    (STAPLE(prior="local"), "prior = 'local' is unknown"),
+    (STAPLE(prior="local"), "prior = 'local' must be 'fixed' or 'estimated'"),
     (SpatialSTAPLE(prior="loca"), "did you mean 'local'"),
     (SpatialSTAPLE(radius=1.5), "radius = 1.5 must be a whole number"),
-    (SpatialSTAPLE(lam=0.0), "lam = 0.0 must be greater than 0"),
+    (SpatialSTAPLE(lam=0.0), "lam = 0.0 must be a number greater than 0"),
     (SoftSTAPLE(ring_value=1), "ring_value = 1 must be"),
-    (MAPSTAPLE(alpha=INF), "alpha = inf must be finite"),
-    (LogOpinionPoolSTAPLE(weights={"a": "2"}), "'a' has weight '2'"),
-    (LogOpinionPoolSTAPLE(weights=[1, 2]), "by name"),
-    (SIMPLE(keep=0), "keep = 0 must be 1 or more"),
-    (SIMPLE(alpha=NAN), "alpha = nan must be finite"),
-    (GCE(q=NAN), "q = nan must be finite"),
-    (GCE(truncation=1.0), "truncation from 0 to below 1"),
+    (MAPSTAPLE(alpha=INF), "alpha = inf must be a number greater than 1"),
+    (LogOpinionPoolSTAPLE(weights={"a": -2.0}), "'a' has weight -2.0"),
+    (LogOpinionPoolSTAPLE(weights={"a": "2"}), "weights = .* must be a table"),
+    (LogOpinionPoolSTAPLE(weights=[1, 2]), "weights = .* must be a table"),
+    (SIMPLE(keep=0), "keep = 0 must be a whole number of 1 or more"),
+    (SIMPLE(alpha=NAN), "alpha = nan must be a number of 0 or more"),
+    (GCE(q=NAN), "q = nan must be a number from 0 to 1"),
+    (GCE(truncation=1.0), "truncation = 1.0 must be a number from 0, less than 1"),
+    (ConfusionNetwork(trace_weight=INF), "trace_weight = inf must be a number that is finite"),
     (GCE(warmup=2), "warmup = 2 must be"),
-    (TGCE(level="voxel"), "TGCE has the levels"),
-    (TGCE(q=2.0), "TGCE needs q from 0 to 1"),
+    (TGCE(level="voxel"), "level = 'voxel' must be 'scalar' or 'features' or 'pixel'"),
+    (TGCE(q=2.0), "q = 2.0 must be a number from 0 to 1"),
     (TGCE(centre_weight=NAN), "centre_weight = nan"),
     (ConfusionNetwork(level="pixels"), "did you mean 'pixel'"),
-    (ConfusionNetwork(rank=0), "rank = 0 must be 1 or more"),
+    (ConfusionNetwork(rank=0), "rank = 0 must be a whole number of 1 or more"),
     (ConfusionNetwork(diagonal=1.5), "diagonal = 1.5 must be"),
     (ConfusionNetwork(matrix_learning_rate=NAN), "matrix_learning_rate = nan"),
     (CRNetwork(start="identiy"), "did you mean 'identity'"),
     (CrowdLayer(connection="matrx"), "did you mean 'matrix'"),
-    (OracleConfusionNetwork(level="pixel"), "level = 'pixel' is unknown"),
+    (OracleConfusionNetwork(level="pixel"), "level = 'pixel' must be 'global' or 'image'"),
     (SoftSeg(scope="slices"), "did you mean 'slice'"),
-    (SoftSeg(omega=0), "omega = 0 must be greater than 0"),
-    (Conventional(smooth=-1), "smooth = -1 must be 0 or more"),
+    (SoftSeg(omega=0), "omega = 0 must be a number greater than 0"),
+    (Conventional(smooth=-1), "smooth = -1 must be a number of 0 or more"),
     (Budget(epochs=0), "epochs = 0 must be a whole number from 1"),
     (Budget(epochs=True), "epochs = True must be a whole number"),
     (Budget(learning_rate=NAN), "learning_rate = nan must be a number greater than 0"),
@@ -72,7 +74,7 @@ WRONG = [
     (Budget(features=(8, 8)), "must be a list of 6, each of it a whole number"),
     (RandomRater(budget=Budget(patience=-1)), "patience = -1 must be a whole number from 1"),
     (RandomRater(recipe=SoftSeg(theta=NAN)), "theta = nan"),
-    (FusedLabels(fusion=MajorityVote(ties="x")), "no rule for ties called 'x'"),
+    (FusedLabels(fusion=MajorityVote(ties="x")), "ties = 'x' must be 'lowest'"),
 ]
 
 
@@ -85,7 +87,7 @@ def test_a_parameter_out_of_range_is_said(owner, words):
 @pytest.mark.parametrize("name", FUSIONS.names())
 def test_fit_and_fuse_begin_with_the_check(name):
     fusion = FUSIONS.get(name)(ties="x")
-    with pytest.raises(RaterbenchError, match="no rule for ties"):
+    with pytest.raises(RaterbenchError, match="ties = 'x' must be"):
         fusion.fuse([np.zeros(3, np.uint8)], 2)
 
 

@@ -46,7 +46,7 @@ def test_the_maximum_is_that_of_the_batch_or_of_each_slice():
     torch.testing.assert_close(SoftSeg().activate(logits)[:, 1], torch.tensor([[0.5, 0.25], [1.0, 0.25]]))
     torch.testing.assert_close(SoftSeg(scope="slice").activate(logits)[:, 1], torch.tensor([[1.0, 0.5], [1.0, 0.25]]))
     with pytest.raises(RaterbenchError, match="did you mean 'slice'"):
-        SoftSeg(scope="slices").activate(logits)
+        SoftSeg(scope="slices").check_parameters()
 
 
 def test_softseg_is_the_mean_wing_over_present_voxels():

@@ -108,7 +108,7 @@ def test_only_the_law_of_missing_raters_is_broken_by_the_package():
 )
 def test_the_gate_opens_where_the_vote_has_more_than_its_floor(form, q, n_classes, switch):
     method = TGCE(q=q, form=form, centre_weight=0.0, entropy_weight=0.0, absent_penalty=0.0)
-    assert method.settled().opens_above(n_classes) == pytest.approx(switch, abs=5e-5)
+    assert method.resolved_form().opens_above(n_classes) == pytest.approx(switch, abs=5e-5)
     ratings = torch.eye(n_classes)[0].view(1, 1, n_classes, 1, 1)
     present = torch.ones(1, 1, 1, 1, dtype=torch.bool)
     for p, opens in ((switch * 1.02, True), (switch * 0.98, False)):
@@ -120,7 +120,7 @@ def test_the_gate_opens_where_the_vote_has_more_than_its_floor(form, q, n_classe
 
 @pytest.mark.parametrize("q", [0.5, 0.7, 1.0])
 def test_as_printed_the_gate_never_closes_with_three_classes(q, confused_cases):
-    assert TGCE(q=q, form="thesis").settled().opens_above(3) == 0
+    assert TGCE(q=q, form="thesis").resolved_form().opens_above(3) == 0
     train = confused_cases({"ann": np.eye(3)}, 2)
     method = TGCE(q=q, form="thesis", budget=Budget(epochs=1, **STILL)).fit(train, train, seed=0)
     assert any("no vote is unlikely enough" in warning for warning in method.warnings_)
@@ -166,7 +166,7 @@ def test_the_mean_reliability_is_over_what_a_rater_judged():
 @pytest.mark.parametrize("options", [{"q": -1.0}, {"q": 1.1}, {"floor": 0.0}, {"floor": 2.0}, {"q": 0.0, "form": "package"}])
 def test_options_out_of_range_are_clear_errors(options):
     with pytest.raises(RaterbenchError, match="TGCE"):
-        TGCE(**options).settled()
+        TGCE(**options).resolved_form()
 
 
 def test_unknown_options_are_clear_errors(confused_cases):
