@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import make_parser
 from .datasets.errors import RaterbenchError
@@ -34,9 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 if all went well, 1 if units or checks failed, 2 for what the user can mend, 70 for a fault of raterbench itself,
-        130 after Ctrl-C, 141 if nobody reads the output any more.
+        130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
     """
     prepare_streams()
+    for ends in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ends) is signal.SIG_DFL:
+            signal.signal(ends, _stop)
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
@@ -48,13 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
             code, message = _explained(error)
             _complain(message)
-    except KeyboardInterrupt:
-        code = 130
-        _complain("stopped; run the same command again to go on")
+    except KeyboardInterrupt as interrupt:
+        ended = interrupt.args[0] if interrupt.args else signal.SIGINT
+        code = 128 + ended
+        by = "" if ended == signal.SIGINT else f" by {ended.name}"
+        _complain(f"stopped{by}; run the same command again to go on")
     finally:
         with suppress(OSError):
             flush_output()
     return code
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does: workers are ended, and half-written files removed."""
+    del frame
+    raise KeyboardInterrupt(signal.Signals(number))
 
 
 def _explained(error: Exception) -> tuple[int, str]:
@@ -97,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         announce(plan, options.jobs)
         return 0
-    execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
+    execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
     report = _report(folder, options.statistics, strict=options.debug)
     return 1 if report.broken or (report.analysis.results.units["status"] == "failed").any() else 0
 

@@ -11,6 +11,8 @@ from .datasets.ranges import Range
 
 KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
 
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
 Call = Callable[[argparse.Namespace], int]
 
 
@@ -27,6 +29,17 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"{shown(text)} must be a whole number {allowed}")
 
     return read
+
+
+def seconds(text: str) -> float:
+    """Reads a time in seconds, or with a letter in minutes or hours: ``90``, ``90s``, ``30m``, ``2h``."""
+    number, factor = (text[:-1], SECONDS[text[-1]]) if text[-1:] in SECONDS else (text, 1)
+    try:
+        if (value := float(number) * factor) in Range(0, 10**7, without="low"):
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{shown(text)} must be a time such as 90, 90s, 30m or 2h")
 
 
 def some_text(text: str) -> str:
@@ -91,6 +104,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=some_text, metavar="DIR", help="results folder, default results/EXPERIMENT")
     command.add_argument("--jobs", type=JOBS, default=0, metavar="N", help="units side by side, default one a core")
+    command.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="end a unit that takes longer (90, 90s, 30m or 2h); it counts as failed",
+    )
     command.add_argument("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     command.add_argument(
         "--plugin", action="append", type=some_text, default=[], metavar="FILE", help="a Python file with your own method"

@@ -106,6 +106,7 @@ class Experiment:
     """Everything that a unit's result depends on, and what the report needs to say what it shows.
 
     ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
+    ``timeout`` is the longest that a unit may take, in seconds.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Experiment:
     surface_tolerance: Annotated[float, Range(0, 10_000, without="low")] = 1.0
     surface_at_image_border: bool = True
     seed: Seed = 0
+    timeout: Annotated[float, Range(0, 10**7, without="low")] | None = None
     statistics: Statistics = Statistics()
     plugins: tuple[str, ...] = ()
     published: str = ""

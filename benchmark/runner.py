@@ -18,7 +18,10 @@ from .progress import Progress
 from .results import Results, read_results
 from .store import Record, remove_leftovers, write_json, write_record
 from .unit import Task, compute
-from .workers import Died, cores, only_run, side_by_side
+from .workers import Died, cores, only_run, own_output, side_by_side, start_template
+
+IMPORTS = (f"{__package__}.template",)
+"""What the template of a run imports before units are forked from it."""
 
 
 def run(
@@ -30,6 +33,7 @@ def run(
     device: str = "cpu",
     retry_failed: bool = False,
     fresh: bool = False,
+    timeout: float | None = None,
 ) -> Results:
     """Run what is missing of an experiment, and read everything back.
 
@@ -41,18 +45,21 @@ def run(
         device: ``cpu`` or ``cuda``.
         retry_failed: run failed units again.
         fresh: run everything again.
+        timeout: seconds after which a unit is ended and is a failed one; by default the experiment's.
 
     Raises:
         RaterbenchError: the experiment cannot be planned, or no unit could be finished.
     """
     folder = Path(out or Path("results") / experiment.name)
     plan = make_plan(experiment, folder, data=data, device=check_device(device))
-    execute(plan, jobs=jobs, retry_failed=retry_failed, fresh=fresh)
+    execute(plan, jobs=jobs, retry_failed=retry_failed, fresh=fresh, timeout=timeout)
     return read_results(folder)
 
 
-def execute(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False) -> None:
-    """Run the tasks of a plan that have no stored unit, and store each as it ends.
+def execute(
+    plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False, timeout: float | None = None
+) -> None:
+    """Run the tasks of a plan that have no stored unit, and store each as it ends; arguments as those of :func:`run`.
 
     Raises:
         RaterbenchError: another run holds the folder, or it cannot be written.
@@ -61,7 +68,7 @@ def execute(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: boo
         raise RaterbenchError(f"--jobs {jobs} makes no sense: give the number of units side by side, or 0 for one a core")
     try:
         with only_run(plan.folder):
-            _execute(plan, jobs or cores(), retry_failed=retry_failed, fresh=fresh)
+            _execute(plan, jobs or cores(), retry_failed=retry_failed, fresh=fresh, timeout=timeout)
     except BrokenPipeError:
         raise  # Whoever read the progress has gone; no file is to blame.
     except OSError as error:
@@ -69,7 +76,7 @@ def execute(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: boo
         raise RaterbenchError(f"{place} cannot be read or written: {error.strerror or error}") from error
 
 
-def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool) -> None:
+def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
     remove_leftovers(plan.folder)
     write_plan(plan)
     todo = plan.runnable() if fresh else plan.missing(retry_failed=retry_failed)
@@ -79,8 +86,10 @@ def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool) -> None:
             plan.path(task).unlink(missing_ok=True)
     for record in plan.skipped_records():
         write_record(plan.folder, record)
+    if todo:
+        start_template(IMPORTS)
     with Progress(plan, todo, jobs, first_estimate(plan, todo)) as progress:
-        for record in _results(plan.folder, todo, jobs):
+        for record in _results(plan, todo, jobs, timeout or plan.experiment.timeout):
             progress.finished(record)
 
 
@@ -112,24 +121,30 @@ def first_estimate(plan: Plan, todo: Sequence[Task]) -> Estimate:
     return Estimate()
 
 
-def _results(folder: Path, todo: Sequence[Task], jobs: int) -> Iterator[Record]:
+def _results(plan: Plan, todo: Sequence[Task], jobs: int, timeout: float | None) -> Iterator[Record]:
     """Finished records, without their rows, in the order they end.
 
     A unit whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.
     """
+    folder = plan.folder.absolute()  # A method may change the working directory of its process.
     work, died = partial(_work, folder), list[Task]()
-    for task, outcome in side_by_side(todo, work, jobs):
-        if isinstance(outcome, Died):
+    for task, outcome in side_by_side(todo, work, jobs, timeout=timeout, imports=IMPORTS):
+        if isinstance(outcome, Died) and not outcome.late:
             died.append(task)
         else:
-            yield outcome
+            yield _ended(folder, task, outcome, outcome.how) if isinstance(outcome, Died) else outcome
     for dead in died:
-        for task, outcome in side_by_side([dead], work, 1):
-            yield _buried(folder, task, outcome) if isinstance(outcome, Died) else outcome
+        for task, outcome in side_by_side([dead], work, 1, timeout=timeout):
+            if isinstance(outcome, Died):
+                reason = outcome.how if outcome.late else f"its process died twice: {outcome.how}"
+                yield _ended(folder, task, outcome, reason)
+            else:
+                yield outcome
 
 
-def _buried(folder: Path, task: Task, died: Died) -> Record:
-    record = task.record("failed", reason=f"its process died twice: {died.how}")
+def _ended(folder: Path, task: Task, died: Died, reason: str) -> Record:
+    """The stored record of a unit that could not write its own."""
+    record = task.record("failed", reason=reason, meta={"printed": died.output} if died.output else {})
     write_record(folder, record)
     return record
 
@@ -137,6 +152,8 @@ def _buried(folder: Path, task: Task, died: Died) -> Record:
 def _work(folder: Path, task: Task) -> Record:
     """What a worker does: compute and store. What comes back is the record without its rows."""
     record = compute(task)
+    if printed := own_output():
+        record.meta["printed"] = printed
     try:
         write_record(folder, record)
     except TypeError as error:

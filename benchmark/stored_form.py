@@ -39,6 +39,7 @@ META: Mapping[str, Any] = {
     "warnings": Names | None,
     "alarms": Names | None,
     "code": str,
+    "printed": str,
     "curve": tuple[tuple[float | None, ...], ...] | None,
     "kept": Names,
     "reliability": tuple[tuple[str, Names], ...],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import time
 import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,14 @@ import torch
 from ..datasets import load_dataset
 from ..datasets.base import Case, Dataset, Floats, Labels, Preparation
 from ..datasets.errors import RaterbenchError
+from ..datasets.foreign import described, interrupts_noted, message_of
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
 from .assignment import pack_assignment
 from .candidates import build_fusions, build_method, load_plugins, plugins_hash
 from .case_confusions import pack_case_confusions
 from .experiment import LABELS, Candidate, Experiment
-from .measure import (
-    ANY_RATER,
-    hard_labels,
-    mean_rows,
-    search_threshold,
-)
+from .measure import ANY_RATER, hard_labels, mean_rows, search_threshold
 from .measured import Measured
 from .metrics import Segmentation, from_labels
 from .pictures import pack_kept, pack_pictures, pack_reliability
@@ -88,23 +84,41 @@ def seed_of(dataset: Dataset, seed: int, fold: Fold) -> int:
 
 
 def compute(task: Task) -> Record:
-    """Run one unit in one thread. A unit that raises is a record with its reason."""
+    """Run one unit in one thread. A unit that raises anything is a record with its reason; Ctrl-C alone comes through."""
+    process, pressed = os.getpid(), list[int]()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(task.device == "cpu")
+    # torch.use_deterministic_algorithms does the same, and imports the whole compiler.
+    torch.set_deterministic_debug_mode("error" if task.device == "cpu" else "default")
     reset_peak_memory()
     start = time.perf_counter()
     try:
-        if plugins_hash(task.experiment.plugins) != task.plugins:
-            raise RaterbenchError("a plug-in file was edited while the run was on: run again")
-        dataset = open_dataset(task.experiment, task.data)
-        seed = seed_of(dataset, task.experiment.seed, task.fold)
-        _seed_everything(seed)
-        rows, meta, arrays = _method(task, dataset, seed) if task.candidate else _labels(task, dataset)
-    except Exception as error:  # a unit is a record, whatever happens in a method
+        with interrupts_noted(pressed):
+            rows, meta, arrays = _computed(task)
+    except BaseException as error:  # SystemExit, too: a method can end nothing but its unit
+        if pressed:
+            raise
         said = {"seconds": time.perf_counter() - start, "traceback": traceback.format_exc(), **environment()}
-        return task.record("failed", reason=_reason(error), meta=said)
-    meta = {**meta, "seconds": time.perf_counter() - start, **environment()}
-    return task.record("done", rows=rows, meta=meta, arrays=arrays)
+        record = task.record("failed", reason=_reason(error), meta=said)
+    else:
+        meta = {**meta, "seconds": time.perf_counter() - start, **environment()}
+        record = task.record("done", rows=rows, meta=meta, arrays=arrays)
+    if os.getpid() != process:
+        os._exit(1)  # A process that the method forked has come here, and must not go on as if it were the unit.
+    return record
+
+
+def _computed(task: Task) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
+    """Rows, meta and arrays of a unit.
+
+    Raises:
+        RaterbenchError: a plug-in is no longer what the task's key says.
+    """
+    if plugins_hash(task.experiment.plugins) != task.plugins:
+        raise RaterbenchError("a plug-in file was edited while the run was on: run again")
+    dataset = open_dataset(task.experiment, task.data)
+    seed = seed_of(dataset, task.experiment.seed, task.fold)
+    _seed_everything(seed)
+    return _method(task, dataset, seed) if task.candidate else _labels(task, dataset)
 
 
 def _seed_everything(seed: int) -> None:
@@ -114,13 +128,9 @@ def _seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """In one line what went wrong, and where unless the message was written for users."""
-    message = " ".join(str(error).split())
-    if isinstance(error, RaterbenchError):
-        return message
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {message} ({Path(last.filename).name}, line {last.lineno})"
+    return message_of(error) if isinstance(error, RaterbenchError) else described(error)
 
 
 def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
@@ -208,7 +218,7 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
                 alone += measured.rows(name, "rater", case, from_labels(labels, dataset.n_classes), others)
         rows += mean_rows(alone) if dataset.anonymous_raters else alone
         for name, fusion in fusions.items():
-            consensus = fusion.fuse(case.ratings, dataset.n_classes, geometry=case.geometry)
+            consensus = fusion.fuse(dict(case.ratings), dataset.n_classes, geometry=case.geometry)
             rows += measured.rows(name, "fusion", case, Segmentation(consensus.labels, consensus.probability), everybody)
             if consensus.confusion is not None:
                 estimates = dict(zip(consensus.raters, consensus.confusion, strict=True))
@@ -254,4 +264,5 @@ def predicted(method: Method, case: Case, n_classes: int) -> Floats:
     if not (np.abs(total - 1) < SUM_TOLERANCE).all() or probability.min() < 0:
         what = "values that are no numbers" if not np.isfinite(total).all() else "probabilities that do not sum to 1"
         raise RaterbenchError(f"case {case.id!r}: the prediction has {what}")
-    return probability.astype(np.float32, copy=False)
+    # A copy: a method may use its own array again for the next case.
+    return probability.astype(np.float32)

@@ -61,16 +61,27 @@ def slicing_axis(shape: Sequence[int], axis: int = 0) -> int:
     return thin[0] if len(thin) == 1 else axis
 
 
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same array, which cannot be written through what is returned."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What is really there, known where the data are simulated, or where labels better than any rater's exist.
 
     ``labels`` [*S] uint8 class indices, ``IGNORE`` where unknown; ``probability`` [K, *S] float32, each voxel's true share of
-    every class, uniform where unknown.
+    every class, uniform where unknown. Both are read-only, as a case's arrays are.
     """
 
     labels: Labels
     probability: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", read_only(self.labels))
+        object.__setattr__(self, "probability", read_only(self.probability))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +89,8 @@ class Case:
     """One image and what each rater said about it, in its native geometry.
 
     ``image`` [C, *S] float32. ``ratings`` maps a rater's name to labels [*S] uint8, class indices or ``IGNORE``;
-    a rater who did not rate the case is an absent key. ``subject`` is never split across train and test.
+    a rater who did not rate the case is an absent key. ``subject`` is never split across train and test. The arrays are
+    read-only, since all who get the case share them: to change one, copy it.
     """
 
     id: str
@@ -89,6 +101,10 @@ class Case:
     geometry: Geometry
     truth: Truth | None = None
     diagnosis: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", read_only(self.image))
+        object.__setattr__(self, "ratings", {rater: read_only(labels) for rater, labels in self.ratings.items()})
 
     @property
     def shape(self) -> tuple[int, ...]:

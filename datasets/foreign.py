@@ -33,13 +33,14 @@ def foreign_code(doing: str) -> Iterator[None]:
     """Let foreign code run inside; ``doing`` says what it was asked for, such as ``"plug-in 'mine.py' cannot be imported"``.
 
     ``SystemExit`` and ``os._exit`` are errors like any other: a script that ends its process is not made to be imported.
-    Ctrl-C is not, and comes through; a ``KeyboardInterrupt`` that the code raised by itself does not.
+    Ctrl-C is not, and comes through; a ``KeyboardInterrupt`` that the code raised by itself does not. Afterwards the working
+    directory is what it was before.
 
     Raises:
         RaterbenchError: the code raised anything; the sentence ends with the kind, the message and the place.
     """
     pressed: list[int] = []
-    with _interrupts_noted(pressed), _exit_replaced():
+    with interrupts_noted(pressed), _exit_replaced(), _directory_kept():
         try:
             yield
         except RaterbenchError as error:
@@ -58,8 +59,7 @@ def calling(found: type, doing: str) -> AbstractContextManager[None]:
 def described(error: BaseException) -> str:
     """What was raised, in one line: its kind, its message, and the last place outside the package and the libraries."""
     kind, message = "it calls os._exit" if isinstance(error, ProcessEndedError) else type(error).__name__, message_of(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    foreign = [f for f in frames if Path(f.filename).is_file() and not f.filename.startswith(NOT_FOREIGN)]
+    foreign = [frame for frame in traceback.extract_tb(error.__traceback__) if is_foreign_file(frame.filename)]
     where = f" ({Path(foreign[-1].filename).name}, line {foreign[-1].lineno})" if foreign else ""
     return f"{kind}: {message}{where}" if message else f"{kind}{where}"
 
@@ -77,8 +77,13 @@ def is_foreign(found: type) -> bool:
     return found.__module__.partition(".")[0] != PACKAGE
 
 
+def is_foreign_file(file: str) -> bool:
+    """Whether a file of Python code lies outside the package, Python's own library, and installed libraries."""
+    return Path(file).is_file() and not file.startswith(NOT_FOREIGN)
+
+
 @contextmanager
-def _interrupts_noted(pressed: list[int]) -> Iterator[None]:
+def interrupts_noted(pressed: list[int]) -> Iterator[None]:
     """Note each Ctrl-C, which else could not be told from a KeyboardInterrupt that code raises by itself."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -94,6 +99,20 @@ def _interrupts_noted(pressed: list[int]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _directory_kept() -> Iterator[None]:
+    """Come back to the working directory that foreign code may have left: relative paths are the user's."""
+    try:
+        before: Path | None = Path.cwd()
+    except FileNotFoundError:
+        before = None  # Somebody removed it.
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.chdir(before)
 
 
 @contextmanager

@@ -13,34 +13,63 @@ from .result import CheckResult
 
 __all__ = ["CheckResult", "check_file"]
 
+LONGEST = 600.0
+"""Seconds that the checks of a class may take: a small network of pure Python ends long before."""
 
-def check_file(path: str | Path) -> Iterator[CheckResult]:
+
+def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckResult]:
     """The findings on every method, fusion, metric and data set that a Python file defines, listed or not.
 
-    A check's name starts with the class: ``"SymmetricCrossEntropy: rater order"``.
+    Each class is checked in a process of its own, so that one that hangs, crashes or ends its process is a failed check.
+    A check's name starts with the class: ``"SymmetricCrossEntropy: rater order"``. ``timeout`` is in seconds, for each class.
 
     Raises:
         RaterbenchError: the file cannot be imported, or defines nothing that could be checked.
     """
     from ...datasets.errors import RaterbenchError
-    from ...datasets.foreign import foreign_code
+    from ..workers import Died, side_by_side
+
+    imports = (f"{__package__.rpartition('.')[0]}.template",)
+    ((_, names),) = side_by_side([path], class_names, 1, timeout=timeout, imports=imports)
+    if isinstance(names, Died):
+        raise RaterbenchError(f"{str(path)!r} cannot be imported: {names.how}")
+    for (_, name), found in side_by_side([(path, name) for name in names], _check_class, 1, timeout=timeout):
+        results = [CheckResult("it lets the checks end", False, found.how)] if isinstance(found, Died) else found
+        for result in results:
+            yield replace(result, name=f"{name}: {result.name}")
+
+
+def class_names(path: str | Path) -> list[str]:
+    """The names of the classes in a Python file that can be checked.
+
+    Raises:
+        RaterbenchError: the file cannot be imported, or has none.
+    """
+    from ...datasets.errors import RaterbenchError
     from ...datasets.registry import load_plugin
 
-    module = load_plugin(path)
-    found = list(_checkable(module))
-    if not found:
+    names = [cls.__name__ for cls, _ in _checkable(load_plugin(path))]
+    if not names:
         raise RaterbenchError(
             f"{str(path)!r} defines no method, fusion, dataset or metric to check: subclass one of raterbench's bases in it, "
             "and implement what the base leaves open"
         )
-    for cls, check in found:
-        try:
-            with foreign_code("building it or asking for its parameters failed"):
-                results = check_name(cls) + check(cls)
-        except RaterbenchError as error:
-            results = [CheckResult("it can be checked", False, str(error))]
-        for result in results:
-            yield replace(result, name=f"{cls.__name__}: {result.name}")
+    return names
+
+
+def _check_class(place: tuple[str | Path, str]) -> list[CheckResult]:
+    """The findings on the class of this name in a file."""
+    from ...datasets.errors import RaterbenchError
+    from ...datasets.foreign import foreign_code
+    from ...datasets.registry import load_plugin
+
+    path, name = place
+    cls, check = next(found for found in _checkable(load_plugin(path)) if found[0].__name__ == name)
+    try:
+        with foreign_code("building it or asking for its parameters failed"):
+            return check_name(cls) + check(cls)
+    except RaterbenchError as error:
+        return [CheckResult("it can be checked", False, str(error))]
 
 
 def check_name(cls: type) -> list[CheckResult]:

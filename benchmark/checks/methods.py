@@ -52,15 +52,15 @@ def small(method: Method) -> Method:
 @contextmanager
 def _as_in_a_run() -> Iterator[None]:
     """One thread and deterministic algorithms, as every unit of an experiment has them."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")
     try:
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(mode)
 
 
 def fitted(method: Method, dataset: CaseList) -> Method:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets.base import IGNORE, Floats, Labels, Unit
+from ...datasets.base import IGNORE, Floats, Labels, Unit, read_only
 from ...datasets.errors import RaterbenchError
 
 Doubles = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A prediction or a reference. Its arrays must not be changed afterwards: what metrics share is computed once.
+    """A prediction or a reference. Its arrays are read-only: what metrics share is computed once.
 
     ``labels`` [*S] uint8 class indices, ``IGNORE`` where nothing was judged; ``probability`` [K, *S] float32.
     ``region`` [*S] bool, on references only: the voxels near what any rater marked, for metrics of a region.
@@ -49,6 +49,8 @@ class Segmentation:
         strange = (self.labels >= self.n_classes) & (self.labels != IGNORE)
         if strange.any():
             raise RaterbenchError(f"label {self.labels[strange].flat[0]} is none of the {self.n_classes} classes")
+        for name in ("labels", "probability"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
     def n_classes(self) -> int:

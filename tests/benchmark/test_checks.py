@@ -199,7 +199,7 @@ FITS = {
     "the cases are left as they are": (
         "for case in train: case.image[:] = 0",
         "",
-        "it changed the image of a case",
+        "assignment destination is read-only",
     ),
     "order of the raters in a case": (
         "self.first_ = next(iter(train[0].ratings))",

@@ -14,9 +14,9 @@ PID = "__import__('os').getpid()"
 
 
 def children():
-    """Living processes whose parent is this one, but for joblib's tracker of shared memory."""
-    found = ps("-o", "pid=,args=", "--ppid", str(os.getpid()))
-    return {int(line.split()[0]) for line in found.splitlines() if "LokyProcess" in line}
+    """Living processes that the template of this process has started."""
+    found = ps("-o", "pid=", "--ppid", ",".join(ps("-o", "pid=", "--ppid", str(os.getpid())).split()))
+    return {int(pid) for pid in found.split() if alive(pid)}
 
 
 def alive(pid):
@@ -34,20 +34,70 @@ def test_results_come_with_their_tasks():
     assert list(side_by_side([], eval, 2)) == []
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
-def test_workers_are_other_processes_even_if_there_is_one(jobs):
-    found = {pid for _, pid in side_by_side([f"({n}, {PID})[1]" for n in range(6)], eval, jobs)}
+def test_each_task_has_a_new_process_and_its_own_group():
+    found = {pid for _, pid in side_by_side([f"({n}, {PID})[1]" for n in range(3)], eval, 2)}
+    assert len(found) == 3
     assert os.getpid() not in found
-    assert len(found) <= jobs
+    ((_, group),) = side_by_side(["__import__('os').getpgid(0)"], eval, 1)
+    assert group != os.getpgid(0)
+
+
+def test_a_task_finds_nothing_of_what_another_one_changed(tmp_path):
+    here = os.getcwd()
+    spoiled = f"__import__('os').chdir({str(tmp_path)!r}), __import__('os').environ.update(SPOILED='1')"
+    asked = "__import__('os').getcwd(), __import__('os').environ.get('SPOILED')"
+    assert [found for _, found in side_by_side([spoiled, asked], eval, 1)][1] == (here, None)
 
 
 def test_a_death_is_that_of_one_task():
-    tasks = ["1", KILL, "2", f"{KILL} or 1", "3", "__import__('os')._exit(3)", "4"]
+    tasks = ["1", KILL, "2", f"{KILL} or 1", "3", "__import__('os')._exit(3)", "4", "__import__('os')._exit(0)"]
     found = dict(side_by_side(tasks, eval, 2))
-    assert {task for task, outcome in found.items() if isinstance(outcome, Died)} == {tasks[1], tasks[3], tasks[5]}
+    assert {task for task, outcome in found.items() if isinstance(outcome, Died)} == {tasks[n] for n in (1, 3, 5, 7)}
     assert found[KILL].how == "SIGKILL, out of memory or killed by somebody"
-    assert found[tasks[5]].how == "EXIT(3)"
+    assert found[tasks[5]].how == "it ended itself with exit status 3"
+    assert found[tasks[7]].how == "it ended itself with exit status 0"
     assert [found[t] for t in "1234"] == [1, 2, 3, 4]
+
+
+def test_a_crash_names_the_line_that_crashed(tmp_path):
+    (tmp_path / "mine.py").write_text("import os\n\n\ndef crash(_):\n    os.kill(os.getpid(), 11)\n")
+    load = f"__import__('runpy').run_path({str(tmp_path / 'mine.py')!r})['crash'](0)"
+    ((_, died),) = side_by_side([load], eval, 1)
+    assert died.how == "SIGSEGV (mine.py, line 5)"
+    assert "Segmentation fault" in died.output
+
+
+def test_a_task_that_takes_too_long_is_ended_and_the_others_go_on():
+    hangs = "print('so far') or __import__('time').sleep(60)"
+    found = dict(side_by_side([hangs, "1", "2"], eval, 2, timeout=2))
+    assert found[hangs] == Died("it took longer than the 2 s allowed", "so far\n", late=True)
+    assert (found["1"], found["2"]) == (1, 2)
+
+
+def test_what_a_task_started_ends_with_it():
+    sleeper = "__import__('subprocess').Popen(['sleep', '60']).pid"
+    forked = "(lambda pid: pid or __import__('time').sleep(60))(__import__('os').fork())"
+    thread = "(__import__('threading').Thread(target=__import__('time').sleep, args=(60,)).start(), 4)[1]"
+    found = dict(side_by_side([sleeper, forked, thread], eval, 3, timeout=30))
+    assert found[thread] == 4
+    assert not alive(found[sleeper])
+    assert not alive(found[forked])
+
+
+def test_a_process_that_a_task_forked_does_not_answer_for_it():
+    task = "(lambda pid: __import__('time').sleep(0.3 if pid else 0) or pid > 0)(__import__('os').fork())"
+    assert dict(side_by_side([task], eval, 1)) == {task: True}
+
+
+@pytest.mark.parametrize("ending", ["__import__('sys').exit(0)", "(_ for _ in ()).throw(KeyboardInterrupt)"])
+def test_a_task_cannot_end_the_run(ending):
+    with pytest.raises(RaterbenchError, match="SystemExit: 0|KeyboardInterrupt"):
+        list(side_by_side([ending], eval, 1))
+
+
+def test_what_tasks_print_stays_out_of_the_way(capfd):
+    assert dict(side_by_side(["print('chatter') or 1"], eval, 1)) == {"print('chatter') or 1": 1}
+    assert capfd.readouterr().out == ""
 
 
 def test_no_worker_is_left_whether_all_went_well_or_not():
