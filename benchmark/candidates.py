@@ -63,6 +63,17 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
     return fusions
 
 
+def fusions_by_unit(fusions: Mapping[str, Fusion]) -> dict[str, dict[str, Fusion]]:
+    """Fusions by the unit that measures them: those of the package under ``""``, one of a plug-in under its own name.
+
+    What a fusion of a plug-in does then spoils no other.
+    """
+    found: dict[str, dict[str, Fusion]] = {"": {}}
+    for name, fusion in fusions.items():
+        found.setdefault(name if is_foreign(type(fusion)) else "", {})[name] = fusion
+    return found
+
+
 def build_fusion(name: str, settings: Sequence[str] = ()) -> Fusion:
     """The fusion called ``name`` with parameters as ``key=value``.
 

@@ -19,6 +19,7 @@ from .candidates import (
     build_metrics,
     check_identity,
     class_identity,
+    fusions_by_unit,
     identity,
     load_plugins,
     planned_method,
@@ -119,8 +120,9 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
             key = _key({**here, "name": candidate.name, "candidate": method.identity})
             tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures, plugins))
         if fold.repeat == 0:
-            key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
-            tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
+            for fusion, rows in fusions_by_unit(fusions).items():
+                key = _key({**here, "name": LABELS, "fusions": identity(rows)} | ({"fusion": fusion} if fusion else {}))
+                tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins, fusion))
     facts = _facts(experiment, dataset, listed, pictures) | {"sizes": found}
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]

@@ -22,7 +22,7 @@ from ..datasets.foreign import described, interrupts_noted, message_of
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
 from .assignment import pack_assignment
-from .candidates import build_fusions, build_method, load_plugins, plugins_hash
+from .candidates import build_fusions, build_method, fusions_by_unit, load_plugins, plugins_hash
 from .case_confusions import pack_case_confusions
 from .experiment import LABELS, Candidate, Experiment
 from .measure import ANY_RATER, hard_labels, mean_rows, search_threshold
@@ -44,7 +44,9 @@ SUM_TOLERANCE = 1e-3
 class Task:
     """All that a unit needs, small enough to be sent to a worker.
 
-    ``pictures`` maps kept cases to the reason. ``plugins`` is the hash of the plug-in files that the key stands for.
+    Without a ``candidate`` it measures raters and fused labels, or the labels of the one ``fusion`` of a plug-in
+    (``candidates.fusions_by_unit``). ``pictures`` maps kept cases to the reason. ``plugins`` is the hash of the plug-in files
+    that the key stands for.
     """
 
     key: str
@@ -56,11 +58,14 @@ class Task:
     device: str
     pictures: dict[str, str]
     plugins: str
+    fusion: str = ""
 
     @property
     def name(self) -> str:
         """The candidate's name in tables and files."""
-        return self.candidate.name if self.candidate else LABELS
+        if self.candidate:
+            return self.candidate.name
+        return f"{LABELS}: {self.fusion}" if self.fusion else LABELS
 
     def record(self, status: Status, **rest: Any) -> Record:
         """What this unit leaves."""
@@ -201,10 +206,11 @@ def _ours(caught: warnings.WarningMessage) -> bool:
 
 
 def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, Any], dict[str, Any]]:
-    """Each rater against the others, and each fusion against every reference."""
+    """Each rater against the others, and each fusion against every reference; or the task's one fusion alone."""
     experiment, train = task.experiment, dataset.subset(task.fold.train, blind=True)
     measured = Measured(experiment, dataset)
-    fusions = {name: fusion.fit(train, dataset.n_classes) for name, fusion in build_fusions(experiment).items()}
+    mine = fusions_by_unit(build_fusions(experiment))[task.fusion]
+    fusions = {name: fusion.fit(train, dataset.n_classes) for name, fusion in mine.items()}
     rows: list[list[Any]] = []
     pictured: list[Case] = []
     known = {name: RaterEstimates(dataset.classes, measured.metrics) for name in fusions}
@@ -212,7 +218,7 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
         everybody, done = References(case, dataset.n_classes), behaviour(case, dataset.n_classes)
         alone: list[list[Any]] = []
         for rater, labels in case.ratings.items():
-            if len(case.ratings) > 1:
+            if len(case.ratings) > 1 and not task.fusion:
                 others = References(case, dataset.n_classes, without=rater)
                 name = ANY_RATER if dataset.anonymous_raters else rater
                 alone += measured.rows(name, "rater", case, from_labels(labels, dataset.n_classes), others)
@@ -223,7 +229,7 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
             if consensus.confusion is not None:
                 estimates = dict(zip(consensus.raters, consensus.confusion, strict=True))
                 rows += measured.headed(name, "fusion", case, known[name].add(estimates, case, done))
-        if case.id in task.pictures:
+        if case.id in task.pictures and not task.fusion:
             pictured.append(case)
     meta, arrays = pack_pictures(pictured, task.pictures)
     if dataset.anonymous_raters:

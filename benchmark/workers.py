@@ -79,6 +79,8 @@ def side_by_side(
     folder = Path(tempfile.mkdtemp(prefix="raterbench-"))
     try:
         start_template(imports)
+        if tasks:
+            _Worker(pickle.dumps((int, 0)), folder / "-1", None).process.join()  # No task's time counts while it starts.
         while waiting or running:
             while waiting and len(running) < jobs:
                 number, task = waiting.popleft()
@@ -234,8 +236,10 @@ def _end_of(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - 4 * LONGEST_OUTPUT))
-            return stream.read().decode(errors="replace")[-LONGEST_OUTPUT:]
+            stream.seek(max(0, size - 2**16))
+            lines = stream.read().decode(errors="replace").splitlines(keepends=True)
+            # Python's fault handler ends with a list of all that was imported.
+            return "".join(line for line in lines if not line.startswith("Extension modules:"))[-LONGEST_OUTPUT:]
     except OSError:
         return ""
 

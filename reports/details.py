@@ -197,7 +197,7 @@ def units(analysis: Analysis) -> Table | None:
         counts = part["status"].value_counts()
         status = ", ".join(f"{counts[s]} {s}" for s in ("done", "failed", "skipped") if s in counts)
         done = part[part["status"] == "done"]
-        name = "Raters and fused labels" if part["kind"].iloc[0] == "labels" else str(candidate)
+        name = "Raters and fused labels" if candidate == "labels" else str(candidate)
         numbers = [
             ("seconds", "mean", 1),
             ("epochs", "mean", 1),

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_each_task_has_a_new_process_and_its_own_group():
 
 
 def test_a_task_finds_nothing_of_what_another_one_changed(tmp_path):
-    here = os.getcwd()
+    here = str(Path.cwd())
     spoiled = f"__import__('os').chdir({str(tmp_path)!r}), __import__('os').environ.update(SPOILED='1')"
     asked = "__import__('os').getcwd(), __import__('os').environ.get('SPOILED')"
     assert [found for _, found in side_by_side([spoiled, asked], eval, 1)][1] == (here, None)
@@ -91,7 +92,7 @@ def test_a_process_that_a_task_forked_does_not_answer_for_it():
 
 @pytest.mark.parametrize("ending", ["__import__('sys').exit(0)", "(_ for _ in ()).throw(KeyboardInterrupt)"])
 def test_a_task_cannot_end_the_run(ending):
-    with pytest.raises(RaterbenchError, match="SystemExit: 0|KeyboardInterrupt"):
+    with pytest.raises(RaterbenchError, match=r"SystemExit: 0|KeyboardInterrupt"):
         list(side_by_side([ending], eval, 1))
 
 
