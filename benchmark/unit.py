@@ -40,6 +40,10 @@ SUM_TOLERANCE = 1e-3
 """How far probabilities of a voxel may be from a sum of 1: float32, and half precision on a GPU, are not exact."""
 
 
+NUMPY_DEFAULTS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+"""How NumPy treats floating-point errors unless told otherwise."""
+
+
 @dataclass(frozen=True)
 class Task:
     """All that a unit needs, small enough to be sent to a worker.
@@ -147,7 +151,8 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.device)
         threshold = _threshold(method, validation)
-    rows, meta, arrays = _tested(task, method, dataset, threshold)
+    with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
+        rows, meta, arrays = _tested(task, method, dataset, threshold)
     training = getattr(method, "training_", None)
     said = [*getattr(method, "warnings_", []), *sorted({str(w.message) for w in caught if _ours(w)})]
     meta |= {

@@ -172,7 +172,6 @@ FAILS = {
     "gives-nan": "the prediction has values that are no numbers",
     "writes-image": "ValueError: assignment destination is read-only (mine.py, line",
     "writes-labels": "ValueError: assignment destination is read-only (mine.py, line",
-    "hangs": "it took longer than the 8 s allowed",
     "unreadable-error": "Odd (mine.py, line",
     "gives-text": "case '",
     "bad-warnings": "TypeError",
@@ -203,7 +202,7 @@ def test_a_hostile_method_spoils_nothing_but_its_own_unit(tiny, tmp_path, plugin
     here = Path.cwd()
     plan = make_plan(experiment, tmp_path / "out")
     plan = dataclasses.replace(plan, tasks=[task for task in plan.tasks if task.fold.fold == 0])
-    execute(plan, jobs=4, timeout=8)
+    execute(plan, jobs=3)
     units = {record.candidate: record for record in read_records(tmp_path / "out")}
     assert set(units) == {*names, "labels", "labels: writes-votes"}
     for name, reason in FAILS.items():
@@ -218,3 +217,11 @@ def test_a_hostile_method_spoils_nothing_but_its_own_unit(tiny, tmp_path, plugin
         assert [row[2:] for row in units[name].rows] == expected, name
     assert "chatter" in units["prints"].meta["printed"]
     assert Path.cwd() == here
+
+
+def test_a_unit_that_hangs_is_a_failed_one(tiny, tmp_path, plugin):
+    experiment = tiny(candidates=(Candidate("hangs", "hangs"),), plugins=(plugin(HOSTILE),), fused_rows=(), timeout=1.5)
+    plan = make_plan(experiment, tmp_path / "out")
+    execute(dataclasses.replace(plan, tasks=plan.tasks[:1]))
+    (unit,) = read_records(tmp_path / "out")
+    assert (unit.status, unit.reason) == ("failed", "it took longer than the 1.5 s allowed")
