@@ -6,8 +6,8 @@ import argparse
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -39,14 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
     """
     prepare_streams()
-    for ends in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ends) is signal.SIG_DFL:
-            signal.signal(ends, _stop)
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
         try:
-            code: int = options.call(options)
+            with _signals_interrupt():
+                code: int = options.call(options)
             flush_output()
         except Exception as error:
             if options.debug:
@@ -64,10 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End as Ctrl-C does: workers are ended, and half-written files removed."""
-    del frame
-    raise KeyboardInterrupt(signal.Signals(number))
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """End at SIGTERM and SIGHUP as at Ctrl-C, so that workers are ended and half-written files removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        raise KeyboardInterrupt(signal.Signals(number))
+
+    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _explained(error: Exception) -> tuple[int, str]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from ..methods import network
+from ..datasets import DATASETS
+from ..datasets.registry import Registry
+from ..methods import FUSIONS, METHODS
+from ..methods.recipes import RECIPES
 from . import unit
+from .metrics import METRICS
 
-__all__ = ["network", "unit"]
+__all__ = ["unit"]
+
+registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, RECIPES, DATASETS, METRICS)
+for registry in registries:
+    registry.own_modules()
 
 # The first optimiser of a process imports torch's compiler, which takes seconds.
 torch.optim.Adam([torch.zeros(1, requires_grad=True)])

@@ -104,7 +104,7 @@ class _Worker:
         self.process = multiprocessing.get_context("forkserver").Process(target=_serve, args=(payload, str(place)))
         with _no_main_module():
             self.process.start()
-        self.sentinel = cast(int, self.process.sentinel)
+        self.sentinel = self.process.sentinel
         self.deadline = None if timeout is None else time.monotonic() + timeout
 
     @property

@@ -124,13 +124,17 @@ class Registry(Generic[T]):
                         return c
         return None
 
+    def own_modules(self) -> list[ModuleType]:
+        """The modules of the package, imported."""
+        infos = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
+        names = [info.name for info in infos if not info.ispkg and not info.name.startswith("_")]
+        return [importlib.import_module(f"{self.package}.{name}") for name in names]
+
     def _all(self) -> dict[str, type[T]]:
         if self._found is None:
             self._found = {}
-            package = importlib.import_module(self.package)
-            for info in pkgutil.iter_modules(package.__path__):
-                if not info.ispkg and not info.name.startswith("_"):
-                    self.add(importlib.import_module(f"{self.package}.{info.name}"))
+            for module in self.own_modules():
+                self.add(module)
             for entry in entry_points(group=f"raterbench.{self.kind}s"):
                 with foreign_code(f"the {self.kind} {entry.name!r} of an installed package ({entry.value}) cannot be imported"):
                     self._found[entry.name] = entry.load()

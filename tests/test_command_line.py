@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 
 from raterbench import RaterbenchError, __version__
 from raterbench.__main__ import main
+from raterbench.arguments import make_parser
 from raterbench.benchmark import read_results
 
 TOML = """
@@ -393,3 +395,27 @@ def test_a_description_is_not_written_outside_results(tmp_path, capsys):
     assert main(["describe", str(tmp_path / "d")]) == 2
     assert "x" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_a_command_with_a_sentence(monkeypatch, capsys, name, code):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("raterbench.__main__.list_names", lambda _: signal.raise_signal(signal.Signals[name]))
+    assert main(["list", "methods"]) == code
+    by = "" if name == "SIGINT" else f" by {name}"
+    assert capsys.readouterr().err == f"raterbench: stopped{by}; run the same command again to go on\n"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)])
+def test_a_timeout_has_a_unit_of_time(text, seconds):
+    assert make_parser(dict.fromkeys(("run", "report", "fuse", "describe", "list", "check", "perf"), print)).parse_args(
+        ["run", "quick", "--timeout", text]
+    ).timeout == seconds  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", "5 d", ""])
+def test_a_timeout_that_is_none_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "quick", "--timeout", text])
+    assert "must be a time such as 90, 90s, 30m or 2h" in capsys.readouterr().err
