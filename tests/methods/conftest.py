@@ -1,14 +1,7 @@
 import numpy as np
 import pytest
-import torch
 
 from raterbench.datasets import Case, CaseList, Geometry, Truth
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """As every unit of an experiment has it; on tiny networks more threads are slower."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
