@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import signal
+import stat
 import threading
 import time
 from collections import deque
@@ -14,11 +15,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from ..datasets.errors import RaterbenchError
+from ..datasets.whole_files import naming
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,6 +29,9 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), "1"
 )
 HEARTBEAT_SECONDS = 0.5
+LONGEST_LOCK = 100
+"""Characters of a lock that are looked at."""
+FOREIGN_LOCK = "move it elsewhere, or give another folder"
 
 
 @dataclass(frozen=True)
@@ -99,21 +104,40 @@ def only_run(folder: Path) -> Iterator[None]:
     """Hold the folder for one run. The system lets go of the lock with the process, so none is ever stale.
 
     Raises:
-        RaterbenchError: another run holds the folder.
+        RaterbenchError: another run holds the folder, or something else is where its lock goes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as lock:
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _open_lock(folder / ".lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
             raise RaterbenchError(
                 f"another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}: "
-                "wait for it, stop it, or give another folder with --out"
+                "wait for it, stop it, or give another folder"
             ) from error
         except OSError:
             pass  # Some network file systems have no locks; a run there is worth more than its guard.
-        lock.truncate(0)
+        lock.seek(0)
+        lock.truncate()
         lock.write(f"{os.getpid()}")
         lock.flush()
         yield
+
+
+def _open_lock(file: Path) -> TextIO:
+    """The lock's file, made if it is not there. It holds nothing, or the number of a process; a link is not followed.
+
+    Raises:
+        RaterbenchError: something else is there.
+    """
+    if (there := os.path.lexists(file)) and not stat.S_ISREG(file.lstat().st_mode):
+        raise RaterbenchError(f"{file} is a link, a folder or a pipe, where a run puts its lock: {FOREIGN_LOCK}")
+    with naming(file):
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        lock = os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
+    if there and re.fullmatch(r"[0-9]*", lock.read(LONGEST_LOCK)) is None:
+        lock.close()
+        raise RaterbenchError(f"{file} was not written by raterbench, and a run puts its lock there: {FOREIGN_LOCK}")
+    return lock

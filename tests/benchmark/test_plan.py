@@ -143,8 +143,8 @@ def test_kept_cases_stay_those_of_an_earlier_run(tiny, tmp_path):
     plan = make_plan(tiny(), tmp_path)
     write_plan(plan)
     assert make_plan(tiny(), tmp_path).facts == plan.facts
-    for damaged in ({}, {"facts": {}}, {"facts": None}, []):
-        write_json(tmp_path / "experiment.json", damaged)
+    for damaged in ({}, None, []):
+        write_json(tmp_path / "experiment.json", {"experiment": {}, "facts": damaged, "keys": []})
         assert make_plan(tiny(), tmp_path).facts == plan.facts
 
 
