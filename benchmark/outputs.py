@@ -88,8 +88,9 @@ class Outputs:
 
     def _with_places(self, message: str) -> str:
         """A message with the places that files go to, where it names temporary ones."""
-        for folder, staged in self._staged.items():
-            message = message.replace(str(staged), str(folder))
+        listed = {folder / name: file for folder, files in self._listed.items() for name, file in files.items()}
+        for target, temporary in (self._named | listed).items():
+            message = message.replace(str(temporary), str(target))
         return message
 
     def _make(self, folder: Path) -> None:

@@ -91,13 +91,13 @@ def _write(file: Path, image: sitk.Image, geometry: Geometry, written: Callable[
         try:
             sitk.WriteImage(image, str(copy), useCompression=True)
         except RuntimeError as error:
-            reason = shortened(str(error))
+            reason = shortened(str(error).replace(str(copy), str(file)))
             raise RaterbenchError(f"{file} cannot be written: {reason}; is the folder there, and space on the disk?") from error
         # Writers have been seen to lose what does not fit on the disk without a word.
         try:
             if not written(copy):
                 raise RaterbenchError("the values read back differ, so the format cannot hold them")
         except RaterbenchError as error:
-            reason = str(error).replace(str(folder), str(file.parent))
+            reason = str(error).replace(str(copy), str(file))
             raise RaterbenchError(f"{file} cannot be written (is the disk full?): {reason}") from error
         move({file.parent / part.name: part for part in sorted(folder.iterdir(), key=lambda part: part == copy)})

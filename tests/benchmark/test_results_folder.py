@@ -53,9 +53,7 @@ def test_the_same_data_may_have_another_path_and_other_data_may_not(tiny: Make, 
     for path, fingerprint in (("data", "corrected"), ("link", "corrected"), ("../moved", "f")):
         check_results_folder(out, on(tmp_path / path))
         check_same_data(out, on(tmp_path / path), fingerprint)
-    with pytest.raises(
-        RaterbenchError, match="holds the experiment 'tiny' on 'folder:.*data', this is 'tiny' on 'folder:.*more"
-    ):
+    with pytest.raises(RaterbenchError, match=r"'tiny' on 'folder:.*data', this is 'tiny' on 'folder:.*more': give"):
         check_same_data(out, on(tmp_path / "more"), "other")
 
 
@@ -100,7 +98,7 @@ def test_files_that_are_not_in_the_way_are_no_reason_against_a_folder(tiny: Make
     check_results_folder(tmp_path / "out", tiny())
     with only_run(tmp_path / "out"):
         assert (tmp_path / "disk" / ".lock").read_text() == str(os.getpid())
-    with pytest.raises(RaterbenchError, match="notes.md is in the way, where the folder of results goes"):
+    with pytest.raises(RaterbenchError, match=r"notes\.md is in the way, where the folder of results goes"):
         check_results_folder(tmp_path / "out" / "notes.md", tiny())
 
 
