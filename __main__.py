@@ -91,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
     from .benchmark.experiment import read_experiment
     from .benchmark.plan import make_plan
     from .benchmark.progress import announce
+    from .benchmark.results_folder import check_results_folder
     from .benchmark.runner import check_device, execute
     from .reports.report import check_report_places
 
@@ -98,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plugin:
         experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).absolute()) for p in options.plugin)))
     folder = Path(options.out or Path("results") / experiment.name)
+    check_results_folder(folder, experiment)
     check_report_places(folder)
     plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
     if options.dry_run:

@@ -100,9 +100,8 @@ def remove_leftovers(folder: Path) -> None:
     form = re.compile(rf"\.(\w+)-(\d+)-\w+{re.escape(TEMPORARY)}")
     for entry in folder.glob(f".*{TEMPORARY}"):
         found = form.fullmatch(entry.name)
-        if found is None or entry.is_symlink() or not entry.is_dir():
-            continue
-        if not _is_running(int(found[2])) if found[1] == _machine() else _is_old(entry):
+        if found and (not _is_running(int(found[2])) if found[1] == _machine() else _is_old(entry)):
+            # It removes folders alone: neither files nor links.
             shutil.rmtree(entry, ignore_errors=True)
 
 

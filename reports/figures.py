@@ -40,7 +40,8 @@ def all_figures(analysis: Analysis) -> list[Plot]:
 
 def draw_figures(plots: Sequence[Plot], part_maker: PartMaker | None = None) -> dict[str, bytes]:
     """Each figure as PNG and PDF, by the files' names relative to the report. One that cannot be laid out has none."""
-    part_maker, files = part_maker or PartMaker(), {}
+    part_maker = part_maker or PartMaker()
+    files: dict[str, bytes] = {}
     for plot in plots:
         forms = part_maker.make("figure", plot.name, partial(drawn, plot.figure)) or {}
         files |= {f"figures/{plot.name}.{ending}": content for ending, content in forms.items()}

@@ -82,6 +82,17 @@ def test_what_somebody_put_where_a_file_of_a_run_goes_stays(tiny: Make, tmp_path
     assert list(out.iterdir()) == [out / name]
 
 
+@pytest.mark.parametrize("name", ["experiment.json", "splits.json", "units"])
+def test_a_link_is_refused_even_if_what_it_leads_to_is_right(tiny: Make, tmp_path: Path, name: str) -> None:
+    elsewhere = planned(tmp_path / "elsewhere", tiny())
+    (elsewhere / "units").mkdir()
+    out = planned(tmp_path / "out", tiny())
+    (out / name).unlink(missing_ok=True)
+    (out / name).symlink_to(elsewhere / name)
+    with pytest.raises(RaterbenchError, match=rf"{name} is a link.*: move it elsewhere, or give another folder"):
+        check_results_folder(out, tiny())
+
+
 def test_a_split_that_was_changed_by_hand_stays(tiny: Make, tmp_path: Path) -> None:
     planned(tmp_path, tiny())
     stored = json.loads((tmp_path / "splits.json").read_text())

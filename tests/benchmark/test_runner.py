@@ -218,6 +218,7 @@ def test_after_kill_9_nobody_is_left_and_the_next_run_computes_only_what_was_run
     assert all(read_record(out / "units" / name) is not None for name in kept)
 
     (tmp_path / "slow").unlink()
+    command.wait()
     half = out / "units" / f".{platform.node().replace('-', '_')}-{command.pid}-x.raterbench-tmp"
     half.mkdir()
     results = run(read_experiment(str(tmp_path / "slow.toml")), out, jobs=1)
