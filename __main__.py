@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
 import traceback
@@ -88,6 +89,9 @@ def _explained(error: Exception) -> tuple[int, str]:
         return 141, ""
     if isinstance(error, MemoryError):
         return 2, "there is not enough memory: use smaller images or fewer jobs, or another machine"
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        # All other files are named where they are written.
+        return 2, f"the output cannot be written: {error.strerror}; make room on the disk that it goes to"
     if isinstance(error, OSError):
         return 2, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -110,12 +114,16 @@ def run(options: argparse.Namespace) -> int:
     from .benchmark.experiment import read_experiment
     from .benchmark.plan import make_plan
     from .benchmark.progress import announce
+    from .benchmark.results_folder import check_results_folder
     from .benchmark.runner import check_device, execute
+    from .reports.report import check_report_places
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
         experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).absolute()) for p in options.plugin)))
     folder = Path(options.out or Path("results") / experiment.name)
+    check_results_folder(folder, experiment)
+    check_report_places(folder)
     plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
     if options.dry_run:
         announce(plan, options.jobs)
@@ -159,14 +167,16 @@ def describe(options: argparse.Namespace) -> int:
     from .benchmark.describe import describe_data, find_data
     from .benchmark.settings import check_folder_name
     from .benchmark.workers import cores
-    from .reports.describe import print_description, write_description
+    from .reports.describe import check_description_places, print_description, write_description
 
     fusion = build_fusion(options.consensus)
     dataset = find_data(options.dataset, options.data, options.set)
-    description = describe_data(dataset, fusion, cases=options.cases, jobs=options.jobs or cores())
     if options.out is None:
         check_folder_name(dataset.name, "the data set's name")
-    page = write_description(description, dataset, fusion, options.out or Path("results") / f"describe-{dataset.name}")
+    folder = options.out or Path("results") / f"describe-{dataset.name}"
+    check_description_places(folder)
+    description = describe_data(dataset, fusion, cases=options.cases, jobs=options.jobs or cores())
+    page = write_description(description, dataset, fusion, folder)
     print_description(description, page, _console())
     return 0
 

@@ -22,6 +22,7 @@ from ..datasets.rater_layout import check_raters_meet, files_of_one_rater
 from ..datasets.rating_files import LabelCode, Loaded, label_code, load, rating_questions
 from ..datasets.registry import load_plugin, plugin_of
 from ..datasets.value_counts import CaseValues
+from ..datasets.whole_files import naming
 from ..methods.base import Consensus, Fusion
 from .batch import over_cases
 from .fuse_plan import FusePlan, FuseTask, Places
@@ -69,8 +70,11 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
         rated = {task.files.case: tuple(task.files.ratings) for task in plan.tasks}
         check_raters_meet(rated, str(plan.folder), [task.files for task in plan.tasks])
     with Outputs([*plan.others, *(file for task in plan.tasks for file in task.files.files)]) as outputs:
-        tasks = [replace(task, places=_temporary(task.places, outputs)) for task in plan.tasks]
-        raters_file = outputs.add(plan.raters) if plan.raters else None
+        named = plan.folder is None
+        beside = plan.raters is not None and plan.raters.parent == plan.tasks[0].places.consensus.parent
+        tasks = [replace(task, places=_temporary(task.places, outputs, named=named)) for task in plan.tasks]
+        raters_file = outputs.add(plan.raters, named=named or not beside) if plan.raters else None
+        outputs.check()
         if len(tasks) == 1:
             loaded = load(tasks[0].files, fractions=plan.fractions)
             found = [loaded.count(plan.classes)]
@@ -87,7 +91,8 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
             done = over_cases(tasks, _Work(fusion, code, draw, plan.fractions), "fusing", jobs)
         table = pd.DataFrame([row for rows, _ in done for row in rows])
         if raters_file:
-            table.to_csv(raters_file, index=False, lineterminator="\n")
+            with naming(plan.raters or raters_file):
+                table.to_csv(raters_file, index=False, lineterminator="\n")
     return FuseResult(table, pd.DataFrame([row for _, row in done]), code, said)
 
 
@@ -156,9 +161,9 @@ def _count(files: RatedFiles, declared: LabelValues | None) -> CaseValues:
     return load(files, image=False, fractions=fractions).count(declared)
 
 
-def _temporary(places: Places, outputs: Outputs) -> Places:
+def _temporary(places: Places, outputs: Outputs, *, named: bool) -> Places:
     return Places(
-        outputs.add(places.consensus),
-        outputs.add(places.probability) if places.probability else None,
-        outputs.add(places.figure) if places.figure else None,
+        outputs.add(places.consensus, named=named),
+        outputs.add(places.probability, named=named) if places.probability else None,
+        outputs.add(places.figure, named=named) if places.figure else None,
     )

@@ -28,9 +28,11 @@ from .candidates import (
 from .experiment import LABELS, Experiment, canonical, check_units
 from .first_look import look_at_cases, sizes, tolerance_warnings
 from .measure import makes_sense, measures_lengths
+from .metric_facts import metric_facts
 from .pictures import choose_pictures
 from .provenance import code_version
 from .references import RATER, REFERENCE_NAMES, is_reference
+from .results_folder import check_results_folder, check_same_data
 from .splits import Fold, make_folds, manifest
 from .store import SCHEMA, Record, read_header, read_run_file, unit_path
 from .unit import Task, open_dataset
@@ -83,14 +85,17 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     """Build what the experiment names, open the data set, split it, and list all units.
 
     Raises:
-        RaterbenchError: the experiment does not fit the data set, or names something unknown.
+        RaterbenchError: the experiment does not fit the data set, or names something unknown; or the folder holds other
+            results, or something else that would be overwritten.
     """
     # What is quick to find wrong comes first: opening a data set may mean to read all its files.
+    check_results_folder(folder, experiment)
     load_plugins(experiment.plugins)
     methods = [build_method(c, experiment) for c in experiment.candidates]
     fusions = build_fusions(experiment)
     metrics = build_metrics(experiment)
     dataset = open_dataset(experiment, data)
+    check_same_data(folder, experiment, dataset.fingerprint())
     check_identity(fusions, dataset)
     check_references(experiment, dataset)
     planned = [planned_method(c, method, dataset) for c, method in zip(experiment.candidates, methods, strict=True)]
@@ -201,5 +206,6 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "keep_cases": experiment.keep_cases,
         "lengths": sorted(metric.name for metric in build_metrics(experiment) if measures_lengths(metric)),
         "pictures": pictures,
+        "metrics": metric_facts(build_metrics(experiment), dataset.unit, first.image.ndim - 1),
         "questions": list(dataset.questions),
     }

@@ -14,12 +14,11 @@ import pandas as pd
 
 from ..datasets.base import Unit
 from ..datasets.errors import RaterbenchError
-from ..datasets.registry import load_plugin
 from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
 from .assignment import unpack_assignment
 from .case_confusions import unpack_case_confusions
 from .experiment import Experiment
-from .metrics import METRICS
+from .metric_facts import MetricFacts, stored_metric_facts
 from .store import Record, read_records, read_run_file
 
 ROW_COLUMNS = (
@@ -106,6 +105,10 @@ class Results:
             return declared
         return "truth" if "truth" in set(self.rows["reference"]) else "raters"
 
+    def metric(self, name: str) -> MetricFacts | None:
+        """What is known of a metric; None for one of somebody else's, of which results of earlier versions say nothing."""
+        return stored_metric_facts(self.facts.get("metrics", {}), name, self.experiment, self.unit, self.ndim)
+
     @property
     def candidates(self) -> list[str]:
         """Candidates that have results, in the experiment's order."""
@@ -114,7 +117,7 @@ class Results:
 
 
 def read_results(folder: str | Path) -> Results:
-    """Read every unit of an experiment's folder.
+    """Read every unit of an experiment's folder. What the folder holds is data: no code that it names is run.
 
     Raises:
         RaterbenchError: the folder holds no experiment, or no finished unit.
@@ -130,10 +133,6 @@ def read_results(folder: str | Path) -> Results:
     except RaterbenchError as error:
         mend = "if another version of raterbench wrote it, run the experiment again with this one"
         raise RaterbenchError(f"{error}; {mend}") from error
-    # Labels and directions of a user's own metrics stand in their plug-in; without the file they go by their names.
-    for plugin in experiment.plugins:
-        if Path(plugin).is_file():
-            METRICS.add(load_plugin(plugin))
     # A candidate's place may have changed since its units were stored.
     places = {candidate.name: place for place, candidate in enumerate(experiment.candidates)}
     records = sorted(read_records(folder), key=lambda r: (places.get(r.candidate, len(places)), r.repeat, r.fold))

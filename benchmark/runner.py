@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..datasets.errors import RaterbenchError
+from ..datasets.whole_files import remove_leftovers
 from ..methods.network import NetworkMethod
 from .candidates import build_method
 from .estimate import Estimate, estimate
@@ -16,7 +17,7 @@ from .experiment import Experiment
 from .plan import Plan, make_plan
 from .progress import Progress
 from .results import Results, read_results
-from .store import Record, remove_leftovers, write_json, write_record
+from .store import Record, write_json, write_record
 from .unit import Task, compute
 from .workers import Died, cores, only_run, own_output, side_by_side, start_template
 
@@ -77,7 +78,8 @@ def execute(
 
 
 def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
-    remove_leftovers(plan.folder)
+    for place in (plan.folder, plan.folder / "units"):
+        remove_leftovers(place)
     write_plan(plan)
     todo = plan.runnable() if fresh else plan.missing(retry_failed=retry_failed)
     if fresh:

@@ -8,24 +8,23 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..datasets.errors import RaterbenchError
+from ..datasets.paths import path_kind, unreachable
 from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
+from ..datasets.whole_files import replacing
 from .stored_form import check_run_file, is_header, is_unit
 
 SCHEMA = 1
 
 HEADER = ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")
-
-TEMPORARY = ".tmp"
 
 DAMAGED = (
     OSError,
@@ -38,7 +37,7 @@ DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a cut or altered file may raise."""
+"""What reading a cut or altered file may raise, once it is open."""
 
 Status = Literal["done", "failed", "skipped"]
 
@@ -89,8 +88,8 @@ def write_record(folder: Path, record: Record) -> Path:
     # Rows are apart from the header, so that a plan need not read what may be megabytes.
     texts = {"header": json.dumps(header), "rows": json.dumps(record.rows)}
     members: dict[str, Any] = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}
-    with _replacing(path) as stream:
-        np.savez_compressed(stream, **members | dict(record.arrays))
+    with replacing(path) as file:
+        np.savez_compressed(file, **members | dict(record.arrays))
     return path
 
 
@@ -133,36 +132,23 @@ def read_run_file(folder: Path) -> dict[str, Any]:
 def write_json(path: Path, values: Any) -> None:
     """Write a JSON file whole or not at all."""
     text = json.dumps(values, indent=1) + "\n"
-    with _replacing(path) as stream:
-        stream.write(text.encode())
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove half-written files of runs that were killed; nobody else may be writing in the folder."""
-    for place in (folder, folder / "units"):
-        for temporary in place.glob(f".*{TEMPORARY}"):
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file under a temporary name that takes the place of ``path`` once it is complete and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path, *, whole: bool) -> Record | None:
+    """Raises a RaterbenchError where something is there that cannot be opened: that is no damage which a new run would mend."""
+    kind = path_kind(path)
+    if kind == "nothing":
+        return None
+    if kind == "folder":
+        raise RaterbenchError(f"{path} is a folder, where the file of a unit is needed: move it elsewhere")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        stream = path.open("rb")
+    except OSError as error:
+        raise unreachable(path, error) from error
+    try:
+        with stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files if whole and name not in ("header", "rows")}
             values = json.loads(stored["header"].tobytes())
             rows = json.loads(stored["rows"].tobytes()) if whole else []

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..datasets.errors import RaterbenchError
 from ..datasets.ranges import allows, check_values
-from .settings import check_table
+from .metric_facts import MetricFacts
+from .settings import build, check_table
 
 Names = tuple[str, ...]
 
@@ -21,6 +22,7 @@ FACTS: Mapping[str, Any] = {
     "truth_known": bool,
     "case_shape": tuple[int, ...],
     "pictures": Mapping[str, str],
+    "metrics": Mapping[str, Mapping[str, Any]],
 }
 """What is known of the data set; ``classes`` and ``raters`` are always there."""
 
@@ -63,6 +65,8 @@ def check_run_file(stored: Any, where: str) -> None:
                 raise RaterbenchError(f"{where} has no {part!r}")
         check_values(stored, {"experiment": Mapping, "facts": Mapping, "keys": Names}, where)
         check_values(stored["facts"], FACTS, f"{where}: facts")
+        for name, facts in stored["facts"].get("metrics", {}).items():
+            build(MetricFacts, facts, f"{where}: facts: metrics: {name}")
         for fact in ("classes", "raters"):
             if fact not in stored["facts"]:
                 raise RaterbenchError(f"{where}: facts has no {fact!r}")

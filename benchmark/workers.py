@@ -13,6 +13,7 @@ import pickle
 import re
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -24,10 +25,11 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, TextIO, TypeVar, cast
 
 from ..datasets.errors import RaterbenchError
 from ..datasets.foreign import described, is_foreign_file
+from ..datasets.whole_files import naming
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,6 +39,9 @@ ONE_THREAD = dict.fromkeys(
 )
 LONGEST_OUTPUT = 4000
 """Characters that are kept of what a task prints: its end."""
+LONGEST_LOCK = 100
+"""Characters of a lock that are looked at."""
+FOREIGN_LOCK = "move it elsewhere, or give another folder"
 
 
 @dataclass(frozen=True)
@@ -249,21 +254,40 @@ def only_run(folder: Path) -> Iterator[None]:
     """Hold the folder for one run. The system lets go of the lock with the process, so none is ever stale.
 
     Raises:
-        RaterbenchError: another run holds the folder.
+        RaterbenchError: another run holds the folder, or something else is where its lock goes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as lock:
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _open_lock(folder / ".lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
             raise RaterbenchError(
                 f"another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}: "
-                "wait for it, stop it, or give another folder with --out"
+                "wait for it, stop it, or give another folder"
             ) from error
         except OSError:
             pass  # Some network file systems have no locks; a run there is worth more than its guard.
-        lock.truncate(0)
+        lock.seek(0)
+        lock.truncate()
         lock.write(f"{os.getpid()}")
         lock.flush()
         yield
+
+
+def _open_lock(file: Path) -> TextIO:
+    """The lock's file, made if it is not there. It holds nothing, or the number of a process; a link is not followed.
+
+    Raises:
+        RaterbenchError: something else is there.
+    """
+    if (there := os.path.lexists(file)) and not stat.S_ISREG(file.lstat().st_mode):
+        raise RaterbenchError(f"{file} is a link, a folder or a pipe, where a run puts its lock: {FOREIGN_LOCK}")
+    with naming(file):
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        lock = os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
+    if there and re.fullmatch(r"[0-9]*", lock.read(LONGEST_LOCK)) is None:
+        lock.close()
+        raise RaterbenchError(f"{file} was not written by raterbench, and a run puts its lock there: {FOREIGN_LOCK}")
+    return lock

@@ -38,7 +38,7 @@ def path_kind(path: Path) -> Literal["file", "folder", "nothing"]:
             f"{path} is a link to {path.readlink()}, which is not there: fetch what it leads to, or take the link away"
         ) from None
     except (OSError, ValueError) as error:
-        raise _unreachable(path, error) from error
+        raise unreachable(path, error) from error
     if stat.S_ISDIR(mode):
         return "folder"
     if stat.S_ISREG(mode):
@@ -56,7 +56,7 @@ def folder_entries(folder: Path) -> list[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise _unreachable(folder, error) from error
+        raise unreachable(folder, error) from error
     return [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in HIDDEN]
 
 
@@ -78,7 +78,7 @@ def read_text(file: Path, *, otherwise: str | None = None) -> str | None:
             raise RaterbenchError(f"{file} has {file.stat().st_size:,} bytes: a text of at most {LARGEST:,} is expected")
         content = file.read_bytes()
     except OSError as error:
-        raise _unreachable(file, error) from error
+        raise unreachable(file, error) from error
     encoding = next((encoding for mark, encoding in BYTE_ORDER_MARKS if content.startswith(mark)), None)
     for attempt in [encoding] if encoding else ["utf-8", *([otherwise] if otherwise else [])]:
         try:
@@ -91,7 +91,8 @@ def read_text(file: Path, *, otherwise: str | None = None) -> str | None:
     raise RaterbenchError(f"{file} is not encoded in {encoding or 'UTF-8'}: save it as UTF-8")
 
 
-def _unreachable(path: Path, error: OSError | ValueError) -> RaterbenchError:
+def unreachable(path: Path, error: OSError | ValueError) -> RaterbenchError:
+    """The error that says why nobody can look at what lies at a path, and the mend."""
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ELOOP:
         return RaterbenchError(f"{path} is a link that leads back to itself: replace it with the file")

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 
 import pandas as pd
 
-from ..benchmark.metrics import METRICS, Metric
 from ..benchmark.references import REFERENCE_NAMES
 from ..benchmark.results import Results
 from ..benchmark.statistics.comparison import Comparison, breakdown, compare
@@ -116,7 +115,7 @@ class Analysis:
         pairs = self._methods[["metric", "reference"]].drop_duplicates()
         found = {str(m): [str(r) for r in part] for m, part in pairs.groupby("metric", sort=False)["reference"]}
         for name, have in found.items():
-            metric = self.metric_of(name)
+            metric = self.results.metric(name)
             if metric and metric.references in REFERENCE_NAMES:
                 found[name] = [r for r in have if r == metric.references]
         return found
@@ -135,7 +134,8 @@ class Analysis:
         rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
         return compare(
             rows, results.units, results.experiment.statistics, reference, self.baseline,
-            wanted, class_=class_, protocol=self.protocol, never_best=tuple(self.collapsed),
+            wanted, class_=class_, protocol=self.protocol, better={m: self.better(m) for m in wanted},
+            never_best=tuple(self.collapsed),
         )  # fmt: skip
 
     @cached_property
@@ -242,33 +242,26 @@ class Analysis:
 
     # How values are written ------------------------------------------------------------------------------------------
 
-    def metric_of(self, name: str) -> Metric | None:
-        """The metric as it was measured, or None for one that is not known here (a plug-in's)."""
-        if name not in METRICS.names():
-            return None
-        found = METRICS.get(name)
-        return found(**self.results.experiment.metric_options.get(name, {}))
-
     def label(self, metric: str) -> str:
         """The full name of a metric, with its unit."""
-        known = self.metric_of(metric)
-        return known.label_in(self.results.unit, self.results.ndim) if known else metric.capitalize()
+        known = self.results.metric(metric)
+        return known.label if known else metric.capitalize()
 
     def head(self, metric: str) -> str:
         """The short name of a metric, with an arrow to what is better."""
         arrow = {"higher": " ↑", "lower": " ↓"}.get(self.better(metric), "")
-        known = self.metric_of(metric)
-        unit = known.unit_in(self.results.unit, self.results.ndim) if known else ""
+        known = self.results.metric(metric)
+        unit = known.unit if known else ""
         return (SHORT[metric] + (f" ({unit})" if unit else "") if metric in SHORT else self.label(metric)) + arrow
 
     def better(self, metric: str) -> str:
         """``higher``, ``lower``, ``zero`` or ``none``."""
-        known = self.metric_of(metric)
+        known = self.results.metric(metric)
         return known.better if known else "none"
 
     def empty_policy(self, metric: str) -> str:
         """One sentence on what a metric does where something is empty."""
-        known = self.metric_of(metric)
+        known = self.results.metric(metric)
         return known.empty if known else ""
 
     @cached_property

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..benchmark.metrics.base import RaterMetric
 from ..benchmark.statistics.caption import caption as statistics_caption
 from .analysis import Analysis
 from .table import CONFIRMED, EXPLORED
@@ -93,7 +92,7 @@ def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
         other = analysis.reference_of(metric)
         if other not in (analysis.reference, "none"):
             found.append(f"{analysis.label(metric)} is against {words_of(other)}.")
-    about = [m for m in metrics if isinstance(analysis.metric_of(m), RaterMetric)]
+    about = [m for m in metrics if (facts := analysis.results.metric(m)) and facts.of_raters]
     if any(analysis.reference_of(m) == "raters" for m in about):
         labels = " and ".join(map(analysis.label, about))
         found.append(f"{labels}: nobody knows the truth, so each rater is held against the majority of the case’s others.")

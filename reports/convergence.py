@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
+from ..datasets.whole_files import replacing
 from . import style
 
 
@@ -24,7 +25,7 @@ def draw_convergence(sizes: Sequence[int], errors: Mapping[str, npt.NDArray[np.f
         axes.set(xlabel="Voxels", ylabel="Error of the matrices (RMSE)")
         axes.grid(visible=True)
         axes.legend()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=200, metadata={"Software": None})
+        with replacing(path) as file:
+            figure.savefig(file, dpi=200, metadata={"Software": None})
         plt.close(figure)
     return path

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,23 @@ from rich.table import Table as RichTable
 
 from .. import __version__
 from ..benchmark.describe import Description
+from ..benchmark.written import WrittenFiles
 from ..datasets.base import Dataset
+from ..datasets.errors import RaterbenchError
 from .describe_figures import describe_figures
 from .describe_tables import consensus_name, describe_tables, pair_matrix, raters_table
 from .describe_words import findings, headline, warnings
-from .figures import write_figures
-from .parts import Part, environment, plot_part, table_part
+from .figures import draw_figures
+from .parts import Part, Section, check_places, environment, plot_part, table_part
 from .style import Plot
 from .table import Table
 from .wording import count_of
 
-SECTIONS = (
+KIND = "description"
+PAGE = "describe.html"
+ROW_FILES = ("pairs.csv", "ratings.csv", "cases.csv", "suspicious.csv", "pair-matrix.csv")
+
+SECTIONS: tuple[Section, ...] = (
     ("agreement", "Agreement", ("agreement", "pairs")),
     ("raters", "Raters", ("raters", "against")),
     ("look", "Files to look at", ("look-again",)),
@@ -39,21 +46,21 @@ if TYPE_CHECKING:
 
 
 def write_description(found: Description, dataset: Dataset, fusion: Fusion, folder: Path) -> Path:
-    """Write ``describe.html``, tables and figures, and plain rows as CSV; returns the page."""
+    """Write ``describe.html``, tables and figures, and plain rows as CSV, together; returns the page.
+
+    Raises:
+        RaterbenchError: a file that raterbench did not write is in the way, or one cannot be written.
+    """
+    check_description_places(folder)
     tables, plots = describe_tables(found), describe_figures(found, dataset, fusion)
     if found.anonymous_raters:
         tables = [table for table in tables if table.name not in OVER_CASES]
         plots = [plot for plot in plots if plot.name not in OVER_CASES]
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [file for table in tables for file in table.write(folder / "tables")]
-    files += write_figures(plots, folder / "figures")
+    files = {name: content for table in tables for name, content in table.files.items()} | draw_figures(plots)
     rows = {"pairs": found.pairs, "ratings": found.ratings, "cases": found.cases, "suspicious": found.suspects}
     if not found.anonymous_raters:
         rows["pair-matrix"] = pair_matrix(found).reset_index(names="rater")
-    for name, table in rows.items():
-        files.append(folder / f"{name}.csv")
-        table.to_csv(files[-1], index=False, lineterminator="\n")
-    page = folder / "describe.html"
+    files |= {f"{name}.csv": table.to_csv(index=False, lineterminator="\n").encode() for name, table in rows.items()}
     text = (
         environment()
         .get_template("describe.html.j2")
@@ -65,13 +72,24 @@ def write_description(found: Description, dataset: Dataset, fusion: Fusion, fold
             headline=headline(found),
             findings=findings(found),
             warnings=warnings(found),
-            sections=_sections(tables, plots, folder / "figures"),
+            sections=_sections(tables, plots, files),
             version=__version__,
-            files=sorted(file.relative_to(folder).as_posix() for file in files),
+            files=sorted(files),
         )
     )
-    page.write_text(text, encoding="utf-8")
-    return page
+    WrittenFiles(folder, KIND).write({**files, PAGE: text.encode()}, only=True)
+    return folder / PAGE
+
+
+def check_description_places(folder: Path) -> None:
+    """Whether a description can be written into a folder, for those who are about to look at many cases.
+
+    Raises:
+        RaterbenchError: the folder holds results, or something that raterbench did not write is in the way.
+    """
+    if os.path.lexists(folder / "experiment.json"):
+        raise RaterbenchError(f"{folder} holds the results of an experiment: give another folder for the description")
+    check_places(WrittenFiles(folder, KIND), (PAGE, *ROW_FILES), SECTIONS)
 
 
 def print_description(found: Description, page: Path, console: Console) -> None:
@@ -97,7 +115,7 @@ def print_description(found: Description, page: Path, console: Console) -> None:
     console.print(f"page: {page}", soft_wrap=True, markup=False)
 
 
-def _sections(tables: Sequence[Table], plots: Sequence[Plot], figures: Path) -> list[tuple[str, str, list[Part]]]:
-    parts = {table.name: table_part(table) for table in tables} | {plot.name: plot_part(plot, figures) for plot in plots}
+def _sections(tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> list[tuple[str, str, list[Part]]]:
+    parts = {table.name: table_part(table) for table in tables} | {plot.name: plot_part(plot, files) for plot in plots}
     sections = [(anchor, heading, [parts[name] for name in names if name in parts]) for anchor, heading, names in SECTIONS]
     return [section for section in sections if section[2]]

@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from ..benchmark.agreement import disagreement
 from ..benchmark.fuse import Fused
 from ..datasets.base import IGNORE, Case, Labels, slicing_axis
+from ..datasets.whole_files import naming
 from . import style
 
 OUTLINES = ("#3FB8FF", "#4FE0A8", "#FFFFFF", "#FF6B9D", "#C9A0FF")
@@ -37,7 +38,8 @@ def draw_fused(fused: Fused, file: Path) -> None:
     with style.house_style():
         figure = disagreement_figure(fused.case, fused.consensus.labels, fused.code.labels.classes)
         metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(file.suffix.lower())
-        figure.savefig(file, dpi=250, metadata=metadata)
+        with naming(file):
+            figure.savefig(file, dpi=250, metadata=metadata)
 
 
 def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -> Figure:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from .analysis import Analysis
 from .confusion import confusion
@@ -16,7 +16,7 @@ from .part_maker import PartMaker
 from .pictures import pictures
 from .reliability import reliability
 from .reliability_maps import reliability_maps
-from .style import Plot, house_style, save
+from .style import Plot, drawn, house_style
 
 
 def all_figures(analysis: Analysis) -> list[Plot]:
@@ -38,14 +38,11 @@ def all_figures(analysis: Analysis) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def write_figures(plots: list[Plot], folder: Path, part_maker: PartMaker | None = None) -> list[Path]:
-    """Write each figure as PNG and PDF; returns the files. A figure that cannot be laid out leaves none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part_maker, files = part_maker or PartMaker(), []
+def draw_figures(plots: Sequence[Plot], part_maker: PartMaker | None = None) -> dict[str, bytes]:
+    """Each figure as PNG and PDF, by the files' names relative to the report. One that cannot be laid out has none."""
+    part_maker = part_maker or PartMaker()
+    files: dict[str, bytes] = {}
     for plot in plots:
-        written = part_maker.make("figure", plot.name, partial(save, plot.figure, folder / plot.name))
-        if written is None:
-            for ending in ("png", "pdf"):
-                (folder / f"{plot.name}.{ending}").unlink(missing_ok=True)
-        files += written or []
+        forms = part_maker.make("figure", plot.name, partial(drawn, plot.figure)) or {}
+        files |= {f"figures/{plot.name}.{ending}": content for ending, content in forms.items()}
     return files

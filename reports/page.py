@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
@@ -11,7 +10,7 @@ from ..benchmark.store import read_header, read_run_file
 from .analysis import Analysis
 from .captions import split_words
 from .part_maker import BrokenPart
-from .parts import Part, environment, plot_part, table_part
+from .parts import Part, belongs, environment, plot_part, table_part
 from .style import Plot
 from .summary import summarise
 from .table import Table
@@ -46,46 +45,37 @@ FACTS = {
 }
 
 
-def write_page(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Sequence[Path]) -> Path:
-    """Write ``report.html`` into the experiment's folder and return it. The figures must have been written before."""
-    folder = analysis.results.folder
-    path = folder / "report.html"
-    text = (
+def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> str:
+    """``report.html`` with its tables and figures; ``files`` are the other files of the report, by name."""
+    return (
         environment()
         .get_template("report.html.j2")
         .render(
             experiment=analysis.results.experiment,
             facts=analysis.results.facts,
             summary=summarise(analysis),
-            sections=_sections(tables, plots, analysis.part_maker.broken, folder / "figures"),
+            sections=_sections(tables, plots, analysis.part_maker.broken, files),
             run=run_facts(analysis),
             candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
             version=__version__,
-            files=[file.relative_to(folder).as_posix() for file in files],
+            files=list(files),
         )
     )
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def _sections(
-    tables: Sequence[Table], plots: Sequence[Plot], broken: Sequence[BrokenPart], figures: Path
+    tables: Sequence[Table], plots: Sequence[Plot], broken: Sequence[BrokenPart], files: Mapping[str, bytes]
 ) -> list[tuple[str, str, list[Part]]]:
     found = []
     for anchor, heading, names in SECTIONS:
         parts = []
         for name in names:
-            parts += [table_part(t) for t in tables if _belongs(t.name, name)]
-            parts += [plot_part(p, figures) for p in plots if _belongs(p.name, name)]
-            parts += [Part(broken=b) for b in broken if b.kind in ("table", "figure") and _belongs(b.name, name)]
+            parts += [table_part(t) for t in tables if belongs(t.name, name)]
+            parts += [plot_part(p, files) for p in plots if belongs(p.name, name)]
+            parts += [Part(broken=b) for b in broken if b.kind in ("table", "figure") and belongs(b.name, name)]
         if parts:
             found.append((anchor, heading, parts))
     return found
-
-
-def _belongs(part: str, name: str) -> bool:
-    """Whether a table or figure is called ``name``, or ``name-2`` and so on."""
-    return part == name or (part.startswith(f"{name}-") and part.removeprefix(f"{name}-").isdigit())
 
 
 def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:

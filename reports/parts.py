@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..benchmark.written import WrittenFiles
 from .part_maker import BrokenPart
 from .style import Plot
 from .table import Cell, Table
+
+Section = tuple[str, str, tuple[str, ...]]
+"""A section's anchor and heading, and the tables and figures in it by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,27 @@ def table_part(table: Table) -> Part:
     return Part(table=table, groups=groups)
 
 
-def plot_part(plot: Plot, folder: Path) -> Part:
-    """A figure of a page, from the PNG of its name in ``folder``."""
-    picture = base64.b64encode((folder / f"{plot.name}.png").read_bytes()).decode()
+def plot_part(plot: Plot, files: Mapping[str, bytes]) -> Part:
+    """A figure of a page, from its PNG among the ``files`` of the report."""
+    picture = base64.b64encode(files[f"figures/{plot.name}.png"]).decode()
     return Part(plot=plot, picture=f"data:image/png;base64,{picture}")
+
+
+def belongs(part: str, name: str) -> bool:
+    """Whether a table or figure is called ``name``, or ``name-2`` and so on."""
+    return part == name or (part.startswith(f"{name}-") and part.removeprefix(f"{name}-").isdigit())
+
+
+def check_places(written: WrittenFiles, files: Sequence[str], sections: Sequence[Section]) -> None:
+    """Before anything is computed: whether ``files``, and all tables and figures that the sections may have, can be written.
+
+    Raises:
+        RaterbenchError: something that raterbench did not write is in the way of one of them (``WrittenFiles.check``).
+    """
+    parts = [name for _, _, names in sections for name in names]
+    found = [*files]
+    for folder, endings in (("tables", (".md", ".csv", ".tex")), ("figures", (".png", ".pdf"))):
+        there = [file for file in sorted(written.folder.glob(f"{folder}/*")) if file.suffix in endings]
+        stems = {parts[0] + endings[0], *(file.name for file in there if any(belongs(file.stem, part) for part in parts))}
+        found += [f"{folder}/{stem}" for stem in sorted(stems)]
+    written.check(found)

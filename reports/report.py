@@ -12,15 +12,22 @@ import pandas as pd
 
 from ..benchmark.results import read_results
 from ..benchmark.statistics.metric_table import Mode
+from ..benchmark.written import WrittenFiles
 from .analysis import Analysis
 from .details import all_tables
-from .figures import all_figures, write_figures
-from .page import write_page
+from .figures import all_figures, draw_figures
+from .page import SECTIONS, page_text
 from .part_maker import BrokenPart, PartMaker
+from .parts import check_places
 from .published import published_tables
 from .terminal import main_table, main_table_text, published_parts, terminal_table
 
 __all__ = ["main_table", "main_table_text", "make_report", "published_parts", "terminal_table", "write_report"]
+
+KIND = "report"
+PAGE = "report.html"
+LONG_TABLES = {"results.csv.gz": "rows", "calibration.csv.gz": "calibration"}
+"""Files that hold tables of the results as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +48,12 @@ def write_report(folder: str | Path, *, statistics: Mode = "per-subject", strict
 
     ``statistics`` is ``per-subject``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
     A part that breaks on numbers that nobody thought of is named on the page with its reason, and the others are written all
-    the same; ``strict`` raises instead. The same units give the same files, byte for byte.
+    the same; ``strict`` raises instead. The same units give the same files, byte for byte. All files are written together;
+    those of an earlier report are replaced or removed, unless somebody changed them.
 
     Raises:
-        RaterbenchError: the folder holds no experiment, no finished unit, or no row of the primary metric.
+        RaterbenchError: the folder holds no experiment, no finished unit, or no row of the primary metric; or a file that
+            raterbench did not write is in the way.
     """
     return make_report(folder, statistics=statistics, strict=strict).page
 
@@ -52,33 +61,32 @@ def write_report(folder: str | Path, *, statistics: Mode = "per-subject", strict
 def make_report(folder: str | Path, *, statistics: Mode = "per-subject", strict: bool = False) -> Report:
     """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke."""
     results = read_results(folder)
+    check_report_places(results.folder)
     part_maker = PartMaker(strict)
     analysis = Analysis(results, statistics, part_maker)
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
-    files = [
-        write_long_table(results.rows, results.folder / "results.csv.gz"),
-        write_long_table(results.calibration, results.folder / "calibration.csv.gz"),
-    ]
+    files = {name: long_table(getattr(results, table)) for name, table in LONG_TABLES.items()}
     tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
-    _clear(results.folder / "tables", ("md", "csv", "tex"))
     for table in tables:
-        files += table.write(results.folder / "tables")
+        files |= table.files
     plots = all_figures(analysis)
-    _clear(results.folder / "figures", ("png", "pdf"))
-    files += write_figures(plots, results.folder / "figures", part_maker)
-    written = [plot for plot in plots if (results.folder / "figures" / f"{plot.name}.png") in files]
-    return Report(write_page(analysis, tables, written, files), analysis)
+    files |= draw_figures(plots, part_maker)
+    shown = [plot for plot in plots if f"figures/{plot.name}.png" in files]
+    page = page_text(analysis, tables, shown, files)
+    WrittenFiles(results.folder, KIND).write({**files, PAGE: page.encode()}, only=True)
+    return Report(results.folder / PAGE, analysis)
 
 
-def write_long_table(table: pd.DataFrame, path: Path) -> Path:
+def check_report_places(folder: Path) -> None:
+    """Whether a report can be written into a folder, for those who are about to compute for hours.
+
+    Raises:
+        RaterbenchError: something that raterbench did not write is in the way.
+    """
+    check_places(WrittenFiles(folder, KIND), (PAGE, *LONG_TABLES), SECTIONS)
+
+
+def long_table(table: pd.DataFrame) -> bytes:
     """A table as gzipped CSV for ``pandas.read_csv``; no date inside, so that equal tables are equal files."""
     text = table.to_csv(index=False, lineterminator="\n").encode()
-    path.write_bytes(gzip.compress(text, compresslevel=6, mtime=0))
-    return path
-
-
-def _clear(folder: Path, endings: tuple[str, ...]) -> None:
-    """Remove what an earlier report left, so that no stale table stands beside new ones."""
-    for ending in endings:
-        for file in folder.glob(f"*.{ending}"):
-            file.unlink()
+    return gzip.compress(text, compresslevel=6, mtime=0)

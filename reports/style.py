@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -127,15 +127,15 @@ def note(axes: Axes, text: str, x: pd.Series, y: pd.Series) -> None:
     axes.text(*place[:2], text, transform=axes.transAxes, ha=place[2], va=place[3], linespacing=1.25)
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
-    """Write ``path`` as PNG (200 dpi) and PDF, the same bytes for the same figure."""
+def drawn(figure: Figure) -> dict[str, bytes]:
+    """The figure as ``png`` (200 dpi) and ``pdf``, the same bytes for the same figure."""
+    png, pdf = io.BytesIO(), io.BytesIO()
     with house_style():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        png, pdf = path.with_name(path.name + ".png"), path.with_name(path.name + ".pdf")
-        figure.savefig(png, dpi=200)
-        figure.savefig(pdf, dpi=300, metadata={"CreationDate": None})
-    return [png, pdf]
+        figure.savefig(png, format="png", dpi=200)
+        figure.savefig(pdf, format="pdf", dpi=300, metadata={"CreationDate": None})
+    return {"png": png.getvalue(), "pdf": pdf.getvalue()}
 
 
 def nice_number(value: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
@@ -132,14 +131,11 @@ class Table:
         """Plain numbers, one row a value, as pandas reads them."""
         return str(self.plain.to_csv(index=False, lineterminator="\n"))
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write the three forms; returns the files."""
-        folder.mkdir(parents=True, exist_ok=True)
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The contents of its three forms by the files' names, relative to the report."""
         texts = {"md": self.markdown(), "csv": self.csv(), "tex": self.latex()}
-        files = [folder / f"{self.name}.{ending}" for ending in texts]
-        for file, text in zip(files, texts.values(), strict=True):
-            file.write_text(text, encoding="utf-8")
-        return files
+        return {f"tables/{self.name}.{ending}": text.encode() for ending, text in texts.items()}
 
 
 def _floating(columns: str, caption: str, name: str, head: str, body: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """``raterbench fuse`` and ``raterbench describe`` as a user meets them."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,17 @@ import numpy as np
 import pytest
 
 from raterbench.__main__ import main
+from raterbench.benchmark.written import LIST
 from raterbench.datasets import Geometry
 from raterbench.datasets.images import read_labels, write_labels
 
 SPACED = Geometry((2.0, 0.5, 0.5), (1.0, 2.0, 3.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+
+
+def _made(file: str) -> str:
+    """A file's path, after its folder was made."""
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def volume(shift: int, kind=np.uint8) -> np.ndarray:
@@ -64,8 +72,8 @@ def test_a_folder_in_a_folder_out(here, capsys):
             Path(f"data/ratings/{rater}/{case}.nii.gz").write_bytes(Path(f"{rater}.nii.gz").read_bytes())
     assert main(["fuse", "majority-vote", "data", "-o", "out", "--figure", "figures", "--jobs", "1"]) == 0
     assert "2 cases, 3 raters" in capsys.readouterr().out
-    assert sorted(f.name for f in Path("out").iterdir()) == ["one.nii.gz", "raters.csv", "two.nii.gz"]
-    assert sorted(f.name for f in Path("figures").iterdir()) == ["one.png", "two.png"]
+    assert {f.name for f in Path("out").iterdir()} == {LIST, "one.nii.gz", "raters.csv", "two.nii.gz"}
+    assert {f.name for f in Path("figures").iterdir()} == {LIST, "one.png", "two.png"}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +132,48 @@ def test_outputs_that_cannot_be_are_refused(here, capsys, out, words):
     assert words in capsys.readouterr().err
     assert Path("a.nii.gz").read_bytes() == before
     assert not list(here.rglob(".*"))
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".mha", ".nrrd", ".tif"])
+def test_a_full_disk_is_said_and_leaves_what_was_there(here, capsys, ending):
+    noise = np.random.default_rng(0).integers(0, 2, (4, 200, 200)).astype(np.uint8)
+    for name in "xy":
+        write_labels(f"{name}.mha", noise, SPACED)
+    Path(f"out{ending}").write_bytes(b"before")
+    before, there = resource.getrlimit(resource.RLIMIT_FSIZE), set(here.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        assert main(["fuse", "majority-vote", "x.mha", "y.mha", "-o", f"out{ending}"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr()
+    assert f"raterbench: out{ending} cannot be written" in said.err and "written:" not in said.out
+    assert Path(f"out{ending}").read_bytes() == b"before"
+    assert set(here.iterdir()) == there
+
+
+def test_a_consensus_corrected_by_hand_is_not_fused_over(here, capsys):
+    for rater in "ab":
+        write_labels(_made(f"data/ratings/{rater}/c1.nii.gz"), volume(0), SPACED)
+    fuse = ["fuse", "majority-vote", "data", "-o", "out"]
+    assert main(fuse) == 0 and main(fuse) == 0
+    write_labels("out/c1.nii.gz", volume(2), SPACED)
+    capsys.readouterr()
+    assert main(fuse) == 2
+    assert "out/c1.nii.gz was changed since raterbench wrote it: move it elsewhere" in capsys.readouterr().err
+    assert np.array_equal(read_labels("out/c1.nii.gz").pixels, volume(2))
+
+
+def test_a_killed_fuse_leaves_nothing_beyond_the_next_one(here):
+    script = (
+        "import os; from raterbench.benchmark.outputs import Outputs; from pathlib import Path\n"
+        "with Outputs([]) as outputs: outputs.add(Path('out.nii.gz')).write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    there = set(here.iterdir())
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert len(set(here.iterdir()) - there) == 1
+    assert main(["fuse", "majority-vote", "a.nii.gz", "b.nii.gz", "-o", "out.nii.gz"]) == 0
+    assert {path.name for path in set(here.iterdir()) - there} == {"out.nii.gz"}
 
 
 def test_nowhere_to_write_is_said(here, capsys):

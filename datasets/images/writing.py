@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import SimpleITK as sitk
 
 from ..base import Floats, Geometry
 from ..errors import RaterbenchError
+from ..whole_files import move, naming, staging
 from .by_simpleitk import shortened
 from .formats import LOSSLESS, LOSSY, READ_ONLY, WITH_GEOMETRY, WITHOUT_GEOMETRY, suffix_of
 from .reading import read_channels
@@ -86,26 +85,19 @@ def _write(file: Path, image: sitk.Image, geometry: Geometry, written: Callable[
         image.SetSpacing(tuple(reversed(geometry.spacing)))
         image.SetOrigin(geometry.origin)
         image.SetDirection(geometry.direction)
-    try:
-        # In a folder of its own: a header that names a second file keeps its name, and nothing is left behind.
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".writing-") as folder:
-            copy = Path(folder) / file.name
+    # In a folder of its own, a header that names a second file keeps its name.
+    with naming(file), staging(file.parent) as folder:
+        copy = folder / file.name
+        try:
             sitk.WriteImage(image, str(copy), useCompression=True)
-            for part in Path(folder).iterdir():
-                _to_disk(part)
-            # Writers have been seen to lose what does not fit on the disk without a word.
+        except RuntimeError as error:
+            reason = shortened(str(error).replace(str(copy), str(file)))
+            raise RaterbenchError(f"{file} cannot be written: {reason}; is the folder there, and space on the disk?") from error
+        # Writers have been seen to lose what does not fit on the disk without a word.
+        try:
             if not written(copy):
                 raise RaterbenchError("the values read back differ, so the format cannot hold them")
-            for part in sorted(Path(folder).iterdir(), key=lambda part: part == copy):
-                part.replace(file.parent / part.name)
-    except RaterbenchError as error:
-        raise RaterbenchError(f"{file} cannot be written (is the disk full?): {error}") from error
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else shortened(str(error))
-        raise RaterbenchError(f"{file} cannot be written: {reason}; is the folder there, and space on the disk?") from error
-
-
-def _to_disk(file: Path) -> None:
-    """Wait until the system has the content on the disk: on a network, a full disk shows only then."""
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())
+        except RaterbenchError as error:
+            reason = str(error).replace(str(copy), str(file))
+            raise RaterbenchError(f"{file} cannot be written (is the disk full?): {reason}") from error
+        move({file.parent / part.name: part for part in sorted(folder.iterdir(), key=lambda part: part == copy)})

@@ -9,6 +9,7 @@ from raterbench.benchmark.fuse import fuse_files
 from raterbench.benchmark.fuse_plan import LABEL_ENDINGS, fuse_plan
 from raterbench.benchmark.outputs import Outputs
 from raterbench.benchmark.rater_rows import rater_rows
+from raterbench.benchmark.written import LIST
 from raterbench.datasets import IGNORE, Case, Geometry, RaterbenchError
 from raterbench.datasets.images import WITH_GEOMETRY, read_image, read_labels, write_labels
 from raterbench.datasets.rating_files import label_code
@@ -119,7 +120,7 @@ def test_side_by_side_gives_the_same_bytes_as_one_by_one(folder, tmp_path):
         fuse_files(STAPLE(), fuse_plan([folder], out, probability=out / "p"), jobs=jobs)
     names = sorted(f.relative_to(tmp_path / "out1") for f in (tmp_path / "out1").rglob("*") if f.is_file())
     assert [n.as_posix() for n in names] == sorted(
-        [f"c{k}.png" for k in range(1, 5)] + [f"p/c{k}.nrrd" for k in range(1, 5)] + ["raters.csv"]
+        [f"c{k}.png" for k in range(1, 5)] + [f"p/c{k}.nrrd" for k in range(1, 5)] + ["raters.csv", LIST, f"p/{LIST}"]
     )
     for name in names:
         assert (tmp_path / "out1" / name).read_bytes() == (tmp_path / "out2" / name).read_bytes()

@@ -144,9 +144,29 @@ def test_kept_cases_stay_those_of_an_earlier_run(tiny, tmp_path):
     plan = make_plan(tiny(), tmp_path)
     write_plan(plan)
     assert make_plan(tiny(), tmp_path).facts == plan.facts
-    for damaged in ({}, {"facts": {}}, {"facts": None}, []):
-        write_json(tmp_path / "experiment.json", damaged)
+    for damaged in ({}, None, []):
+        write_json(tmp_path / "experiment.json", {"experiment": {}, "facts": damaged, "keys": []})
         assert make_plan(tiny(), tmp_path).facts == plan.facts
+
+
+def test_what_tables_need_to_know_of_a_metric_is_stored(tiny, plugin, tmp_path):
+    mine = """
+from raterbench.benchmark.metrics import Metric
+
+
+class Longest(Metric):
+    name, label, quantity, better, range = "longest", "Longest", "length", "lower", (0, 9)
+    per_class, references, empty = False, "truth", "Nothing is 0 long."
+
+    def measure(self, prediction, reference, *, spacing):
+        return np.zeros(())
+"""
+    facts = make_plan(tiny(plugins=(plugin(mine),), metrics=("dice", "longest")), tmp_path).facts["metrics"]
+    assert list(facts) == ["dice", "longest"]
+    assert facts["longest"] == {
+        "label": "Longest [mm]", "unit": "mm", "better": "lower", "empty": "Nothing is 0 long.", "references": "truth",
+        "of_raters": False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

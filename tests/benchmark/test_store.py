@@ -12,11 +12,11 @@ from raterbench.benchmark.store import (
     read_header,
     read_record,
     read_records,
-    remove_leftovers,
     unit_path,
     write_json,
     write_record,
 )
+from raterbench.datasets import RaterbenchError
 
 
 def record(**changes):
@@ -82,9 +82,9 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RaterbenchError, match=rf"{path.name} cannot be written: No space .* make room on the disk"):
         write_record(tmp_path, record(status="failed"))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RaterbenchError, match=r"experiment.json cannot be written: No space"):
         write_json(tmp_path / "experiment.json", {})
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [path.name]
@@ -119,9 +119,25 @@ def test_what_is_no_unit_reads_as_none(tmp_path):
     for content in (b"", b"text", b"\x93NUMPY"):
         path.write_bytes(content)
         assert read_record(path) is None
-    path.unlink()
-    path.mkdir()
-    assert read_record(path) is None
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path)], ids=["pipe", "folder", "loop"])
+def test_what_cannot_be_opened_is_no_damaged_unit_and_is_named(tmp_path, make):
+    make(tmp_path / "x.npz")
+    for read in (read_record, read_header):
+        with pytest.raises(RaterbenchError, match=r"x\.npz is a (pipe|folder|link)"):
+            read(tmp_path / "x.npz")
+
+
+def test_a_unit_that_may_not_be_read_is_no_damaged_unit(tmp_path, monkeypatch):
+    path = write_record(tmp_path, record())
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(RaterbenchError, match="may not be read by you: ask for the right"):
+        read_record(path)
 
 
 @pytest.mark.parametrize("header", [{"schema": store.SCHEMA + 1}, {}, [], "text", {"schema": store.SCHEMA, "odd": 1}])
@@ -158,11 +174,3 @@ def test_only_units_of_the_present_plan_are_read(tmp_path):
         tmp_path / "experiment.json", {"experiment": {}, "facts": {"classes": [], "raters": []}, "keys": ["a", "b", "missing"]}
     )
     assert [r.key for r in read_records(tmp_path)] == ["a", "b"]
-
-
-def test_leftovers_of_killed_runs_go(tmp_path):
-    path = write_record(tmp_path, record())
-    for name in (".experiment.json.77.tmp", "units/.x.npz.77.tmp"):
-        (tmp_path / name).write_text("half")
-    remove_leftovers(tmp_path)
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]

@@ -15,7 +15,7 @@ from raterbench.datasets.errors import RaterbenchError
 from raterbench.reports import details, figures, report
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.entropy import entropy
-from raterbench.reports.figures import all_figures, write_figures
+from raterbench.reports.figures import all_figures, draw_figures
 from raterbench.reports.part_maker import PartMaker
 from raterbench.reports.report import make_report, write_report
 from raterbench.reports.style import house_style
@@ -57,17 +57,15 @@ def test_a_broken_part_is_named_and_the_others_are_there(
 
 
 def test_a_figure_that_cannot_be_laid_out_leaves_no_file(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    def half_saved(figure: object, path: Path) -> list[Path]:
-        path.with_suffix(".png").write_bytes(b"half")
+    def breaks(figure: object) -> dict[str, bytes]:
         raise ZeroDivisionError("float division by zero")
 
-    monkeypatch.setattr(figures, "save", half_saved)
+    monkeypatch.setattr(figures, "drawn", breaks)
     part_maker = PartMaker(strict=False)
     with house_style():
         plot = entropy(Analysis(small))
     assert plot is not None
-    assert write_figures([plot], small.folder / "figures", part_maker) == []
-    assert list((small.folder / "figures").iterdir()) == []
+    assert draw_figures([plot], part_maker) == {}
     assert [str(b) for b in part_maker.broken] == [
         "The figure ‘entropy’ could not be made: ZeroDivisionError: float division by zero"
     ]

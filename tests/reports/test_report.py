@@ -17,6 +17,8 @@ import pytest
 from raterbench.benchmark.results import Results, read_results
 from raterbench.datasets.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
+from raterbench.reports.page import SECTIONS
+from raterbench.reports.parts import belongs
 from raterbench.reports.report import main_table_text, write_report
 from raterbench.reports.summary import summarise
 
@@ -66,6 +68,10 @@ def test_all_files_are_written(page: str, study_folder: Path) -> None:
         assert all((study_folder / "tables" / f"{name}.{end}").stat().st_size for end in ("md", "csv", "tex"))
     for name in ("effects", "reliability", "entropy", "pictures", "learning", "confusion"):
         assert all((study_folder / "figures" / f"{name}.{end}").stat().st_size > 1000 for end in ("png", "pdf"))
+    # A foreign file in the way of a part is found before anything is computed only if the part is on the page's list.
+    parts = [name for _, _, names in SECTIONS for name in names]
+    for file in [*(study_folder / "tables").iterdir(), *(study_folder / "figures").iterdir()]:
+        assert any(belongs(file.stem, name) for name in parts), file
 
 
 def test_the_long_table_is_read_in_one_line(page: str, study_folder: Path, results: Results) -> None:
