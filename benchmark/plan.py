@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .candidates import (
     planned_method,
     plugins_hash,
 )
+from .completeness import PlannedUnit, not_a_file
 from .experiment import LABELS, Experiment, canonical, check_units
 from .first_look import look_at_cases, sizes, tolerance_warnings
 from .measure import makes_sense, measures_lengths
@@ -31,7 +33,7 @@ from .pictures import choose_pictures
 from .provenance import code_version
 from .references import RATER, REFERENCE_NAMES, is_reference
 from .splits import Fold, make_folds, manifest
-from .store import SCHEMA, Record, read_header, read_run_file, unit_path
+from .store import SCHEMA, Record, read_header, read_record, read_run_file, unit_path
 from .unit import Task, open_dataset
 
 
@@ -47,9 +49,19 @@ class Plan:
     manifest: dict[str, Any]
     facts: dict[str, Any]
 
-    def stored(self, task: Task) -> Record | None:
-        """The header of the unit stored under the task's key."""
-        found = read_header(self.path(task))
+    def stored(self, task: Task, *, whole: bool = False) -> Record | None:
+        """The unit stored under the task's key: its header, or if ``whole`` all of it, every byte checked.
+
+        Raises:
+            RaterbenchError: a folder, which no unit can replace, lies where the unit belongs.
+            PermissionError: the file must not be read.
+        """
+        path = self.path(task)
+        if not_a_file(path):
+            if path.is_dir() and not path.is_symlink():
+                raise RaterbenchError(f"{path} is a folder, where the file of a unit belongs: move it elsewhere")
+            return None  # Never opened; the unit takes its place.
+        found = read_record(path) if whole else read_header(path)
         return found if found is not None and found.key == task.key else None
 
     def path(self, task: Task) -> Path:
@@ -57,10 +69,19 @@ class Plan:
         return unit_path(self.folder, task.name, task.fold.repeat, task.fold.fold, task.key)
 
     def missing(self, *, retry_failed: bool = False) -> list[Task]:
-        """Tasks to run: without a stored unit under their key, and of candidates that can run."""
+        """Tasks to run: without a whole unit under their key, and of candidates that can run."""
         again = {"skipped", "failed"} if retry_failed else {"skipped"}
-        stored = ((task, self.stored(task)) for task in self.runnable())
+        stored = ((task, self.stored(task, whole=True)) for task in self.runnable())
         return [task for task, unit in stored if unit is None or unit.status in again]
+
+    def damaged(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those of the tasks whose file is there and holds no whole unit of theirs."""
+        return [t for t in tasks if os.path.lexists(self.path(t)) and self.stored(t, whole=True) is None]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The units as ``experiment.json`` lists them, so that whoever reads the results knows what is missing."""
+        units = (PlannedUnit(t.key, t.name, t.kind, t.fold.repeat, t.fold.fold) for t in self.tasks)
+        return [asdict(unit) for unit in units]
 
     def runnable(self) -> list[Task]:
         """All tasks but those of skipped candidates."""
