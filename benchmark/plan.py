@@ -142,7 +142,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         if fold.repeat == 0:
             key = _key({**here, "name": LABELS, "fusions": identity(fusions)})
             tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins))
-    facts = _facts(experiment, dataset, listed, pictures) | {"sizes": found}
+    facts = _facts(experiment, dataset, listed, pictures) | _design(dataset, folds) | {"sizes": found}
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
@@ -194,6 +194,21 @@ def _first_look(
         looks = look_at_cases(dataset, sorted({i for fold in folds if fold.repeat == 0 for i in fold.test}), metrics)
     pictures = choose_pictures({look.case: look.agreement for look in looks}, experiment.keep_cases)
     return pictures, sizes(looks, dataset.classes)
+
+
+def _design(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
+    """What the folds really are, whoever made them: ranges are sorted and hold the smallest and largest number."""
+    subjects = dataset.index["subject"].to_numpy()
+    by_repeat = [[fold for fold in folds if fold.repeat == repeat] for repeat in sorted({fold.repeat for fold in folds})]
+    n_tested = {sum(len(fold.test) for fold in mine) for mine in by_repeat}
+    sizes = [(len(set(subjects[list(f.train)])), len(set(subjects[list(f.validation)]))) for f in folds]
+    shares = {round(validation / (train + validation), 4) for train, validation in sizes}
+    return {
+        "n_repeats": len(by_repeat),
+        "n_folds": sorted({len(mine) for mine in by_repeat}),
+        "n_tested": sorted(n_tested),
+        "validation_share": sorted({min(shares), max(shares)}),
+    }
 
 
 def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:

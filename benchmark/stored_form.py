@@ -13,14 +13,14 @@ Names = tuple[str, ...]
 
 FACTS: Mapping[str, Any] = {
     **dict.fromkeys(("dataset", "title", "citation", "licence", "source", "fingerprint", "split_hash"), str),
-    **dict.fromkeys(("n_cases", "n_subjects", "n_centres", "keep_cases"), int),
+    **dict.fromkeys(("n_cases", "n_subjects", "n_centres", "keep_cases", "n_repeats"), int),
     "classes": Names,
     "raters": Names,
     "oracles": Names,
     "ratings_per_case": float,
     "truth_known": bool,
     "case_shape": tuple[int, ...],
-    "n_tested": tuple[int, ...],
+    **dict.fromkeys(("n_folds", "n_tested"), tuple[int, ...]),
     "validation_share": tuple[float, ...],
     "pictures": Mapping[str, str],
 }
