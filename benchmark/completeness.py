@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..datasets.errors import shown
+from ..datasets.errors import RaterbenchError, shown
 from .experiment import LABELS
 from .store import Record, read_header, read_record, unit_path
 
@@ -140,7 +140,7 @@ def planned_units(folder: Path, plan: Mapping[str, Any]) -> list[PlannedUnit]:
         return [PlannedUnit(**entry) for entry in plan["units"]]
     units = {key: PlannedUnit(key) for key in plan["keys"]}
     for path in _visible_files(folder / "units"):
-        with suppress(OSError):
+        with suppress(OSError, RaterbenchError):
             found = None if not_a_file(path) else read_header(path)
             if found is not None and found.key in units:
                 units[found.key] = PlannedUnit(*_identity(found))
@@ -188,8 +188,8 @@ def _examine(folder: Path, path: Path, unit: PlannedUnit | None) -> Record | Uni
     try:
         # Of units of other settings only the name matters.
         found, why = read_header(path) if unit is None else read_record(path), ""
-    except OSError as error:
-        found, why = None, error.strerror or str(error)
+    except (OSError, RaterbenchError) as error:
+        found, why = None, getattr(error, "strerror", None) or str(error)
     if found is None:
         return UnitState(unit, "damaged", why) if unit else ForeignFile(path.name, why or "no unit, or a damaged one")
     if _path(folder, found).name != path.name or (unit is not None and _identity(found) != _identity(unit)):

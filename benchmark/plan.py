@@ -30,7 +30,7 @@ from .experiment import LABELS, Experiment, canonical, check_units
 from .first_look import look_at_cases, sizes, tolerance_warnings
 from .measure import makes_sense, measures_lengths
 from .pictures import choose_pictures
-from .provenance import code_version
+from .provenance import differences
 from .references import RATER, REFERENCE_NAMES, is_reference
 from .splits import Fold, make_folds, manifest
 from .store import SCHEMA, Record, read_header, read_record, read_run_file, unit_path
@@ -93,10 +93,11 @@ class Plan:
         new = [task for task, unit in stored if unit is None or unit.reason != self.skipped[task.name]]
         return [task.record("skipped", reason=self.skipped[task.name]) for task in new]
 
-    def outdated(self) -> int:
-        """How many stored units were computed by another version of the package's code."""
-        units = (self.stored(task) for task in self.runnable())
-        return sum(unit is not None and unit.meta.get("code", code_version()) != code_version() for unit in units)
+    def outdated(self) -> list[tuple[Task, list[str]]]:
+        """Units that were computed by other code or libraries, or on another machine, and how these differ from the present."""
+        stored = ((task, self.stored(task)) for task in self.runnable())
+        found = ((task, differences(unit.meta)) for task, unit in stored if unit is not None)
+        return [(task, differ) for task, differ in found if differ]
 
 
 def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, device: str = "cpu") -> Plan:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from raterbench.__main__ import main
-from raterbench.benchmark import store
+from raterbench.benchmark import completeness
 from raterbench.benchmark.completeness import MEND, running_process
 from raterbench.benchmark.experiment import Split
 from raterbench.benchmark.results import Results, read_results
-from raterbench.benchmark.store import read_record, write_record
+from raterbench.benchmark.store import Record, read_record, write_record
 from raterbench.datasets.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.captions import main_caption, split_words, validation_words
@@ -187,14 +187,14 @@ def test_without_any_unit_the_error_says_how_many_are_missing(folder: Path) -> N
 
 def test_a_unit_that_must_not_be_read_is_not_called_damaged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An administrator may read everything, so the system's answer is put in its place."""
-    locked, load = file_of(folder), store.np.load
+    locked = file_of(folder)
 
-    def refuse(path: Path, **options: Any) -> Any:
+    def refuse(path: Path) -> Record | None:
         if path == locked:
             raise PermissionError(13, "Permission denied", str(path))
-        return load(path, **options)
+        return read_record(path)
 
-    monkeypatch.setattr(store.np, "load", refuse)
+    monkeypatch.setattr(completeness, "read_record", refuse)
     (entry,) = read_results(folder).completeness.having("damaged")
     assert entry.reason == "Permission denied"
 
@@ -207,9 +207,9 @@ def test_a_plan_of_an_earlier_version_lists_keys_alone(folder: Path) -> None:
     delete(folder, "c-*.r2.f1.*")
     path = file_of(folder)
     shutil.copy(path, path.with_name(f"Copy of {path.name}"))
-    completeness = read_results(folder).completeness
-    assert completeness.gaps() == [f"INCOMPLETE: 1 of {UNITS} units is missing: candidates that are not known (key 2-2-1)."]
-    assert len(completeness.foreign) == 1 and len(completeness.having("done")) == UNITS - 1
+    found = read_results(folder).completeness
+    assert found.gaps() == [f"INCOMPLETE: 1 of {UNITS} units is missing: candidates that are not known (key 2-2-1)."]
+    assert len(found.foreign) == 1 and len(found.having("done")) == UNITS - 1
 
 
 def test_a_run_that_is_going_on_is_said(folder: Path) -> None:
