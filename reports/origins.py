@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -43,16 +44,18 @@ def mixed_words(units: pd.DataFrame) -> str:
     if not parts:
         return ""
     said = []
-    for owner, mine in origins(units).groupby(["owner", *parts], sort=False)["n"].sum().groupby(level=0, sort=False):
-        each = [f"{count_of(int(n), 'unit')} by {_by(parts, origin[1:])}" for origin, n in mine.items()]
+    table = origins(units).groupby(["owner", *parts], sort=False)["n"].sum().reset_index()
+    for owner, mine in table.groupby("owner", sort=False):
+        rows = mine.to_dict("records")
+        each = [f"{count_of(int(row['n']), 'unit')} by {_by(parts, row)}" for row in rows]
         said.append(f"{owner}: {', '.join(each)}")
     what = {"code": "code", "versions": "libraries"}
     kinds = " and ".join(what[part] for part in parts)
     return f"MIXED: the units were computed by different {kinds}. {'; '.join(said)}. Candidates are compared across them."
 
 
-def _by(parts: Sequence[str], origin: Sequence[str]) -> str:
-    return ", ".join(f"code {value}" if part == "code" else value for part, value in zip(parts, origin, strict=True))
+def _by(parts: Sequence[str], origin: Mapping[Hashable, Any]) -> str:
+    return ", ".join(f"code {origin[part]}" if part == "code" else str(origin[part]) for part in parts)
 
 
 def origins_table(units: pd.DataFrame) -> Table | None:

@@ -14,7 +14,7 @@ from .parts import Part, environment, plot_part, table_part
 from .style import Plot
 from .summary import summarise
 from .table import Table
-from .wording import words_of
+from .wording import count_of, words_of
 
 SECTIONS = (
     ("comparison", "Comparison", ("comparison", "effects", "differences")),
@@ -56,6 +56,7 @@ def write_page(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot
             experiment=analysis.results.experiment,
             facts=analysis.results.facts,
             notices=analysis.notices,
+            size=", ".join(_sizes(analysis.results.facts)),
             summary=summarise(analysis),
             sections=_sections(tables, plots, analysis.part_maker.broken, folder / "figures"),
             run=run_facts(analysis),
@@ -111,6 +112,12 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
     groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]
     return [(heading, entries) for heading, entries in groups if entries]
+
+
+def _sizes(facts: Mapping[str, Any]) -> list[str]:
+    """How many subjects, cases and raters there are."""
+    known = [(facts.get(key), word) for key, word in (("n_subjects", "subject"), ("n_cases", "case"))]
+    return [count_of(n, word) for n, word in [*known, (len(facts["raters"]), "rater")] if n is not None]
 
 
 def _machine(analysis: Analysis) -> list[tuple[str, str]]:

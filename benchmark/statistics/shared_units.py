@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ class SharedUnits:
     as many values as there are repeats. ``left_out``: how many finished (repeat, fold)s are not compared.
     """
 
-    folds: pd.MultiIndex | None
+    folds: pd.Index[Any] | None
     apart: Sequence[str]
     whole_repeats: bool
     left_out: int
