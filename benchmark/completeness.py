@@ -202,7 +202,7 @@ def not_a_file(path: Path) -> str:
     """What lies at ``path`` if it is no regular file, without opening it; empty for a file, or where nothing is."""
     try:
         mode = path.lstat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     if stat.S_ISREG(mode):
         return ""

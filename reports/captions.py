@@ -62,7 +62,7 @@ def split_words(analysis: Analysis) -> str:
     several = " in each repeat" if n_repeats > 1 else ""
     if split.manifest:
         known = f" with {folds}" if "n_folds" in facts else ""
-        how = f"split manifest ‘{Path(split.manifest).name}’{known}"
+        how = f"manifest ‘{Path(split.manifest).name}’{known}"
         if tested:
             part = f"{_range(tested)} of {n_cases} cases tested" if min(tested) < n_cases else f"each case tested once{several}"
             how += f", {part}"

@@ -313,16 +313,16 @@ SPLITS: list[tuple[Split, dict[str, Any], str, str]] = [
     (
         Split(manifest="/far/away/mine.json"),
         {"n_repeats": 1, "n_folds": [1], "n_tested": [3], "validation_share": [0.25]},
-        "split manifest ‘mine.json’ with 1 fold, 3 of 12 cases tested, 1 repeat",
+        "manifest ‘mine.json’ with 1 fold, 3 of 12 cases tested, 1 repeat",
         "25% of the training subjects",
     ),
     (
         Split(manifest="mine.json"),
         {"n_repeats": 2, "n_folds": [2, 3], "n_tested": [12], "validation_share": [0.2, 0.25]},
-        "split manifest ‘mine.json’ with 2 to 3 folds, each case tested once in each repeat, 2 repeats",
+        "manifest ‘mine.json’ with 2 to 3 folds, each case tested once in each repeat, 2 repeats",
         "20% to 25% of the training subjects",
     ),
-    (Split(manifest="mine.json"), {}, "split manifest ‘mine.json’, 1 repeat", "as the split manifest says"),
+    (Split(manifest="mine.json"), {}, "manifest ‘mine.json’, 1 repeat", "as the split manifest says"),
     (
         Split(policy="holdout", repeats=3),
         {"n_repeats": 3, "n_folds": [1], "n_tested": [4], "validation_share": [0.2]},
