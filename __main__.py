@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and say in one sentence what went wrong.
 
     Returns:
-        0 if all went well, 1 if units or checks failed, 2 for what the user can mend, 70 for a fault of raterbench itself,
-        130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
+        0 if all went well, 1 if units or checks failed or results are incomplete, 2 for what the user can mend, 70 for a fault
+        of raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
     """
     prepare_streams()
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
@@ -130,12 +130,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
     report = _report(folder, options.statistics, strict=options.debug)
-    return 1 if report.broken or (report.analysis.results.units["status"] == "failed").any() else 0
+    return 0 if report.is_sound else 1
 
 
 def report(options: argparse.Namespace) -> int:
     """``raterbench report``: rebuild every table and figure from the stored units."""
-    return 1 if _report(Path(options.folder), options.statistics, strict=options.debug).broken else 0
+    return 0 if _report(Path(options.folder), options.statistics, strict=options.debug).is_sound else 1
 
 
 def fuse(options: argparse.Namespace) -> int:
@@ -223,6 +223,8 @@ def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
 
     report = make_report(folder, statistics=statistics, strict=strict)
     analysis, console = report.analysis, _console()
+    for notice in analysis.notices:
+        console.print(notice, style="bold red", soft_wrap=True, markup=False)
     if (table := analysis.part_maker.make("table", "terminal", lambda: terminal_table(analysis))) is not None:
         console.print(table)
     for part in analysis.part_maker.make("table", "published", lambda: published_parts(analysis.results)) or []:

@@ -207,7 +207,7 @@ class Experiment:
         if dataset == self.dataset:
             return self
         name = f"{self.name}-{_short(dataset)}"
-        return self.replace(name=name, dataset=dataset, dataset_options={}, preparation={}, published="")
+        return self.replace(name=name, dataset=dataset, description="", dataset_options={}, preparation={}, published="")
 
     def replace(self, **changes: Any) -> Experiment:
         """A copy with some fields changed."""
@@ -251,8 +251,9 @@ def _short(dataset: str) -> str:
 def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None = None) -> Experiment:
     """A shipped experiment by name or a TOML file by path, on its own data set or another.
 
-    ``settings`` are ``key=value`` (dotted keys, TOML values), applied last. Plug-ins and a split manifest that the file names
-    are looked for beside it. The file may extend another one (``experiment_files.read_values``).
+    ``settings`` are ``key=value`` (dotted keys, TOML values), applied last; the description then names them. Plug-ins and
+    a split manifest that the file names are looked for beside it. The file may extend another one
+    (``experiment_files.read_values``).
 
     Raises:
         RaterbenchError: no such experiment, the file is no TOML or extends itself, or a key is unknown.
@@ -263,18 +264,23 @@ def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None
     if dataset and dataset != values.get("dataset", Experiment.dataset):
         values = {key: value for key, value in values.items() if key not in OF_DATASET}
         values |= {"name": f"{values['name']}-{_short(dataset)}", "dataset": dataset}
-    for setting in settings:
-        _apply(values, setting)
+    read = [read_setting(setting, "split.folds=3") for setting in settings]
+    below = values.get("dataset", DATASET)
+    if any(key == "dataset" and value != below for key, value in read):
+        values = {key: value for key, value in values.items() if key not in OF_DATASET}
+    for key, value in read:
+        _apply(values, key, value)
+    if read and values.get("description") and all(key != "description" for key, _ in read):
+        values["description"] = f"{values['description']} Changed for this run: {', '.join(settings)}."
     return Experiment.from_json(values, where=name)
 
 
-def _apply(values: dict[str, Any], setting: str) -> None:
-    key, value = read_setting(setting, "split.folds=3")
+def _apply(values: dict[str, Any], key: str, value: Any) -> None:
     *parents, last = key.split(".")
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
-            raise RaterbenchError(f"--set {shown(setting)}: {parent!r} is no table of settings")
+            raise RaterbenchError(f"--set {shown(key)}: {parent!r} is no table of settings")
     values[last] = value
 
 

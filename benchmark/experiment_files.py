@@ -13,7 +13,7 @@ from ..datasets.text_files import parse_toml, read_text
 
 DATASET = "phantom"
 """The data set of an experiment that names none: the embedded one."""
-OF_DATASET = ("dataset_options", "preparation", "published")
+OF_DATASET = ("description", "dataset_options", "preparation", "published")
 """What is said about one data set and holds for no other."""
 LONGEST_CHAIN = 20
 """How many files may extend one another."""
@@ -29,9 +29,9 @@ def shipped() -> list[str]:
 def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """The plain values of a shipped experiment or a TOML file, on top of those that it ``extends``; ``name`` is its own.
 
-    The file's own keys win, tables are merged key by key, lists are replaced as a whole. A file with another data set keeps
-    nothing that was said of the first one (``OF_DATASET``). Paths in a file are beside it. ``above`` are the files that
-    extend this one, the first one first.
+    The file's own keys win, tables are merged key by key, lists are replaced as a whole. A description speaks of its own file
+    alone. A file with another data set keeps nothing that was said of the first one (``OF_DATASET``). Paths in a file are
+    beside it. ``above`` are the files that extend this one, the first one first.
 
     Raises:
         RaterbenchError: no such experiment, the file is no TOML, or it extends itself in the end.
@@ -53,6 +53,7 @@ def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     if not base:
         return own
     inherited = read_values(base if base in shipped() else str(folder / base), (*above, identity))
+    inherited.pop("description", None)
     below = inherited.get("dataset", DATASET)
     if own.get("dataset", below) != below:
         inherited = {key: value for key, value in inherited.items() if key not in OF_DATASET}

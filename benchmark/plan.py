@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,17 @@ from .candidates import (
     planned_method,
     plugins_hash,
 )
+from .completeness import PlannedUnit, not_a_file
 from .experiment import LABELS, Experiment, canonical, check_units
 from .first_look import look_at_cases, sizes, tolerance_warnings
 from .measure import makes_sense, measures_lengths
 from .metric_facts import metric_facts
 from .pictures import choose_pictures
-from .provenance import code_version
+from .provenance import differences
 from .references import RATER, REFERENCE_NAMES, is_reference
 from .results_folder import check_results_folder, check_same_data
 from .splits import Fold, make_folds, manifest
-from .store import SCHEMA, Record, read_header, read_run_file, unit_path
+from .store import SCHEMA, Record, read_header, read_record, read_run_file, unit_path
 from .unit import Task, open_dataset
 
 
@@ -50,9 +52,19 @@ class Plan:
     manifest: dict[str, Any]
     facts: dict[str, Any]
 
-    def stored(self, task: Task) -> Record | None:
-        """The header of the unit stored under the task's key."""
-        found = read_header(self.path(task))
+    def stored(self, task: Task, *, whole: bool = False) -> Record | None:
+        """The unit stored under the task's key: its header, or if ``whole`` all of it, every byte checked.
+
+        Raises:
+            RaterbenchError: a folder, which no unit can replace, lies where the unit belongs.
+            PermissionError: the file must not be read.
+        """
+        path = self.path(task)
+        if not_a_file(path):
+            if path.is_dir() and not path.is_symlink():
+                raise RaterbenchError(f"{path} is a folder, where the file of a unit belongs: move it elsewhere")
+            return None  # Never opened; the unit takes its place.
+        found = read_record(path) if whole else read_header(path)
         return found if found is not None and found.key == task.key else None
 
     def path(self, task: Task) -> Path:
@@ -60,10 +72,19 @@ class Plan:
         return unit_path(self.folder, task.name, task.fold.repeat, task.fold.fold, task.key)
 
     def missing(self, *, retry_failed: bool = False) -> list[Task]:
-        """Tasks to run: without a stored unit under their key, and of candidates that can run."""
+        """Tasks to run: without a whole unit under their key, and of candidates that can run."""
         again = {"skipped", "failed"} if retry_failed else {"skipped"}
-        stored = ((task, self.stored(task)) for task in self.runnable())
+        stored = ((task, self.stored(task, whole=True)) for task in self.runnable())
         return [task for task, unit in stored if unit is None or unit.status in again]
+
+    def damaged(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those of the tasks whose file is there and holds no whole unit of theirs."""
+        return [t for t in tasks if os.path.lexists(self.path(t)) and self.stored(t, whole=True) is None]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The units as ``experiment.json`` lists them, so that whoever reads the results knows what is missing."""
+        units = (PlannedUnit(t.key, t.name, t.kind, t.fold.repeat, t.fold.fold) for t in self.tasks)
+        return [asdict(unit) for unit in units]
 
     def runnable(self) -> list[Task]:
         """All tasks but those of skipped candidates."""
@@ -75,10 +96,11 @@ class Plan:
         new = [task for task, unit in stored if unit is None or unit.reason != self.skipped[task.name]]
         return [task.record("skipped", reason=self.skipped[task.name]) for task in new]
 
-    def outdated(self) -> int:
-        """How many stored units were computed by another version of the package's code."""
-        units = (self.stored(task) for task in self.runnable())
-        return sum(unit is not None and unit.meta.get("code", code_version()) != code_version() for unit in units)
+    def outdated(self) -> list[tuple[Task, list[str]]]:
+        """Units that were computed by other code or libraries, or on another machine, and how these differ from the present."""
+        stored = ((task, self.stored(task)) for task in self.runnable())
+        found = ((task, differences(unit.meta)) for task, unit in stored if unit is not None)
+        return [(task, differ) for task, differ in found if differ]
 
 
 def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, device: str = "cpu") -> Plan:
@@ -128,7 +150,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
             for fusion, rows in fusions_by_unit(fusions).items():
                 key = _key({**here, "name": LABELS, "fusions": identity(rows)} | ({"fusion": fusion} if fusion else {}))
                 tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins, fusion))
-    facts = _facts(experiment, dataset, listed, pictures) | {"sizes": found}
+    facts = _facts(experiment, dataset, listed, pictures) | _design(dataset, folds) | {"sizes": found}
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
@@ -180,6 +202,21 @@ def _first_look(
         looks = look_at_cases(dataset, sorted({i for fold in folds if fold.repeat == 0 for i in fold.test}), metrics)
     pictures = choose_pictures({look.case: look.agreement for look in looks}, experiment.keep_cases)
     return pictures, sizes(looks, dataset.classes)
+
+
+def _design(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
+    """What the folds really are, whoever made them: ranges are sorted and hold the smallest and largest number."""
+    subjects = dataset.index["subject"].to_numpy()
+    by_repeat = [[fold for fold in folds if fold.repeat == repeat] for repeat in sorted({fold.repeat for fold in folds})]
+    n_tested = {sum(len(fold.test) for fold in mine) for mine in by_repeat}
+    sizes = [(len(set(subjects[list(f.train)])), len(set(subjects[list(f.validation)]))) for f in folds]
+    shares = {round(validation / (train + validation), 4) for train, validation in sizes}
+    return {
+        "n_repeats": len(by_repeat),
+        "n_folds": sorted({len(mine) for mine in by_repeat}),
+        "n_tested": sorted(n_tested),
+        "validation_share": sorted({min(shares), max(shares)}),
+    }
 
 
 def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pictures: dict[str, str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
@@ -111,11 +112,12 @@ def announce(
     facts, experiment, units = plan.facts, plan.experiment, plan.runnable()
     folds = len({task.fold.fold for task in plan.tasks})
     repeats = len({task.fold.repeat for task in plan.tasks})
+    policy = "split manifest" if experiment.split.manifest else experiment.split.policy
     _say(
         console,
         f"{experiment.name}: {counted(len(experiment.candidates), 'candidate')} on {facts['dataset']} "
         f"({counted(facts['n_subjects'], 'subject')}, {counted(facts['n_cases'], 'case')}, "
-        f"{counted(len(facts['raters']), 'rater')}), {experiment.split.policy}, {counted(folds, 'fold')}, "
+        f"{counted(len(facts['raters']), 'rater')}), {policy}, {counted(folds, 'fold')}, "
         f"{counted(repeats, 'repeat')}; results in {plan.folder}",
     )
     for warning in facts["warnings"]:
@@ -133,9 +135,14 @@ def announce(
             console,
             f"{counted(len(units), 'unit')}: {len(units) - len(todo)} done, {len(todo)} to run, {side} at a time{time_left}",
         )
+    if damaged := plan.damaged(todo):
+        what = f"{counted(len(damaged), 'unit')} of these had a file that is damaged or another unit's"
+        _say(console, f"{what}, and will be computed again", "yellow")
     if len(todo) < len(units) and (outdated := plan.outdated()):
-        what = "1 unit was" if outdated == 1 else f"{outdated} units were"
-        _say(console, f"{what} computed by another version of raterbench; run with --fresh to compute all again", "yellow")
+        of = Counter(task.name for task, _ in outdated)
+        who = ", ".join(f"{counted(n, 'unit')} of {name}" for name, n in of.items())
+        how = "; ".join(dict.fromkeys(difference for _, differ in outdated for difference in differ))
+        _say(console, f"computed by other code, libraries or machines: {who} ({how}); a fresh run computes all again", "yellow")
 
 
 def makespan(durations: Iterable[float], jobs: int) -> float:

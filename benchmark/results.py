@@ -17,9 +17,10 @@ from ..datasets.errors import RaterbenchError
 from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
 from .assignment import unpack_assignment
 from .case_confusions import unpack_case_confusions
+from .completeness import Completeness, planned_units, read_units
 from .experiment import Experiment
 from .metric_facts import MetricFacts, stored_metric_facts
-from .store import Record, read_records, read_run_file
+from .store import Record, read_run_file
 
 ROW_COLUMNS = (
     "experiment dataset candidate kind repeat fold case subject centre class reference metric value".split()  # noqa: SIM905
@@ -55,6 +56,7 @@ class Results:
     units: pd.DataFrame
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
+    completeness: Completeness = field(default_factory=Completeness)
 
     @property
     def unit(self) -> Unit:
@@ -94,7 +96,8 @@ class Results:
 
         Read from the units when asked for; empty for candidates that estimate no rater.
         """
-        records = [r for r in read_records(self.folder) if r.candidate == candidate and r.status == "done"]
+        wanted = [entry.unit for entry in self.completeness.having("done") if entry.unit.candidate == candidate]
+        records, _ = read_units(self.folder, wanted)
         return unpack_case_confusions(records, self.facts["raters"], self.facts["classes"])
 
     @property
@@ -117,7 +120,9 @@ class Results:
 
 
 def read_results(folder: str | Path) -> Results:
-    """Read every unit of an experiment's folder. What the folder holds is data: no code that it names is run.
+    """Read every unit of an experiment's folder that was planned and is whole; ``completeness`` says what is not.
+
+    What the folder holds is data: no code that it names is run.
 
     Raises:
         RaterbenchError: the folder holds no experiment, or no finished unit.
@@ -135,11 +140,12 @@ def read_results(folder: str | Path) -> Results:
         raise RaterbenchError(f"{error}; {mend}") from error
     # A candidate's place may have changed since its units were stored.
     places = {candidate.name: place for place, candidate in enumerate(experiment.candidates)}
-    records = sorted(read_records(folder), key=lambda r: (places.get(r.candidate, len(places)), r.repeat, r.fold))
+    found, completeness = read_units(folder, planned_units(folder, stored))
+    records = sorted(found, key=lambda r: (places.get(r.candidate, len(places)), r.repeat, r.fold))
     done = [r for r in records if r.status == "done"]
     if not done:
-        reasons = "; ".join(sorted({r.reason for r in records if r.reason})) or "nothing ran"
-        raise RaterbenchError(f"{folder} has no finished unit to report on ({reasons})")
+        reasons = " ".join(completeness.notices()) or "all candidates were skipped"
+        raise RaterbenchError(f"{folder} has no finished unit to report on. {reasons}")
     return Results(
         folder=folder,
         experiment=experiment,
@@ -147,9 +153,10 @@ def read_results(folder: str | Path) -> Results:
         rows=_rows(experiment, done),
         calibration=_calibration(done),
         confusions=_confusions(done),
-        units=_units(records),
+        units=_units(records, completeness, places),
         pictures=_pictures(done),
         packed={(r.repeat, r.fold): r.arrays["assignment"] for r in done if "assignment" in r.arrays},
+        completeness=completeness,
     )
 
 
@@ -212,17 +219,25 @@ def _confusions(records: list[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _units(records: list[Record]) -> pd.DataFrame:
-    keys = "seconds epochs best_epoch threshold peak_memory_mb n_train n_validation n_test curve warnings".split()  # noqa: SIM905
+def _units(records: list[Record], completeness: Completeness, places: Mapping[str, int]) -> pd.DataFrame:
+    """A row for each planned unit whose candidate is known, those without a record included, in the order of candidates."""
+    keys = "seconds epochs best_epoch threshold peak_memory_mb n_train n_validation n_test curve warnings code hardware".split()  # noqa: SIM905
     rows = [
         {
             **{k: getattr(r, k) for k in ("candidate", "kind", "repeat", "fold", "status", "reason")},
             **{k: r.meta.get(k) for k in keys},
             # Units of earlier versions do not tell alarms from other warnings.
             "alarms": r.meta.get("alarms", r.meta.get("warnings")),
+            "versions": ", ".join(f"{name} {number}" for name, number in r.meta.get("versions", {}).items()) or None,
         }
         for r in records
     ]
+    for entry in completeness.having("missing", "damaged"):
+        unit = entry.unit
+        if unit.candidate:
+            head = {k: getattr(unit, k) for k in ("candidate", "kind", "repeat", "fold")}
+            rows.append(head | {"status": entry.state, "reason": entry.reason, **dict.fromkeys((*keys, "alarms", "versions"))})
+    rows.sort(key=lambda row: (places.get(row["candidate"], len(places)), row["repeat"], row["fold"]))
     return pd.DataFrame(rows)
 
 

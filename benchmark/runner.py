@@ -97,8 +97,8 @@ def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout:
 
 def write_plan(plan: Plan) -> None:
     """Write ``experiment.json`` and ``splits.json``."""
-    keys = [task.key for task in plan.tasks]
-    write_json(plan.folder / "experiment.json", {"experiment": plan.experiment.to_json(), "facts": plan.facts, "keys": keys})
+    stored = {"experiment": plan.experiment.to_json(), "facts": plan.facts, "units": plan.listed()}
+    write_json(plan.folder / "experiment.json", stored)
     write_json(plan.folder / "splits.json", plan.manifest)
 
 

@@ -94,29 +94,23 @@ def write_record(folder: Path, record: Record) -> Path:
 
 
 def read_record(path: Path) -> Record | None:
-    """The unit stored in ``path``; None if the file is damaged or of another schema, so that the unit runs again."""
+    """The unit stored in ``path``, every byte of it checked; None if it is damaged or of another schema, so that it runs again.
+
+    Raises:
+        PermissionError: the file must not be read, which says nothing about the unit.
+    """
     return _read(path, whole=True)
 
 
 def read_header(path: Path) -> Record | None:
-    """The same without rows and arrays, which is quick however large the unit is."""
+    """The same without rows and arrays, which is quick however large the unit is, and says nothing about their state."""
     return _read(path, whole=False)
 
 
-def read_records(folder: Path) -> list[Record]:
-    """Every readable unit that belongs to the present plan of an experiment's folder, in the order of names."""
-    keys = set(read_run_file(folder)["keys"])
-    records = []
-    for path in sorted((folder / "units").glob("*.npz")):
-        header = read_header(path)
-        record = read_record(path) if header is not None and header.key in keys else None
-        if record is not None:
-            records.append(record)
-    return records
-
-
 def read_run_file(folder: Path) -> dict[str, Any]:
-    """The contents of ``experiment.json``: ``experiment``, ``facts`` and the ``keys`` of the present plan's units.
+    """The contents of ``experiment.json``: ``experiment``, ``facts`` and the ``units`` of the present plan.
+
+    Plans of earlier versions have ``keys`` in place of ``units``.
 
     Raises:
         RaterbenchError: the folder holds no such file, or one that this version of ``raterbench run`` did not write.
@@ -152,6 +146,8 @@ def _read(path: Path, *, whole: bool) -> Record | None:
             arrays = {name: stored[name] for name in stored.files if whole and name not in ("header", "rows")}
             values = json.loads(stored["header"].tobytes())
             rows = json.loads(stored["rows"].tobytes()) if whole else []
+    except PermissionError:
+        raise
     except DAMAGED:
         return None
     if not is_header(values, HEADER) or values.get("schema") != SCHEMA or set(values) != {"schema", "arrays", *HEADER}:

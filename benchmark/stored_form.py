@@ -14,17 +14,22 @@ Names = tuple[str, ...]
 
 FACTS: Mapping[str, Any] = {
     **dict.fromkeys(("dataset", "title", "citation", "licence", "source", "fingerprint", "split_hash"), str),
-    **dict.fromkeys(("n_cases", "n_subjects", "n_centres", "keep_cases"), int),
+    **dict.fromkeys(("n_cases", "n_subjects", "n_centres", "keep_cases", "n_repeats"), int),
     "classes": Names,
     "raters": Names,
     "oracles": Names,
     "ratings_per_case": float,
     "truth_known": bool,
     "case_shape": tuple[int, ...],
+    **dict.fromkeys(("n_folds", "n_tested"), tuple[int, ...]),
+    "validation_share": tuple[float, ...],
     "pictures": Mapping[str, str],
     "metrics": Mapping[str, Mapping[str, Any]],
 }
 """What is known of the data set; ``classes`` and ``raters`` are always there."""
+
+UNIT: Mapping[str, Any] = {"key": str, "candidate": str, "kind": str, "repeat": int, "fold": int}
+"""A unit of the plan."""
 
 ROW = tuple[str, str, str, str, str, str, str, str, float | None]
 PICTURE: Mapping[str, Any] = {"case": str, "why": str, "raters": Names}
@@ -42,6 +47,8 @@ META: Mapping[str, Any] = {
     "alarms": Names | None,
     "code": str,
     "printed": str,
+    "versions": Mapping[str, str],
+    "hardware": str,
     "curve": tuple[tuple[float | None, ...], ...] | None,
     "kept": Names,
     "reliability": tuple[tuple[str, Names], ...],
@@ -52,7 +59,7 @@ META: Mapping[str, Any] = {
 
 
 def check_run_file(stored: Any, where: str) -> None:
-    """Check the parts of ``experiment.json``: the experiment, the facts of its data set, the keys of its units.
+    """Check the parts of ``experiment.json``: the experiment, the facts of its data set, its units (or, once, their keys).
 
     Raises:
         RaterbenchError: a part is missing or of another kind; the key and the mend are named.
@@ -60,10 +67,16 @@ def check_run_file(stored: Any, where: str) -> None:
     mend = "it was not written by this version of 'raterbench run': run the experiment again, which keeps finished units"
     try:
         check_table(stored, where)
-        for part in ("experiment", "facts", "keys"):
+        listed = "keys" if "keys" in stored and "units" not in stored else "units"
+        for part in ("experiment", "facts", listed):
             if part not in stored:
                 raise RaterbenchError(f"{where} has no {part!r}")
-        check_values(stored, {"experiment": Mapping, "facts": Mapping, "keys": Names}, where)
+        hints = {"experiment": Mapping, "facts": Mapping, "keys": Names, "units": tuple[Mapping[str, Any], ...]}
+        check_values(stored, hints, where)
+        for number, unit in enumerate(stored.get("units", ())):
+            if set(unit) != set(UNIT):
+                raise RaterbenchError(f"{where}: unit {number} of the plan must have {', '.join(UNIT)}, and nothing else")
+            check_values(unit, UNIT, f"{where}: unit {number} of the plan")
         check_values(stored["facts"], FACTS, f"{where}: facts")
         for name, facts in stored["facts"].get("metrics", {}).items():
             build(MetricFacts, facts, f"{where}: facts: metrics: {name}")

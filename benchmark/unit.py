@@ -71,10 +71,14 @@ class Task:
             return self.candidate.name
         return f"{LABELS}: {self.fusion}" if self.fusion else LABELS
 
+    @property
+    def kind(self) -> str:
+        """``method``, or ``labels`` for the rows that need no network."""
+        return "method" if self.candidate else LABELS
+
     def record(self, status: Status, **rest: Any) -> Record:
         """What this unit leaves."""
-        kind = "method" if self.candidate else LABELS
-        return Record(self.key, self.name, kind, self.order, self.fold.repeat, self.fold.fold, status, **rest)
+        return Record(self.key, self.name, self.kind, self.order, self.fold.repeat, self.fold.fold, status, **rest)
 
 
 def open_dataset(experiment: Experiment, data: str | None) -> Dataset:

@@ -12,10 +12,12 @@ from ..benchmark.references import REFERENCE_NAMES
 from ..benchmark.results import Results
 from ..benchmark.statistics.comparison import Comparison, breakdown, compare
 from ..benchmark.statistics.metric_table import Mode
+from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
 from ..datasets.errors import RaterbenchError
 from . import style
 from .collapse import OVERLAPS, collapsed_candidates
+from .origins import mixed_words
 from .part_maker import PartMaker
 from .pooled import KINDS, PooledCalibration
 from .wording import SHORT, decimals_for, write_number
@@ -39,9 +41,8 @@ class Analysis:
 
     def __post_init__(self) -> None:
         if not self.candidates:
-            units = self.results.units
-            reasons = "; ".join(dict.fromkeys(str(r) for r in units.loc[units["status"] != "done", "reason"] if r))
-            raise RaterbenchError(f"{self.results.folder}: no candidate has a finished unit ({reasons or 'nothing ran'})")
+            said = " ".join(self.results.completeness.notices())
+            raise RaterbenchError(f"{self.results.folder}: no candidate has a finished unit. {said}")
 
     @cached_property
     def candidates(self) -> list[str]:
@@ -69,6 +70,22 @@ class Analysis:
     def stands_in(self) -> bool:
         """Whether another candidate stands in for a baseline without results."""
         return self.baseline != self.declared_baseline
+
+    @property
+    def confirmatory(self) -> bool:
+        """Whether tests are those that were declared: with all planned units, the declared baseline, one value a subject."""
+        return self.results.completeness.is_complete and not self.stands_in and self.protocol == "per-subject"
+
+    @cached_property
+    def notices(self) -> list[str]:
+        """What must be read before any number: missing, damaged and failed units, foreign files, mixed code."""
+        mixed = mixed_words(self.results.units)
+        return [*self.results.completeness.notices(), *([mixed] if mixed else [])]
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The long table without folds that not all compared candidates have."""
+        return shared_units(self.results.units).only(self.results.rows)
 
     @property
     def alpha(self) -> float:
@@ -99,12 +116,11 @@ class Analysis:
     @cached_property
     def classes(self) -> list[str]:
         """Foreground classes, in the order of the data."""
-        return [str(c) for c in pd.unique(self.results.rows["class"]) if c != "all"]
+        return [str(c) for c in pd.unique(self.rows["class"]) if c != "all"]
 
     @cached_property
     def _methods(self) -> pd.DataFrame:
-        rows = self.results.rows
-        return rows[rows["kind"] == "method"]
+        return self.rows[self.rows["kind"] == "method"]
 
     @cached_property
     def references(self) -> dict[str, list[str]]:
@@ -128,8 +144,7 @@ class Analysis:
 
     def compare(self, metrics: Iterable[str], reference: str, class_: str = FOREGROUND) -> Comparison:
         """The comparison with this analysis' baseline and protocol."""
-        results, wanted = self.results, list(metrics)
-        rows = results.rows
+        results, wanted, rows = self.results, list(metrics), self.results.rows
         # Most rows belong to other references: leaving them out first makes everything after it several times faster.
         rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
         return compare(
@@ -157,8 +172,8 @@ class Analysis:
         return self.declared(pd.concat(parts, ignore_index=True))
 
     def declared(self, table: pd.DataFrame) -> pd.DataFrame:
-        """``table`` without a confirmatory family where nothing was declared that way: a stand-in baseline, published tests."""
-        if self.stands_in or self.protocol != "per-subject":
+        """``table`` without a confirmatory family where the tests are not those that were declared."""
+        if not self.confirmatory:
             table.loc[table["family"] == "confirmatory", "family"] = "exploratory"
         return table
 
@@ -175,13 +190,13 @@ class Analysis:
 
     def subjects(self, metric: str, reference: str, class_: str = FOREGROUND, kind: str = "method") -> pd.DataFrame:
         """Subjects x candidates, one mean value each; empty if there are no such rows."""
-        rows = self.results.rows
+        rows = self.rows
         found = rows[(rows["metric"] == metric) & (rows["reference"] == reference) & (rows["kind"] == kind)]
         return subject_means(case_values(found, metric, reference, class_, kind)) if len(found) else pd.DataFrame()
 
     def breakdown(self, by: str) -> pd.DataFrame:
         """The primary metric for each ``class`` or ``centre``: ``kind candidate group n mean std ci_low ci_high``."""
-        rows = self.results.rows
+        rows = self.rows
         rows = rows[(rows["metric"] == self.metric) & (rows["reference"] == self.reference)]
         if by == "class":
             rows = rows[rows["class"] != "all"]
@@ -203,7 +218,7 @@ class Analysis:
     @cached_property
     def ceiling_reference(self) -> str:
         """What the raters are measured against in the figure: the primary reference, else each other; empty if never."""
-        rows = self.results.rows
+        rows = self.rows
         have = set(rows.loc[(rows["kind"] == "rater") & (rows["metric"] == self.metric), "reference"])
         return next((r for r in (self.reference, "raters") if r in have), "")
 
@@ -222,10 +237,9 @@ class Analysis:
     @cached_property
     def calibration(self) -> PooledCalibration:
         """Calibration errors of all candidates, pooled over voxels."""
-        statistics = self.results.experiment.statistics
-        return PooledCalibration(
-            self.results.calibration, self.primary_reference, self.baseline, statistics, tuple(self.collapsed)
-        )
+        counts, statistics = self.results.calibration, self.results.experiment.statistics
+        counts = shared_units(self.results.units).only(counts)
+        return PooledCalibration(counts, self.primary_reference, self.baseline, statistics, tuple(self.collapsed))
 
     @cached_property
     def collapsed(self) -> dict[str, str]:

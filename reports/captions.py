@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import pandas as pd
+from pathlib import Path
 
 from ..benchmark.statistics.caption import caption as statistics_caption
 from .analysis import Analysis
+from .origins import mixed_words
 from .table import CONFIRMED, EXPLORED
 from .wording import SHORT, count_of, words_of
 
@@ -40,7 +40,7 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
 def _tested(analysis: Analysis) -> list[str]:
     """The sentences of the statistics, without the one that calls something confirmatory where nothing is."""
     sentences = statistics_caption(analysis.comparison)
-    return [s for s in sentences if not (analysis.stands_in and s.startswith("Confirmatory"))]
+    return [s for s in sentences if analysis.confirmatory or not s.startswith("Confirmatory")]
 
 
 def spread(analysis: Analysis) -> str:
@@ -53,14 +53,40 @@ def spread(analysis: Analysis) -> str:
 
 def split_words(analysis: Analysis) -> str:
     """How cases were split."""
-    split = analysis.results.experiment.split
-    if split.policy == "leave-one-centre-out":
-        how = "leaving one centre out"
+    # Results of earlier versions do not say how many folds there really were.
+    split, facts = analysis.results.experiment.split, analysis.results.facts
+    n_folds, n_repeats = facts.get("n_folds") or [split.folds], facts.get("n_repeats", split.repeats)
+    folds = count_of(max(n_folds), "fold") if len(n_folds) == 1 else f"{min(n_folds)} to {max(n_folds)} folds"
+    tested, n_cases = facts.get("n_tested") or [], facts.get("n_cases", 0)
+    several = " in each repeat" if n_repeats > 1 else ""
+    if split.manifest:
+        known = f" with {folds}" if "n_folds" in facts else ""
+        how = f"manifest ‘{Path(split.manifest).name}’{known}"
+        if tested:
+            part = f"{_range(tested)} of {n_cases} cases tested" if min(tested) < n_cases else f"each case tested once{several}"
+            how += f", {part}"
+    elif split.policy == "leave-one-centre-out":
+        how = f"leaving one centre out ({folds})" if "n_folds" in facts else "leaving one centre out"
     elif split.policy == "holdout":
-        how = "the data set’s own test part"
+        how = "the data set’s own test part" + (f" ({_range(tested)} of {n_cases} cases)" if tested else "")
     else:
-        how = f"{split.folds}-fold cross-validation grouped by subject"
-    return f"Split: {how}, {count_of(split.repeats, 'repeat')}."
+        how = f"{max(n_folds)}-fold cross-validation grouped by subject"
+    repeats = f"{count_of(n_repeats, 'repeat')} planned" if not analysis.results.completeness.is_complete else ""
+    return f"Split: {how}, {repeats or count_of(n_repeats, 'repeat')}."
+
+
+def validation_words(analysis: Analysis) -> str:
+    """How many of the subjects that are not tested validate."""
+    split, shares = analysis.results.experiment.split, analysis.results.facts.get("validation_share")
+    if not shares:
+        return "as the split manifest says" if split.manifest else f"{split.validation:.0%} of the training subjects"
+    return f"{_range([f'{share:.0%}' for share in (min(shares), max(shares))])} of the training subjects"
+
+
+def _range(values: Sequence[object]) -> str:
+    """``20`` or ``18 to 20``, of sorted values."""
+    ends = dict.fromkeys(str(value) for value in (values[0], values[-1]))
+    return " to ".join(ends)
 
 
 def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, Holm within that metric only)") -> str:
@@ -71,6 +97,8 @@ def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, 
     if analysis.protocol != "per-subject":
         return f"{EXPLORED}: {alpha}, uncorrected."
     label = analysis.label(analysis.metric)
+    if not analysis.results.completeness.is_complete and not analysis.stands_in:
+        return f"The results are incomplete, so nothing is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
     if analysis.stands_in:
         return (
             f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} stands in, so nothing is "
@@ -128,21 +156,14 @@ def undefined(analysis: Analysis, metrics: Sequence[str]) -> str:
 
 
 def missing(analysis: Analysis) -> list[str]:
-    """Which units failed and which candidates were skipped, with the reasons."""
+    """Which units are missing, damaged or failed, which are of other code, and which candidates were skipped."""
+    mixed = mixed_words(analysis.results.units)
+    return [*analysis.results.completeness.gaps(), *([mixed] if mixed else []), *skipped(analysis)]
+
+
+def skipped(analysis: Analysis) -> list[str]:
+    """Which candidates were skipped, with the reasons."""
     units = analysis.results.units
-    found = []
-    for status, words in (("failed", "Failed units"), ("skipped", "Skipped")):
-        part = units[units["status"] == status]
-        if len(part):
-            found.append(f"{words}: {'; '.join(_reasons(part, status))}.")
-    return found
-
-
-def _reasons(units: pd.DataFrame, status: str) -> list[str]:
-    """One phrase a candidate and reason, in the order of the units."""
-    found = []
-    for (candidate, reason), part in units.groupby(["candidate", "reason"], sort=False):
-        places = ", ".join(f"repeat {r} fold {f}" for r, f in zip(part["repeat"], part["fold"], strict=True))
-        where = f" ({places if len(part) <= 4 else f'{len(part)} units'})" if status == "failed" else ""
-        found.append(f"{candidate}{where}: {str(reason).rstrip('.')}")
-    return found
+    pairs = units.loc[units["status"] == "skipped", ["candidate", "reason"]].drop_duplicates()
+    said = [f"{name}: {str(reason).rstrip('.')}" for name, reason in pairs.itertuples(index=False)]
+    return [f"Skipped: {'; '.join(said)}."] if said else []

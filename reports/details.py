@@ -9,6 +9,7 @@ import pandas as pd
 
 from . import captions
 from .analysis import Analysis
+from .origins import origins_table
 from .rater_tables import alarms, rater_classes, raters
 from .style import nice_number
 from .table import Cell, Table
@@ -30,6 +31,7 @@ def all_tables(analysis: Analysis) -> list[Table]:
         "rater-classes": rater_classes,
         "alarms": alarms,
         "units": units,
+        "origins": lambda analysis: origins_table(analysis.results.units),
     }
     made = (analysis.part_maker.make("table", name, partial(maker, analysis)) for name, maker in makers.items())
     return [table for table in made if table is not None]
@@ -41,7 +43,7 @@ def differences(analysis: Analysis) -> Table | None:
     table = table[table["candidate"] != analysis.baseline]
     if table.empty:
         return None
-    family = "Exploratory" if analysis.stands_in or analysis.protocol != "per-subject" else "Confirmatory"
+    family = "Confirmatory" if analysis.confirmatory else "Exploratory"
     caption = f"{family}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}. {_how(analysis)}"
     return _differences(analysis, "differences", f"Differences to {analysis.baseline}", caption, table)
 
@@ -195,7 +197,7 @@ def units(analysis: Analysis) -> Table | None:
     rows = []
     for candidate, part in sorted(table.groupby("candidate"), key=lambda entry: _place(str(entry[0]), order)):
         counts = part["status"].value_counts()
-        status = ", ".join(f"{counts[s]} {s}" for s in ("done", "failed", "skipped") if s in counts)
+        status = ", ".join(f"{counts[s]} {s}" for s in ("done", "failed", "missing", "damaged", "skipped") if s in counts)
         done = part[part["status"] == "done"]
         name = "Raters and fused labels" if candidate == "labels" else str(candidate)
         numbers = [

@@ -61,7 +61,7 @@ def _errors(analysis: Analysis) -> dict[str, str]:
 
 
 def _by_case(analysis: Analysis, kind: str, candidate: str) -> pd.Series:
-    rows = analysis.results.rows
+    rows = analysis.rows
     keep = (rows["metric"] == "entropy") & (rows["kind"] == kind) & (rows["candidate"] == candidate)
     return rows[keep].groupby("case")["value"].mean()
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import __version__
-from ..benchmark.store import read_header, read_run_file
 from .analysis import Analysis
-from .captions import split_words
+from .captions import split_words, validation_words
 from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
 from .style import Plot
 from .summary import summarise
 from .table import Table
-from .wording import words_of
+from .wording import count_of, words_of
 
 SECTIONS = (
     ("comparison", "Comparison", ("comparison", "effects", "differences")),
@@ -23,7 +22,7 @@ SECTIONS = (
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("learning", "alarms", "units")),
+    ("training", "Training", ("learning", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
 """Each section's anchor and heading, and the tables and figures in it by name."""
@@ -53,6 +52,8 @@ def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot]
         .render(
             experiment=analysis.results.experiment,
             facts=analysis.results.facts,
+            notices=analysis.notices,
+            size=", ".join(_sizes(analysis.results.facts)),
             summary=summarise(analysis),
             sections=_sections(tables, plots, analysis.part_maker.broken, files),
             run=run_facts(analysis),
@@ -85,7 +86,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts.get(key) not in (None, "", [])]
     design = [
         ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),
-        ("Validation", f"{experiment.split.validation:.0%} of the training subjects"),
+        ("Validation", validation_words(analysis)),
         ("Hash of the split", _words(results.facts.get("split_hash", "–"))),
         ("Seed", str(experiment.seed)),
         ("Budget", _words(experiment.budget) or "the default"),
@@ -103,23 +104,25 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(heading, entries) for heading, entries in groups if entries]
 
 
+def _sizes(facts: Mapping[str, Any]) -> list[str]:
+    """How many subjects, cases and raters there are."""
+    known = [(facts.get(key), word) for key, word in (("n_subjects", "subject"), ("n_cases", "case"))]
+    return [count_of(n, word) for n, word in [*known, (len(facts["raters"]), "rater")] if n is not None]
+
+
 def _machine(analysis: Analysis) -> list[tuple[str, str]]:
     """Time, versions and hardware as the units stored them; several where units differ."""
-    folder = analysis.results.folder
-    keys = set(read_run_file(folder)["keys"])
-    headers = (read_header(path) for path in sorted((folder / "units").glob("*.npz")))
-    stored = [header.meta for header in headers if header is not None and header.key in keys and header.status == "done"]
-    seconds = sum(float(meta.get("seconds") or 0) for meta in stored)
-    entries = [("Time of all units", f"{seconds / 3600:.2f} hours of one thread")]
+    units, completeness = analysis.results.units, analysis.results.completeness
+    done = units[units["status"] == "done"]
+    entries = [("Units", f"{len(done)} of {len(completeness.units)} finished")]
+    if completeness.other_settings:
+        entries.append(("Units of other settings", f"{completeness.other_settings}, kept and not read"))
+    entries.append(("Time of all units", f"{done['seconds'].astype(float).sum() / 3600:.2f} hours of one thread"))
     for words, key in (("Versions", "versions"), ("Hardware", "hardware"), ("Code", "code")):
-        found = dict.fromkeys(_versions(meta[key]) for meta in stored if meta.get(key))
+        found = dict.fromkeys(str(value) for value in done[key].dropna())
         if found:
             entries.append((words, "; ".join(found)))
     return entries
-
-
-def _versions(value: Any) -> str:
-    return ", ".join(f"{name} {number}" for name, number in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 def _words(value: Any) -> str:

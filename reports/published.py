@@ -86,7 +86,8 @@ def published_tables(results: Results) -> list[Table]:
     for number, dataset in enumerate(sorted(datasets, key=lambda d: d != own)):
         source = results if dataset == own else _beside(results, printed, dataset)
         cells = [_compared(row, column, printed, source) for row, column in _cells(printed, dataset)]
-        tables.append(_table(printed, cells, number))
+        gaps = source.completeness.gaps() if source is not None else []
+        tables.append(_table(printed, cells, number, gaps))
     return tables
 
 
@@ -145,7 +146,7 @@ def measure(results: Results, row: PublishedRow, column: PublishedColumn) -> Mea
     return None
 
 
-def _table(printed: PublishedTable, cells: Sequence[Compared], number: int) -> Table:
+def _table(printed: PublishedTable, cells: Sequence[Compared], number: int, gaps: Sequence[str]) -> Table:
     rows = [_row(cell) for cell in cells]
     columns = [cell.column.key for cell in cells]
     rules = frozenset(i for i in range(1, len(cells)) if columns[i] != columns[i - 1])
@@ -153,7 +154,8 @@ def _table(printed: PublishedTable, cells: Sequence[Compared], number: int) -> T
     data = cells[0].column.head.partition(",")[0]
     title = f"Published beside measured: {data}"
     words = frozenset({1, len(HEAD) - 1})
-    return Table(name, title, _caption(printed, cells), list(HEAD), rows, _plain(cells), rules, words)
+    caption = "\n".join([_caption(printed, cells), *gaps])
+    return Table(name, title, caption, list(HEAD), rows, _plain(cells), rules, words)
 
 
 def _row(cell: Compared) -> list[Cell]:

@@ -42,6 +42,11 @@ class Report:
         """The parts that could not be made; the page names them, too."""
         return self.analysis.part_maker.broken
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether all planned units are there and done, no foreign file lies among them, and every part could be made."""
+        return self.analysis.results.completeness.is_sound and not self.broken
+
 
 def write_report(folder: str | Path, *, statistics: Mode = "per-subject", strict: bool = False) -> Path:
     """Write the long tables, every table and figure, and ``report.html`` into an experiment's folder; returns the page.

@@ -35,7 +35,8 @@ def summarise(analysis: Analysis) -> Summary:
         "calibration": lambda: _calibrated(analysis),
     }
     findings = [analysis.part_maker.make("sentence", name, maker) for name, maker in makers.items()]
-    return Summary(_headline(analysis, table, best), [f for f in findings if f], _warnings(analysis))
+    so_far = "" if analysis.results.completeness.is_complete else "Incomplete results. "
+    return Summary(so_far + _headline(analysis, table, best), [f for f in findings if f], _warnings(analysis))
 
 
 def _headline(analysis: Analysis, table: pd.DataFrame, best: Sequence[str]) -> str:
@@ -154,6 +155,8 @@ def _warnings(analysis: Analysis) -> list[str]:
     # Results of earlier versions have no questions.
     asked = analysis.results.facts.get("questions") or []
     found = [f"{question[:1].upper()}{question[1:]}." for question in asked]
+    if not analysis.results.completeness.is_complete:
+        found.append("The results are incomplete, so nothing here is confirmatory.")
     if analysis.stands_in:
         found.append(
             f"The declared baseline {analysis.declared_baseline} has no results. {analysis.baseline} stands in for it, so "
@@ -189,7 +192,7 @@ def _warnings(analysis: Analysis) -> list[str]:
         found.append(f"Collapsed, and so never called best on anything: {said}. {RULE}")
     found += [f"{part}." for part in analysis.part_maker.broken]
     found += [f"{warning[:1].upper()}{warning[1:]}" for warning in analysis.results.facts.get("warnings", [])]
-    return found + captions.missing(analysis) + _unit_warnings(analysis.results.units)
+    return found + captions.skipped(analysis) + _unit_warnings(analysis.results.units)
 
 
 def _unit_warnings(units: pd.DataFrame) -> list[str]:

@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 from ..benchmark.results import Results
 from ..benchmark.statistics.metric_table import Mode
 from .analysis import Analysis
+from .origins import mixed_words
 from .published import published_tables
 from .rater_errors import alarmed
 from .table import Cell, Table
@@ -111,7 +112,13 @@ def _caption(analysis: Analysis) -> str:
     counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
     n = ", ".join(count_of(count, word) for count, word in counts)
     test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
-    return f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.{_alarms(analysis)}"
+    said = f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted."
+    lost = len(analysis.results.completeness.having("missing", "damaged"))
+    if lost:
+        said += f" INCOMPLETE: without {lost} of {len(analysis.results.completeness.units)} units."
+    if mixed_words(analysis.results.units):
+        said += " MIXED: computed by different code or libraries; the report says which."
+    return said + _alarms(analysis)
 
 
 def _alarms(analysis: Analysis) -> str:

@@ -23,6 +23,9 @@ def caption(comparison: Comparison) -> list[str]:
     if comparison.few_repeats and terms.per_subject:
         sentences.append(FEW_REPEATS)
     sentences += _differing(comparison)
+    if comparison.left_out:
+        folds = "1 fold" if comparison.left_out == 1 else f"{comparison.left_out} folds"
+        sentences.append(f"{folds} (of all repeats) left out, because not all compared candidates have them.")
     dropped = len(comparison.dropped.get(terms.primary_metric, ()))
     if dropped:
         what = "subject(s)" if terms.per_subject else "fold(s)"

@@ -13,6 +13,7 @@ from ...datasets.errors import RaterbenchError, nearest
 from . import subjects
 from .arithmetic import mean_and_std
 from .metric_table import WHY, Mode, Terms, metric_table
+from .shared_units import SharedUnits, shared_units
 from .tests import bootstrap_interval, smallest_p
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ COLUMNS = [
   rank-biserial (positive: larger values than the baseline's), ``p_corrected_t`` of the corrected resampled t-test;
 * ``rank``: mean rank over subjects, 1 is best; ``best``: has the best mean among complete candidates (never for those
   in ``never_best``);
-* ``complete``: has at least half of the subjects, and so a say in which ones are compared;
+* ``complete``: has at least half of the units and subjects, and so a say in which ones are compared;
 * ``n_pairs``: subjects (or models) that both candidate and baseline have, ``n_differ``: those of them on which the two differ
   at all, which alone are evidence;
 * ``n_undefined``: values that were not finite (or beyond 1e300) and were left out;
@@ -48,7 +49,8 @@ COLUMNS = [
 class Comparison:
     """``table`` (``COLUMNS``), what it was declared with, and how much data it rests on.
 
-    The numbers of subjects, cases, repeats and models are those of the primary metric, or of the first if it was not asked for.
+    The numbers of subjects, cases, repeats and models are those of the primary metric, or of the first if it was not asked for,
+    and of what all compared candidates have. ``left_out``: folds, of all repeats, that some have and not all.
 
     ``dropped``: for each metric the subjects left out because not all candidates have them (as published: (repeat, fold)s).
     ``few_repeats``: fewer than 3, so that the luck of training is not averaged out. ``few_subjects``: no comparison can reach
@@ -63,6 +65,7 @@ class Comparison:
     n_repeats: int
     n_models: int
     dropped: Mapping[str, Sequence[str]]
+    left_out: int = 0
 
     @property
     def n_comparisons(self) -> int:
@@ -125,6 +128,9 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
 ) -> Comparison:
     """Compare every candidate with the baseline on every metric, from the long table and the table of units.
 
+    Compared are the repeats, or else the folds, that all candidates finished (``shared_units``). The family is the one that was
+    planned: a candidate of ``units`` without a result has a row and counts, unless it was skipped.
+
     ``reference`` holds for all metrics that need one. ``metrics``: by default all that have it. ``better``: ``higher``,
     ``lower``, ``zero`` or ``none`` for each metric, by default what the metric says of itself. ``protocol``: ``per-subject``,
     or ``as-published``, which tests over the trained models' means without correction, as papers do, and is anti-conservative.
@@ -147,6 +153,8 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
         raise RaterbenchError(
             f"no metric was measured against {reference!r}{nearest(reference, map(str, pd.unique(rows['reference'])))}"
         )
+    shared = shared_units(units)
+    compared = shared.only(rows)
     terms = Terms(
         primary_metric=primary,
         reference=reference,
@@ -160,10 +168,16 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
         expected=_expected(units, names),
         better=directions(wanted) if better is None else better,
         never_best=never_best,
+        apart=shared.apart,
+        absent=_absent(units, compared),
     )
-    made = {metric: metric_table(rows, metric, terms) for metric in wanted}
+    made = {metric: metric_table(compared, metric, terms) for metric in wanted}
     table = pd.concat([t for t, _ in made.values()], ignore_index=True)[COLUMNS]
-    return _counted(table, {metric: dropped for metric, (_, dropped) in made.items()}, methods, terms)
+    dropped = {metric: found for metric, (_, found) in made.items()}
+    if shared.folds is not None and terms.per_subject:
+        everybody = set(map(str, methods["subject"])) - set(map(str, compared.loc[compared["kind"] == "method", "subject"]))
+        dropped = {metric: sorted({*found, *everybody}) for metric, found in dropped.items()}
+    return _counted(table, dropped, compared[compared["kind"] == "method"], terms, shared)
 
 
 def directions(metrics: Sequence[str]) -> dict[str, str]:
@@ -222,16 +236,40 @@ def _expected(units: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [*names, *(str(c) for c in pd.unique(planned) if c not in names)]
 
 
-def _counted(table: pd.DataFrame, dropped: Mapping[str, Sequence[str]], methods: pd.DataFrame, terms: Terms) -> Comparison:
+def _absent(units: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
+    """Why candidates have nothing to compare."""
+    have = set(compared.loc[compared["kind"] == "method", "candidate"])
+    reasons = {"missing": "not run yet", "failed": "all its units failed", "damaged": "all its units are damaged"}
+    found = {}
+    for name, part in units[units["kind"] == "method"].groupby("candidate", sort=False) if len(units) else ():
+        states = set(part["status"])
+        if name in have or states == {"skipped"}:
+            continue
+        only = next(iter(states)) if len(states) == 1 else ""
+        nothing = "none of its finished units is of a fold that all compared candidates have"
+        found[str(name)] = nothing if "done" in states else reasons.get(only, "none of its units is finished")
+    return found
+
+
+def _counted(
+    table: pd.DataFrame, dropped: Mapping[str, Sequence[str]], methods: pd.DataFrame, terms: Terms, shared: SharedUnits
+) -> Comparison:
     metric = terms.primary_metric if terms.primary_metric in dropped else next(iter(dropped))
     cases = subjects.case_values(methods, metric, terms.reference, terms.class_)
-    kept = subjects.paired(subjects.subject_means(cases)).values.index
+    pairs = subjects.paired(subjects.subject_means(cases), terms.apart)
+    kept = cases[cases["subject"].isin(pairs.values.index)]
+    repeats = int(cases["repeat"].nunique())
+    if not shared.whole_repeats and len(kept):
+        # As many repeats as the subject with the fewest has.
+        mine = kept[kept["candidate"].isin(pairs.complete)]
+        repeats = int(mine.groupby(["candidate", "subject"])["repeat"].nunique().min())
     return Comparison(
         table=table,
         terms=terms,
-        n_subjects=len(kept),
-        n_cases=int(cases.loc[cases["subject"].isin(kept), "case"].nunique()),
-        n_repeats=int(cases["repeat"].nunique()),
-        n_models=len(subjects.paired(subjects.fold_values(cases)).values),
+        n_subjects=len(pairs.values),
+        n_cases=int(kept["case"].nunique()),
+        n_repeats=repeats,
+        n_models=len(subjects.paired(subjects.fold_values(cases), terms.apart).values),
         dropped=dropped,
+        left_out=shared.left_out,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -28,7 +28,8 @@ class Terms:
     """What a comparison is made by: the same for all its metrics.
 
     ``expected``: the candidates in order, those without any result included. ``test_to_train``: test cases / training cases.
-    ``never_best``: candidates that are ranked and tested as all are, and never marked as the best.
+    ``never_best``: candidates that are ranked and tested as all are, and never marked as the best. ``apart``: candidates with
+    less than half of the others' units. ``absent``: why a candidate has no value to compare.
     """
 
     primary_metric: str
@@ -43,6 +44,8 @@ class Terms:
     expected: Sequence[str]
     better: Mapping[str, str]
     never_best: Collection[str] = ()
+    apart: Collection[str] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def per_subject(self) -> bool:
@@ -62,8 +65,10 @@ def metric_table(rows: pd.DataFrame, metric: str, terms: Terms) -> tuple[pd.Data
     rows = rows[(rows["metric"] == metric) & (rows["reference"] == reference)]  # once, for all kinds: the long table is long
     cases = subjects.case_values(rows, metric, reference, terms.class_)
     values = subjects.subject_means(cases) if terms.per_subject else subjects.fold_values(cases)
-    pairs = subjects.paired(values)
+    pairs = subjects.paired(values, terms.apart)
     undefined = cases.groupby("candidate")["undefined"].sum()
+    if metric != terms.primary_metric:
+        terms = replace(terms, absent={})  # Who has no result at all is said once, on the primary metric.
     table = pd.DataFrame([_entry(pairs, cases, name, terms) for name in terms.expected])
     table["kind"] = "method"
     table["n_undefined"] = [int(undefined.get(name, 0)) for name in terms.expected]
@@ -89,7 +94,8 @@ def _entry(pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: T
     difference = paired_differences(values, baseline)
     if not difference.size:
         where = "subject" if terms.per_subject else "trained model"
-        return entry | {"why_no_p": f"no {where} has a value of both {candidate} and {terms.baseline}"}
+        nobody = f"no {where} has a value of both {candidate} and {terms.baseline}"
+        return entry | {"why_no_p": terms.absent.get(candidate, nobody)}
     test = wilcoxon(difference, "pratt" if terms.per_subject else "wilcox")
     low, high = terms.interval(difference)
     folds = subjects.fold_differences(cases, candidate, terms.baseline).to_numpy()
@@ -114,7 +120,9 @@ def _summary(values: pd.Series, terms: Terms) -> dict[str, object]:
 
 def _why_no_mean(values: pd.DataFrame, pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: Terms) -> str:
     """Why a candidate has no mean; empty if it has one, or if the metric was never measured for it."""
-    if candidate not in values or pairs.values[candidate].notna().any():
+    if candidate not in values:
+        return terms.absent.get(candidate, "")
+    if pairs.values[candidate].notna().any():
         return ""
     if values[candidate].isna().all():
         n = int(cases.loc[cases["candidate"] == candidate, "undefined"].sum())

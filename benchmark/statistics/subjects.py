@@ -5,13 +5,14 @@ Slices of a subject and folds of a repeated cross-validation are not independent
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ...datasets.errors import RaterbenchError, nearest
 from .arithmetic import LARGEST, largest, round_to_scale
+from .shared_units import LEAST
 
 FOREGROUND = "foreground"
 WHOLE = "all"
@@ -102,14 +103,15 @@ class Paired:
     dropped: Sequence[str]
 
 
-def paired(values: pd.DataFrame, least: float = 0.5) -> Paired:
+def paired(values: pd.DataFrame, apart: Collection[str] = ()) -> Paired:
     """Keep the subjects that all compared candidates have.
 
-    A candidate with fewer than ``least`` of the subjects that the fullest one has is set apart: one that failed on most folds
-    must not take everybody's subjects away. Its own values, NaN where missing, stay in ``values``.
+    A candidate with fewer than half (``LEAST``) of the subjects that the fullest one has is set apart, as those in ``apart``
+    are. Its own values, NaN where missing, stay in ``values``.
     """
     counts = values.notna().sum()
-    complete = [str(c) for c in values.columns if counts[c] > 0 and counts[c] >= least * counts.max()]
+    may = [str(c) for c in values.columns if counts[c] > 0 and c not in apart]
+    complete = [c for c in may if counts[c] >= LEAST * counts[may].max()]
     kept = values.loc[values[complete].notna().all(axis=1)] if complete else values.iloc[:0]
     some = values.index[values.notna().any(axis=1)]
     return Paired(kept, complete, [str(s) for s in some.difference(kept.index)])

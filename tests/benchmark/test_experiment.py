@@ -173,7 +173,7 @@ def test_a_file_extends_another_key_by_key(toml, tmp_path):
     toml("description = 'below'\nseed = 3\nplugins = ['one.py']\n[split]\nfolds = 3\nrepeats = 2" + MINIMAL, "below.toml")
     own = toml("extends = 'below.toml'\nseed = 4\n[split]\nrepeats = 5\n[budget]\nepochs = 7", "own.toml")
     experiment = read_experiment(own)
-    assert (experiment.name, experiment.description, experiment.seed) == ("own", "below", 4)
+    assert (experiment.name, experiment.description, experiment.seed) == ("own", "", 4)
     assert (experiment.split.folds, experiment.split.repeats, experiment.budget) == (3, 5, {"epochs": 7})
     assert experiment.candidates == (Candidate("tgce", "tgce"),)
     assert experiment.plugins == (str(tmp_path / "one.py"),)
@@ -182,9 +182,31 @@ def test_a_file_extends_another_key_by_key(toml, tmp_path):
     assert (read_experiment(top).seed, read_experiment(top).metrics) == (4, ("dice",))
 
 
+def test_a_description_speaks_of_what_was_run_and_of_nothing_else(toml):
+    file = toml("description = 'On the phantom.'" + MINIMAL)
+    assert read_experiment(file).description == read_experiment(file, dataset="phantom").description == "On the phantom."
+    for elsewhere in (
+        read_experiment(file, dataset="deepflash"),
+        read_experiment(file, ["dataset=deepflash", "seed=2"]),
+        read_experiment(file).on("deepflash"),
+        read_experiment(toml("extends = 'mine.toml'\nseed = 3", "above.toml")),
+    ):
+        assert elsewhere.description == ""
+    changed = read_experiment(file, ["dataset_options.subjects=4", "seed=2"])
+    assert changed.description == "On the phantom. Changed for this run: dataset_options.subjects=4, seed=2."
+    assert read_experiment(file, ["description=Mine.", "seed=2"]).description == "Mine."
+
+
+def test_another_dataset_by_a_setting_keeps_its_own_options_alone(toml):
+    file = toml("dataset_options = {size = 32}\npublished = 'zhang2020-table1'" + MINIMAL)
+    experiment = read_experiment(file, ["dataset=deepflash", "dataset_options.size=48"])
+    assert (experiment.dataset_options, experiment.published) == ({"size": 48}, "")
+    assert read_experiment(file, ["dataset=phantom"]).dataset_options == {"size": 32}
+
+
 def test_a_file_extends_a_shipped_experiment(toml):
     base, own = read_experiment("mnist"), read_experiment(toml("extends = 'mnist'\nbudget.epochs = 1"))
-    assert own == base.replace(name="mine", budget={**base.budget, "epochs": 1})
+    assert own == base.replace(name="mine", description="", budget={**base.budget, "epochs": 1})
 
 
 def test_what_was_said_of_a_data_set_does_not_hold_for_another(toml):

@@ -3,10 +3,11 @@
 import dataclasses
 from pathlib import Path
 
+from raterbench.benchmark.completeness import planned_units, read_units
 from raterbench.benchmark.experiment import Candidate
 from raterbench.benchmark.plan import make_plan
 from raterbench.benchmark.runner import execute
-from raterbench.benchmark.store import read_records
+from raterbench.benchmark.store import read_run_file
 
 HOSTILE = """
 import os, signal, subprocess, sys, threading, time, warnings
@@ -188,6 +189,10 @@ HARMLESS = (
 )
 
 
+def stored(folder):
+    return read_units(folder, planned_units(folder, read_run_file(folder)))[0]
+
+
 def test_a_hostile_method_spoils_nothing_but_its_own_unit(tiny, tmp_path, plugin):
     names = ("instant", *FAILS, *HARMLESS)
     experiment = tiny(
@@ -203,7 +208,7 @@ def test_a_hostile_method_spoils_nothing_but_its_own_unit(tiny, tmp_path, plugin
     plan = make_plan(experiment, tmp_path / "out")
     plan = dataclasses.replace(plan, tasks=[task for task in plan.tasks if task.fold.fold == 0])
     execute(plan, jobs=3)
-    units = {record.candidate: record for record in read_records(tmp_path / "out")}
+    units = {record.candidate: record for record in stored(tmp_path / "out")}
     assert set(units) == {*names, "labels", "labels: writes-votes"}
     for name, reason in FAILS.items():
         assert units[name].status == "failed", name
@@ -223,5 +228,5 @@ def test_a_unit_that_hangs_is_a_failed_one(tiny, tmp_path, plugin):
     experiment = tiny(candidates=(Candidate("hangs", "hangs"),), plugins=(plugin(HOSTILE),), fused_rows=(), timeout=1.5)
     plan = make_plan(experiment, tmp_path / "out")
     execute(dataclasses.replace(plan, tasks=plan.tasks[:1]))
-    (unit,) = read_records(tmp_path / "out")
+    (unit,) = stored(tmp_path / "out")
     assert (unit.status, unit.reason) == ("failed", "it took longer than the 1.5 s allowed")

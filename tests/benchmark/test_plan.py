@@ -1,7 +1,11 @@
+import json
+import os
+
 import pytest
 
 from raterbench.benchmark.experiment import Candidate, Split, Statistics
 from raterbench.benchmark.plan import make_plan
+from raterbench.benchmark.provenance import code_version, versions
 from raterbench.benchmark.runner import write_plan
 from raterbench.benchmark.store import write_json, write_record
 from raterbench.datasets import RaterbenchError
@@ -133,11 +137,54 @@ def test_stored_units_are_not_missing_whatever_became_of_them(tiny, tmp_path):
     assert plan.missing() == [done, skipped, *rest]
 
 
-def test_units_of_other_code_are_counted(tiny, tmp_path):
+def test_a_unit_that_is_not_whole_or_not_its_own_runs_again(tiny, tmp_path):
     plan = make_plan(tiny(), tmp_path)
-    for task, meta in zip(plan.tasks, ({"code": "older"}, {}), strict=False):
+    for task in plan.tasks:
+        write_record(tmp_path, task.record("done", rows=[["a"] * 8 + [1.0]] * 50))
+    one, other, *_ = (plan.path(task) for task in plan.tasks)
+    assert plan.missing() == plan.damaged(plan.tasks) == []
+    whole = one.read_bytes()
+    altered = bytearray(whole)
+    altered[altered.index(b"rows.npy") + 60] ^= 1
+    one.write_bytes(altered)
+    assert plan.stored(plan.tasks[0]) is not None, "its header is as it was"
+    assert plan.missing() == plan.damaged(plan.tasks) == plan.tasks[:1]
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(whole)
+    assert plan.missing() == plan.damaged(plan.tasks) == plan.tasks[:2]
+    one.unlink()
+    os.mkfifo(one)
+    other.write_bytes(one.name.encode())
+    assert plan.missing() == plan.tasks[:2], "nobody waits for a pipe"
+    one.unlink()
+    one.mkdir()
+    with pytest.raises(RaterbenchError, match=r"\.npz is a folder, where the file of a unit belongs: move it elsewhere"):
+        plan.missing()
+
+
+def test_units_of_other_code_or_libraries_are_told(tiny, tmp_path):
+    plan = make_plan(tiny(), tmp_path)
+    for task, meta in zip(plan.tasks, ({"code": "older"}, {}, {"versions": {"torch": "1.0"}}), strict=False):
         write_record(tmp_path, task.record("done", meta=meta))
-    assert plan.outdated() == 1
+    assert plan.outdated() == [
+        (plan.tasks[0], [f"code older, now {code_version()}"]),
+        (plan.tasks[2], [f"torch 1.0, now {versions()['torch']}"]),
+    ]
+
+
+def test_the_plan_says_what_its_folds_are_and_lists_its_units(tiny, tmp_path):
+    plan = make_plan(tiny(split=Split(folds=3, repeats=2)), tmp_path)
+    names = ("n_repeats", "n_folds", "n_tested", "validation_share")
+    assert [plan.facts[name] for name in names] == [2, [3], [12], [0.25]]
+    one = {**plan.manifest, "folds": plan.manifest["folds"][:1]}
+    del one["hash"]
+    write_json(tmp_path / "mine.json", one)
+    part = make_plan(tiny(split=Split(manifest=str(tmp_path / "mine.json"))), tmp_path)
+    assert [part.facts[name] for name in names] == [1, [1], [4], [0.25]]
+    write_plan(part)
+    listed = json.loads((tmp_path / "experiment.json").read_text())["units"]
+    assert [unit["key"] for unit in listed] == [task.key for task in part.tasks]
+    assert listed[-1] == {"key": part.tasks[-1].key, "candidate": "labels", "kind": "labels", "repeat": 0, "fold": 0}
 
 
 def test_kept_cases_stay_those_of_an_earlier_run(tiny, tmp_path):

@@ -11,6 +11,7 @@ from raterbench.benchmark.estimate import Estimate, estimate, networks
 from raterbench.benchmark.experiment import Candidate, Split
 from raterbench.benchmark.plan import make_plan
 from raterbench.benchmark.progress import Progress, announce, cores, duration, makespan
+from raterbench.benchmark.provenance import code_version
 from raterbench.benchmark.splits import make_folds
 from raterbench.benchmark.store import write_record
 from raterbench.datasets import Phantom
@@ -77,7 +78,15 @@ def test_done_skipped_and_outdated_units_are_announced(plan, console):
     assert console.file.getvalue().splitlines()[1:] == [
         "skipped: b: it needs [more]",
         "4 units: all done, nothing to run",
-        "2 units were computed by another version of raterbench; run with --fresh to compute all again",
+        "computed by other code, libraries or machines: 1 unit of a, 1 unit of labels "
+        f"(code older, now {code_version()}); a fresh run computes all again",
+    ]
+    path = plan.path(plan.tasks[0])
+    path.write_bytes(path.read_bytes()[:-9])
+    announce(plan, 0, console=console)
+    assert console.file.getvalue().splitlines()[6:8] == [
+        "4 units: 3 done, 1 to run, 1 at a time",
+        "1 unit of these had a file that is damaged or another unit's, and will be computed again",
     ]
 
 

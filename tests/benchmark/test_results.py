@@ -271,10 +271,10 @@ def test_without_a_finished_unit_the_reasons_are_given(experiment, tmp_path):
     task = make_plan(experiment, tmp_path).tasks[0]
     stored = {"experiment": experiment.to_json(), "facts": {"classes": [], "raters": []}, "keys": [task.key]}
     write_json(tmp_path / "experiment.json", stored)
-    with pytest.raises(RaterbenchError, match=r"no finished unit to report on \(nothing ran\)"):
+    with pytest.raises(RaterbenchError, match=r"no finished unit to report on. INCOMPLETE: 1 of 1 units is missing"):
         read_results(tmp_path)
     write_record(tmp_path, task.record("failed", reason="it diverged"))
-    with pytest.raises(RaterbenchError, match=r"no finished unit to report on \(it diverged\)"):
+    with pytest.raises(RaterbenchError, match=r"no finished unit to report on. FAILED: .*: it diverged"):
         read_results(tmp_path)
 
 

@@ -11,7 +11,6 @@ from raterbench.benchmark.store import (
     Record,
     read_header,
     read_record,
-    read_records,
     unit_path,
     write_json,
     write_record,
@@ -164,13 +163,3 @@ def test_names_are_safe_short_and_differ():
     assert len(paths) == 12
     assert {p.parent for p in paths} == {Path("r/units")}
     assert max(len(p.name) for p in paths) < 100
-
-
-def test_only_units_of_the_present_plan_are_read(tmp_path):
-    for key in ("b", "a", "old"):
-        write_record(tmp_path, record(key=key))
-    (tmp_path / "units" / "damaged.npz").write_bytes(b"PK")
-    write_json(
-        tmp_path / "experiment.json", {"experiment": {}, "facts": {"classes": [], "raters": []}, "keys": ["a", "b", "missing"]}
-    )
-    assert [r.key for r in read_records(tmp_path)] == ["a", "b"]

@@ -71,8 +71,11 @@ def test_each_value_of_another_kind_is_a_sentence_or_does_no_harm(folder):
 @pytest.mark.parametrize(
     ("alter", "says"),
     [
-        (lambda v: v.pop("keys"), "has no 'keys'"),
-        (lambda v: v.update(keys=[1]), "keys = .* must be a list, each of it a text"),
+        (lambda v: v.pop("units"), "has no 'units'"),
+        (lambda v: v.update(units=[1]), "units = .* must be a list, each of it a table"),
+        (lambda v: v["units"][1].pop("fold"), "unit 1 of the plan must have key, candidate, kind, repeat, fold"),
+        (lambda v: v["units"][0].update(fold="x"), "unit 0 of the plan: fold = 'x' must be a whole number"),
+        (lambda v: v.update(keys=[1]) or v.pop("units"), "keys = .* must be a list, each of it a text"),
         (lambda v: v["facts"].pop("raters"), "facts has no 'raters'"),
         (lambda v: v["facts"].update(classes="x"), "facts: classes = 'x' must be a list"),
         (lambda v: v["experiment"].update(later=1), "unknown key 'later'.*; if another version of raterbench wrote it"),

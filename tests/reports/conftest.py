@@ -271,9 +271,8 @@ def write_study(folder: Path, study: Study) -> Path:
         "split_hash": "0123456789abcdef",
         "pictures": {},
     }
-    write_json(
-        folder / "experiment.json", {"experiment": experiment.to_json(), "facts": facts, "keys": [r.key for r in records]}
-    )
+    units = [{name: getattr(record, name) for name in ("key", "candidate", "kind", "repeat", "fold")} for record in records]
+    write_json(folder / "experiment.json", {"experiment": experiment.to_json(), "facts": facts, "units": units})
     train = [f"t{i}" for i in range(16)]
     folds = [{"repeat": r, "fold": f, "train": train} for r in range(study.repeats) for f in range(study.folds)]
     write_json(folder / "splits.json", {"folds": folds})
