@@ -10,7 +10,8 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .base import IGNORE, Card, Case, CaseList, Dataset, Geometry, Preparation, Truth, check_case
+from .base import IGNORE, Card, Case, Dataset, Geometry, Preparation, Truth, check_case
+from .case_list import CaseList
 from .errors import RaterbenchError, nearest, shown
 from .foreign import calling, is_foreign
 from .ranges import check_arguments, check_keys

@@ -61,10 +61,9 @@ class DeepFlash(Dataset):
         return cls(data=data, **options)
 
     def source_files(self) -> Mapping[str, Path]:
-        rows = list(zip(self.index["case"], self.index["raters"], strict=True))
-        files = [self._image(case) for case, _ in rows] + [
-            self._rating(rater, case) for case, raters in rows for rater in raters
-        ]
+        files = []
+        for case, raters in zip(self.index["case"], self.index["raters"], strict=True):
+            files += [self._image(case), *(self._rating(rater, case) for rater in raters)]
         return {file.relative_to(self.path).as_posix(): file for file in files}
 
     def load(self, position: int) -> Case:
