@@ -94,8 +94,9 @@ def compute(task: Task) -> Record:
     reset_peak_memory()
     start = time.perf_counter()
     try:
+        load_plugins(task.experiment.plugins)  # A plug-in may say itself where its modules lie.
         if plugins_hash(task.experiment.plugins) != task.plugins:
-            raise RaterbenchError("a plug-in file was edited while the run was on: run again")
+            raise RaterbenchError("a plug-in file, or a module that it imports, was edited while the run was on: run again")
         dataset = open_dataset(task.experiment, task.data)
         seed = seed_of(dataset, task.experiment.seed, task.fold)
         _seed_everything(seed)
