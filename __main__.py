@@ -36,12 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if units or checks failed, 2 for what the user can mend, 70 for a fault of raterbench itself,
         130 after Ctrl-C, 141 if nobody reads the output any more.
     """
+    from .benchmark.shown_steps import shown_steps
+
     prepare_streams()
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
         try:
-            code: int = options.call(options)
+            with shown_steps():
+                code: int = options.call(options)
             flush_output()
         except Exception as error:
             if options.debug:
@@ -86,8 +89,7 @@ def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
     from .benchmark.experiment import read_experiment
     from .benchmark.plan import make_plan
-    from .benchmark.progress import announce
-    from .benchmark.runner import check_device, execute
+    from .benchmark.runner import check_device, dry_run, execute
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
@@ -95,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.out or Path("results") / experiment.name)
     plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
     if options.dry_run:
-        announce(plan, options.jobs)
+        dry_run(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
         return 0
     execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
     report = _report(folder, options.statistics, strict=options.debug)

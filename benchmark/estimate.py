@@ -10,6 +10,7 @@ import torch
 
 from ..datasets.base import Case, Dataset
 from ..datasets.preparation import Slices, prepare_image, prepare_ratings, stack
+from ..datasets.steps import step
 from ..methods.augmentation import augment
 from ..methods.budget import Budget
 from ..methods.network import NetworkMethod
@@ -42,8 +43,9 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measuring = _measuring(experiment, dataset, fold)
-        training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
+        with step("timing a case and a few training steps, to estimate how long it will take"):
+            measuring = _measuring(experiment, dataset, fold)
+            training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
     finally:
         torch.set_num_threads(threads)
     raters = float(dataset.index["raters"].map(len).mean())
@@ -71,14 +73,14 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     optimiser = torch.optim.Adam(module.parameters())
     rows = torch.arange(min(len(slices), budget.batch_size))
 
-    def step() -> None:
+    def train_once() -> None:
         images, ratings, _ = augment(*slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
         loss = module(images).square().mean() + ratings.mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
 
-    per_slice = min(_seconds(step) for _ in range(STEPS)) / len(rows)
+    per_slice = min(_seconds(train_once) for _ in range(STEPS)) / len(rows)
     slices_per_case = len(slices) / len(sample)
     epoch = per_slice * slices_per_case * (len(fold.train) + VALIDATION_SHARE * len(fold.validation))
     return reading + epoch * budget.epochs

@@ -22,6 +22,7 @@ from .layout_hints import mend_for_images, wrong_layout
 from .paths import path_kind
 from .rater_layout import check_files_apart, layout_questions
 from .rating_files import load, rating_indices
+from .steps import counted_step
 from .value_counts import CaseValues, look_at_case
 from .vocabulary import find_classes, first_gap
 
@@ -132,7 +133,8 @@ class Folder(Dataset):
         """The values of all rating files, by case."""
         for files in self.files:
             check_files_apart(files.ratings, files.case)
-        return [self._look(files.case, files.ratings) for files in self.files]
+        cases = counted_step("reading the ratings of all cases to find their values", self.files)
+        return [self._look(files.case, files.ratings) for files in cases]
 
     @cached_property
     def _truth_values(self) -> list[CaseValues]:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
     """Work that may take long: ``done`` of ``total`` things (files, cases) are over; without a total nobody knows how many."""
 
