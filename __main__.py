@@ -39,12 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if units or checks failed or results are incomplete, 2 for what the user can mend, 70 for a fault
         of raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
     """
+    from .benchmark.shown_steps import shown_steps
+
     prepare_streams()
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
         try:
-            with _signals_interrupt():
+            with _signals_interrupt(), shown_steps():
                 code: int = options.call(options)
             flush_output()
         except Exception as error:
@@ -113,9 +115,8 @@ def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
     from .benchmark.experiment import read_experiment
     from .benchmark.plan import make_plan
-    from .benchmark.progress import announce
     from .benchmark.results_folder import check_results_folder
-    from .benchmark.runner import check_device, execute
+    from .benchmark.runner import check_device, dry_run, execute
     from .reports.report import check_report_places
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
@@ -126,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     check_report_places(folder)
     plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
     if options.dry_run:
-        announce(plan, options.jobs)
+        dry_run(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
         return 0
     execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
     report = _report(folder, options.statistics, strict=options.debug)

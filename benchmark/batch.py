@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from threadpoolctl import threadpool_limits
 
 from ..datasets.errors import RaterbenchError
-from .bar import bar
+from ..datasets.steps import step
 from .workers import Died, side_by_side
 
 T = TypeVar("T")
@@ -22,13 +22,13 @@ def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int
         RaterbenchError: what ``work`` raises, or a process that died.
     """
     jobs = min(jobs, len(tasks))
-    with bar(words, len(tasks)) as advance:
+    with step(words, len(tasks)) as shown:
         if jobs <= 1:
             results = []
             with threadpool_limits(1):
                 for task in tasks:
                     results.append(work(task))
-                    advance()
+                    shown.done += 1
             return results
         found: dict[int, R] = {}
         numbered = list(enumerate(tasks))
@@ -38,7 +38,7 @@ def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int
                     f"a process that worked on {words} died ({result.how}), perhaps for want of memory: try fewer --jobs"
                 )
             found[number] = result
-            advance()
+            shown.done += 1
         return [found[number] for number in range(len(tasks))]
 
 

@@ -21,6 +21,7 @@ from ..methods.base import Fusion, Method
 from ..methods.budget import Budget
 from .checks.metrics import describes_itself
 from .experiment import Candidate, Experiment
+from .local_modules import with_local_modules
 from .metrics import METRICS, Metric
 from .settings import check_part, read_setting
 
@@ -188,8 +189,8 @@ def load_fusions(paths: Sequence[str]) -> None:
 
 
 def plugins_hash(paths: tuple[str, ...]) -> str:
-    """A hash of the contents of plug-in files, to notice when one is edited while a run is on."""
-    return hashlib.sha256(b"\0".join(Path(path).read_bytes() for path in paths)).hexdigest()
+    """A hash of plug-in files and the modules of one's own that they import, to notice when one is edited while a run is on."""
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in with_local_modules(map(Path, paths)))).hexdigest()
 
 
 def identity(value: Any) -> Any:
@@ -206,12 +207,12 @@ def identity(value: Any) -> Any:
 
 
 def class_identity(cls: type) -> list[str]:
-    """A class's name, with a hash of the source of whatever it inherits from outside the package."""
-    return [cls.__qualname__, *(hashlib.sha256(text.encode()).hexdigest()[:16] for text in plugin_sources(cls))]
+    """A class's name, with a hash of the source of whatever it inherits from outside the package, and of what that imports."""
+    return [cls.__qualname__, *(hashlib.sha256(text).hexdigest()[:16] for text in plugin_sources(cls))]
 
 
-def plugin_sources(cls: type) -> list[str]:
-    """The texts of the files, outside the package and its libraries, that define a class and its bases."""
+def plugin_sources(cls: type) -> list[bytes]:
+    """The files, outside the package and its libraries, that define a class and its bases, and what these import."""
     files = []
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] not in {__package__.partition(".")[0], "builtins", "abc", "typing", "sklearn"}:
@@ -219,7 +220,7 @@ def plugin_sources(cls: type) -> list[str]:
                 files.append(inspect.getsourcefile(base))
             except (TypeError, OSError):
                 continue  # Compiled: its version is what can be known, and units store that.
-    return [Path(file).read_text(encoding="utf-8") for file in dict.fromkeys(files) if file]
+    return [file.read_bytes() for file in with_local_modules(Path(file) for file in dict.fromkeys(files) if file)]
 
 
 class PlannedMethod(NamedTuple):

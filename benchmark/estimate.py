@@ -10,6 +10,7 @@ import torch
 
 from ..datasets.base import Case, Dataset
 from ..datasets.preparation import Slices, prepare_image, prepare_ratings, stack
+from ..datasets.steps import step
 from ..methods.augmentation import augment
 from ..methods.budget import Budget
 from ..methods.network import NetworkMethod
@@ -22,6 +23,10 @@ from .references import References
 from .splits import Fold
 
 STEPS = 4
+MOST_PIXELS = 2**20
+"""Pixels of a batch that is timed, if a single slice has no more."""
+LONG_SECONDS = 4.0
+"""No further step is timed after so long: where steps are that long, the first one is no slower than the others."""
 VALIDATION_SHARE = 1 / 3
 """A validation slice takes this much of a training slice's time: it has no backward pass."""
 
@@ -42,8 +47,10 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        measuring = _measuring(experiment, dataset, fold)
-        training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
+        with step("measuring a case, to estimate how long it will take"):
+            measuring = _measuring(experiment, dataset, fold)
+        with step("timing a few training steps, to estimate how long it will take"):
+            training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
     finally:
         torch.set_num_threads(threads)
     raters = float(dataset.index["raters"].map(len).mean())
@@ -69,16 +76,21 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     with torch.random.fork_rng(devices=[]):
         module = method.build(slices.images.shape[1], dataset.n_classes, len(dataset.raters))
     optimiser = torch.optim.Adam(module.parameters())
-    rows = torch.arange(min(len(slices), budget.batch_size))
+    # Of large slices a few are enough: on the CPU a batch takes as long as its slices.
+    few = max(1, MOST_PIXELS // slices.images[0, 0].numel())
+    rows = torch.arange(min(len(slices), budget.batch_size, few))
 
-    def step() -> None:
+    def train_once() -> None:
         images, ratings, _ = augment(*slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
         loss = module(images).square().mean() + ratings.mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
 
-    per_slice = min(_seconds(step) for _ in range(STEPS)) / len(rows)
+    timed = [_seconds(train_once)]
+    while len(timed) < STEPS and sum(timed) < LONG_SECONDS:
+        timed.append(_seconds(train_once))
+    per_slice = min(timed) / len(rows)
     slices_per_case = len(slices) / len(sample)
     epoch = per_slice * slices_per_case * (len(fold.train) + VALIDATION_SHARE * len(fold.validation))
     return reading + epoch * budget.epochs

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..datasets.base import IGNORE, Case, Dataset
 from ..datasets.errors import RaterbenchError
+from ..datasets.steps import counted_step
 from .experiment import Experiment
 from .measure import check_unit, measures_lengths
 from .metrics import Metric
@@ -46,7 +47,7 @@ def look_at_cases(dataset: Dataset, positions: Sequence[int], metrics: Sequence[
     """
     places = np.unique(np.linspace(0, len(positions) - 1, MOST_CASES).astype(int))
     looks: list[Look] = []
-    for position in (positions[place] for place in places):
+    for position in counted_step(f"looking at {len(places)} of {len(positions)} cases first", [positions[p] for p in places]):
         case = dataset[position]
         if any(measures_lengths(metric) for metric in metrics):
             check_unit(case, dataset)

@@ -21,6 +21,7 @@ from ..datasets.label_values import LabelValues
 from ..datasets.rater_layout import check_raters_meet, files_of_one_rater
 from ..datasets.rating_files import LabelCode, Loaded, label_code, load, rating_questions
 from ..datasets.registry import load_plugin, plugin_of
+from ..datasets.steps import counted_step, step
 from ..datasets.value_counts import CaseValues
 from ..datasets.whole_files import naming
 from ..methods.base import Consensus, Fusion
@@ -76,18 +77,20 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
         raters_file = outputs.add(plan.raters, named=named or not beside) if plan.raters else None
         outputs.check()
         if len(tasks) == 1:
-            loaded = load(tasks[0].files, fractions=plan.fractions)
+            with step("reading the files"):
+                loaded = load(tasks[0].files, fractions=plan.fractions)
             found = [loaded.count(plan.classes)]
             code = label_code(found, plan.classes, plan.ignore)
             said = _questions(plan, found, code)
-            fusion.fit([code.case(loaded)], len(code.values))
-            done = [_Work(fusion, code, draw, plan.fractions).fuse(tasks[0], loaded)]
+            with step(f"fusing {next(iter(loaded.values.values())).size:,} voxels of {len(loaded.values)} raters"):
+                fusion.fit([code.case(loaded)], len(code.values))
+                done = [_Work(fusion, code, draw, plan.fractions).fuse(tasks[0], loaded)]
         else:
             found = over_cases([task.files for task in tasks], partial(_count, declared=plan.classes), "checking", jobs)
             code = label_code(found, plan.classes, plan.ignore)
             said = _questions(plan, found, code)
-            cases = (code.case(load(task.files, image=False, fractions=plan.fractions)) for task in tasks)
-            fusion.fit(cases, len(code.values))
+            every = counted_step("preparing the fusion", tasks)
+            fusion.fit((code.case(load(t.files, image=False, fractions=plan.fractions)) for t in every), len(code.values))
             done = over_cases(tasks, _Work(fusion, code, draw, plan.fractions), "fusing", jobs)
         table = pd.DataFrame([row for rows, _ in done for row in rows])
         if raters_file:

@@ -125,11 +125,12 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     folds = make_folds(dataset, experiment.split, experiment.seed)
     check_units(len(folds) * len(methods), experiment.split)
     listed = manifest(dataset, folds)
-    pictures, found = _first_look(experiment, dataset, folds, folder, listed["hash"])
+    fingerprint = dataset.fingerprint()
+    pictures, found = _first_look(experiment, dataset, folds, folder, [fingerprint, listed["hash"]])
     measure = [experiment.references, experiment.surface_tolerance, sorted(pictures)]
     common = {
         "schema": SCHEMA,
-        "dataset": [dataset.name, dataset.fingerprint(), class_identity(type(dataset)), experiment.dataset_options],
+        "dataset": [dataset.name, fingerprint, class_identity(type(dataset)), experiment.dataset_options],
         "preparation": identity(vars(dataset.preparation)),
         "metrics": [[m.name, *class_identity(type(m))] for m in metrics],
         # Only what is not the default is added: units of before keep their keys.
@@ -150,7 +151,9 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
             for fusion, rows in fusions_by_unit(fusions).items():
                 key = _key({**here, "name": LABELS, "fusions": identity(rows)} | ({"fusion": fusion} if fusion else {}))
                 tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins, fusion))
-    facts = _facts(experiment, dataset, listed, pictures) | _design(dataset, folds) | {"sizes": found}
+    facts = (
+        _facts(experiment, dataset, listed, pictures) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
+    )
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
@@ -187,11 +190,11 @@ def _key(values: dict[str, Any]) -> str:
 
 
 def _first_look(
-    experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, split_hash: str
+    experiment: Experiment, dataset: Dataset, folds: Sequence[Fold], folder: Path, hashes: list[str]
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The kept cases and the sizes of what is there: as an earlier run of the same plan found them, else seen anew."""
     metrics = build_metrics(experiment)
-    known = [dataset.fingerprint(), split_hash, experiment.keep_cases, sorted(m.name for m in metrics if measures_lengths(m))]
+    known = [*hashes, experiment.keep_cases, sorted(m.name for m in metrics if measures_lengths(m))]
     try:
         facts = read_run_file(folder)["facts"]
         if [facts[key] for key in ("fingerprint", "split_hash", "keep_cases", "lengths")] == known:
@@ -238,7 +241,6 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "anonymous_raters": dataset.anonymous_raters,
         "case_shape": list(first.shape),
         "unit": dataset.unit,
-        "fingerprint": dataset.fingerprint(),
         "split_hash": listed["hash"],
         "keep_cases": experiment.keep_cases,
         "lengths": sorted(metric.name for metric in build_metrics(experiment) if measures_lengths(metric)),

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from .estimate import Estimate
 from .plan import Plan
+from .shown_steps import duration
 from .store import Record
 from .unit import Task
 from .workers import cores
@@ -43,7 +44,7 @@ class Progress:
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
         self.startup, self.start = STARTUP_SECONDS, time.monotonic()
         self.failed = 0
-        announce(plan, self.jobs, todo, self.remaining() if any(self.guess.values()) else 0.0, self.console)
+        announce(plan, self.jobs, todo, expected_seconds(todo, first, self.jobs), self.console)
         columns = (TextColumn("units"), BarColumn(), MofNCompleteColumn(), _TimeLeft(self))
         # Twice a second is enough, and leaves the cores to the units.
         self._bar = Bar(*columns, console=self.console, refresh_per_second=2)
@@ -117,8 +118,8 @@ def announce(
         console,
         f"{experiment.name}: {counted(len(experiment.candidates), 'candidate')} on {facts['dataset']} "
         f"({counted(facts['n_subjects'], 'subject')}, {counted(facts['n_cases'], 'case')}, "
-        f"{counted(len(facts['raters']), 'rater')}), {policy}, {counted(folds, 'fold')}, "
-        f"{counted(repeats, 'repeat')}; results in {plan.folder}",
+        f"{counted(len(facts['raters']), 'rater')}, {len(facts['classes'])} classes), {policy}, "
+        f"{counted(folds, 'fold')}, {counted(repeats, 'repeat')}; results in {plan.folder}",
     )
     for warning in facts["warnings"]:
         _say(console, f"warning: {warning}", "yellow")
@@ -145,6 +146,14 @@ def announce(
         _say(console, f"computed by other code, libraries or machines: {who} ({how}); a fresh run computes all again", "yellow")
 
 
+def expected_seconds(todo: Sequence[Task], first: Estimate, jobs: int) -> float:
+    """How long the units may take that are to run, ``jobs`` side by side; 0 where nothing is known of them."""
+    if not todo or not (first.method or first.labels):
+        return 0.0
+    durations = (first.method if task.candidate else first.labels for task in todo)
+    return STARTUP_SECONDS + makespan(durations, max(1, min(jobs or cores(), len(todo))))
+
+
 def makespan(durations: Iterable[float], jobs: int) -> float:
     """When the last of some tasks ends that are taken up in this order by ``jobs`` workers."""
     slots = [0.0] * jobs
@@ -156,14 +165,6 @@ def makespan(durations: Iterable[float], jobs: int) -> float:
 def counted(n: int, word: str) -> str:
     """``1 fold``, ``5 folds``."""
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``3 min`` or ``1 h 10 min``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _console() -> Console:

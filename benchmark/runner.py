@@ -15,8 +15,9 @@ from .candidates import build_method
 from .estimate import Estimate, estimate
 from .experiment import Experiment
 from .plan import Plan, make_plan
-from .progress import Progress
+from .progress import Progress, announce, expected_seconds
 from .results import Results, read_results
+from .shown_steps import shown_steps
 from .store import Record, write_json, write_record
 from .unit import Task, compute
 from .workers import Died, cores, only_run, own_output, side_by_side, start_template
@@ -52,8 +53,9 @@ def run(
         RaterbenchError: the experiment cannot be planned, or no unit could be finished.
     """
     folder = Path(out or Path("results") / experiment.name)
-    plan = make_plan(experiment, folder, data=data, device=check_device(device))
-    execute(plan, jobs=jobs, retry_failed=retry_failed, fresh=fresh, timeout=timeout)
+    with shown_steps():
+        plan = make_plan(experiment, folder, data=data, device=check_device(device))
+        execute(plan, jobs=jobs, retry_failed=retry_failed, fresh=fresh, timeout=timeout)
     return read_results(folder)
 
 
@@ -75,6 +77,12 @@ def execute(
     except OSError as error:
         place = error.filename or plan.folder
         raise RaterbenchError(f"{place} cannot be read or written: {error.strerror or error}") from error
+
+
+def dry_run(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False) -> None:
+    """Say what ``execute`` would run, and how long it may take; a few training steps are timed for it."""
+    todo = plan.runnable() if fresh else plan.missing(retry_failed=retry_failed)
+    announce(plan, jobs, todo, expected_seconds(todo, first_estimate(plan, todo), jobs))
 
 
 def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:

@@ -13,23 +13,25 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedKFold
+from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold
 
 from ..datasets.base import Dataset
 from ..datasets.errors import RaterbenchError
 from ..datasets.ranges import Range
+from ..datasets.seeds import seed_sequence
 from ..datasets.text_files import LARGEST_WRITTEN, parse_json, read_text
 from .experiment import MOST_UNITS, Split, canonical
 from .settings import build
 
 Positions = tuple[int, ...]
 Names = npt.NDArray[np.str_]
+Places = npt.NDArray[np.intp]
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Positions of cases in the data set's index; no subject is in two of the three parts."""
+    """Positions of cases in the data set's index, in order of the cases' names; no subject is in two of the three parts."""
 
     repeat: int
     fold: int
@@ -50,29 +52,34 @@ class ListedFold:
 
 
 def make_folds(dataset: Dataset, split: Split, seed: int) -> list[Fold]:
-    """All folds of all repeats; they depend on the data set's index, the split and the seed only.
+    """All folds of all repeats, which depend on who the subjects are, their centres, the split and the seed.
+
+    The order of the cases in the data set plays no part, and each part lists its cases by name.
 
     Raises:
         RaterbenchError: there are fewer subjects or centres than the split needs, or the manifest does not fit.
     """
     if split.manifest:
         return read_manifest(split.manifest, dataset)
-    folds, subjects = [], dataset.index["subject"].to_numpy(str)
-    centres = dataset.index["centre"].to_numpy(str)
+    by_name = np.argsort(dataset.index["case"].to_numpy(str), kind="stable")
+    ordered = dataset.subset(by_name.tolist())
+    owner, centres = (ordered.index[column].to_numpy(str) for column in ("subject", "centre"))
+    folds = []
     for repeat in range(split.repeats):
-        for number, (rest, test) in enumerate(_outer(dataset, split, subjects, centres, seed + repeat)):
-            if len(set(subjects[rest])) < 2:
+        for number, (rest, test) in enumerate(_outer(ordered, split, owner, centres, seed_sequence(seed, repeat))):
+            if len(set(owner[rest])) < 2:
                 alone = "a training part with one subject leaves nothing to validate on"
                 raise RaterbenchError(f"data set {dataset.name!r}: {alone}")
-            train, validation = _inner(rest, subjects[rest], split.validation, seed=seed + 1000 * repeat + number)
-            folds.append(Fold(repeat, number, train, validation, tuple(map(int, test))))
+            drawing = np.random.default_rng(seed_sequence(seed, repeat, number))
+            train, validation = _inner(rest, owner, centres, split.validation, drawing)
+            folds.append(Fold(repeat, number, *(tuple(by_name[part].tolist()) for part in (train, validation, test))))
     check_folds(folds, dataset, f"data set {dataset.name!r} with split.policy = {split.policy!r}")
     return folds
 
 
 def _outer(
-    dataset: Dataset, split: Split, owner: Names, centres: Names, seed: int
-) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    dataset: Dataset, split: Split, owner: Names, centres: Names, seeds: np.random.SeedSequence
+) -> Iterator[tuple[Places, Places]]:
     """Positions of the cases to learn from and to test; ``owner`` and ``centres`` [cases] say whose and where each case is."""
     everything = np.arange(len(dataset))
     if split.policy == "holdout":
@@ -84,34 +91,61 @@ def _outer(
         if len(np.unique(centres)) < 2:
             raise RaterbenchError(f'data set {dataset.name!r} has one centre only: use split.policy = "folds"')
         return iter(LeaveOneGroupOut().split(everything, groups=centres))
-    return _by_subject(dataset.name, owner, centres, split.folds, seed)
+    return _by_subject(dataset.name, owner, centres, split.folds, seeds)
 
 
 def _by_subject(
-    name: str, owner: Names, centres: Names, folds: int, seed: int
-) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    name: str, owner: Names, centres: Names, folds: int, seeds: np.random.SeedSequence
+) -> Iterator[tuple[Places, Places]]:
     """Folds with as many subjects each, give or take one, and each centre's subjects spread over them."""
-    first = np.sort(np.unique(owner, return_index=True)[1])
-    subjects, centres = owner[first], centres[first]
+    subjects, homes = _homes(owner, centres)
     if len(subjects) - math.ceil(len(subjects) / folds) < 2:
         what = f"data set {name!r} has {len(subjects)} subjects, too few for {folds} folds"
         raise RaterbenchError(f"{what}: training and validation need one each, beside those tested")
     if len(subjects) < folds:
         raise RaterbenchError(f"data set {name!r} has {len(subjects)} subjects, too few for {folds} folds: lower split.folds")
     # Centres with fewer subjects than folds cannot be spread evenly, so they go with the largest.
-    names, sizes = np.unique(centres, return_counts=True)
-    strata = np.where(np.isin(centres, names[sizes < folds]), names[sizes.argmax()], centres)
-    for _, tested in StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, strata):
+    names, sizes = np.unique(homes, return_counts=True)
+    strata = np.where(np.isin(homes, names[sizes < folds]), names[sizes.argmax()], homes)
+    random = np.random.RandomState(np.random.MT19937(seeds))
+    for _, tested in StratifiedKFold(folds, shuffle=True, random_state=random).split(subjects, strata):
         test = np.isin(owner, subjects[tested])
         yield np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _inner(rest: npt.NDArray[np.intp], groups: Names, share: float, seed: int) -> tuple[Positions, Positions]:
-    """Training and validation positions out of ``rest``, whose subjects are ``groups``."""
-    subjects = len(np.unique(groups))
-    n = min(math.ceil(share * subjects), subjects - 1)
-    train, validation = next(GroupShuffleSplit(1, test_size=n, random_state=seed).split(rest, groups=groups))
-    return tuple(map(int, rest[train])), tuple(map(int, rest[validation]))
+def _homes(owner: Names, centres: Names) -> tuple[Names, Names]:
+    """The subjects in order of name, and the centre of each: of several, the first by name."""
+    pairs = sorted(set(zip(owner.tolist(), centres.tolist(), strict=True)), reverse=True)
+    home = dict(pairs)
+    subjects = sorted(home)
+    return np.array(subjects), np.array([home[subject] for subject in subjects])
+
+
+def _inner(rest: Places, owner: Names, centres: Names, share: float, random: np.random.Generator) -> tuple[Places, Places]:
+    """The positions ``rest`` divided into training and validation, with subjects of each centre in both where that can be."""
+    subjects, homes = _homes(owner[rest], centres[rest])
+    names, sizes = np.unique(homes, return_counts=True)
+    seats = validation_seats(sizes.tolist(), min(math.ceil(share * len(subjects)), len(subjects) - 1))
+    chosen = [random.permutation(subjects[homes == name])[:n] for name, n in zip(names, seats, strict=True)]
+    validated = np.isin(owner[rest], np.concatenate(chosen))
+    return rest[~validated], rest[validated]
+
+
+def validation_seats(sizes: Sequence[int], n: int) -> list[int]:
+    """How many of ``n`` validation subjects each centre gives; ``sizes`` are the centres' subjects, ``n`` is less than all.
+
+    Each centre of two subjects or more gives one, the largest first, as far as ``n`` goes. The rest is shared in proportion
+    to the sizes, by largest remainder, and a centre gives its last subject only when no other has one left to give.
+    """
+    seats = [0] * len(sizes)
+    largest_first = sorted(range(len(sizes)), key=lambda centre: -sizes[centre])
+    for centre in [centre for centre in largest_first if sizes[centre] >= 2][:n]:
+        seats[centre] = 1
+    fair = [n * size / sum(sizes) for size in sizes]
+    while sum(seats) < n:
+        giving = [c for c in largest_first if seats[c] < sizes[c] - 1] or [c for c in largest_first if seats[c] < sizes[c]]
+        seats[max(giving, key=lambda centre: fair[centre] - seats[centre])] += 1
+    return seats
 
 
 def manifest(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:
@@ -152,7 +186,7 @@ def read_manifest(path: str | Path, dataset: Dataset) -> list[Fold]:
         unknown = [name for part in PARTS for name in entry[part] if name not in position]
         if unknown:
             raise RaterbenchError(f"{where} names case {unknown[0]!r}, which {dataset.name!r} lacks")
-        positions = (tuple(position[name] for name in entry[part]) for part in PARTS)
+        positions = (tuple(position[name] for name in sorted(entry[part])) for part in PARTS)
         folds.append(Fold(entry["repeat"], entry["fold"], *positions))
     check_folds(folds, dataset, where)
     return folds

@@ -126,8 +126,9 @@ def _computed(task: Task) -> tuple[list[list[Any]], dict[str, Any], dict[str, An
     Raises:
         RaterbenchError: a plug-in is no longer what the task's key says.
     """
+    load_plugins(task.experiment.plugins)  # A plug-in may say itself where its modules lie.
     if plugins_hash(task.experiment.plugins) != task.plugins:
-        raise RaterbenchError("a plug-in file was edited while the run was on: run again")
+        raise RaterbenchError("a plug-in file, or a module that it imports, was edited while the run was on: run again")
     dataset = open_dataset(task.experiment, task.data)
     seed = seed_of(dataset, task.experiment.seed, task.fold)
     _seed_everything(seed)

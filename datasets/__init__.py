@@ -10,11 +10,13 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .base import IGNORE, Card, Case, CaseList, Dataset, Geometry, Preparation, Truth, check_case
+from .base import IGNORE, Card, Case, Dataset, Geometry, Preparation, Truth, check_case
+from .case_list import CaseList
 from .errors import RaterbenchError, nearest, shown
 from .foreign import calling, is_foreign
 from .ranges import check_arguments, check_keys
 from .registry import Registry
+from .steps import step
 
 if TYPE_CHECKING:
     from .bubil import BUBIL as BUBIL
@@ -95,7 +97,7 @@ def load_dataset(spec: str, /, data: str | None = None, **options: Any) -> Datas
             if option not in parameters:
                 raise RaterbenchError(f"{where} has no option {shown(option)}{nearest(option, parameters)}")
     check_arguments(kind, options, where)
-    with calling(kind, f"{where} cannot be opened"):
+    with step(f"opening {where}"), calling(kind, f"{where} cannot be opened"):
         dataset = kind.from_options(data=data, **options)
         if is_foreign(kind):
             _look_at(dataset)

@@ -7,12 +7,14 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .contents import contents_hash
 from .errors import RaterbenchError
 from .ranges import Range
 
@@ -182,9 +184,23 @@ class Dataset(ABC, Sequence[Case]):
     def load(self, position: int) -> Case:
         """Read the case in row ``position`` of the index."""
 
+    def source_files(self) -> Mapping[str, Path]:
+        """All files that its cases are read from, by a name that does not depend on where the data set lies.
+
+        None for a data set that is drawn, or held in memory.
+        """
+        return {}
+
     def fingerprint(self) -> str:
-        """A short hash of what the data set holds, from its index and without reading a pixel: part of a result's key."""
+        """A short hash of what the data set holds, of its index and the contents of its files: part of a result's key.
+
+        Raises:
+            RaterbenchError: a file is not there, or cannot be read.
+        """
+        files = self.source_files()
         text = f"{self.name}|{self.classes}|{self.raters}|{self.index.to_csv(index=False)}"
+        if files:
+            text += f"|{contents_hash(files)}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -230,26 +246,12 @@ class Subset(Dataset):
     def questions(self) -> tuple[str, ...]:
         return self.parent.questions
 
+    def source_files(self) -> Mapping[str, Path]:
+        return self.parent.source_files()
+
     def load(self, position: int) -> Case:
         case = self.parent.load(self.positions[position])
         return case.blind() if self.is_blind else case
-
-
-class CaseList(Dataset):
-    """Cases held in memory, the simplest data set: ``CaseList("mine", cases, classes=("background", "lesion"))``."""
-
-    listed = False
-    card = Card("Cases in memory", citation="", licence="", source="")
-
-    def __init__(self, name: str, cases: Sequence[Case], classes: Sequence[str], raters: Sequence[str] | None = None) -> None:
-        self.name, self.classes = name, tuple(classes)
-        self.cases = [check_case(case, self.n_classes) for case in cases]
-        self.unit = self.cases[0].geometry.unit if self.cases else "mm"
-        self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))
-        self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in self.cases)
-
-    def load(self, position: int) -> Case:
-        return self.cases[position]
 
 
 def check_case(case: Case, n_classes: int) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -76,6 +77,10 @@ class BUBIL(Dataset):
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> BUBIL:
         return cls(data=data, **options)
+
+    def source_files(self) -> Mapping[str, Path]:
+        masks = [mask for files in self._masks.values() for case, mask in files.items() if case in self._images]
+        return {file.relative_to(self.path).as_posix(): file for file in (*self._images.values(), *masks)}
 
     def load(self, position: int) -> Case:
         row = self.index.iloc[position]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,9 +60,15 @@ class DeepFlash(Dataset):
     def from_options(cls, data: str | None = None, **options: Any) -> DeepFlash:
         return cls(data=data, **options)
 
+    def source_files(self) -> Mapping[str, Path]:
+        files = []
+        for case, raters in zip(self.index["case"], self.index["raters"], strict=True):
+            files += [self._image(case), *(self._rating(rater, case) for rater in raters)]
+        return {file.relative_to(self.path).as_posix(): file for file in files}
+
     def load(self, position: int) -> Case:
         row = self.index.iloc[position]
-        image = read_image(self.path / "images" / f"{row['case']}.png")
+        image = read_image(self._image(row["case"]))
         ratings = {}
         for rater in row["raters"]:
             rating = check_agreement(image, read_labels(self._rating(rater, row["case"])))
@@ -73,6 +80,9 @@ class DeepFlash(Dataset):
         """The authors' STAPLE estimate [1024, 1024] of a case: a reference output for an implementation, no truth."""
         estimate = read_labels(self._rating("est_GT", case))
         return self.labels.indices(estimate.pixels, estimate.file)
+
+    def _image(self, case: str) -> Path:
+        return self.path / "images" / f"{case}.png"
 
     def _rating(self, rater: str, case: str) -> Path:
         return self.path / "labels" / rater / f"{case}_cFOS.png"

@@ -17,11 +17,12 @@ from .doubts import copies, questions
 from .errors import RaterbenchError, nearest
 from .folder_layout import LAYOUT, RatedFiles, find_rated_files
 from .folder_settings import read_settings
-from .images import image_form, read_labels
+from .images import image_form, pixel_file, read_labels
 from .layout_hints import mend_for_images, wrong_layout
 from .paths import path_kind
 from .rater_layout import check_files_apart, layout_questions
 from .rating_files import load, rating_indices
+from .steps import counted_step
 from .value_counts import CaseValues, look_at_case
 from .vocabulary import find_classes, first_gap
 
@@ -96,12 +97,16 @@ class Folder(Dataset):
         ratings = rating_indices(loaded, self.labels)
         return Case(row["case"], row["subject"], row["centre"], loaded.pixels, ratings, geometry, truth)
 
+    def source_files(self) -> Mapping[str, Path]:
+        named = {file for case in self.files for file in case.files}
+        tables = {file for name in ("cases.csv", "dataset.toml") if (file := self.path / name).is_file()}
+        every = named | tables | {pixel_file(file) for file in named}
+        return {file.relative_to(self.path).as_posix(): file for file in sorted(every)}
+
     def fingerprint(self) -> str:
-        # Names and sizes of files tell a changed folder without reading it; dates would change with every copy.
-        files = sorted({file for case in self.files for file in case.files})
-        sizes = [(str(file.relative_to(self.path)), file.stat().st_size) for file in files]
+        # Options can say other than dataset.toml what values mean.
         settings = [self.files[0].spacing, *(["anonymous raters"] if self.anonymous_raters else [])]
-        text = f"{super().fingerprint()}|{self.labels.identity()}|{sizes}|{settings}"
+        text = f"{super().fingerprint()}|{self.labels.identity()}|{settings}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
@@ -128,7 +133,8 @@ class Folder(Dataset):
         """The values of all rating files, by case."""
         for files in self.files:
             check_files_apart(files.ratings, files.case)
-        return [self._look(files.case, files.ratings) for files in self.files]
+        cases = counted_step("reading the ratings of all cases to find their values", self.files)
+        return [self._look(files.case, files.ratings) for files in cases]
 
     @cached_property
     def _truth_values(self) -> list[CaseValues]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -82,6 +82,14 @@ class ISBI2015(Dataset):
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> ISBI2015:
         return cls(data=data, **options)
+
+    def source_files(self) -> Mapping[str, Path]:
+        files = []
+        for scan, raters in zip(self.index["case"], self.index["raters"], strict=True):
+            masks = ["rater1"] if self.simulated else raters
+            stems = [self._image(scan, c) for c in self.contrasts] + [self._mask_stem(scan, rater) for rater in masks]
+            files += [_needed(stem) for stem in stems]
+        return {file.relative_to(self.path).as_posix(): file for file in files}
 
     def fingerprint(self) -> str:
         # Of the seed of what is wrong, and of what the channels are, the index knows nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -84,8 +84,9 @@ class MNIST(Dataset):
         self.train, self.test, self.regime, self.seed = train, test, regime, seed
         self.raters = tuple(rater for rater in type(self).raters if raters is None or rater in raters)
         folder = data_folder(data)
-        pixels = [_read_idx(self._file(folder, f"{PARTS[p][0]}-images-idx3-ubyte.gz"), n) for p, n in wanted.items()]
-        digits = [_read_idx(self._file(folder, f"{PARTS[p][0]}-labels-idx1-ubyte.gz"), n) for p, n in wanted.items()]
+        names = {part: [f"{PARTS[part][0]}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")] for part in wanted}
+        self._files = {name: self._file(folder, name) for part in wanted for name in names[part]}
+        pixels, digits = ([_read_idx(self._files[names[p][i]], n) for p, n in wanted.items()] for i in (0, 1))
         self._pixels, self._digits = np.concatenate(pixels), np.concatenate(digits)
         self._names = [f"{part}-{i:05d}" for part, count in wanted.items() for i in range(count)]
         # A digit keeps its random numbers whatever part of MNIST is used: its place in the official files is its seed.
@@ -99,6 +100,9 @@ class MNIST(Dataset):
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> MNIST:
         return cls(data=data, **options)
+
+    def source_files(self) -> Mapping[str, Path]:
+        return self._files
 
     def fingerprint(self) -> str:
         # The fractures depend on the seed, of which the index knows nothing.

@@ -52,7 +52,7 @@ class Range:
 
 
 Seed = Annotated[int, Range(0, 2**31 - 1)]
-"""Where random numbers start. Folds add to it, and NumPy's generators take 32 bits."""
+"""Where random numbers start. NumPy's older generators, which methods from elsewhere may use, take 32 bits."""
 
 
 def check_values(values: Mapping[str, Any], hints: Mapping[str, Any], where: str) -> None:

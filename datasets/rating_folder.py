@@ -10,6 +10,7 @@ from .base import Card, Case, Dataset, Geometry, index_table
 from .cases_table import read_cases
 from .folder_settings import read_settings
 from .rating_files import find_cases, label_code, load, rating_questions
+from .steps import counted_step
 
 
 class RatingFolder(Dataset):
@@ -38,7 +39,8 @@ class RatingFolder(Dataset):
         self.unit = "mm" if all(files.in_mm for files in self.files) else "pixel"
         self.raters = tuple(sorted({rater for files in self.files for rater in files.ratings}))
         self._fractions = settings.labels is not None and settings.labels.threshold is not None
-        found = [load(files, image=False, fractions=self._fractions).count(settings.labels) for files in self.files]
+        cases = counted_step("reading the ratings of all cases to find their values", self.files)
+        found = [load(files, image=False, fractions=self._fractions).count(settings.labels) for files in cases]
         self.code = label_code(found, settings.labels, settings.ignore)
         self.classes = self.code.labels.classes
         self._questions = rating_questions(found, self.code.labels, declared=settings.labels is not None)

@@ -14,10 +14,12 @@ from torch import nn
 from ..datasets.base import Case, Dataset, Floats
 from ..datasets.errors import RaterbenchError
 from ..datasets.preparation import Slices, prepare_image, prepare_ratings, restore, stack
+from ..datasets.seeds import derived_seed
 from .backbone import SegmentationNetwork
 from .base import Method
 from .budget import Budget
 from .recipes import Recipe, SoftCrossEntropy
+from .training import LAYERS
 from .training import train as run_training
 
 CHUNK = 32
@@ -111,7 +113,7 @@ class NetworkMethod(Method):
         slices = self.initialise(train, seed=seed, device=device)
         held_out = self.slices(validation)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # for layers that draw, such as dropout
+            torch.manual_seed(derived_seed(seed, LAYERS))
             self.training_ = run_training(self, self.module_, slices, held_out, seed=seed, device=self.device_)
         self.finish(train, held_out)
         return self

@@ -12,8 +12,9 @@ from torch import nn
 
 from ..datasets.base import Case, Dataset, Floats
 from ..datasets.preparation import Slices, prepare_image, restore
+from ..datasets.seeds import derived_seed
 from .network import CHUNK, NetworkMethod
-from .training import Training
+from .training import LAYERS, Training
 from .training import train as run_training
 
 
@@ -62,7 +63,7 @@ class SeparateNetworks(NetworkMethod):
                     f"rater {rater!r} judged nothing in the validation part: its network has the least training loss"
                 )
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)  # for layers that draw, such as dropout
+                torch.manual_seed(derived_seed(seed, LAYERS))
                 network = _SideBySide([self.module_.networks[r]])
                 self.trainings_[rater] = run_training(self, network, mine, theirs, seed=seed, device=self.device_)
         self.training_ = mean_training(list(self.trainings_.values()))

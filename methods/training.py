@@ -13,10 +13,15 @@ from torch import nn
 
 from ..datasets.errors import RaterbenchError
 from ..datasets.preparation import Slices
+from ..datasets.seeds import derived_seed
 from .augmentation import augment
 
 if TYPE_CHECKING:
     from .network import NetworkMethod
+
+BATCHES, DRAWS, LAYERS = 0, 1, 2
+"""Streams of random numbers beside that of the first weights: batch order and augmentation, a method's own draws, and layers
+that draw, such as dropout."""
 
 
 @dataclass
@@ -49,7 +54,7 @@ def train(
         Diverged: the loss became infinite or NaN.
     """
     budget = method.budget_
-    shuffling, drawing = (torch.Generator().manual_seed(seed + offset) for offset in (0, 1))
+    shuffling, drawing = (torch.Generator().manual_seed(derived_seed(seed, stream)) for stream in (BATCHES, DRAWS))
     # One call for all parameters: on small networks the calls of the plain loop cost as much as a convolution.
     optimiser = torch.optim.AdamW(
         method.parameter_groups(module), lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True

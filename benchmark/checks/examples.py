@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...datasets.base import IGNORE, Case, CaseList, Geometry, Labels, Truth
+from ...datasets.base import IGNORE, Case, Geometry, Labels, Truth
+from ...datasets.case_list import CaseList
 from .fusions import make_example
 
 Change = Callable[[Labels], Labels]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from ...datasets.base import CaseList
+from ...datasets.case_list import CaseList
 from ...datasets.preparation import Slices
 from ...methods.network import NetworkMethod
 from .examples import make_dataset, renumber, reorder

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from ...datasets.base import IGNORE, Case, CaseList, Floats
+from ...datasets.base import IGNORE, Case, Floats
+from ...datasets.case_list import CaseList
 from ...methods.base import Method
 from ...methods.budget import Budget
 from ...methods.network import NetworkMethod

@@ -87,6 +87,16 @@ def image_form(file: Path | str) -> tuple[int, int]:
     return header.channels - header.alpha, len(header.sizes)
 
 
+def pixel_file(file: Path) -> Path:
+    """The file that holds the pixels: the file itself, or the one that the header of a MetaImage or an NRRD names.
+
+    Raises:
+        RaterbenchError: the header cannot be read, or the file that it names is not there.
+    """
+    header = _header(file) if format_of(file) in ("MetaImage", "NRRD") else None
+    return header.data if isinstance(header, VolumeHeader) else file
+
+
 def _header(file: Path) -> Header:
     name = check_file(file)
     header: Header = (_VOLUMES.get(name) or _RASTERS[name]).read_header(file)

@@ -125,6 +125,20 @@ class Mine(MajorityVote):
     assert same == {("labels", 0, 0), ("labels", 0, 1)}
 
 
+def test_a_module_that_a_plugin_imports_decides_too(tiny, tmp_path, plugin):
+    file = plugin("def helped():\n    from rules import number\n    return number\n")
+    experiment = tiny(candidates=(Candidate("Instant", "instant"),), plugins=(file,))
+    found = []
+    for number in (1, 2, 1):
+        (tmp_path / "rules.py").write_text(f"from deeper import number as deep\nnumber = {number}")
+        found.append(keys(experiment, tmp_path))
+    (tmp_path / "deeper.py").write_text("number = 3")
+    found.append(keys(experiment, tmp_path))
+    units = [key for key in found[0] if key[0] == "Instant"]
+    assert [len({keys[unit] for keys in found}) for unit in units] == [3, 3]
+    assert all(found[0][unit] == found[2][unit] for unit in units)
+
+
 def test_stored_units_are_not_missing_whatever_became_of_them(tiny, tmp_path):
     plan = make_plan(tiny(), tmp_path)
     done, failed, skipped, *rest = plan.tasks

@@ -65,7 +65,7 @@ def test_the_plan_is_announced_in_whole_lines(plan, console):
     announce(plan, 2, seconds=150, console=console)
     first, second = console.file.getvalue().splitlines()
     assert first.startswith(
-        "tiny: 2 candidates on phantom (6 subjects, 12 cases, 5 raters), folds, 2 folds, 1 repeat; results in"
+        "tiny: 2 candidates on phantom (6 subjects, 12 cases, 5 raters, 3 classes), folds, 2 folds, 1 repeat; results in"
     )
     assert second == "6 units: 0 done, 6 to run, 2 at a time; about 2 min"
 

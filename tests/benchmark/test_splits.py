@@ -1,4 +1,5 @@
 import json
+import math
 import warnings
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raterbench.benchmark.experiment import Split
-from raterbench.benchmark.splits import make_folds, manifest, manifest_hash, read_manifest
+from raterbench.benchmark.splits import PARTS, make_folds, manifest, manifest_hash, read_manifest, validation_seats
 from raterbench.datasets import Case, CaseList, Geometry, Phantom, RaterbenchError
 
 CENTRES = ("north", "south", "west")
@@ -78,6 +79,88 @@ def test_centres_are_spread_evenly_over_folds(phantom):
     for fold in make_folds(phantom, Split(folds=5), 0):
         names, counts = np.unique(centres[list(fold.test)], return_counts=True)
         assert dict(zip(names, counts, strict=True)) == {"north": 2, "south": 2, "west": 2}
+
+
+@settings(max_examples=10, deadline=None)
+@given(first=st.integers(0, 2**31 - 5), policy=st.sampled_from(["folds", "holdout"]))
+def test_no_seed_and_repeat_has_the_folds_of_another(first, policy):
+    dataset = cases_of([f"s{i}" for i in range(60)])
+    dataset.official_test = tuple(range(10))
+    split = Split(policy=policy, folds=3, repeats=4)
+    made = [fold for seed in range(first, first + 4) for fold in make_folds(dataset, split, seed)]
+    validation = {fold.validation for fold in made}
+    assert len(validation) == len(made)
+    if policy == "folds":
+        assert len({fold.test for fold in made}) == len(made)
+
+
+@settings(max_examples=30, deadline=None)
+@given(dataset=indexes(), data=st.data(), seed=st.integers(0, 99))
+def test_the_order_of_the_cases_plays_no_part(dataset, data, seed):
+    order = data.draw(st.permutations(range(len(dataset))))
+    shuffled = CaseList("made", [dataset.cases[i] for i in order], dataset.classes)
+    dataset.official_test = tuple(i for i, name in enumerate(dataset.index["subject"]) if name == "s0")
+    shuffled.official_test = tuple(i for i, name in enumerate(shuffled.index["subject"]) if name == "s0")
+    for policy in ("folds", "holdout"):
+        split = Split(policy=policy, folds=2, repeats=2)
+        assert manifest(shuffled, make_folds(shuffled, split, seed)) == manifest(dataset, make_folds(dataset, split, seed))
+
+
+def test_each_part_lists_its_cases_by_name(phantom, tmp_path):
+    backwards = phantom.subset(range(len(phantom))[::-1])
+    names = backwards.index["case"].to_numpy(str)
+    made = make_folds(backwards, Split(folds=3), 0)
+    (tmp_path / "splits.json").write_text(json.dumps(manifest(phantom, make_folds(phantom, Split(folds=3), 0))))
+    assert read_manifest(tmp_path / "splits.json", backwards) == made
+    for fold in made:
+        assert all(list(names[list(getattr(fold, part))]) == sorted(names[list(getattr(fold, part))]) for part in PARTS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6), share=st.floats(0.01, 0.99))
+def test_seats_go_to_every_centre_that_can_spare_a_subject(sizes, share):
+    n = min(math.ceil(share * sum(sizes)), sum(sizes) - 1)
+    seats = validation_seats(sizes, n)
+    assert sum(seats) == n
+    assert all(0 <= given <= size for given, size in zip(seats, sizes, strict=True))
+    able = [i for i, size in enumerate(sizes) if size >= 2]
+    if n >= len(able):
+        assert all(seats[i] for i in able)
+    else:
+        assert min(sizes[i] for i in able if seats[i]) >= max(sizes[i] for i in able if not seats[i])
+    if n <= sum(size - 1 for size in sizes):
+        assert all(given < size for given, size in zip(seats, sizes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n", "seats"),
+    [
+        ([4, 4, 4], 3, [1, 1, 1]),
+        ([20, 3, 1], 6, [5, 1, 0]),
+        ([3, 20, 4], 2, [0, 1, 1]),
+        ([10, 10, 2], 5, [2, 2, 1]),
+        ([7, 2], 3, [2, 1]),
+        ([1, 1, 1], 2, [1, 1, 0]),
+        ([2, 1], 2, [1, 1]),
+    ],
+)
+def test_seats_follow_the_sizes_of_the_centres(sizes, n, seats):
+    assert validation_seats(sizes, n) == seats
+
+
+@settings(max_examples=40, deadline=None)
+@given(dataset=indexes(), folds=st.integers(2, 4), share=st.floats(0.1, 0.6), seed=st.integers(0, 99))
+def test_a_centre_that_can_spare_a_subject_is_in_validation_and_in_training(dataset, folds, share, seed):
+    subjects, centres = (dataset.index[column].to_numpy(str) for column in ("subject", "centre"))
+    for fold in make_folds(dataset, Split(folds=folds, validation=share), seed):
+        rest = [*fold.train, *fold.validation]
+        sizes = {centre: len(set(subjects[rest][centres[rest] == centre])) for centre in CENTRES}
+        able = {centre for centre, size in sizes.items() if size >= 2}
+        n = len(set(subjects[list(fold.validation)]))
+        if n >= len(able):
+            assert able <= set(centres[list(fold.validation)])
+        if n <= sum(size - 1 for size in sizes.values() if size):
+            assert able <= set(centres[list(fold.train)])
 
 
 def test_the_validation_share_is_of_the_training_subjects(phantom):
@@ -190,6 +273,11 @@ def test_an_altered_manifest_is_a_sentence(phantom, stored, alter, says):
     path, _ = stored(alter)
     with pytest.raises(RaterbenchError, match=says):
         read_manifest(path, phantom)
+
+
+def test_the_order_in_which_a_manifest_lists_cases_plays_no_part(phantom, stored):
+    path, folds = stored(unhashed(lambda listed: [fold[part].reverse() for fold in listed for part in PARTS]))
+    assert read_manifest(path, phantom) == folds
 
 
 def test_a_manifest_written_by_hand_needs_no_hash(phantom, stored):

@@ -195,13 +195,26 @@ def test_training_that_diverges_says_what_to_do(tiny, tmp_path):
     assert "lower budget.learning_rate" in record.reason
 
 
+EDITED = "a plug-in file, or a module that it imports, was edited while the run was on: run again"
+
+
 def test_an_edit_of_a_plugin_during_a_run_is_noticed(tiny, tmp_path, plugin):
     file = plugin()
     plan = make_plan(tiny(candidates=(Candidate("it", "instant"),), plugins=(file,)), tmp_path)
     assert compute(plan.tasks[0]).status == "done"
     plugin("# edited\n")
     record = compute(plan.tasks[0])
-    assert (record.status, record.reason) == ("failed", "a plug-in file was edited while the run was on: run again")
+    assert (record.status, record.reason) == ("failed", EDITED)
+
+
+def test_an_edit_of_a_module_that_a_plugin_imports_is_noticed(tiny, tmp_path, plugin):
+    (tmp_path / "instant_help.py").write_text("number = 1\n")
+    file = plugin(f"import sys\nsys.path.append({str(tmp_path)!r})\nfrom instant_help import number\n")
+    plan = make_plan(tiny(candidates=(Candidate("it", "instant"),), plugins=(file,)), tmp_path)
+    assert compute(plan.tasks[0]).status == "done"
+    (tmp_path / "instant_help.py").write_text("number = 2\n")
+    record = compute(plan.tasks[0])
+    assert (record.status, record.reason) == ("failed", EDITED)
 
 
 def test_label_rows_measure_each_rater_against_the_others_and_each_fusion(tiny, tmp_path):

@@ -39,6 +39,21 @@ def test_a_subset_keeps_classes_raters_and_the_official_test_part():
         cases[4]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"image": np.ones((1, 4, 5), np.float32)},
+        {"ratings": {"r1": np.ones((4, 5), np.uint8)}},
+        {"truth": None},
+        {"geometry": Geometry.axis_aligned(2, (1.0, 2.0))},
+        {"diagnosis": 1},
+    ],
+)
+def test_the_fingerprint_of_cases_in_memory_sees_what_they_hold(changes):
+    prints = [CaseList("mine", [case("a"), case("b", **c)], ("background", "x")).fingerprint() for c in ({}, {}, changes)]
+    assert prints[0] == prints[1] != prints[2]
+
+
 def test_voxels_that_were_not_judged_are_no_error():
     CaseList("mine", [case(ratings={"r1": np.full((4, 5), IGNORE, np.uint8)})], ("background", "x"))
 

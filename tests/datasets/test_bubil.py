@@ -53,6 +53,13 @@ def test_it_is_found_wherever_the_download_lies(download, up):
     assert set(data.index["centre"]) == {"set 1"}
 
 
+def test_the_fingerprint_sees_the_content_of_what_is_read(download, files_seen):
+    seen = files_seen(BUBIL(data=download, set=4, raters="crowd"), download / "bubil")
+    assert {name.split("/")[1] for name in seen} == {"RawImages", "CrowdsourcedAnnotations", "ExpertsAnnotations"}
+    assert len(seen) == 2 + 2 * 7 + 2
+    assert all("Dataset4" in name for name in seen)
+
+
 def test_experts_of_set_1_are_on_the_full_frame_and_black_is_the_cell(download):
     case = load_dataset("bubil", data=str(download))[0]
     assert case.image.shape == (1, HEIGHT, WIDTH)

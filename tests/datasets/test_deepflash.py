@@ -34,6 +34,11 @@ def test_it_is_found_wherever_the_download_lies(laboratory, up):
     assert data.preparation.size == (256, 256)
 
 
+def test_the_fingerprint_sees_the_content_of_what_is_read(laboratory, files_seen):
+    every = {file.relative_to(laboratory).as_posix() for file in laboratory.rglob("*.png")}
+    assert files_seen(DeepFlash(data=laboratory), laboratory) == {name for name in every if "est_GT" not in name}
+
+
 def test_experts_are_raters_and_the_estimate_is_none(laboratory):
     data = load_dataset("deepflash", data=str(laboratory))
     case = data[0]

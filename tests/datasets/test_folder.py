@@ -224,6 +224,22 @@ def test_sizes_and_channels_must_agree(folder):
         Folder(folder)[1]
 
 
+def test_the_fingerprint_sees_the_content_of_every_file(tmp_path, files_seen):
+    root = tmp_path / "mine"
+    for case in ("a", "b"):
+        put(root / "images" / f"{case}.mhd", MASK * 50)
+        put(root / "ratings" / "anna" / f"{case}.nii", MASK)
+        put(root / "truth" / f"{case}.nrrd", MASK)
+        put(root / "ignored" / f"{case}.mha", MASK * 0)
+    put(root / "ratings" / "ben" / "b.png", MASK)
+    (root / "cases.csv").write_text("case,subject\na,1\nb,2\n")
+    (root / "dataset.toml").write_text("[classes]\nbackground = 0\nthing = 1\n# by hand ")
+    (root / "images" / ".hidden").write_text("x")
+    every = {file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()}
+    assert len(every) == 14
+    assert files_seen(Folder(root), root) == every - {"images/.hidden"}
+
+
 def test_the_fingerprint_sees_files_and_settings_but_not_where_the_folder_lies(folder, tmp_path):
     first = Folder(folder).fingerprint()
     (tmp_path / "elsewhere").mkdir()

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,16 @@ def test_contrasts_are_channels(training):
     data = ISBI2015(data=training, contrasts=("t2", "flair"))
     assert data[0].image[:, 0, 0, 0].tolist() == [110, 50]
     assert data.fingerprint() != ISBI2015(data=training).fingerprint()
+
+
+def test_the_fingerprint_sees_the_content_of_what_is_read(training, files_seen):
+    for patient in ("training03", "training04", "training05"):
+        shutil.rmtree(training / patient)
+    every = {file.relative_to(training).as_posix() for file in training.rglob("*.nii")}
+    read = {name for name in every if "flair" in name or "mask" in name}
+    assert files_seen(ISBI2015(data=training), training) == read
+    simulated = ISBI2015(data=training, raters="simulated", contrasts=("t2",))
+    assert files_seen(simulated, training) == {name for name in every if "t2" in name or "mask1" in name}
 
 
 def test_compressed_files_are_read_as_well(training):

@@ -30,6 +30,10 @@ def data(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def test_the_fingerprint_sees_the_content_of_its_files(data, files_seen):
+    assert len(files_seen(MNIST(train=20, test=5, data=data), data / "mnist")) == 4
+
+
 def test_the_parts_and_the_official_test(data):
     digits = MNIST(train=20, test=5, data=data)
     assert len(digits) == 25
