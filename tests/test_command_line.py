@@ -212,7 +212,7 @@ def test_a_plugin_that_cannot_be_imported_is_one_sentence(tmp_path, capsys):
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(toml, capsys):
     assert main(["run", toml, "--out", f"{toml}/below"]) == 2
-    assert re.search("below cannot be read or written: Not a directory", capsys.readouterr().err)
+    assert re.search("below cannot be written: Not a directory; a file is where a folder is needed", capsys.readouterr().err)
 
 
 WRONG_ARGUMENTS = [
