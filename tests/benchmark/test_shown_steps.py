@@ -36,10 +36,15 @@ def long_work(wait_for):
             if n:
                 wait_for("reading files")
         wait_for("opening [the] data")
+        time.sleep(0.05)
 
 
 def test_short_work_is_silent():
-    assert shown(lambda _: list(counted_step("reading", range(100))), silent=5.0) == ""
+    def work(wait_for):
+        for _ in counted_step("reading", range(3)):
+            time.sleep(0.02)
+
+    assert shown(work, silent=1000.0) == ""
 
 
 def test_each_step_is_a_line_and_the_innermost_counts():
