@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .arguments import make_parser
 from .datasets.errors import RaterbenchError
+from .datasets.names import visible
 from .streams import flush_output, prepare_streams
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _complain(message: str) -> None:
     """Write a message as one line to standard error, where anybody reads it."""
     if not message:
         return
-    line = "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in message)
+    line = visible(message)
     half = LONGEST_MESSAGE // 2
     with suppress(OSError):
         sys.stderr.write(f"raterbench: {line if len(line) <= LONGEST_MESSAGE else f'{line[:half]} ... {line[-half:]}'}\n")
@@ -153,7 +154,7 @@ def list_names(options: argparse.Namespace) -> int:
     from .benchmark.listing import describe
 
     for name, purpose in describe(options.kind, tuple(options.plugin)):
-        sys.stdout.write(f"{name:<24} {purpose}\n" if purpose else f"{name}\n")
+        sys.stdout.write(visible(f"{name:<24} {purpose}" if purpose else name) + "\n")
     return 0
 
 
@@ -164,7 +165,7 @@ def check(options: argparse.Namespace) -> int:
     failed = 0
     for result in check_file(options.file):
         finding = f": {result.message}" if result.message else ""
-        sys.stdout.write(f"{'ok    ' if result.passed else 'FAILED'}  {result.name}{finding}\n")
+        sys.stdout.write(visible(f"{'ok    ' if result.passed else 'FAILED'}  {result.name}{finding}") + "\n")
         failed += not result.passed
     sys.stdout.write(f"{failed} checks failed\n" if failed else "all checks passed\n")
     return 1 if failed else 0
@@ -186,6 +187,7 @@ def perf(options: argparse.Namespace) -> int:
 
 
 def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
+    from .reports.escaping import terminal_text
     from .reports.report import make_report, published_parts, terminal_table
 
     report = make_report(folder, statistics=statistics, strict=strict)
@@ -195,8 +197,8 @@ def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
     for part in analysis.part_maker.make("table", "published", lambda: published_parts(analysis.results)) or []:
         console.print(part)
     for broken in dict.fromkeys(report.broken):
-        console.print(f"{broken}; the rest of the report is complete", soft_wrap=True, markup=False)
-    console.print(f"report: {report.page}", soft_wrap=True, markup=False)
+        console.print(terminal_text(f"{broken}; the rest of the report is complete"), soft_wrap=True)
+    console.print(terminal_text(f"report: {report.page}"), soft_wrap=True)
     return report
 
 

@@ -24,6 +24,7 @@ from ..datasets.registry import load_plugin, plugin_of
 from ..datasets.value_counts import CaseValues
 from ..methods.base import Consensus, Fusion
 from .batch import over_cases
+from .csv_text import spreadsheet_bytes
 from .fuse_plan import FusePlan, FuseTask, Places
 from .outputs import Outputs
 from .rater_rows import rater_rows
@@ -87,7 +88,7 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
             done = over_cases(tasks, _Work(fusion, code, draw, plan.fractions), "fusing", jobs)
         table = pd.DataFrame([row for rows, _ in done for row in rows])
         if raters_file:
-            table.to_csv(raters_file, index=False, lineterminator="\n")
+            raters_file.write_bytes(spreadsheet_bytes(table))
     return FuseResult(table, pd.DataFrame([row for _, row in done]), code, said)
 
 

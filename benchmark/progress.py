@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from ..datasets.names import visible
 from .estimate import Estimate
 from .plan import Plan
 from .store import Record
@@ -165,4 +166,4 @@ def _console() -> Console:
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
     """A line as it is: reasons hold brackets that are no markup, and a log file needs no line breaks."""
-    console.print(text, style=style, markup=False, soft_wrap=True)
+    console.print(Text(visible(text)), style=style, soft_wrap=True)

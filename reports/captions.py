@@ -16,8 +16,8 @@ FEW_SUBJECTS = 10
 """Below this many subjects a report warns that its numbers are rough."""
 
 
-def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
-    """The caption of the comparison, a line a paragraph: every fact that a reader needs to judge it."""
+def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
+    """The caption of the comparison, in paragraphs: every fact that a reader needs to judge it."""
     ece = (
         "ECE: expected calibration error over all voxels pooled, without a test; open leaves out voxels with a confidence of "
         "exactly 1, closed counts them."
@@ -35,7 +35,7 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
         [f"Beware: {warning}" for warning in analysis.results.facts.get("warnings", [])],
         missing(analysis),
     ]
-    return "\n".join(" ".join(s for s in part if s) for part in paragraphs if any(part))
+    return [" ".join(s for s in part if s) for part in paragraphs if any(part)]
 
 
 def _tested(analysis: Analysis) -> list[str]:

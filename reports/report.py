@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..benchmark.csv_text import csv_bytes
 from ..benchmark.results import read_results
 from ..benchmark.statistics.metric_table import Mode
 from .analysis import Analysis
@@ -72,8 +73,7 @@ def make_report(folder: str | Path, *, statistics: Mode = "per-subject", strict:
 
 def write_long_table(table: pd.DataFrame, path: Path) -> Path:
     """A table as gzipped CSV for ``pandas.read_csv``; no date inside, so that equal tables are equal files."""
-    text = table.to_csv(index=False, lineterminator="\n").encode()
-    path.write_bytes(gzip.compress(text, compresslevel=6, mtime=0))
+    path.write_bytes(gzip.compress(csv_bytes(table), compresslevel=6, mtime=0))
     return path
 
 
