@@ -16,7 +16,7 @@ from ..benchmark.statistics.metric_table import Mode
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
 from ..datasets.errors import RaterbenchError
 from . import style
-from .collapse import OVERLAPS, collapsed_candidates
+from .collapse import OVERLAPS, collapsed_candidates, far_behind
 from .part_maker import PartMaker
 from .pooled import KINDS, PooledCalibration
 from .wording import SHORT, decimals_for, write_number
@@ -223,9 +223,8 @@ class Analysis:
     def calibration(self) -> PooledCalibration:
         """Calibration errors of all candidates, pooled over voxels."""
         statistics = self.results.experiment.statistics
-        return PooledCalibration(
-            self.results.calibration, self.primary_reference, self.baseline, statistics, tuple(self.collapsed)
-        )
+        never = (*self.collapsed, *far_behind(self.comparison.table, self.better(self.metric)))
+        return PooledCalibration(self.results.calibration, self.primary_reference, self.baseline, statistics, never)
 
     @cached_property
     def collapsed(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..benchmark.results import Results
 from ..benchmark.statistics.metric_table import Mode
+from . import captions
 from .analysis import Analysis
 from .escaping import terminal_text
 from .published import published_tables
@@ -120,7 +121,11 @@ def _caption(analysis: Analysis) -> str:
     counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
     n = ", ".join(count_of(count, word) for count, word in counts)
     test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
-    return f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.{_alarms(analysis)}"
+    more = [captions.never_calibrated(analysis), captions.unfinished(analysis)]
+    said = " ".join(
+        [f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.", *filter(None, more)]
+    )
+    return said + _alarms(analysis)
 
 
 def _alarms(analysis: Analysis) -> str:
