@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -114,9 +115,15 @@ def fuse(options: argparse.Namespace) -> int:
     from .benchmark.fuse import fuse_files
     from .benchmark.fuse_plan import fuse_plan
     from .benchmark.workers import cores
+    from .datasets.registry import kebab
+    from .methods import FUSIONS
     from .reports.fused import print_fused
 
     load_fusions(options.plugin)
+    is_path = os.path.lexists(options.fusion) or set("/.") & set(options.fusion)
+    if is_path and not {options.fusion, kebab(options.fusion)} & set(FUSIONS.names()):
+        files = " ".join([options.fusion, *map(str, options.inputs)])
+        raise RaterbenchError(f"the fusion's name comes first, then what is fused: raterbench fuse staple {files}")
     fusion = build_fusion(options.fusion, options.set)
     draw: Draw | None = None
     if options.figure:
