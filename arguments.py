@@ -57,9 +57,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
         """Parse, or end with a sentence on the first argument that no command has."""
+        found: argparse.Namespace
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            found.parser.error(found.parser.unknown_words(unknown[0]))
+            command: Parser = found.parser
+            command.error(command.unknown_words(unknown[0]))
         return found
 
     def unknown_words(self, word: str) -> str:
@@ -93,7 +95,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     """The parser of the command line; ``calls`` has the function of each command."""
     parser = Parser(prog="raterbench", description="Which way of learning from disagreeing raters should I use?")
     parser.add_argument("-V", "--version", action="version", version=f"raterbench {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show a traceback with an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -13,11 +13,10 @@ FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """One row a line, in UTF-8. Names are as given: only quotes are added, where a name holds commas or line breaks."""
-    words = [table.columns.astype(str), *(column.astype(str) for column in _columns(table) if not _is_number(column))]
-    # The csv module leaves a lone carriage return unquoted, and readers take it for the end of the row.
-    returns = any(column.str.contains("\r", regex=False).any() for column in words)
-    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
-    text = str(table.to_csv(index=False, lineterminator="\n", quoting=quoting))
+    text = str(table.to_csv(index=False, lineterminator="\n"))
+    if "\r" in text:
+        # The csv module leaves a lone carriage return unquoted, and readers take it for the end of the row.
+        text = str(table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC))
     # Half a character, of a file name in another encoding, is no UTF-8.
     return text.encode(errors="backslashreplace")
 

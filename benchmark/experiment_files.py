@@ -76,8 +76,8 @@ def _read_toml(name: str) -> dict[str, Any]:
         folder = name.removeprefix("folder:")
         if Path(folder).is_dir():
             raise RaterbenchError(
-                f"{shown(name)} is a folder and no experiment: give an experiment, such as quick, and name the folder as its "
-                f"data set, folder:{folder}"
+                f"{shown(name)} is neither a shipped experiment nor a TOML file but a folder: give an experiment, such as "
+                f"quick, and name the folder as its data set, folder:{folder}"
             )
         near = nearest(path.name, shipped())
         raise RaterbenchError(f"{shown(name)} is neither a shipped experiment nor a TOML file{near}")

@@ -101,8 +101,8 @@ def fuse_plan(
         raise RaterbenchError(f"{folders[0]} is a folder: give either one folder of cases, or the files of one case")
     if image:
         raise RaterbenchError(f"--image is for the files of one case: put the images of a folder into {folders[0] / 'images'}")
-    _check_folders(folders[0], out=out, probability=probability, figure=figure)
     tasks = _tasks(folders[0], out, probability, figure)
+    _check_folders(folders[0], out=out, probability=probability, figure=figure)
     file = folders[0] / "dataset.toml"
     settings = read_settings(file)
     ignore = settings.ignore if ignore is None else ignore

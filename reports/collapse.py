@@ -29,8 +29,8 @@ def far_behind(table: pd.DataFrame, better: str) -> list[str]:
     worst = table.loc[table["kind"].isin(KINDS_WITHOUT_NETWORK), "mean"].min()
     if methods.empty:
         return []
-    best = methods.loc[methods["mean"].idxmax()]
-    behind = (methods["high"] < best["low"]) & ~(methods["mean"] >= worst)
+    best_low = methods["low"].iloc[int(methods["mean"].to_numpy().argmax())]
+    behind = (methods["high"] < best_low) & ~(methods["mean"] >= worst)
     return [str(name) for name in methods.loc[behind, "candidate"]]
 
 

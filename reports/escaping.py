@@ -123,7 +123,7 @@ def _latex_letter(cluster: str) -> str:
     """A letter with its accents."""
     if cluster in LATEX or cluster.isascii():
         return LATEX.get(cluster, cluster)
-    base, *marks = unicodedata.normalize("NFD", cluster)
+    base, *marks = list(unicodedata.normalize("NFD", cluster))
     if base.isascii() and base.isalpha() and all(mark in ACCENTS for mark in marks):
         for mark in marks:
             base = f"\\{ACCENTS[mark]}{{{base}}}"
