@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import signal
 import sys
 import traceback
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import make_parser
 from .datasets.errors import RaterbenchError
+from .datasets.names import visible
 from .streams import flush_output, prepare_streams
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def _complain(message: str) -> None:
     """Write a message as one line to standard error, where anybody reads it."""
     if not message:
         return
-    line = "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in message)
+    line = visible(message)
     half = LONGEST_MESSAGE // 2
     with suppress(OSError):
         sys.stderr.write(f"raterbench: {line if len(line) <= LONGEST_MESSAGE else f'{line[:half]} ... {line[-half:]}'}\n")
@@ -145,9 +147,15 @@ def fuse(options: argparse.Namespace) -> int:
     from .benchmark.fuse import fuse_files
     from .benchmark.fuse_plan import fuse_plan
     from .benchmark.workers import cores
+    from .datasets.registry import kebab
+    from .methods import FUSIONS
     from .reports.fused import print_fused
 
     load_fusions(options.plugin)
+    is_path = os.path.lexists(options.fusion) or set("/.") & set(options.fusion)
+    if is_path and not {options.fusion, kebab(options.fusion)} & set(FUSIONS.names()):
+        files = " ".join([options.fusion, *map(str, options.inputs)])
+        raise RaterbenchError(f"the fusion's name comes first, then what is fused: raterbench fuse staple {files}")
     fusion = build_fusion(options.fusion, options.set)
     draw: Draw | None = None
     if options.figure:
@@ -187,7 +195,7 @@ def list_names(options: argparse.Namespace) -> int:
     from .benchmark.listing import describe
 
     for name, purpose in describe(options.kind, tuple(options.plugin)):
-        sys.stdout.write(f"{name:<24} {purpose}\n" if purpose else f"{name}\n")
+        sys.stdout.write(visible(f"{name:<24} {purpose}" if purpose else name) + "\n")
     return 0
 
 
@@ -198,7 +206,7 @@ def check(options: argparse.Namespace) -> int:
     failed = 0
     for result in check_file(options.file):
         finding = f": {result.message}" if result.message else ""
-        sys.stdout.write(f"{'ok    ' if result.passed else 'FAILED'}  {result.name}{finding}\n")
+        sys.stdout.write(visible(f"{'ok    ' if result.passed else 'FAILED'}  {result.name}{finding}") + "\n")
         failed += not result.passed
     sys.stdout.write(f"{failed} checks failed\n" if failed else "all checks passed\n")
     return 1 if failed else 0
@@ -220,19 +228,20 @@ def perf(options: argparse.Namespace) -> int:
 
 
 def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
+    from .reports.escaping import terminal_text
     from .reports.report import make_report, published_parts, terminal_table
 
     report = make_report(folder, statistics=statistics, strict=strict)
     analysis, console = report.analysis, _console()
     for notice in analysis.notices:
-        console.print(notice, style="bold red", soft_wrap=True, markup=False)
+        console.print(terminal_text(notice), style="bold red", soft_wrap=True)
     if (table := analysis.part_maker.make("table", "terminal", lambda: terminal_table(analysis))) is not None:
         console.print(table)
     for part in analysis.part_maker.make("table", "published", lambda: published_parts(analysis.results)) or []:
         console.print(part)
     for broken in dict.fromkeys(report.broken):
-        console.print(f"{broken}; the rest of the report is complete", soft_wrap=True, markup=False)
-    console.print(f"report: {report.page}", soft_wrap=True, markup=False)
+        console.print(terminal_text(f"{broken}; the rest of the report is complete"), soft_wrap=True)
+    console.print(terminal_text(f"report: {report.page}"), soft_wrap=True)
     return report
 
 

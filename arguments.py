@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import difflib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
-from .datasets.errors import shown
+from . import __version__
+from .datasets.errors import nearest, shown
+from .datasets.names import visible
 from .datasets.ranges import Range
 
 KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
@@ -49,9 +55,50 @@ def some_text(text: str) -> str:
     return text
 
 
+def path_text(text: str) -> str:
+    """A path that is not empty, which would stand for the working directory; ``~`` is spelt out, as after ``--out=``."""
+    return os.path.expanduser(some_text(text))  # noqa: PTH111 - it never raises
+
+
 def some_path(text: str) -> Path:
-    """A path that is not empty, which would stand for the working directory."""
-    return Path(some_text(text))
+    """The same as a Path."""
+    return Path(path_text(text))
+
+
+class Parser(argparse.ArgumentParser):
+    """Says of what it does not know what is like it, in one line that no terminal obeys."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
+        """Parse, or end with a sentence on the first argument that no command has."""
+        found: argparse.Namespace
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            command: Parser = found.parser
+            command.error(command.unknown_words(unknown[0]))
+        return found
+
+    def unknown_words(self, word: str) -> str:
+        """What is said of an argument that this command does not have."""
+        flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        option = word.partition("=")[0]
+        if not word.startswith("-"):
+            dataset = f"; a data set is given as --dataset {word}" if "--dataset" in flags else ""
+            return f"{shown(word)} is one argument too many{dataset}"
+        close = difflib.get_close_matches(option, flags, n=1, cutoff=0.8)
+        if close:
+            return f"there is no {shown(option)}; did you mean {close[0]!r}?"
+        key = "budget.epochs" if "--dry-run" in flags else option.lstrip("-").replace("-", "_")
+        settings = f"; what is a setting or a parameter is given as --set {key}=VALUE" if "--set" in flags else ""
+        return f"there is no {shown(option)}{settings or nearest(option, flags)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"there is no {shown(value)}{nearest(str(value), map(str, action.choices))}")
+
+    def error(self, message: str) -> NoReturn:
+        """Write the message and end with 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, visible(f"{self.prog}: error: {message}") + "\n")
 
 
 JOBS = whole_number(0, 1024)
@@ -59,16 +106,15 @@ JOBS = whole_number(0, 1024)
 
 def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     """The parser of the command line; ``calls`` has the function of each command."""
-    parser = argparse.ArgumentParser(
-        prog="raterbench", description="Which way of learning from disagreeing raters should I use?"
-    )
-    common = argparse.ArgumentParser(add_help=False)
+    parser = Parser(prog="raterbench", description="Which way of learning from disagreeing raters should I use?")
+    parser.add_argument("-V", "--version", action="version", version=f"raterbench {__version__}")
+    common = Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show a traceback with an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, purpose: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=[common], help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
-        command.set_defaults(call=calls[name])
+        command.set_defaults(call=calls[name], parser=command)
         return command
 
     _run(add("run", "run an experiment and write its report"))
@@ -78,15 +124,15 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     command = add("list", "list what there is")
     command.add_argument("kind", choices=KINDS)
     command.add_argument(
-        "--plugin", action="append", type=some_text, default=[], metavar="FILE", help="list what this file adds, too"
+        "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="list what this file adds, too"
     )
     add("check", "run the contract tests on your own method, fusion or metric").add_argument(
-        "file", type=some_text, metavar="FILE"
+        "file", type=path_text, metavar="FILE"
     )
     command = add("perf", "measure speed, as ratios in one run")
     command.add_argument("--repeats", type=whole_number(1, 1000), default=5, metavar="N")
     command.add_argument(
-        "--convergence", type=some_text, metavar="FILE", help="draw how estimated raters come close to known ones, instead"
+        "--convergence", type=path_text, metavar="FILE", help="draw how estimated raters come close to known ones, instead"
     )
     return parser
 
@@ -94,15 +140,15 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
 def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "experiment",
-        type=some_text,
+        type=path_text,
         metavar="EXPERIMENT",
         help="a shipped experiment (raterbench list experiments) or a TOML file",
     )
     command.add_argument("--dataset", type=some_text, metavar="NAME|folder:PATH", help="run its candidates on this data set")
     command.add_argument(
-        "--data", type=some_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)"
+        "--data", type=path_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)"
     )
-    command.add_argument("--out", type=some_text, metavar="DIR", help="results folder, default results/EXPERIMENT")
+    command.add_argument("--out", type=path_text, metavar="DIR", help="results folder, default results/EXPERIMENT")
     command.add_argument("--jobs", type=JOBS, default=0, metavar="N", help="units side by side, default one a core")
     command.add_argument(
         "--timeout",
@@ -112,7 +158,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     command.add_argument(
-        "--plugin", action="append", type=some_text, default=[], metavar="FILE", help="a Python file with your own method"
+        "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method"
     )
     command.add_argument(
         "--set", action="append", type=some_text, default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3"
@@ -124,7 +170,7 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=some_text, metavar="OUT", help="a results folder")
+    command.add_argument("folder", type=path_text, metavar="OUT", help="a results folder")
     _add_statistics(command)
 
 
@@ -156,19 +202,19 @@ def _fuse(command: argparse.ArgumentParser) -> None:
         help="a parameter of the fusion, e.g. ties=foreground",
     )
     add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
-    add("--plugin", action="append", type=some_text, default=[], metavar="FILE", help="a Python file with your own fusion")
+    add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own fusion")
 
 
 def _describe(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add(
         "dataset",
-        type=some_text,
+        type=path_text,
         metavar="DATA",
         help="a folder with ratings/<rater>/<case>.*, or a data set (raterbench list datasets)",
     )
     add("-o", "--out", type=some_path, metavar="DIR", help="where to write, default results/describe-DATA")
-    add("--data", type=some_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
+    add("--data", type=path_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
     add(
         "--set",
         action="append",

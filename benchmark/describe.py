@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..datasets import load_dataset
+from ..datasets import DATASETS, load_dataset
 from ..datasets.base import IGNORE, Case, Dataset
 from ..datasets.errors import RaterbenchError
+from ..datasets.paths import path_kind
 from ..datasets.ranges import check_arguments, check_keys
 from ..datasets.rater_layout import check_raters_meet
 from ..datasets.rating_folder import RatingFolder
@@ -136,8 +138,9 @@ def find_data(spec: str, data: str | None = None, settings: Sequence[str] = ()) 
         RaterbenchError: there is no such thing, or its data are absent or wrong.
     """
     name, colon, path = spec.partition(":")
-    folder = Path(path if colon and name == "folder" else spec)
-    if (colon and name == "folder") or (folder / "ratings").is_dir() or "/" in spec or spec in (".", ".."):
+    folder = Path(os.path.expanduser(path if colon and name == "folder" else spec))  # noqa: PTH111 - it never raises
+    known = spec in DATASETS.names() and not (folder / "ratings").is_dir()
+    if (colon and name == "folder") or (not known and path_kind(folder) == "folder") or "/" in spec:
         options = dict(read_setting(text, "threshold=128") for text in settings)
         check_keys(options, ("threshold", "darker"), f"options of {folder}")
         check_arguments(RatingFolder, options, f"options of {folder}")

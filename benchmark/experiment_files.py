@@ -74,6 +74,12 @@ def _read_toml(name: str) -> dict[str, Any]:
         return parse_toml((files(__package__) / "experiments" / f"{name}.toml").read_text(encoding="utf-8"), name)
     path = Path(name)
     if path.suffix != ".toml" or not os.path.lexists(name.replace("\0", "")):
+        folder = name.removeprefix("folder:")
+        if Path(folder).is_dir():
+            raise RaterbenchError(
+                f"{shown(name)} is neither a shipped experiment nor a TOML file but a folder: give an experiment, such as "
+                f"quick, and name the folder as its data set, folder:{folder}"
+            )
         near = nearest(path.name, shipped())
         raise RaterbenchError(f"{shown(name)} is neither a shipped experiment nor a TOML file{near}")
     return parse_toml(read_text(path, "experiment"), name)

@@ -26,6 +26,7 @@ from ..datasets.value_counts import CaseValues
 from ..datasets.whole_files import naming
 from ..methods.base import Consensus, Fusion
 from .batch import over_cases
+from .csv_text import spreadsheet_bytes
 from .fuse_plan import FusePlan, FuseTask, Places
 from .outputs import Outputs
 from .rater_rows import rater_rows
@@ -95,7 +96,7 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
         table = pd.DataFrame([row for rows, _ in done for row in rows])
         if raters_file:
             with naming(plan.raters or raters_file):
-                table.to_csv(raters_file, index=False, lineterminator="\n")
+                raters_file.write_bytes(spreadsheet_bytes(table))
     return FuseResult(table, pd.DataFrame([row for _, row in done]), code, said)
 
 

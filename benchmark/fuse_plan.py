@@ -102,6 +102,7 @@ def fuse_plan(
     if image:
         raise RaterbenchError(f"--image is for the files of one case: put the images of a folder into {folders[0] / 'images'}")
     tasks = _tasks(folders[0], out, probability, figure)
+    _check_folders(folders[0], out=out, probability=probability, figure=figure)
     file = folders[0] / "dataset.toml"
     settings = read_settings(file)
     ignore = settings.ignore if ignore is None else ignore
@@ -109,6 +110,18 @@ def fuse_plan(
     others = (file, folders[0] / "cases.csv")
     table, anonymous = raters or out / "raters.csv", settings.anonymous_raters
     return FusePlan(tuple(tasks), table, declared, ignore, others, folders[0], anonymous)
+
+
+def _check_folders(folder: Path, **places: Path | None) -> None:
+    """Outputs for a folder of cases are folders: one called as a file is a mistake, unless it is there."""
+    for place in places.values():
+        ending = next((e for e in (*LABEL_ENDINGS, *FIGURE_ENDINGS) if place and place.name.lower().endswith(e)), "")
+        if place and ending and not place.is_dir():
+            shorter = place.with_name(place.name[: -len(ending)] or "out")
+            raise RaterbenchError(
+                f"{place} is called as a file is, and each case of {folder} gets a file of its own: give a folder, such as "
+                f"{shorter}"
+            )
 
 
 def _tasks(folder: Path, out: Path, probability: Path | None, figure: Path | None) -> list[FuseTask]:

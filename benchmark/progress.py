@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from ..datasets.names import visible
 from .estimate import Estimate
 from .plan import Plan
 from .shown_steps import duration
@@ -173,4 +174,4 @@ def _console() -> Console:
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
     """A line as it is: reasons hold brackets that are no markup, and a log file needs no line breaks."""
-    console.print(text, style=style, markup=False, soft_wrap=True)
+    console.print(Text(visible(text)), style=style, soft_wrap=True)

@@ -11,7 +11,7 @@ from .errors import RaterbenchError, nearest
 from .file_patterns import FilePattern, fits_glob
 from .images import WITH_GEOMETRY, suffix_of
 from .names import look_alikes
-from .paths import folder_entries, path_kind
+from .paths import folder_entries, nearby_layout, path_kind
 
 DEFAULT_PATTERNS = {
     "images": "images/{case}",
@@ -184,7 +184,8 @@ class _Search:
             if there == "nothing":
                 if needed and folder == self.root:
                     hint = _with_folder(kind, self.layout.compiled[kind])
-                    raise RaterbenchError(f"{inner} is missing: the layout is {self.layout.words}{hint}")
+                    near = "" if hint else nearby_layout(folder)
+                    raise RaterbenchError(f"{inner} is missing: the layout is {self.layout.words}{hint}{near}")
                 return []
             if there == "file":
                 raise RaterbenchError(f"{inner} is a file, where the layout has a folder: the layout is {self.layout.words}")

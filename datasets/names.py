@@ -1,4 +1,4 @@
-"""Names that people typed: what is certainly the same name, and what only looks alike."""
+"""Names that people typed: how they are shown, what is certainly the same name, and what only looks alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line breaks, marks of the direction of writing, and halves of a character."""
 SEPARATORS = r"[-_. ]+"
 LETTER = r"[^\W\d_]"
 LOOK_ALIKE = str.maketrans(
@@ -15,10 +17,15 @@ LOOK_ALIKE = str.maketrans(
 """Small Cyrillic and Greek letters, and the Latin ones that they or their capitals look like."""
 
 
+def visible(text: str) -> str:
+    r"""``text`` on one line that no terminal or page obeys: a line break is shown as ``\n``, an escape as ``\x1b``."""
+    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def clean_name(text: str) -> str:
     """A name without what nobody sees: NFKC, no zero-width or other format characters, single blanks, none at the ends."""
-    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
-    return " ".join(visible.split())
+    seen = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return " ".join(seen.split())
 
 
 def likeness(name: str) -> str:

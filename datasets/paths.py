@@ -60,6 +60,20 @@ def folder_entries(folder: Path) -> list[Path]:
     return [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in HIDDEN]
 
 
+def nearby_layout(folder: Path) -> str:
+    """``"; did you mean 'up/inner'?"`` for a folder a level or two higher or lower that has ratings, else nothing."""
+    place = Path(os.path.abspath(folder))  # noqa: PTH100 - links keep their names
+    below = [path for pattern in ("*", "*/*") for path in sorted(place.glob(pattern)) if not path.name.startswith(".")]
+    for near in (place.parent, place.parent.parent, *below):
+        try:
+            found = (near / "ratings").is_dir()
+        except OSError:
+            continue  # nobody may look there
+        if found and near != place:
+            return f"; did you mean {os.path.relpath(near) if not folder.is_absolute() else str(near)!r}?"
+    return ""
+
+
 def read_text(file: Path, *, otherwise: str | None = None) -> str | None:
     """The text of a small file, or None if nothing is there; its lines end as Python's do.
 

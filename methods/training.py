@@ -38,7 +38,7 @@ class Training:
 
 
 class Diverged(RaterbenchError):
-    """The training loss is no longer a number."""
+    """The loss is no longer a number."""
 
 
 def train(
@@ -73,11 +73,9 @@ def train(
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
-            total += loss.item() * len(rows)
+            total += _finite("training", loss.item(), epoch, budget.learning_rate) * len(rows)
         schedule.step()
-        validation_loss = evaluate(method, module, validation, device)
-        if not math.isfinite(total) or not math.isfinite(validation_loss):
-            raise Diverged(f"the loss became {total} in epoch {epoch + 1}: lower budget.learning_rate")
+        validation_loss = _finite("validation", evaluate(method, module, validation, device), epoch, budget.learning_rate)
         if validation_loss < training.best_loss:
             training.best_epoch = epoch
             _keep(best, module)
@@ -87,6 +85,12 @@ def train(
             break
     module.load_state_dict(best)
     return training
+
+
+def _finite(which: str, loss: float, epoch: int, learning_rate: float) -> float:
+    if not math.isfinite(loss):
+        raise Diverged(f"the {which} loss became {loss} in epoch {epoch + 1}: lower budget.learning_rate = {learning_rate:g}")
+    return loss
 
 
 def _keep(best: dict[str, torch.Tensor], module: nn.Module) -> None:

@@ -16,7 +16,7 @@ from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
 from ..datasets.errors import RaterbenchError
 from . import style
-from .collapse import OVERLAPS, collapsed_candidates
+from .collapse import OVERLAPS, collapsed_candidates, far_behind
 from .origins import mixed_words
 from .part_maker import PartMaker
 from .pooled import KINDS, PooledCalibration
@@ -239,7 +239,8 @@ class Analysis:
         """Calibration errors of all candidates, pooled over voxels."""
         counts, statistics = self.results.calibration, self.results.experiment.statistics
         counts = shared_units(self.results.units).only(counts)
-        return PooledCalibration(counts, self.primary_reference, self.baseline, statistics, tuple(self.collapsed))
+        never = (*self.collapsed, *far_behind(self.comparison.table, self.better(self.metric)))
+        return PooledCalibration(counts, self.primary_reference, self.baseline, statistics, never)
 
     @cached_property
     def collapsed(self) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ..benchmark.statistics.caption import caption as statistics_caption
 from .analysis import Analysis
 from .origins import mixed_words
@@ -15,8 +17,8 @@ FEW_SUBJECTS = 10
 """Below this many subjects a report warns that its numbers are rough."""
 
 
-def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
-    """The caption of the comparison, a line a paragraph: every fact that a reader needs to judge it."""
+def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
+    """The caption of the comparison, in paragraphs: every fact that a reader needs to judge it."""
     ece = (
         "ECE: expected calibration error over all voxels pooled, without a test; open leaves out voxels with a confidence of "
         "exactly 1, closed counts them."
@@ -25,16 +27,17 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> str:
     paragraphs = [
         [spread(analysis), *references(analysis, metrics), marks(analysis), no_network(analysis)],
         [*_tested(analysis), split_words(analysis)],
-        [ece] if analysis.calibration.reference else [],
+        [ece, never_calibrated(analysis)] if analysis.calibration.reference else [],
         [
             *abbreviations(analysis, metrics),
             *(p for p in policies if p and "changes nothing" not in p),
             undefined(analysis, metrics),
         ],
+        [unfinished(analysis)],
         [f"Beware: {warning}" for warning in analysis.results.facts.get("warnings", [])],
         missing(analysis),
     ]
-    return "\n".join(" ".join(s for s in part if s) for part in paragraphs if any(part))
+    return [" ".join(s for s in part if s) for part in paragraphs if any(part)]
 
 
 def _tested(analysis: Analysis) -> list[str]:
@@ -87,6 +90,31 @@ def _range(values: Sequence[object]) -> str:
     """``20`` or ``18 to 20``, of sorted values."""
     ends = dict.fromkeys(str(value) for value in (values[0], values[-1]))
     return " to ".join(ends)
+
+
+def never_calibrated(analysis: Analysis) -> str:
+    """Who may not be called best calibrated though it did not collapse."""
+    names = [name for name in analysis.calibration.never_best if name not in analysis.collapsed]
+    if not names:
+        return ""
+    said = f"{analysis.label(analysis.metric)} worse than all raters and fused labels, and beyond the best candidate’s interval"
+    return f"Not called best calibrated: {', '.join(names)} ({said})."
+
+
+def unfinished(analysis: Analysis) -> str:
+    """Which candidates were still improving when their epochs were over: in the last one, in at least half of their units."""
+    units = analysis.results.units
+    if "best_epoch" not in units:
+        return ""
+    epochs, best = (pd.to_numeric(units[name], errors="coerce") for name in ("epochs", "best_epoch"))
+    trained = (units["kind"] == "method") & (units["status"] == "done") & (epochs > 1)
+    last = (best >= epochs - 1)[trained].groupby(units["candidate"][trained], sort=False).mean()
+    names = [str(name) for name in last.index[last >= 0.5]]
+    if not names:
+        return ""
+    were = f"{len(names)} of {count_of(len(last), 'trained candidate')} {'was' if len(names) == 1 else 'were'}"
+    more = f"give budget.epochs more than {int(epochs[trained].max())}, since their order may still change"
+    return f"{were} still improving in the last epoch ({', '.join(names)}): {more}."
 
 
 def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, Holm within that metric only)") -> str:

@@ -10,7 +10,28 @@ OVERLAPS = {"dice": "Dice", "recall": "recall"}
 """Metrics that show a collapse: of a candidate that predicts almost nothing, or almost everything."""
 SHARE = 0.5
 """A mean of at most this share of the best candidate's is a collapse."""
+KINDS_WITHOUT_NETWORK = ("fusion", "rater")
 RULE = "A candidate has collapsed if its mean Dice or recall of a class is at most half of the best candidate’s, or 0."
+
+
+def far_behind(table: pd.DataFrame, better: str) -> list[str]:
+    """Candidates that segment far worse than the best one, whose probabilities may be right because they say little.
+
+    They are worse on the primary metric than every rater and all fused labels, and their interval lies wholly beyond that of
+    the best candidate. ``table`` has ``kind candidate mean ci_low ci_high`` of that metric; ``better`` is what is better.
+    """
+    if better not in ("higher", "lower"):
+        return []
+    sign = 1 if better == "higher" else -1
+    ends = sign * table[["ci_low", "ci_high"]].astype(float)
+    table = table.assign(mean=sign * table["mean"].astype(float), low=ends.min(axis=1), high=ends.max(axis=1))
+    methods = table[(table["kind"] == "method") & table["mean"].notna()]
+    worst = table.loc[table["kind"].isin(KINDS_WITHOUT_NETWORK), "mean"].min()
+    if methods.empty:
+        return []
+    best_low = methods["low"].iloc[int(methods["mean"].to_numpy().argmax())]
+    behind = (methods["high"] < best_low) & ~(methods["mean"] >= worst)
+    return [str(name) for name in methods.loc[behind, "candidate"]]
 
 
 def collapsed_candidates(means: Mapping[str, pd.Series]) -> dict[str, str]:

@@ -24,6 +24,8 @@ def draw_convergence(sizes: Sequence[int], errors: Mapping[str, npt.NDArray[np.f
         axes.loglog(sizes, slope, color=style.MUTED, linestyle="--", linewidth=0.8, label="1 / root of voxels")
         axes.set(xlabel="Voxels", ylabel="Error of the matrices (RMSE)")
         axes.grid(visible=True)
+        for axis in (axes.xaxis, axes.yaxis):
+            style.label_powers_of_ten(axis)
         axes.legend()
         with replacing(path) as file:
             figure.savefig(file, dpi=200, metadata={"Software": None})

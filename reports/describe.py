@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from .. import __version__
+from ..benchmark.csv_text import spreadsheet_bytes
 from ..benchmark.describe import Description
 from ..benchmark.written import WrittenFiles
 from ..datasets.base import Dataset
@@ -19,6 +19,7 @@ from ..datasets.errors import RaterbenchError
 from .describe_figures import describe_figures
 from .describe_tables import consensus_name, describe_tables, pair_matrix, raters_table
 from .describe_words import findings, headline, warnings
+from .escaping import terminal_text
 from .figures import draw_figures
 from .parts import Part, Section, check_places, environment, plot_part, table_part
 from .style import Plot
@@ -59,8 +60,9 @@ def write_description(found: Description, dataset: Dataset, fusion: Fusion, fold
     files = {name: content for table in tables for name, content in table.files.items()} | draw_figures(plots)
     rows = {"pairs": found.pairs, "ratings": found.ratings, "cases": found.cases, "suspicious": found.suspects}
     if not found.anonymous_raters:
-        rows["pair-matrix"] = pair_matrix(found).reset_index(names="rater")
-    files |= {f"{name}.csv": table.to_csv(index=False, lineterminator="\n").encode() for name, table in rows.items()}
+        # A rater may be called as the first column is.
+        rows["pair-matrix"] = pair_matrix(found).rename_axis("rater").reset_index(allow_duplicates=True)
+    files |= {f"{name}.csv": spreadsheet_bytes(table) for name, table in rows.items()}
     text = (
         environment()
         .get_template("describe.html.j2")
@@ -94,25 +96,26 @@ def check_description_places(folder: Path) -> None:
 
 def print_description(found: Description, page: Path, console: Console) -> None:
     """Print what the page says in short, the table of raters, and where the page is."""
-    console.print(f"{found.title}: {count_of(len(found.raters), 'rater')}, {count_of(len(found.cases), 'case')}", markup=False)
-    console.print(headline(found), soft_wrap=True, markup=False)
-    for line in [*findings(found), *(f"Beware: {line}" for line in warnings(found))]:
-        console.print(f"- {line}", soft_wrap=True, markup=False)
+    size = f"{found.title}: {count_of(len(found.raters), 'rater')}, {count_of(len(found.cases), 'case')}"
+    points = [f"- {line}" for line in [*findings(found), *(f"Beware: {line}" for line in warnings(found))]]
+    for line in (size, headline(found), *points):
+        console.print(terminal_text(line), soft_wrap=True)
     if found.anonymous_raters:
-        console.print(f"page: {page}", soft_wrap=True, markup=False)
+        console.print(terminal_text(f"page: {page}"), soft_wrap=True)
         return
     table = raters_table(found)
     shown = RichTable()
     for place, head in enumerate(table.head):
-        shown.add_column(head, justify="left" if place in {0, *table.words} else "right", no_wrap=place == 0)
+        shown.add_column(head, justify="left" if place in {0, *table.words} else "right", overflow="fold")
     for row in table.rows:
-        shown.add_row(*(escape(cell.shown) for cell in row))
+        shown.add_row(*(terminal_text(cell.shown) for cell in row))
     console.print(shown)
-    console.print(
-        f"medians over cases, the second Dice, sensitivity and specificity against the consensus of the others "
+    about = (
+        "medians over cases, the second Dice, sensitivity and specificity against the consensus of the others "
         f"({consensus_name(found)}); volume bias against the other raters, each alone"
     )
-    console.print(f"page: {page}", soft_wrap=True, markup=False)
+    console.print(terminal_text(about))
+    console.print(terminal_text(f"page: {page}"), soft_wrap=True)
 
 
 def _sections(tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> list[tuple[str, str, list[Part]]]:

@@ -50,7 +50,8 @@ def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -
     """
     share = disagreement(case.ratings, len(classes))
     judges = np.sum([rating != IGNORE for rating in case.ratings.values()], axis=0)
-    words = f"{case.id}: raters disagree on {_percent(share)} of the {'voxels' if share.ndim == 3 else 'pixels'}"
+    what = "voxels" if share.ndim == 3 else "pixels"
+    words = f"{style.wrapped(case.id, 60, 1)}: raters disagree on {_percent(share)} of the {what}"
     image = case.image.mean(axis=0) if len(case.image) else None
     spacing = list(case.geometry.spacing)
     if share.ndim == 3:
@@ -152,7 +153,7 @@ def _legend(figure: Figure, steps: Steps, share: npt.NDArray[np.float32], classe
     if np.isnan(share).any():
         handles.append(Patch(color=style.MUTED, label="nobody judged"))
     for k, name in enumerate(classes[1:]):
-        words = "consensus" if len(classes) == 2 else f"consensus: {name}"
+        words = "consensus" if len(classes) == 2 else f"consensus: {style.wrapped(name, 24, 1)}"
         line = Line2D([], [], color=OUTLINES[k % len(OUTLINES)], label=words, linewidth=1.6)
         line.set_path_effects([withStroke(linewidth=2.8, foreground="black")])
         handles.append(line)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from ..benchmark.fuse import FuseResult
+from .escaping import terminal_text
 from .wording import count_of, write_number
 
 TIES = {
@@ -26,10 +26,10 @@ COLUMNS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "dice": "
 def print_fused(result: FuseResult, fusion: str, written: Sequence[Path], console: Console) -> None:
     """Print the sentences, the table, and what was written."""
     for line in fused_lines(result, fusion):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(terminal_text(line), soft_wrap=True)
     console.print(raters_table(result))
-    console.print(_about(result, fusion), soft_wrap=True, markup=False)
-    console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
+    for line in (_about(result, fusion), f"written: {', '.join(map(str, written))}"):
+        console.print(terminal_text(line), soft_wrap=True)
 
 
 def _about(result: FuseResult, fusion: str) -> str:
@@ -45,7 +45,7 @@ def raters_table(result: FuseResult) -> RichTable:
     rows = result.raters[result.raters["class"] != result.code.labels.classes[0]]
     n = len(result.cases)
     table = RichTable()
-    table.add_column("Rater")
+    table.add_column("Rater", overflow="fold")
     if n > 1:
         table.add_column("Cases", justify="right")
     for words in COLUMNS.values():
@@ -53,7 +53,7 @@ def raters_table(result: FuseResult) -> RichTable:
     for rater, part in rows.groupby("rater", sort=True):
         cells = [write_number(float(part[column].mean()), 3) for column in COLUMNS]
         cases = [str(part["case"].nunique())] if n > 1 else []
-        table.add_row(escape(str(rater)), *cases, *cells)
+        table.add_row(terminal_text(str(rater)), *cases, *cells)
     return table
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..benchmark.written import WrittenFiles
+from ..datasets.names import visible
 from .part_maker import BrokenPart
 from .style import Plot
 from .table import Cell, Table
@@ -29,11 +31,16 @@ class Part:
 
 
 def environment() -> Environment:
-    """Where templates are found, and how they are read."""
+    """Where templates are found, and how they are read: what they show is escaped, and one line."""
     return Environment(
         loader=PackageLoader("raterbench.reports", "templates"),
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True, finalize=_finished, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+
+
+def _finished(value: object) -> object:
+    """What templates show, before it is escaped; what macros made already has its line breaks on purpose."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def table_part(table: Table) -> Part:

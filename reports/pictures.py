@@ -177,7 +177,8 @@ def _draw(page: Sequence[Strip], classes: Sequence[str]) -> Figure:
             text = style.wrapped(strip.case.id, 18, 2)
             figure.text(0.8 / style.DOUBLE, (top - title) / total, text, rotation=90, va="top", ha="left", fontweight="bold")
         top -= title + height + GAP
-    patches = [Patch(color=style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)], label=name) for k, name in enumerate(classes)]
+    colours = (style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)] for k in range(len(classes)))
+    patches = [Patch(color=c, label=style.wrapped(name, 24, 1)) for c, name in zip(colours, classes, strict=True)]
     figure.legend(handles=patches, loc="upper left", ncols=min(len(patches), 5), bbox_to_anchor=(LABEL / style.DOUBLE, 1.0),
                   borderaxespad=0.3, handlelength=1.2)  # fmt: skip
     return figure

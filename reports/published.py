@@ -154,7 +154,7 @@ def _table(printed: PublishedTable, cells: Sequence[Compared], number: int, gaps
     data = cells[0].column.head.partition(",")[0]
     title = f"Published beside measured: {data}"
     words = frozenset({1, len(HEAD) - 1})
-    caption = "\n".join([_caption(printed, cells), *gaps])
+    caption = [*_caption(printed, cells), *gaps]
     return Table(name, title, caption, list(HEAD), rows, _plain(cells), rules, words)
 
 
@@ -181,7 +181,7 @@ def _value(mean: float, std: float, decimals: int) -> str:
     return f"{text} ± {write_number(std, decimals)}" if np.isfinite(std) else text
 
 
-def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> str:
+def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> Sequence[str]:
     found = [cell.measured for cell in cells if cell.measured]
     sources = ", ".join(dict.fromkeys(cell.experiment for cell in cells if cell.experiment))
     tolerances = dict.fromkeys(f"{c.column.tolerance:g} in {_short(c.column)}" for c in cells)
@@ -207,7 +207,7 @@ def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> str:
         lines[1:] = [f"{text}, then run it beside this experiment." for text in lines[1:]]
     if names:
         lines.append(f"Names of the paper: {'; '.join(names)}.")
-    return "\n".join(lines)
+    return lines
 
 
 def _plain(cells: Sequence[Compared]) -> pd.DataFrame:

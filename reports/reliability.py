@@ -82,6 +82,7 @@ def _occupancy(axes: Axes, curve: pd.DataFrame, colour: str, most: int) -> None:
     powers = [0, int(np.log10(top)) // 2, int(np.log10(top))]
     axes.set_yticks([10.0**p for p in sorted(set(powers))])
     axes.minorticks_off()
+    style.label_powers_of_ten(axes.yaxis)
     axes.text(0.04, 0.94, f"n = {style.nice_number(curve['n'].sum())}", transform=axes.transAxes, va="top")
 
 

@@ -80,7 +80,7 @@ def _draw(page: _Page) -> Figure:
     for row, name in enumerate(page.names):
         low = total - TOP - (row + 1) * (height + GAP) + GAP
         figure.text(
-            (LEFT - 1.5) / across, (low + height / 2) / total, style.wrapped(name, 13, 4),
+            (LEFT - 1.5) / across, (low + height / 2) / total, style.wrapped(name, 12, 4),
             ha="right", va="center", fontweight="bold", linespacing=1.1,
         )  # fmt: skip
         for place, rater in enumerate(["", *page.raters]):

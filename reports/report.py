@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..benchmark.csv_text import csv_bytes
 from ..benchmark.results import read_results
 from ..benchmark.statistics.metric_table import Mode
 from ..benchmark.written import WrittenFiles
@@ -93,5 +94,4 @@ def check_report_places(folder: Path) -> None:
 
 def long_table(table: pd.DataFrame) -> bytes:
     """A table as gzipped CSV for ``pandas.read_csv``; no date inside, so that equal tables are equal files."""
-    text = table.to_csv(index=False, lineterminator="\n").encode()
-    return gzip.compress(text, compresslevel=6, mtime=0)
+    return gzip.compress(csv_bytes(table), compresslevel=6, mtime=0)

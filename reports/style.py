@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from .escaping import FONT, figure_text
 
 MM = 1 / 25.4
 SINGLE, DOUBLE, TALLEST = 85.0, 170.0, 235.0
@@ -26,7 +31,9 @@ CLASS_COLOURS = ("#F5B800", "#3FB8FF", "#FF6B9D", "#4FE0A8", "#C9A0FF", "#FF8A3D
 INK, MUTED, FAINT, BAND = "#1B1E23", "#5B616B", "#D5D9E0", "#F2E2BD"
 
 SETTINGS: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
+    # A dollar in a name is a dollar.
+    "text.parse_math": False,
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
@@ -97,11 +104,20 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def wrapped(text: str, width: int, lines: int = 2) -> str:
-    """``text`` on at most ``lines`` lines of about ``width`` characters, cut with an ellipsis if it is longer."""
-    parts = textwrap.wrap(str(text).replace("_", "_\u200b"), width, break_long_words=True) or [""]
-    if len(parts) > lines:
-        parts = [*parts[: lines - 1], parts[lines - 1][: max(1, width - 1)] + "…"]
-    return "\n".join(parts).replace("\u200b", "").replace("$", r"\$")
+    """A name on at most ``lines`` lines of about ``width`` characters, with an ellipsis in its middle if it is longer."""
+    whole = figure_text(str(text))
+    shown, room = whole, width * lines
+    while len(parts := textwrap.wrap(shown, width) or [""]) > lines:
+        shown = f"{whole[: math.ceil(room / 2)]}…{whole[len(whole) - room // 2 :]}"
+        room -= 1
+    return "\n".join(parts)
+
+
+def label_powers_of_ten(axis: Axis) -> None:
+    """Write ``10³`` at the ticks of a logarithmic axis."""
+    digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(lambda value, _: f"10{str(round(math.log10(value))).translate(digits)}")
 
 
 def columns_for(n: int) -> int:

@@ -133,6 +133,8 @@ def _calibrated(analysis: Analysis) -> str:
     if len(analysis.candidates) < 2 or not len(calibration.image("closed")):
         return ""
     among = " among the candidates that did not collapse" if analysis.collapsed else ""
+    if behind := captions.never_calibrated(analysis):
+        among = " among the candidates that are not far behind"
     best = calibration.lowest("closed")
     if not best:
         return f"Nobody can be called best calibrated{': all candidates collapsed' if analysis.collapsed else ''}."
@@ -145,9 +147,9 @@ def _calibrated(analysis: Analysis) -> str:
     else:
         text = f"Best calibrated{among}: {first}"
     opened = calibration.lowest("open")
-    if not opened or opened == best:
-        return f"{text}."
-    return f"{text}; without voxels of confidence exactly 1 it is {' and '.join(opened)}."
+    if opened and opened != best:
+        text += f"; without voxels of confidence exactly 1 it is {' and '.join(opened)}"
+    return " ".join([f"{text}.", *([behind] if behind else [])])
 
 
 def _warnings(analysis: Analysis) -> list[str]:
@@ -175,6 +177,8 @@ def _warnings(analysis: Analysis) -> list[str]:
             "The raters are anonymous: one name may be another person in each case. So no method learned them over cases, and "
             "the row of raters is the mean over those of each case."
         )
+    if training := captions.unfinished(analysis):
+        found.append(training)
     if comparison.few_repeats:
         found.append(
             f"Only {count_of(comparison.n_repeats, 'repeat')}: the luck of training is not averaged out, and tests err more "

@@ -7,45 +7,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from ..benchmark.csv_text import spreadsheet_bytes
+from ..datasets.names import visible
+from .escaping import LACKING, latex_text, markdown_text
+
 LONGEST = 40
 """Rows up to which a LaTeX table stands on one page."""
 NAMED = 4
 """Missing numbers of one reason that a caption names; of more it says how many."""
 CONFIRMED, EXPLORED = "*", "°"
 """Marks of a difference: of the family that was declared beforehand, and of everything else."""
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\ensuremath{<}",
-    ">": r"\ensuremath{>}",
-    "±": r"\ensuremath{\pm}",
-    "−": r"\ensuremath{-}",
-    "×": r"\ensuremath{\times}",
-    "λ": r"\ensuremath{\lambda}",
-    "≤": r"\ensuremath{\leq}",
-    "≥": r"\ensuremath{\geq}",
-    "³": r"\ensuremath{^{3}}",
-    "↑": r"\ensuremath{\uparrow}",
-    "↓": r"\ensuremath{\downarrow}",
-    "°": r"\ensuremath{^{\circ}}",
-    "*": r"\ensuremath{^{*}}",
-    "–": "--",
-    "…": r"\ldots{}",
-    "’": "'",
-    "‘": "`",
-    "“": "``",
-    "”": "''",
-    "\u00a0": "~",
-}
 
 
 @dataclass(frozen=True)
@@ -72,12 +43,12 @@ class Table:
     """``head`` and ``rows`` are what is read, ``plain`` the same as tidy numbers; the first cell of a row is its name.
 
     ``rules`` are the rows before which a rule stands, ``words`` the columns that hold words and no numbers (the first does).
-    ``name`` is the file's name. Each line of ``caption`` is a paragraph.
+    ``name`` is the file's name. ``said`` is the caption, one paragraph or several.
     """
 
     name: str
     title: str
-    caption: str
+    said: str | Sequence[str]
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     plain: pd.DataFrame
@@ -85,8 +56,13 @@ class Table:
     words: frozenset[int] = field(default=frozenset())
 
     @property
-    def full_caption(self) -> str:
-        """The caption, and a last paragraph that says for each missing number why it is missing."""
+    def caption(self) -> str:
+        """The caption, a line a paragraph."""
+        return "\n".join([self.said] if isinstance(self.said, str) else self.said)
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The caption, and a last paragraph that says for each missing number why it is missing; each is one line."""
         places: dict[str, list[str]] = {}
         for row in self.rows:
             for head, cell in zip(self.head, row, strict=True):
@@ -98,17 +74,21 @@ class Table:
         for note, found in places.items():
             more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
             notes.append(f"{', '.join(found[:NAMED])}{more}: {note}.")
-        return "\n".join([self.caption, *([f"Undefined (–). {' '.join(notes)}"] if notes else [])])
+        undefined = [f"Undefined (–). {' '.join(notes)}"] if notes else []
+        return [visible(text) for text in [*([self.said] if isinstance(self.said, str) else self.said), *undefined]]
 
     def markdown(self) -> str:
         """GitHub's Markdown: best values in bold; a rule becomes an empty row."""
-        lines = [_line(self.head), _line(["---" if self._left(n) else "---:" for n in range(len(self.head))])]
+        lines = [
+            _line([markdown_text(head) for head in self.head]),
+            _line(["---" if self._left(n) else "---:" for n in range(len(self.head))]),
+        ]
         for number, row in enumerate(self.rows):
             if number in self.rules:
                 lines.append(_line([" "] * len(self.head)))
-            lines.append(_line([_markdown(c) for c in row], escape=False))
-        paragraphs = _escape_markdown(self.full_caption).replace("\n", "\n\n")
-        return f"## {self.title}\n\n" + "\n".join(lines) + f"\n\n{paragraphs}\n"
+            lines.append(_line([_markdown(c) for c in row]))
+        paragraphs = "\n\n".join(map(markdown_text, self.paragraphs))
+        return f"## {markdown_text(self.title)}\n\n" + "\n".join(lines) + f"\n\n{paragraphs}\n"
 
     def latex(self) -> str:
         """A floating table for papers, or one that runs over pages if it is long; the first line names the packages."""
@@ -118,18 +98,18 @@ class Table:
                 body.append(r"\midrule")
             body.append(" & ".join(_latex(c) for c in row) + r" \\")
         columns = "".join("l" if self._left(n) else "r" for n in range(len(self.head)))
-        caption = escape_latex(f"{self.title}. {self.full_caption}".replace("\n", " "))
-        head = " & ".join(escape_latex(h) for h in self.head) + r" \\"
-        if len(self.rows) > LONGEST:
-            return "\n".join(_long(columns, caption, self.name, head, body)) + "\n"
-        return "\n".join(_floating(columns, caption, self.name, head, body)) + "\n"
+        caption = latex_text(" ".join([f"{self.title}.", *self.paragraphs]))
+        head = " & ".join(latex_text(h) for h in self.head) + r" \\"
+        packages, *lines = (_long if len(self.rows) > LONGEST else _floating)(columns, caption, self.name, head, body)
+        lacking = [LACKING] if any(r"\raterbenchletter" in line for line in lines) else []
+        return "\n".join([packages, *lacking, *lines]) + "\n"
 
     def _left(self, column: int) -> bool:
         return column == 0 or column in self.words
 
     def csv(self) -> str:
-        """Plain numbers, one row a value, as pandas reads them."""
-        return str(self.plain.to_csv(index=False, lineterminator="\n"))
+        """Plain numbers, one row a value, for spreadsheets."""
+        return spreadsheet_bytes(self.plain).decode()
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -178,31 +158,20 @@ def _long(columns: str, caption: str, name: str, head: str, body: Sequence[str])
     ]
 
 
-def escape_latex(text: str) -> str:
-    """Words as LaTeX prints them."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
-
-
-def _escape_markdown(text: str) -> str:
-    for letter in "\\|*_<>[]`":
-        text = text.replace(letter, "\\" + letter)
-    return text
-
-
-def _line(cells: Sequence[str], *, escape: bool = True) -> str:
-    return "| " + " | ".join(_escape_markdown(c) if escape else c for c in cells) + " |"
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _markdown(cell: Cell) -> str:
-    text = _escape_markdown(cell.text)
+    text = markdown_text(cell.text)
     if cell.bold:
         text = f"**{text}**"
-    return f"{text} {_escape_markdown(cell.mark)}".rstrip()
+    return f"{text} {markdown_text(cell.mark)}".rstrip()
 
 
 def _latex(cell: Cell) -> str:
-    text = escape_latex(cell.text)
+    text = latex_text(cell.text)
     if cell.bold:
         # \textbf does not reach into mathematics.
         text = rf"{{\bfseries\boldmath {text}}}"
-    return text + escape_latex(cell.mark)
+    return text + latex_text(cell.mark)

@@ -7,10 +7,13 @@ from io import StringIO
 import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from ..benchmark.results import Results
 from ..benchmark.statistics.metric_table import Mode
+from . import captions
 from .analysis import Analysis
+from .escaping import terminal_text
 from .origins import mixed_words
 from .published import published_tables
 from .rater_errors import alarmed
@@ -34,10 +37,10 @@ def terminal_table(analysis: Analysis) -> RichTable:
     """The main table of an analysis."""
     metrics = [analysis.metric, *[m for m in SHOWN if m in analysis.metrics and m != analysis.metric][:BESIDE]]
     title = f"{analysis.results.experiment.name}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
-    table = RichTable(title=title, caption=_caption(analysis), caption_justify="left", title_justify="left")
-    table.add_column("Candidate", max_width=30)
+    table = titled_table(title, _caption(analysis))
+    table.add_column("Candidate", max_width=30, overflow="fold")
     for metric in metrics:
-        table.add_column(analysis.head(metric), justify="right", no_wrap=True)
+        table.add_column(terminal_text(analysis.head(metric)), justify="right", no_wrap=True)
     table.add_column("ECE % ↓", justify="right", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
     cells = {m: metric_cells(analysis, m) for m in metrics}
@@ -49,7 +52,7 @@ def terminal_table(analysis: Analysis) -> RichTable:
         found = [cells[m].get((kind, name), Cell(NO_VALUE)) for m in metrics]
         shown = [_styled(c.shown, c.bold) for c in found]
         table.add_row(
-            name_of(name, kind).replace("Fused labels", "Fused"),
+            terminal_text(name_of(name, kind).replace("Fused labels", "Fused")),
             *shown,
             _ece(analysis, kind, name),
             _p(analysis, kind, name),
@@ -57,28 +60,35 @@ def terminal_table(analysis: Analysis) -> RichTable:
     return table
 
 
-def published_parts(results: Results) -> list[RichTable | str]:
+def published_parts(results: Results) -> list[RichTable | Text]:
     """Published values beside measured ones, a rich table for each data set, or a line where it was not measured."""
     return [_published(table) for table in published_tables(results)]
 
 
-def _published(table: Table) -> RichTable | str:
+def titled_table(title: str, caption: str) -> RichTable:
+    """An empty table under its title and over its caption."""
+    parts = terminal_text(title, "table.title"), terminal_text(caption, "table.caption")
+    return RichTable(title=parts[0], caption=parts[1], title_justify="left", caption_justify="left")
+
+
+def _published(table: Table) -> RichTable | Text:
     title = table.title
     if not table.plain["repeats"].any():
-        return f"{title}: {table.plain['why'].iloc[0]}"
+        return terminal_text(f"{title}: {table.plain['why'].iloc[0]}")
     caption = "n: repeats × images. Bold: beyond twice the spread of both; the report has the reasons in full."
-    shown = RichTable(title=title, caption=caption, caption_justify="left", title_justify="left")
+    shown = titled_table(title, caption)
     # What is compared heads its rows instead of standing in each of them, so that the reasons have room.
     first, _, *numbers, why = (SHORT_HEADS.get(head, head) for head in table.head)
     shown.add_column(first, min_width=20)
     for head in numbers:
-        shown.add_column(head, justify="right", no_wrap=True)
+        shown.add_column(terminal_text(head), justify="right", no_wrap=True)
     shown.add_column(why, min_width=18)
     for number, (name, column, *values, reason) in enumerate(table.rows):
         if number == 0 or number in table.rules:
             shown.add_section()
             shown.add_row(_styled(column.text, bold=True))
-        shown.add_row(name.text, *(_styled(cell.text, cell.bold) for cell in values), reason.text)
+        words = [terminal_text(cell.text) for cell in (name, reason)]
+        shown.add_row(words[0], *(_styled(cell.text, cell.bold) for cell in values), words[1])
     return shown
 
 
@@ -89,11 +99,11 @@ def main_table_text(results: Results, statistics: Mode = "per-subject", width: i
     return stream.getvalue()
 
 
-def _styled(text: str, bold: bool) -> str:
-    return f"[bold]{text}[/bold]" if bold else text
+def _styled(text: str, bold: bool) -> Text:
+    return terminal_text(text, "bold" if bold else "")
 
 
-def _ece(analysis: Analysis, kind: str, name: str) -> str:
+def _ece(analysis: Analysis, kind: str, name: str) -> Text:
     value = analysis.calibration.ece_of(name, "closed") if kind == "method" else np.nan
     return _styled(write_number(100 * value, 2), name in analysis.calibration.lowest("closed"))
 
@@ -112,7 +122,10 @@ def _caption(analysis: Analysis) -> str:
     counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
     n = ", ".join(count_of(count, word) for count, word in counts)
     test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
-    said = f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted."
+    more = [captions.never_calibrated(analysis), captions.unfinished(analysis)]
+    said = " ".join(
+        [f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.", *filter(None, more)]
+    )
     lost = len(analysis.results.completeness.having("missing", "damaged"))
     if lost:
         said += f" INCOMPLETE: without {lost} of {len(analysis.results.completeness.units)} units."

@@ -80,7 +80,8 @@ class Broken(NetworkMethod):
 def test_a_loss_that_is_no_number_ends_the_fit(in_training):
     method = Broken(budget=budget())
     method.when = in_training
-    with pytest.raises(Diverged, match=r"epoch 1: lower budget\.learning_rate"):
+    which = "training" if in_training else "validation"
+    with pytest.raises(Diverged, match=rf"the {which} loss became nan in epoch 1: lower budget\.learning_rate = 0"):
         fit(method)
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from raterbench.benchmark.results import Results, read_results
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.captions import main_caption
-from raterbench.reports.collapse import collapsed_candidates
+from raterbench.reports.captions import main_caption, unfinished
+from raterbench.reports.collapse import collapsed_candidates, far_behind
 from raterbench.reports.entropy import entropy
 from raterbench.reports.style import house_style
 from raterbench.reports.summary import summarise
 from raterbench.reports.tables import comparison_table
+from raterbench.reports.terminal import main_table_text
 
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
@@ -65,7 +66,7 @@ def test_a_collapsed_candidate_is_best_at_nothing(small: Results) -> None:
     assert any(w.startswith("Collapsed, and so never called best on anything: B (mean Dice 0.000") for w in summary.warnings)
     row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
     assert not any(cell.bold for cell in row)
-    assert "B collapsed and may not be the best" in main_caption(analysis, ["dice"])
+    assert "B collapsed and may not be the best" in main_caption(analysis, ["dice"])[0]
     assert not analysis.of("brier").loc["B", "best"] and np.isfinite(analysis.of("brier").loc["B", "p"])
 
 
@@ -105,6 +106,50 @@ def test_best_calibrated_is_said_only_beyond_chance(small: Results) -> None:
     one = dataclasses.replace(small, calibration=small.calibration[small.calibration["subject"] == "s00"])
     (said,) = [f for f in summarise(Analysis(one)).findings if "calibrat" in f]
     assert said.startswith("Lowest calibration error: "), "one subject has no interval"
+
+
+def test_far_behind_is_beyond_the_best_interval_and_worse_than_whatever_needs_no_network() -> None:
+    columns = ["kind", "candidate", "mean", "ci_low", "ci_high"]
+    methods = [["method", "A", 0.8, 0.7, 0.9], ["method", "B", 0.5, 0.4, 0.6], ["method", "C", 0.69, 0.6, 0.75]]
+    others = [["fusion", "staple", 0.9, 0.8, 1.0], ["rater", "Ada", 0.55, 0.5, 0.6]]
+    table = pd.DataFrame([*methods, *others], columns=columns)
+    assert far_behind(table, "higher") == ["B"]
+    assert far_behind(table.replace({"Ada": "Ben", 0.55: 0.45}), "higher") == [], "a rater is as far behind"
+    assert far_behind(table[table["kind"] == "method"], "higher") == ["B"]
+    assert far_behind(table.assign(ci_low=np.nan, ci_high=np.nan), "higher") == [] == far_behind(table, "none")
+    costs = table.assign(**{name: -table[name] for name in columns[2:]})
+    assert far_behind(costs, "lower") == ["B"]
+
+
+def test_who_segments_far_worse_is_not_best_calibrated(small: Results) -> None:
+    """B has 0.6 of the others' Dice, which is no collapse, and the lowest calibration error."""
+    dull = changed(changed(small, lambda v: 0.6 * v, candidate="B", metric="dice"), 0.9, metric="recall")
+    analysis = Analysis(dataclasses.replace(dull, calibration=collapsing(small).calibration))
+    assert not analysis.collapsed and analysis.calibration.ece_of("B", "closed") < 0.001
+    assert "B" not in analysis.calibration.lowest("closed")
+    row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
+    assert not any(cell.bold for head, cell in zip(comparison_table(analysis).head, row, strict=True) if "ECE" in head)
+    words = "Not called best calibrated: B (Dice worse than all raters and fused labels"
+    (said,) = [f for f in summarise(analysis).findings if "calibrat" in f]
+    assert words in said and "among the candidates that are not far behind" in said
+    assert words in comparison_table(analysis).caption and words in " ".join(main_table_text(analysis.results).split())
+
+
+def test_training_that_did_not_end_is_said_wherever_the_numbers_are_read(small: Results) -> None:
+    assert unfinished(Analysis(small)) == ""
+    units = small.units.copy()
+    units.loc[units["candidate"].isin(["A", "C"]), "best_epoch"] = 39
+    units.loc[(units["candidate"] == "C") & (units["fold"] == 0), "best_epoch"] = 20
+    analysis = Analysis(dataclasses.replace(small, units=units))
+    words = (
+        "2 of 3 trained candidates were still improving in the last epoch (A, C): give budget.epochs more than 40, since their "
+        "order may still change."
+    )
+    assert unfinished(analysis) == words
+    assert words in summarise(analysis).warnings and words in comparison_table(analysis).caption
+    assert words in " ".join(main_table_text(analysis.results).split())
+    units.loc[units["candidate"] == "A", ["epochs", "best_epoch"]] = None
+    assert unfinished(analysis).startswith("1 of 2 trained candidates was still improving")
 
 
 def test_the_entropy_mae_is_one_number_in_table_figure_and_file(small: Results) -> None:

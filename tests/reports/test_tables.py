@@ -16,9 +16,10 @@ from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.results import Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.details import all_tables, by_reference, calibration, differences
+from raterbench.reports.escaping import latex_text
 from raterbench.reports.rater_tables import raters
 from raterbench.reports.summary import summarise
-from raterbench.reports.table import Cell, Table, escape_latex
+from raterbench.reports.table import Cell, Table
 from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
 from raterbench.reports.wording import NO_VALUE, write_number
@@ -142,7 +143,7 @@ def test_latex_is_escaped_and_balanced(table: Table) -> None:
 
 
 def test_every_letter_that_latex_reads_is_escaped() -> None:
-    assert escape_latex("a_b & 50% #1 {x} ~^\\$") == (
+    assert latex_text("a_b & 50% #1 {x} ~^\\$") == (
         r"a\_b \& 50\% \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}\$"
     )
 

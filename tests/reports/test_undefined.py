@@ -85,11 +85,11 @@ def test_equal_candidates_do_not_differ(small: Results) -> None:
 
 def test_a_missing_number_says_why_in_every_form(small: Results) -> None:
     table = comparison_table(Analysis(changed(small, np.nan, candidate="B", metric="hd95")))
-    assert "HD95 (mm) of B: none of the 6 values of B is defined." in table.full_caption
+    assert "HD95 (mm) of B: none of the 6 values of B is defined." in table.paragraphs[-1]
     assert "none of the 6 values of B is defined" in table.markdown() and "none of the 6 values" in table.latex()
     cell = next(row for row in table.rows if row[0].text == "B")[table.head.index("HD95 (mm) ↓")]
     assert (cell.text, cell.note) == ("–", "none of the 6 values of B is defined")
-    assert "Undefined (–)" not in comparison_table(Analysis(small)).full_caption
+    assert "Undefined (–)" not in comparison_table(Analysis(small)).paragraphs[-1]
 
 
 def test_the_page_shows_the_reason(make: Callable[..., Path]) -> None:
