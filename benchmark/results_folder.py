@@ -31,7 +31,7 @@ def check_results_folder(folder: Path, experiment: Experiment) -> None:
     if units.is_symlink() or (os.path.lexists(units) and not units.is_dir()):
         raise RaterbenchError(f"{units} is a link or a file, where the folder of units goes: {MEND}")
     WrittenFiles(folder, "report").check([])
-    stored = _stored(folder / "experiment.json", ("experiment", "facts", "keys"))
+    stored = _stored(folder / "experiment.json", ("experiment", "facts"))
     splits = _stored(folder / "splits.json", ("dataset", "hash", "folds"))
     if splits is not None and manifest_hash(splits["folds"]) != splits["hash"]:
         raise RaterbenchError(f"{folder / 'splits.json'} was changed since raterbench wrote it: {MEND}")
@@ -50,7 +50,7 @@ def check_same_data(folder: Path, experiment: Experiment, fingerprint: str) -> N
     Raises:
         RaterbenchError: they are about another folder's data.
     """
-    stored = _stored(folder / "experiment.json", ("experiment", "facts", "keys"))
+    stored = _stored(folder / "experiment.json", ("experiment", "facts"))
     before = stored["experiment"] if stored is not None else {}
     if not isinstance(before, Mapping) or not isinstance(other := before.get("dataset"), str):
         return

@@ -86,13 +86,12 @@ def test_raters_is_the_mean_over_each_single_rater():
 
 def test_a_value_that_is_nan_for_one_rater_leaves_the_mean_of_the_others():
     case, prediction = make_case()
-    case.ratings["r0"][:] = 0
+    case.ratings["r0"] = np.zeros_like(case.ratings["r0"])
     found = table(case, prediction, references=("raters", "rater:r0", "rater:r1", "rater:r2"))
     assert np.isnan(found["grey", "rater:r0", "rvd"])
     expected = (found["grey", "rater:r1", "rvd"] + found["grey", "rater:r2", "rvd"]) / 2
     assert found["grey", "raters", "rvd"] == pytest.approx(expected)
-    for labels in case.ratings.values():
-        labels[:] = 0
+    case.ratings.update({rater: np.zeros_like(labels) for rater, labels in case.ratings.items()})
     assert np.isnan(table(case, prediction, references=("raters",))["grey", "raters", "rvd"])
 
 
@@ -126,6 +125,7 @@ def test_a_prediction_that_does_not_fit_is_refused():
 
 def test_calibration_is_counted_for_each_reference_and_region():
     case, prediction = make_case()
+    case.ratings["r1"] = case.ratings["r1"].copy()
     case.ratings["r1"][:4] = IGNORE
     p = prediction.probability
     counts = calibrate_case(case, p, ("raters", "truth", "majority", "rater:r2"))

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2]
 INDIFFERENT = {
     *("benchmark/checks/metrics.py", "benchmark/checks/result.py"),  # refuse what cannot be measured
     *("benchmark/experiment.py", "benchmark/experiment_files.py", "benchmark/settings.py", "benchmark/splits.py"),  # in the key
-    "benchmark/local_modules.py",  # only for keys
+    *("benchmark/local_modules.py", "benchmark/metric_facts.py"),  # for keys, and for reports
     "benchmark/published.py",  # what papers say
     *("benchmark/provenance.py", "benchmark/store.py", "benchmark/stored_form.py"),  # write what was computed
 }
