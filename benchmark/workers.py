@@ -83,8 +83,8 @@ def side_by_side(
     waiting, running = deque(enumerate(tasks)), dict[int, _Worker]()
     folder = Path(tempfile.mkdtemp(prefix="raterbench-"))
     try:
-        start_template(imports)
         if tasks:
+            start_template(imports)
             _Worker(pickle.dumps((int, 0)), folder / "-1", None).process.join()  # No task's time counts while it starts.
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -160,7 +160,7 @@ def _how(code: int, output: str) -> str:
 
 def start_template(imports: Sequence[str]) -> None:
     """Start the process that tasks are forked from, unless it runs; it imports in the background what they need."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, *imports])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([f"{__package__}.parent_death", *imports, __name__])
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
     try:
