@@ -1,6 +1,7 @@
 """There and back: native geometry to padded slices, and probabilities to native geometry."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,13 @@ def make_case(shape, n_classes=3, seed=0, channels=1):
     image = random.normal(2.0, 3.0, size=(channels, *shape)).astype(np.float32)
     ratings = {rater: random.integers(n_classes, size=shape).astype(np.uint8) for rater in ("ann", "bob")}
     return Case("one", "subject", "centre", image, ratings, Geometry.axis_aligned(len(shape)))
+
+
+def unjudged(labels, where):
+    """The labels of a rater who did not judge the rows ``where``."""
+    labels = labels.copy()
+    labels[where] = IGNORE
+    return labels
 
 
 def prepared(case, preparation, raters=("ann", "bob"), n_classes=3):
@@ -81,8 +89,7 @@ def test_a_volume_of_one_slice_is_learned_as_that_slice(axis, thin):
     flat, preparation = make_case((9, 14)), Preparation(slice_axis=axis, size=(20, 24), multiple=8)
     shape = list(flat.shape)
     shape.insert(thin, 1)
-    wrapped = make_case(tuple(shape))
-    wrapped.image[:] = flat.image.reshape(wrapped.image.shape)
+    wrapped = replace(make_case(tuple(shape)), image=flat.image.reshape(1, *shape))
     torch.testing.assert_close(prepare_image(wrapped, preparation), prepare_image(flat, preparation))
     probability = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)).softmax(1)
     restored = restore(probability, wrapped, preparation)
@@ -97,7 +104,7 @@ def test_an_unknown_axis_is_a_clear_error():
 
 def test_each_channel_is_normalised_over_the_case_and_a_flat_one_is_zero():
     case = make_case((4, 16, 16), channels=3)
-    case.image[2] = 7
+    case = replace(case, image=np.concatenate([case.image[:2], np.full_like(case.image[:1], 7)]))
     slices = prepare_image(case, Preparation(multiple=1))
     torch.testing.assert_close(slices.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(slices.std(dim=(0, 2, 3), correction=0), torch.tensor([1.0, 1.0, 0.0]), atol=1e-5, rtol=0)
@@ -105,7 +112,7 @@ def test_each_channel_is_normalised_over_the_case_and_a_flat_one_is_zero():
 
 def test_absent_raters_and_unjudged_voxels_are_not_present_and_zero():
     case = make_case((20, 24))
-    case.ratings["bob"][:5] = IGNORE
+    case.ratings["bob"] = unjudged(case.ratings["bob"], slice(5))
     ratings, present = prepared(case, Preparation(), raters=("ann", "bob", "cleo"))
     assert [int(p.sum()) for p in present[0]] == [20 * 24, 15 * 24, 0]
     assert torch.equal(ratings.sum(dim=2), present.to(torch.uint8))
@@ -189,8 +196,7 @@ def test_slices_of_many_sizes_are_stacked_without_cropping_and_empty_ones_can_be
     for i, shape in enumerate([(20, 20), (2, 50, 30), (33, 70)]):
         case = make_case(shape, seed=i)
         if i == 1:
-            for labels in case.ratings.values():
-                labels[0] = IGNORE
+            case.ratings.update({rater: unjudged(labels, 0) for rater, labels in case.ratings.items()})
         parts.append(Slices(prepare_image(case, preparation), *prepared(case, preparation)))
     everything = stack(parts)
     assert everything.images.shape == (4, 1, 64, 96) and everything.ratings.shape == (4, 2, 3, 64, 96)

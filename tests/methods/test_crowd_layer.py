@@ -90,5 +90,5 @@ def test_it_tells_the_raters_apart_and_finds_what_they_mean(confused_cases):
 
 
 def test_an_unknown_connection_is_a_clear_error(confused_cases):
-    with pytest.raises(RaterbenchError, match="connection = 'tensor' is unknown"):
+    with pytest.raises(RaterbenchError, match="connection = 'tensor' must be 'matrix' or"):
         begun(confused_cases({"ann": GOOD}, 2), connection="tensor")

@@ -57,14 +57,14 @@ def test_soft_ratings_vote_with_their_shares():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"votes": 0}, "votes = 0 must be 1 or more"),
+        ({"votes": 0}, "votes = 0 must be a whole number of 1 or more"),
         ({"votes": 2.5}, "votes = 2.5 must be a whole number"),
         ({"votes": True}, "votes = True must be a whole number"),
-        ({"share": 0.0}, "share = 0.0 must be greater than 0 and 1 at most"),
-        ({"share": 7}, "share = 7 must be greater than 0 and 1 at most"),
-        ({"share": float("nan")}, "share = nan must be finite"),
+        ({"share": 0.0}, "share = 0.0 must be a number greater than 0 and at most 1"),
+        ({"share": 7}, "share = 7 must be a number greater than 0 and at most 1"),
+        ({"share": float("nan")}, "share = nan must be a number greater than 0"),
         ({"votes": 2, "share": 0.5}, "give one of them"),
-        ({"ties": "random"}, "no rule for ties called 'random'"),
+        ({"ties": "random"}, "ties = 'random' must be 'lowest' or"),
         ({"votes": 4}, "votes = 4, but only 3 of the case's raters"),
     ],
 )

@@ -197,7 +197,7 @@ def test_errors_of_pooling():
         STAPLE(pool="dataset").fit([], 2)
     with pytest.raises(RaterbenchError, match="did you mean 'dataset'"):
         STAPLE(pool="data").fuse(named(BINARY), 2)
-    with pytest.raises(RaterbenchError, match="at least one iteration"):
+    with pytest.raises(RaterbenchError, match="max_iterations = 0 must be a whole number of 1 or more"):
         STAPLE(max_iterations=0).fuse(named(BINARY), 2)
 
 

@@ -166,12 +166,12 @@ def test_the_mean_reliability_is_over_what_a_rater_judged():
 @pytest.mark.parametrize("options", [{"q": -1.0}, {"q": 1.1}, {"floor": 0.0}, {"floor": 2.0}, {"q": 0.0, "form": "package"}])
 def test_options_out_of_range_are_clear_errors(options):
     with pytest.raises(RaterbenchError, match="TGCE"):
-        TGCE(**options).resolved_form()
+        TGCE(**options).check_parameters()
 
 
 def test_unknown_options_are_clear_errors(confused_cases):
     for options in ({"level": "voxel"}, {"form": "printed"}):
-        with pytest.raises(RaterbenchError, match="TGCE has the levels"):
+        with pytest.raises(RaterbenchError, match=r"TGCE: (level|form) = .* must be '"):
             fitted(confused_cases, **options)
 
 
