@@ -14,7 +14,7 @@ _PUBLIC = {
     "Budget": "methods.budget",
     "Candidate": "benchmark.experiment",
     "Case": "datasets.base",
-    "CaseList": "datasets.base",
+    "CaseList": "datasets.case_list",
     "Consensus": "methods.base",
     "Dataset": "datasets.base",
     "Experiment": "benchmark.experiment",

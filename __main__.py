@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import make_parser
-from .datasets.errors import RaterbenchError
+from .datasets.errors import RaterbenchError, shown
 from .datasets.names import visible
 from .streams import flush_output, prepare_streams
 
@@ -87,6 +87,9 @@ def _signals_interrupt() -> Iterator[None]:
 
 def _explained(error: Exception) -> tuple[int, str]:
     """Exit status and sentence for an error."""
+    if isinstance(error, UnicodeEncodeError):
+        mend = "set LC_ALL=C.UTF-8, or give another name"
+        error = RaterbenchError(f"{shown(error.object)} cannot be written in this system's encoding ({error.encoding}): {mend}")
     if isinstance(error, RaterbenchError):
         return 2, str(error)
     if isinstance(error, BrokenPipeError):

@@ -348,7 +348,7 @@ PLAIN_TERMINAL = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0",
 def test_any_terminal_will_do(tmp_path, columns):
     text = TOML.replace("tiny", "größe 中 [bold]").replace('plugins = ["mine.py"]', "").replace("instant", "gce")
     (tmp_path / "é.toml").write_text(text)
-    done = shell(f"rb run {tmp_path}/é.toml --dry-run", HOME="/nowhere", COLUMNS=columns, **PLAIN_TERMINAL)
+    done = shell(f"rb run {tmp_path}/é.toml --dry-run --out {tmp_path}/out", HOME="/nowhere", COLUMNS=columns, **PLAIN_TERMINAL)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     assert b"[bold]" in done.stderr
 

@@ -28,8 +28,8 @@ from raterbench.reports.analysis import Analysis
 from raterbench.reports.details import all_tables
 from raterbench.reports.escaping import figure_text, latex_text, markdown_text, terminal_text
 from raterbench.reports.figures import all_figures
-from raterbench.reports.page import write_page
-from raterbench.reports.report import write_long_table
+from raterbench.reports.page import page_text
+from raterbench.reports.report import long_table
 from raterbench.reports.table import Cell, Table
 from raterbench.reports.terminal import terminal_table
 
@@ -74,8 +74,12 @@ def folder(analysis: Analysis) -> Path:
     """All tables and the page; figures are drawn by a test of their own."""
     folder = analysis.results.folder
     tables = all_tables(analysis)
-    files = [file for table in tables for file in table.write(folder / "tables")]
-    write_page(analysis, tables, [], [*files, write_long_table(analysis.results.rows, folder / "results.csv.gz")])
+    files = {name: content for table in tables for name, content in table.files.items()}
+    files["results.csv.gz"] = long_table(analysis.results.rows)
+    files["report.html"] = page_text(analysis, tables, [], files).encode()
+    (folder / "tables").mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
     return folder
 
 

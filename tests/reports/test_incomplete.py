@@ -238,7 +238,7 @@ def test_an_unstarted_candidate_stays_in_the_family_and_nothing_is_confirmatory(
     assert dice.loc["B", "p_holm"] == min(1, 2 * dice.loc["B", "p"])
     table = comparison_table(analysis)
     assert [cell.text for row in table.rows if row[0].text == "C" for cell in row[1:]] == ["–"] * (len(table.head) - 1)
-    assert "Dice of C, p (Holm) of C: not run yet." in table.full_caption
+    assert "Dice of C, p (Holm) of C: not run yet." in " ".join(table.paragraphs)
     assert "INCOMPLETE: 6 of 20 units are missing: C (all 6)." in table.caption
     assert "so nothing is confirmatory" in table.caption and "Confirmatory" not in table.caption
     assert "3 repeats planned" in table.caption
@@ -261,9 +261,8 @@ def test_repeats_are_those_that_every_compared_candidate_has_whole(folder: Path)
     assert (analysis.comparison.n_repeats, analysis.comparison.n_subjects, analysis.comparison.left_out) == (2, 4, 2)
     for name in ("A", "B", "C"):
         assert analysis.of("dice").loc[name, "mean"] == pytest.approx(by_hand(results, name, [0, 1]))
-    assert "2 folds (of all repeats) left out, because not all compared candidates have them." in main_caption(
-        analysis, ["dice"]
-    )
+    said = "\n".join(main_caption(analysis, ["dice"]))
+    assert "2 folds (of all repeats) left out, because not all compared candidates have them." in said
 
 
 def test_a_candidate_with_one_repeat_of_three_takes_nobodys_repeats_away(folder: Path) -> None:
@@ -275,7 +274,7 @@ def test_a_candidate_with_one_repeat_of_three_takes_nobodys_repeats_away(folder:
     dice = analysis.of("dice")
     assert dice.loc["C", "mean"] == pytest.approx(by_hand(results, "C", [0, 1, 2]))
     assert dice["complete"].to_dict() == {"A": True, "B": False, "C": True}
-    assert "B: results on less than half of the others’ data".replace("’", "'") in main_caption(analysis, ["dice"])
+    assert "B: results on less than half of the others’ data".replace("’", "'") in "\n".join(main_caption(analysis, ["dice"]))
 
 
 def test_without_a_whole_repeat_the_folds_that_all_share_are_compared(folder: Path) -> None:
@@ -300,7 +299,7 @@ def test_code_and_libraries_that_differ_are_told_apart(folder: Path, whole: Path
     )
     assert analysis.notices == [f"{said}Candidates are compared across them."]
     assert analysis.results.completeness.is_sound and analysis.confirmatory
-    assert said in main_caption(analysis, ["dice"]) and "MIXED" in main_table_text(analysis.results)
+    assert said in "\n".join(main_caption(analysis, ["dice"])) and "MIXED" in main_table_text(analysis.results)
     table = origins_table(analysis.results.units)
     assert table is not None
     assert ["C", "2", "abc", "torch 2.12.0", "x86_64, Linux"] in [[cell.text for cell in row] for row in table.rows]
