@@ -2,5 +2,15 @@
 
 import os
 
+import pytest
+
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+
+@pytest.fixture
+def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn but not saved, which takes ten times as long: for tests of what a report says in words."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", lambda self, place, **_: self.draw_without_rendering())

@@ -47,6 +47,8 @@ PLUGIN = '''
 import numpy as np
 from raterbench.methods import Method
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 
 class Instant(Method):
     """Says the same everywhere."""

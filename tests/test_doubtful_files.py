@@ -10,6 +10,8 @@ from raterbench.__main__ import main
 from raterbench.datasets import Geometry, RatingFolder
 from raterbench.datasets.images import read_labels, write_labels
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 Y, X = np.mgrid[:64, :64]
 
 

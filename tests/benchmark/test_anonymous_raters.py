@@ -13,6 +13,8 @@ from raterbench.datasets.images import write_labels
 from raterbench.methods import FUSIONS, METHODS, STAPLE, FusedLabels, MajorityVote
 from raterbench.reports.describe import write_description
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 IDENTITY = {
     "confusion-network", "cr-network", "crowd-layer", "tgce", "separate-networks", "oracle-confusion-network",
 }  # fmt: skip

@@ -22,6 +22,8 @@ from raterbench.reports.summary import summarise
 from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
     "confusions": False, "classes": ("lesion",),

@@ -30,6 +30,8 @@ from raterbench.reports.terminal import main_table_text
 
 from .conftest import Study, write_study
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 STUDY: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "classes": ("lesion",), "raters": ("Ada", "Ben"), "subjects": 4, "slices": 1, "folds": 2,
     "repeats": 3, "pictures": False, "confusions": False, "calibration": False,

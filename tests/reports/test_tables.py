@@ -24,6 +24,8 @@ from raterbench.reports.tables import comparison_table
 from raterbench.reports.terminal import main_table_text
 from raterbench.reports.wording import NO_VALUE, write_number
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 
 @pytest.fixture(scope="module")
 def analysis(results: Results) -> Analysis:
