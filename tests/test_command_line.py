@@ -17,6 +17,8 @@ from raterbench.__main__ import main
 from raterbench.arguments import make_parser
 from raterbench.benchmark import read_results
 
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
 TOML = """
 name = "tiny"
 description = "One network and one that is none."
@@ -46,8 +48,6 @@ method = "instant"
 PLUGIN = '''
 import numpy as np
 from raterbench.methods import Method
-
-pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
 
 class Instant(Method):
