@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import make_parser
-from .datasets.errors import RaterbenchError, shown
+from .datasets.errors import RaterbenchError, StoppedError, shown
 from .datasets.names import visible
 from .streams import flush_output, prepare_streams
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code, message = _explained(error)
             _complain(message)
     except KeyboardInterrupt as interrupt:
-        ended = interrupt.args[0] if interrupt.args else signal.SIGINT
+        ended = interrupt.signal if isinstance(interrupt, StoppedError) else signal.SIGINT
         code = 128 + ended
         by = "" if ended == signal.SIGINT else f" by {ended.name}"
         _complain(f"stopped{by}; run the same command again to go on")
@@ -73,7 +73,7 @@ def _signals_interrupt() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         del frame
-        raise KeyboardInterrupt(signal.Signals(number))
+        raise StoppedError(number)
 
     ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
     for each in ours:

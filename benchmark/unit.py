@@ -17,7 +17,7 @@ import torch
 
 from ..datasets import load_dataset
 from ..datasets.base import Case, Dataset, Floats, Labels, Preparation
-from ..datasets.errors import RaterbenchError
+from ..datasets.errors import RaterbenchError, StoppedError
 from ..datasets.foreign import described, interrupts_noted, message_of
 from ..methods.base import Method
 from ..methods.majority import MajorityVote
@@ -108,7 +108,7 @@ def compute(task: Task) -> Record:
         with interrupts_noted(pressed):
             rows, meta, arrays = _computed(task)
     except BaseException as error:  # SystemExit, too: a method can end nothing but its unit
-        if pressed:
+        if pressed or isinstance(error, StoppedError):
             raise
         said = {"seconds": time.perf_counter() - start, "traceback": traceback.format_exc(), **environment()}
         record = task.record("failed", reason=_reason(error), meta=said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,14 @@ class RaterbenchError(ValueError):
 
     The command line prints it without a traceback and ends with exit status 2.
     """
+
+
+class StoppedError(KeyboardInterrupt):
+    """The system asked this process to end by a ``signal``; like Ctrl-C, it is never taken for an error of foreign code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from .errors import RaterbenchError
+from .errors import RaterbenchError, StoppedError
 
 PACKAGE = __package__.partition(".")[0]
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def foreign_code(doing: str) -> Iterator[None]:
         except RaterbenchError as error:
             raise RaterbenchError(f"{doing}: {error}") from error
         except BaseException as error:
-            if pressed:
+            if pressed or isinstance(error, StoppedError):
                 raise
             raise RaterbenchError(f"{doing}: {described(error)}") from error
 

@@ -19,12 +19,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the data sets ``good`` and ``up/inner``, from which commands are given; home is beside it."""
     mask = np.zeros((12, 12), np.uint8)
     mask[3:8, 4:9] = 255
-    for root in ("work/good", "work/up/inner", "home/data"):
+    for root in ("here/good", "here/up/inner", "home/data"):
         for folder in ("images", "ratings/anna", "ratings/ben"):
             (tmp_path / root / folder).mkdir(parents=True)
             for case in ("c0", "c1"):
                 Image.fromarray(mask).save(tmp_path / root / folder / f"{case}.png")
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
@@ -114,8 +114,8 @@ def test_a_folder_called_as_a_fusion_is_a_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_close_is_named_as_the_user_would_write_it(tmp_path: Path) -> None:
     assert nearby_layout(Path("up")) == "; did you mean 'up/inner'?"
-    assert nearby_layout(tmp_path / "work" / "up") == f"; did you mean '{tmp_path}/work/up/inner'?"
+    assert nearby_layout(tmp_path / "here" / "up") == f"; did you mean '{tmp_path}/here/up/inner'?"
     assert nearby_layout(Path("good/ratings/anna")) == "; did you mean 'good'?"
-    (tmp_path / "work" / "alone").mkdir()
+    (tmp_path / "here" / "alone").mkdir()
     assert nearby_layout(tmp_path / "home") == f"; did you mean '{tmp_path}/home/data'?"
     assert nearby_layout(Path("alone")) == ""

@@ -4,6 +4,7 @@ import signal
 import pytest
 
 from raterbench.datasets import Phantom, RaterbenchError
+from raterbench.datasets.errors import StoppedError
 from raterbench.datasets.foreign import calling, foreign_code
 from raterbench.datasets.registry import load_plugin
 from raterbench.methods import FUSIONS, MajorityVote
@@ -108,3 +109,11 @@ def test_a_name_of_the_package_cannot_be_taken(tmp_path):
     with pytest.raises(RaterbenchError, match="is called 'one-two', as"):
         FUSIONS.add(load_plugin(tmp_path / "twice.py"))
     assert issubclass(MajorityVote, Fusion)
+
+
+def test_a_signal_that_ends_the_process_is_no_error_of_foreign_code():
+    with pytest.raises(StoppedError) as stopped, foreign_code("the plug-in cannot be imported"):
+        raise StoppedError(15)
+    assert stopped.value.signal.name == "SIGTERM"
+    with pytest.raises(RaterbenchError, match="KeyboardInterrupt"), foreign_code("the plug-in cannot be imported"):
+        raise KeyboardInterrupt("by itself")
