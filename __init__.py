@@ -11,22 +11,22 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Budget": "methods.budget",
-    "Candidate": "benchmark.experiment",
+    "Budget": "methods.learning.budget",
+    "Candidate": "benchmark.experiment.experiment",
     "Case": "datasets.base",
     "CaseList": "datasets.case_list",
     "Consensus": "methods.base",
     "Dataset": "datasets.base",
-    "Experiment": "benchmark.experiment",
+    "Experiment": "benchmark.experiment.experiment",
     "Fusion": "methods.base",
     "Method": "methods.base",
-    "NetworkMethod": "methods.network",
-    "RaterbenchError": "datasets.errors",
-    "Split": "benchmark.experiment",
-    "read_experiment": "benchmark.experiment",
-    "read_results": "benchmark.results",
-    "run": "benchmark.runner",
-    "write_report": "reports.report",
+    "NetworkMethod": "methods.learning.network",
+    "RaterbenchError": "errors",
+    "Split": "benchmark.experiment.experiment",
+    "read_experiment": "benchmark.experiment.experiment",
+    "read_results": "benchmark.store.results",
+    "run": "benchmark.runner.run",
+    "write_report": "reports.page.report",
 }
 
 __all__ = ["__version__"]

@@ -15,16 +15,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import make_parser
-from .datasets.errors import RaterbenchError, StoppedError, shown
-from .datasets.names import visible
+from .errors import RaterbenchError, StoppedError, shown
+from .names import visible
 from .streams import flush_output, prepare_streams
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .benchmark.fuse import Draw
+    from .benchmark.labels.fuse import Draw
     from .benchmark.statistics.metric_table import Mode
-    from .reports.report import Report
+    from .reports.page.report import Report
 
 PLAIN_WIDTH = 110
 """Columns of the main table where the output is no terminal."""
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if units or checks failed or results are incomplete, 2 for what the user can mend, 70 for a fault
         of raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
     """
-    from .benchmark.shown_steps import shown_steps
+    from .benchmark.runner.shown_steps import shown_steps
 
     prepare_streams()
     calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
@@ -118,11 +118,11 @@ def _complain(message: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
-    from .benchmark.experiment import read_experiment
-    from .benchmark.plan import make_plan
-    from .benchmark.results_folder import check_results_folder
-    from .benchmark.runner import check_device, dry_run, execute
-    from .reports.report import check_report_places
+    from .benchmark.experiment.experiment import read_experiment
+    from .benchmark.runner.plan import make_plan
+    from .benchmark.runner.run import check_device, dry_run, execute
+    from .benchmark.store.results_folder import check_results_folder
+    from .reports.page.report import check_report_places
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
@@ -146,13 +146,13 @@ def report(options: argparse.Namespace) -> int:
 
 def fuse(options: argparse.Namespace) -> int:
     """``raterbench fuse``: label files in, a consensus out."""
-    from .benchmark.candidates import build_fusion, load_fusions
-    from .benchmark.fuse import fuse_files
-    from .benchmark.fuse_plan import fuse_plan
-    from .benchmark.workers import cores
-    from .datasets.registry import kebab
+    from .benchmark.experiment.factory import build_fusion, load_fusions
+    from .benchmark.labels.fuse import fuse_files
+    from .benchmark.labels.fuse_plan import fuse_plan
+    from .benchmark.runner.workers import cores
     from .methods import FUSIONS
-    from .reports.fused import print_fused
+    from .registry import kebab
+    from .reports.describe.fused import print_fused
 
     load_fusions(options.plugin)
     is_path = os.path.lexists(options.fusion) or set("/.") & set(options.fusion)
@@ -162,7 +162,7 @@ def fuse(options: argparse.Namespace) -> int:
     fusion = build_fusion(options.fusion, options.set)
     draw: Draw | None = None
     if options.figure:
-        from .reports.disagreement import draw_fused
+        from .reports.figures.disagreement import draw_fused
 
         draw = draw_fused
     names = ("probability", "figure", "raters", "image", "classes", "ignore", "threshold", "darker")
@@ -175,11 +175,11 @@ def fuse(options: argparse.Namespace) -> int:
 
 def describe(options: argparse.Namespace) -> int:
     """``raterbench describe``: what the raters do, before anything is trained."""
-    from .benchmark.candidates import build_fusion
-    from .benchmark.describe import describe_data, find_data
-    from .benchmark.settings import check_folder_name
-    from .benchmark.workers import cores
-    from .reports.describe import check_description_places, print_description, write_description
+    from .benchmark.experiment.factory import build_fusion
+    from .benchmark.experiment.settings import check_folder_name
+    from .benchmark.labels.describe import describe_data, find_data
+    from .benchmark.runner.workers import cores
+    from .reports.describe.page import check_description_places, print_description, write_description
 
     fusion = build_fusion(options.consensus)
     dataset = find_data(options.dataset, options.data, options.set)
@@ -195,7 +195,7 @@ def describe(options: argparse.Namespace) -> int:
 
 def list_names(options: argparse.Namespace) -> int:
     """``raterbench list``: what there is, a line each."""
-    from .benchmark.listing import describe
+    from .benchmark.experiment.listing import describe
 
     for name, purpose in describe(options.kind, tuple(options.plugin)):
         sys.stdout.write(visible(f"{name:<24} {purpose}" if purpose else name) + "\n")
@@ -221,7 +221,7 @@ def perf(options: argparse.Namespace) -> int:
 
     if options.convergence:
         from .benchmark.perf.convergence import SIZES, compared_errors
-        from .reports.convergence import draw_convergence
+        from .reports.figures.convergence import draw_convergence
 
         sys.stdout.write(f"{draw_convergence(SIZES, compared_errors(), Path(options.convergence))}\n")
         return 0
@@ -231,8 +231,8 @@ def perf(options: argparse.Namespace) -> int:
 
 
 def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
-    from .reports.escaping import terminal_text
-    from .reports.report import make_report, published_parts, terminal_table
+    from .reports.page.escaping import terminal_text
+    from .reports.page.report import make_report, published_parts, terminal_table
 
     report = make_report(folder, statistics=statistics, strict=strict)
     analysis, console = report.analysis, _console()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from .datasets.errors import nearest, shown
-from .datasets.names import visible
-from .datasets.ranges import Range
+from .errors import nearest, shown
+from .names import visible
+from .parameters import Range
 
 KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
 

@@ -9,24 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .experiment import Candidate as Candidate
-    from .experiment import Experiment as Experiment
-    from .experiment import Split as Split
-    from .experiment import Statistics as Statistics
-    from .experiment import read_experiment as read_experiment
-    from .results import Results as Results
-    from .results import read_results as read_results
-    from .runner import run as run
+    from .experiment.experiment import Candidate as Candidate
+    from .experiment.experiment import Experiment as Experiment
+    from .experiment.experiment import Split as Split
+    from .experiment.experiment import Statistics as Statistics
+    from .experiment.experiment import read_experiment as read_experiment
+    from .runner.run import run as run
+    from .store.results import Results as Results
+    from .store.results import read_results as read_results
 
 _LAZY = {
-    "Candidate": "experiment",
-    "Experiment": "experiment",
-    "Results": "results",
-    "Split": "experiment",
-    "Statistics": "experiment",
-    "read_experiment": "experiment",
-    "read_results": "results",
-    "run": "runner",
+    "Candidate": "experiment.experiment",
+    "Experiment": "experiment.experiment",
+    "Results": "store.results",
+    "Split": "experiment.experiment",
+    "Statistics": "experiment.experiment",
+    "read_experiment": "experiment.experiment",
+    "read_results": "store.results",
+    "run": "runner.run",
 }
 
 __all__ = ["Candidate", "Experiment", "Results", "Split", "Statistics", "read_experiment", "read_results", "run"]

@@ -10,13 +10,13 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import RaterbenchError, nearest, shown
+from ..parameters import check_arguments, check_keys
+from ..plugin_errors import calling, is_foreign
+from ..registry import Registry
+from ..steps import step
 from .base import IGNORE, Card, Case, Dataset, Geometry, Preparation, Truth, check_case
 from .case_list import CaseList
-from .errors import RaterbenchError, nearest, shown
-from .foreign import calling, is_foreign
-from .ranges import check_arguments, check_keys
-from .registry import Registry
-from .steps import step
 
 if TYPE_CHECKING:
     from .bubil import BUBIL as BUBIL
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from .deepflash import DeepFlash as DeepFlash
     from .folder import Folder as Folder
     from .isbi2015 import ISBI2015 as ISBI2015
+    from .label_files.rating_folder import RatingFolder as RatingFolder
     from .mnist import MNIST as MNIST
     from .phantom import Phantom as Phantom
-    from .rating_folder import RatingFolder as RatingFolder
-    from .simulated_raters import SimulatedRater as SimulatedRater
-    from .simulated_raters import pooled_confusion as pooled_confusion
-    from .simulated_raters import true_confusion as true_confusion
+    from .simulation.raters import SimulatedRater as SimulatedRater
+    from .simulation.raters import pooled_confusion as pooled_confusion
+    from .simulation.raters import true_confusion as true_confusion
 
 _LAZY = {
     "BUBIL": "bubil",
@@ -39,10 +39,10 @@ _LAZY = {
     "ISBI2015": "isbi2015",
     "MNIST": "mnist",
     "Phantom": "phantom",
-    "RatingFolder": "rating_folder",
-    "SimulatedRater": "simulated_raters",
-    "pooled_confusion": "simulated_raters",
-    "true_confusion": "simulated_raters",
+    "RatingFolder": "label_files.rating_folder",
+    "SimulatedRater": "simulation.raters",
+    "pooled_confusion": "simulation.raters",
+    "true_confusion": "simulation.raters",
 }
 
 __all__ = [

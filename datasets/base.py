@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import RaterbenchError
+from ..parameters import Range
 from .contents import contents_hash
-from .errors import RaterbenchError
-from .ranges import Range
 
 IGNORE = 255
 """Label of a voxel that the rater did not judge. It is no class, and it enters no fusion, loss or metric."""

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from ..errors import RaterbenchError
+from ..parameters import check_arguments
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError
 from .images import Picture, check_agreement, read_image
-from .ranges import check_arguments
 
 Raters = Literal["experts", "crowd", "both"]
 

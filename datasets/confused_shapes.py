@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from ..errors import RaterbenchError
+from ..parameters import Range, Seed, check_arguments
 from .base import Card, Case, Dataset, Geometry, Labels, Truth, index_table
-from .errors import RaterbenchError
-from .ranges import Range, Seed, check_arguments
-from .simulated_raters import VoxelFlips
+from .simulation.raters import VoxelFlips
 
 CLASSES = 3
 CONFUSIONS = {

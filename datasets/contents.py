@@ -20,8 +20,8 @@ from typing import Any
 
 import platformdirs
 
-from .errors import RaterbenchError
-from .steps import counted_step
+from ..errors import RaterbenchError
+from ..steps import counted_step
 
 YOUNG = 2.0
 """Seconds within which a second change of a file may leave its times as they are: FAT counts in twos."""

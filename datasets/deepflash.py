@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ..errors import RaterbenchError
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError
 from .images import check_agreement, read_image, read_labels
-from .label_values import LabelValues
+from .label_files.label_values import LabelValues
 
 LABORATORY = "lab-wue1"
 

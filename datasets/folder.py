@@ -11,20 +11,20 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import RaterbenchError, nearest
+from ..paths import path_kind
+from ..steps import counted_step
 from .base import IGNORE, Card, Case, Dataset, Geometry, Labels, Truth, index_table
-from .cases_table import read_cases
-from .doubts import copies, questions
-from .errors import RaterbenchError, nearest
-from .folder_layout import LAYOUT, RatedFiles, find_rated_files
-from .folder_settings import read_settings
 from .images import image_form, pixel_file, read_labels
-from .layout_hints import mend_for_images, wrong_layout
-from .paths import path_kind
-from .rater_layout import check_files_apart, layout_questions
-from .rating_files import load, rating_indices
-from .steps import counted_step
-from .value_counts import CaseValues, look_at_case
-from .vocabulary import find_classes, first_gap
+from .label_files.doubts import copies, questions
+from .label_files.rating_files import load, rating_indices
+from .label_files.value_counts import CaseValues, look_at_case
+from .label_files.vocabulary import find_classes, first_gap
+from .layout.cases_table import read_cases
+from .layout.folder_layout import LAYOUT, RatedFiles, find_rated_files
+from .layout.folder_settings import read_settings
+from .layout.layout_hints import mend_for_images, wrong_layout
+from .layout.rater_layout import check_files_apart, layout_questions
 
 
 class Folder(Dataset):

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from ..errors import RaterbenchError
+from ..parameters import Seed, check_arguments
 from .base import Card, Case, Dataset, Floats, Labels, Preparation, Truth, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError
 from .images import Picture, check_agreement, read_image, read_labels
-from .label_values import LabelValues
-from .ranges import Seed, check_arguments
-from .simulated_raters import LESION_RATERS
+from .label_files.label_values import LabelValues
+from .simulation.raters import LESION_RATERS
 
 Raters = Literal["real", "simulated"]
 Regime = Literal["all", "one"]

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pooch
 
+from ..errors import RaterbenchError, nearest
+from ..parameters import Range, Seed, check_arguments
 from .base import Card, Case, Dataset, Geometry, Truth, index_table
 from .downloads import data_folder
-from .errors import RaterbenchError, nearest
-from .ranges import Range, Seed, check_arguments
-from .simulated_raters import MORPHOLOGICAL_RATERS
+from .simulation.raters import MORPHOLOGICAL_RATERS
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 

@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from . import spinal_cord
+from ..parameters import Range, Seed, check_arguments
 from .base import Card, Case, Dataset, Geometry, Truth, check_case, index_table
-from .ranges import Range, Seed, check_arguments
-from .simulated_raters import (
+from .simulation import spinal_cord
+from .simulation.raters import (
     BoundaryBias,
     BoundaryJitter,
     Confusion,
@@ -22,7 +22,7 @@ from .simulated_raters import (
     VoxelFlips,
     pooled_confusion,
 )
-from .spinal_cord import Anatomy, Scanner
+from .simulation.spinal_cord import Anatomy, Scanner
 
 FEWEST_RATERS = 2
 """Every case is rated by at least this many."""

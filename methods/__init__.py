@@ -9,71 +9,71 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ..datasets.registry import Registry
+from ..registry import Registry
 from .base import Consensus, Fusion, Method
 
 if TYPE_CHECKING:
-    from .at_least import AtLeast as AtLeast
-    from .budget import Budget as Budget
-    from .confusion_network import ConfusionNetwork as ConfusionNetwork
-    from .contested_staple import ContestedSTAPLE as ContestedSTAPLE
-    from .cr_network import CRNetwork as CRNetwork
-    from .crowd_layer import CrowdLayer as CrowdLayer
-    from .fused_labels import FusedLabels as FusedLabels
-    from .gce import GCE as GCE
-    from .intersection import Intersection as Intersection
-    from .log_opinion_pool_staple import LogOpinionPoolSTAPLE as LogOpinionPoolSTAPLE
-    from .majority import MajorityVote as MajorityVote
-    from .map_staple import MAPSTAPLE as MAPSTAPLE
-    from .network import NetworkMethod as NetworkMethod
-    from .one_coin_staple import OneCoinSTAPLE as OneCoinSTAPLE
-    from .oracle_confusion_network import OracleConfusionNetwork as OracleConfusionNetwork
-    from .random_rater import RandomRater as RandomRater
-    from .recipes import Conventional as Conventional
-    from .recipes import Recipe as Recipe
-    from .recipes import SoftCrossEntropy as SoftCrossEntropy
-    from .recipes import SoftSeg as SoftSeg
-    from .separate_networks import SeparateNetworks as SeparateNetworks
-    from .simple import SIMPLE as SIMPLE
-    from .soft_average import SoftAverage as SoftAverage
-    from .soft_staple import SoftSTAPLE as SoftSTAPLE
-    from .spatial_staple import SpatialSTAPLE as SpatialSTAPLE
-    from .staple import STAPLE as STAPLE
-    from .tgce import TGCE as TGCE
-    from .union import Union as Union
+    from .fusion.at_least import AtLeast as AtLeast
+    from .fusion.contested_staple import ContestedSTAPLE as ContestedSTAPLE
+    from .fusion.intersection import Intersection as Intersection
+    from .fusion.log_opinion_pool_staple import LogOpinionPoolSTAPLE as LogOpinionPoolSTAPLE
+    from .fusion.majority import MajorityVote as MajorityVote
+    from .fusion.map_staple import MAPSTAPLE as MAPSTAPLE
+    from .fusion.one_coin_staple import OneCoinSTAPLE as OneCoinSTAPLE
+    from .fusion.simple import SIMPLE as SIMPLE
+    from .fusion.soft_average import SoftAverage as SoftAverage
+    from .fusion.soft_staple import SoftSTAPLE as SoftSTAPLE
+    from .fusion.spatial_staple import SpatialSTAPLE as SpatialSTAPLE
+    from .fusion.staple import STAPLE as STAPLE
+    from .fusion.union import Union as Union
+    from .learning.budget import Budget as Budget
+    from .learning.network import NetworkMethod as NetworkMethod
+    from .learning.recipes import Conventional as Conventional
+    from .learning.recipes import Recipe as Recipe
+    from .learning.recipes import SoftCrossEntropy as SoftCrossEntropy
+    from .learning.recipes import SoftSeg as SoftSeg
+    from .networks.confusion_network import ConfusionNetwork as ConfusionNetwork
+    from .networks.cr_network import CRNetwork as CRNetwork
+    from .networks.crowd_layer import CrowdLayer as CrowdLayer
+    from .networks.fused_labels import FusedLabels as FusedLabels
+    from .networks.gce import GCE as GCE
+    from .networks.oracle_confusion_network import OracleConfusionNetwork as OracleConfusionNetwork
+    from .networks.random_rater import RandomRater as RandomRater
+    from .networks.separate_networks import SeparateNetworks as SeparateNetworks
+    from .networks.tgce import TGCE as TGCE
 
-METHODS = Registry("method", Method, __package__)
-FUSIONS = Registry("fusion", Fusion, __package__)
+METHODS = Registry("method", Method, f"{__name__}.networks")
+FUSIONS = Registry("fusion", Fusion, f"{__name__}.fusion")
 
 _LAZY = {
-    "GCE": "gce",
-    "MAPSTAPLE": "map_staple",
-    "SIMPLE": "simple",
-    "STAPLE": "staple",
-    "TGCE": "tgce",
-    "AtLeast": "at_least",
-    "Budget": "budget",
-    "CRNetwork": "cr_network",
-    "ConfusionNetwork": "confusion_network",
-    "ContestedSTAPLE": "contested_staple",
-    "Conventional": "recipes",
-    "CrowdLayer": "crowd_layer",
-    "FusedLabels": "fused_labels",
-    "Intersection": "intersection",
-    "LogOpinionPoolSTAPLE": "log_opinion_pool_staple",
-    "MajorityVote": "majority",
-    "NetworkMethod": "network",
-    "OneCoinSTAPLE": "one_coin_staple",
-    "OracleConfusionNetwork": "oracle_confusion_network",
-    "RandomRater": "random_rater",
-    "Recipe": "recipes",
-    "SeparateNetworks": "separate_networks",
-    "SoftAverage": "soft_average",
-    "SoftCrossEntropy": "recipes",
-    "SoftSTAPLE": "soft_staple",
-    "SoftSeg": "recipes",
-    "SpatialSTAPLE": "spatial_staple",
-    "Union": "union",
+    "GCE": "networks.gce",
+    "MAPSTAPLE": "fusion.map_staple",
+    "SIMPLE": "fusion.simple",
+    "STAPLE": "fusion.staple",
+    "TGCE": "networks.tgce",
+    "AtLeast": "fusion.at_least",
+    "Budget": "learning.budget",
+    "CRNetwork": "networks.cr_network",
+    "ConfusionNetwork": "networks.confusion_network",
+    "ContestedSTAPLE": "fusion.contested_staple",
+    "Conventional": "learning.recipes",
+    "CrowdLayer": "networks.crowd_layer",
+    "FusedLabels": "networks.fused_labels",
+    "Intersection": "fusion.intersection",
+    "LogOpinionPoolSTAPLE": "fusion.log_opinion_pool_staple",
+    "MajorityVote": "fusion.majority",
+    "NetworkMethod": "learning.network",
+    "OneCoinSTAPLE": "fusion.one_coin_staple",
+    "OracleConfusionNetwork": "networks.oracle_confusion_network",
+    "RandomRater": "networks.random_rater",
+    "Recipe": "learning.recipes",
+    "SeparateNetworks": "networks.separate_networks",
+    "SoftAverage": "fusion.soft_average",
+    "SoftCrossEntropy": "learning.recipes",
+    "SoftSTAPLE": "fusion.soft_staple",
+    "SoftSeg": "learning.recipes",
+    "SpatialSTAPLE": "fusion.spatial_staple",
+    "Union": "fusion.union",
 }
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
-from ..datasets.ranges import check_stored
+from ..parameters import check_stored
 
 if TYPE_CHECKING:
     import torch

@@ -8,19 +8,19 @@ from functools import cached_property, partial
 
 import pandas as pd
 
-from ..benchmark.references import REFERENCE_NAMES
-from ..benchmark.results import Results
+from ..benchmark.measuring.references import REFERENCE_NAMES
+from ..benchmark.statistics.collapse import OVERLAPS, collapsed_candidates, far_behind
 from ..benchmark.statistics.comparison import Comparison, breakdown, compare
 from ..benchmark.statistics.metric_table import Mode
+from ..benchmark.statistics.pooled import KINDS, PooledCalibration
 from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
-from ..datasets.errors import RaterbenchError
-from . import style
-from .collapse import OVERLAPS, collapsed_candidates, far_behind
-from .origins import mixed_words
-from .part_maker import PartMaker
-from .pooled import KINDS, PooledCalibration
-from .wording import SHORT, decimals_for, write_number
+from ..benchmark.store.results import Results
+from ..errors import RaterbenchError
+from .figures import style
+from .page.part_maker import PartMaker
+from .tables.origins import mixed_words
+from .tables.wording import SHORT, decimals_for, write_number
 
 SOFT = "soft average"
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from raterbench import __version__
 from raterbench.__main__ import main
-from raterbench.datasets.paths import nearby_layout
+from raterbench.paths import nearby_layout
 
 
 @pytest.fixture(autouse=True)

@@ -359,7 +359,7 @@ def test_what_nobody_foresaw_is_called_a_fault_with_its_place(monkeypatch, capsy
     def fails(*arguments):
         raise KeyError("some\nkey")
 
-    monkeypatch.setattr("raterbench.benchmark.listing.describe", fails)
+    monkeypatch.setattr("raterbench.benchmark.experiment.listing.describe", fails)
     assert main(["list", "methods"]) == 70
     said = capsys.readouterr().err
     assert re.fullmatch(
@@ -376,7 +376,7 @@ def test_what_the_machine_lacks_is_a_sentence(monkeypatch, capsys, error, code, 
     def fails(*arguments):
         raise error
 
-    monkeypatch.setattr("raterbench.benchmark.listing.describe", fails)
+    monkeypatch.setattr("raterbench.benchmark.experiment.listing.describe", fails)
     assert main(["list", "methods"]) == code
     assert says in capsys.readouterr().err
 

@@ -94,9 +94,9 @@ def test_a_threshold_for_smooth_masks_holds_for_every_command(here, capsys, comm
 
 
 def test_a_run_keeps_its_questions_for_the_report(here):
-    from raterbench.benchmark.experiment import read_experiment
-    from raterbench.benchmark.plan import make_plan
-    from raterbench.benchmark.runner import write_plan
+    from raterbench.benchmark.experiment.experiment import read_experiment
+    from raterbench.benchmark.runner.plan import make_plan
+    from raterbench.benchmark.runner.run import write_plan
 
     dataset(lambda mask, *_: 255 - mask)
     plan = make_plan(read_experiment("smoke", (), "folder:data"), here / "results")
@@ -145,10 +145,10 @@ def test_a_consensus_of_two_raters_says_what_it_is(here, capsys):
 def test_what_is_not_identified_is_a_sentence():
     import pandas as pd
 
-    from raterbench.benchmark.fuse import FuseResult
-    from raterbench.datasets.rating_files import label_code
-    from raterbench.datasets.value_counts import look_at_case
-    from raterbench.reports.fused import fused_lines
+    from raterbench.benchmark.labels.fuse import FuseResult
+    from raterbench.datasets.label_files.rating_files import label_code
+    from raterbench.datasets.label_files.value_counts import look_at_case
+    from raterbench.reports.describe.fused import fused_lines
 
     code = label_code([look_at_case("c", {"a": Path("a")}, {"a": disc()})])
     facts = {"case": "c", "status": "not identified", "iterations": 3, "region": "image", "undecided": 0}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from raterbench.__main__ import main
-from raterbench.benchmark.written import LIST
+from raterbench.benchmark.store.written import LIST
 from raterbench.datasets import Geometry
 from raterbench.datasets.images import read_labels, write_labels
 
@@ -166,7 +166,7 @@ def test_a_consensus_corrected_by_hand_is_not_fused_over(here, capsys):
 
 def test_a_killed_fuse_leaves_nothing_beyond_the_next_one(here):
     script = (
-        "import os; from raterbench.benchmark.outputs import Outputs; from pathlib import Path\n"
+        "import os; from raterbench.benchmark.labels.outputs import Outputs; from pathlib import Path\n"
         "with Outputs([]) as outputs: outputs.add(Path('out.nii.gz')).write_text('half'); os.kill(os.getpid(), 9)"
     )
     there = set(here.iterdir())

@@ -82,9 +82,9 @@ def test_a_wheel_holds_the_code_the_experiments_and_the_templates(tmp_path):
     folders = ("datasets", "methods", "benchmark", "reports")
     code = {f"raterbench/{p.relative_to(source).as_posix()}" for folder in folders for p in (source / folder).rglob("*.py")}
     assert code <= held
-    assert {
-        f"raterbench/benchmark/experiments/{p.name}" for p in (files("raterbench.benchmark") / "experiments").iterdir()
-    } <= held
-    assert {f"raterbench/reports/templates/{p.name}" for p in (files("raterbench.reports") / "templates").iterdir()} <= held
+    experiments = (files("raterbench.benchmark") / "experiments").iterdir()
+    assert {f"raterbench/benchmark/experiments/{p.name}" for p in experiments} <= held
+    templates = (files("raterbench.reports.page") / "templates").iterdir()
+    assert {f"raterbench/reports/page/templates/{p.name}" for p in templates} <= held
     assert {"raterbench/__init__.py", "raterbench/__main__.py", "raterbench/py.typed"} <= held
     assert not [name for name in held if "tests" in name.split("/")]

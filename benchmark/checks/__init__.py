@@ -26,10 +26,10 @@ def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckR
     Raises:
         RaterbenchError: the file cannot be imported, or defines nothing that could be checked.
     """
-    from ...datasets.errors import RaterbenchError
-    from ..workers import Died, side_by_side
+    from ...errors import RaterbenchError
+    from ..runner.workers import Died, side_by_side
 
-    imports = (f"{__package__.rpartition('.')[0]}.template",)
+    imports = (f"{__package__.rpartition('.')[0]}.runner.template",)
     ((_, names),) = side_by_side([path], class_names, 1, timeout=timeout, imports=imports)
     if isinstance(names, Died):
         raise RaterbenchError(f"{str(path)!r} cannot be imported: {names.how}")
@@ -45,8 +45,8 @@ def class_names(path: str | Path) -> list[str]:
     Raises:
         RaterbenchError: the file cannot be imported, or has none.
     """
-    from ...datasets.errors import RaterbenchError
-    from ...datasets.registry import load_plugin
+    from ...errors import RaterbenchError
+    from ...registry import load_plugin
 
     names = [cls.__name__ for cls, _ in _checkable(load_plugin(path))]
     if not names:
@@ -59,9 +59,9 @@ def class_names(path: str | Path) -> list[str]:
 
 def _check_class(place: tuple[str | Path, str]) -> list[CheckResult]:
     """The findings on the class of this name in a file."""
-    from ...datasets.errors import RaterbenchError
-    from ...datasets.foreign import foreign_code
-    from ...datasets.registry import load_plugin
+    from ...errors import RaterbenchError
+    from ...plugin_errors import foreign_code
+    from ...registry import load_plugin
 
     path, name = place
     cls, check = next(found for found in _checkable(load_plugin(path)) if found[0].__name__ == name)
@@ -75,9 +75,9 @@ def _check_class(place: tuple[str | Path, str]) -> list[CheckResult]:
 def check_name(cls: type) -> list[CheckResult]:
     """Whether a class can be found by a name of its own."""
     from ...datasets import DATASETS
-    from ...datasets.errors import RaterbenchError
-    from ...datasets.registry import Registry
+    from ...errors import RaterbenchError
     from ...methods import FUSIONS, METHODS
+    from ...registry import Registry
     from ..metrics import METRICS
 
     registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, DATASETS, METRICS)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from ...datasets.base import IGNORE, Case, Geometry, Labels
-from ...datasets.errors import RaterbenchError
+from ...errors import RaterbenchError
 from ...methods.base import Consensus, Fusion, Ratings
-from ...methods.ties import Ties
+from ...methods.fusion.engine.ties import Ties
 from .result import BrokenContractError, CheckResult, require, run_checks
 
 

@@ -15,8 +15,8 @@ import torch
 from sklearn.base import clone
 
 from ...datasets.case_list import CaseList
-from ...datasets.preparation import Slices
-from ...methods.network import NetworkMethod
+from ...methods.learning.network import NetworkMethod
+from ...methods.learning.preparation import Slices
 from .examples import make_dataset, renumber, reorder
 from .result import NotApplicableError, require
 from .weights import alike, narrowed, outside, relabelled

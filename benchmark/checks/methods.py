@@ -13,8 +13,8 @@ from sklearn.base import clone
 from ...datasets.base import IGNORE, Case, Floats
 from ...datasets.case_list import CaseList
 from ...methods.base import Method
-from ...methods.budget import Budget
-from ...methods.network import NetworkMethod
+from ...methods.learning.budget import Budget
+from ...methods.learning.network import NetworkMethod
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
 from .parameters import parameters_are_stored

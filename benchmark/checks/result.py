@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...datasets.errors import RaterbenchError
-from ...datasets.foreign import foreign_code, message_of
+from ...errors import RaterbenchError
+from ...plugin_errors import foreign_code, message_of
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Importing this folder imports neither torch nor MONAI: tables and figures only want the names and what is better.
 """
 
-from ...datasets.registry import Registry
+from ...registry import Registry
 from .base import Metric, RaterMetric, Segmentation, from_labels
 
 METRICS: Registry[Metric] = Registry("metric", Metric, __name__)

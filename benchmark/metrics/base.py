@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Floats, Labels, Unit, read_only
-from ...datasets.errors import RaterbenchError
+from ...errors import RaterbenchError
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

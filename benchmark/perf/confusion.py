@@ -8,10 +8,10 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
-from ...methods.budget import Budget
-from ...methods.confusion_network import ConfusionNetwork
-from ...methods.network import NetworkMethod
-from ...methods.recipes import SoftCrossEntropy
+from ...methods.learning.budget import Budget
+from ...methods.learning.network import NetworkMethod
+from ...methods.learning.recipes import SoftCrossEntropy
+from ...methods.networks.confusion_network import ConfusionNetwork
 from .timing import compare, written
 
 CLASSES, RATERS, BATCH, SIZE = 3, 5, 8, 64

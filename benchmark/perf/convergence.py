@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...methods.base import Fusion
-from ...methods.staple import STAPLE
+from ...methods.fusion.staple import STAPLE
 
 SIZES = (10**3, 10**4, 10**5, 10**6)
 

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from ...methods.spatial_staple import SpatialSTAPLE
-from ...methods.staple import STAPLE
+from ...methods.fusion.spatial_staple import SpatialSTAPLE
+from ...methods.fusion.staple import STAPLE
 from .examples import outlines
 from .timing import seconds, written
 

@@ -8,9 +8,9 @@ import torch
 
 from ...datasets.base import Dataset
 from ...datasets.phantom import Phantom
-from ...methods.budget import Budget
-from ...methods.fused_labels import FusedLabels
-from ...methods.losses import soft_cross_entropy
+from ...methods.learning.budget import Budget
+from ...methods.learning.losses import soft_cross_entropy
+from ...methods.networks.fused_labels import FusedLabels
 from .timing import compare, written
 
 EPOCHS = 12

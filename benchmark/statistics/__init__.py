@@ -1,0 +1,1 @@
+"""Statistics of results: subjects, tests, corrections, intervals, ranks and calibration. Knows nothing of models."""

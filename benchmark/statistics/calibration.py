@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...datasets.errors import RaterbenchError, nearest
+from ...errors import RaterbenchError, nearest
 from ..metrics.calibration import N_BINS, UNIT, LastBin, expected_calibration_error, maximum_calibration_error
-from .tests import expanded_quantiles
+from .significance import expanded_quantiles
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

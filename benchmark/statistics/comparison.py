@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...datasets.errors import RaterbenchError, nearest
+from ...errors import RaterbenchError, nearest
 from . import subjects
 from .arithmetic import mean_and_std
 from .metric_table import WHY, Mode, Terms, metric_table
 from .shared_units import SharedUnits, shared_units
-from .tests import bootstrap_interval, smallest_p
+from .significance import bootstrap_interval, smallest_p
 
 if TYPE_CHECKING:
-    from ..experiment import Statistics
+    from ..experiment.experiment import Statistics
 
 COLUMNS = [
     *("metric", "class", "reference", "candidate", "kind", "family", "n", "mean", "std", "ci_low", "ci_high"),

@@ -13,7 +13,7 @@ import pandas as pd
 from . import subjects
 from .arithmetic import mean_and_std
 from .ranking import best_of, mean_ranks
-from .tests import bootstrap_interval, corrected_resampled_t, holm, paired_differences, wilcoxon
+from .significance import bootstrap_interval, corrected_resampled_t, holm, paired_differences, wilcoxon
 
 Mode = Literal["per-subject", "as-published"]
 UNTESTED_KINDS = ("fusion", "rater")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .tests import corrected_resampled_t, wilcoxon
+from .significance import corrected_resampled_t, wilcoxon
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ...datasets.errors import RaterbenchError, nearest
+from ...errors import RaterbenchError, nearest
 from .arithmetic import LARGEST, largest, round_to_scale
 from .shared_units import LEAST
 

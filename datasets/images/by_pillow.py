@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RaterbenchError
-from .headers import RasterHeader
+from ...errors import RaterbenchError
+from .headers.header import RasterHeader
 
 
 def read_raster(header: RasterHeader, *, numbers: bool) -> npt.NDArray[Any]:

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
+from ...errors import RaterbenchError
 from ..base import Geometry
-from ..errors import RaterbenchError
 from .formats import suffix_of
-from .headers import Header, VolumeHeader
-from .integrity import damaged
+from .headers.header import Header, VolumeHeader
+from .headers.integrity import damaged
 
 RIGHT_ANGLES = 1e-2
 """How far the directions of axes may be from unit length and right angles: headers in text round them."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RaterbenchError
+from ...errors import RaterbenchError
 from .formats import LOSSLESS
-from .headers import Header, RasterHeader
+from .headers.header import Header, RasterHeader
 
 NEAR = 1e-3
 """How far a real number may be from the label it stands for: resampling and scaled storage leave such rests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ..errors import RaterbenchError
+from ...errors import RaterbenchError
 from .formats import WITH_GEOMETRY, WITHOUT_GEOMETRY, format_of
 
 _STARTS = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import RaterbenchError
+from ...errors import RaterbenchError
 from .formats import WITH_GEOMETRY, suffix_of
 from .picture import Picture
 

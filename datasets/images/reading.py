@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...errors import RaterbenchError
 from ..base import Geometry
-from ..errors import RaterbenchError
-from . import bmp, by_pillow, by_simpleitk, jpeg, metaimage, nifti, nrrd, png, pnm, tiff, volume_data
+from . import by_pillow, by_simpleitk
 from .channels import finite_numbers, one_label_each, whole_numbers
 from .file_content import check_file
 from .formats import LOSSLESS, LOSSY, format_of, suffix_of
-from .headers import Header, VolumeHeader
-from .integrity import check_memory
+from .headers import bmp, jpeg, metaimage, nifti, nrrd, png, pnm, tiff, volume_data
+from .headers.header import Header, VolumeHeader
+from .headers.integrity import check_memory
 from .picture import Picture
 
 _VOLUMES: dict[str, ModuleType] = {"NIfTI": nifti, "MetaImage": metaimage, "NRRD": nrrd}

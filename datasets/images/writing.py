@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
+from ...errors import RaterbenchError
+from ...whole_files import move, naming, staging
 from ..base import Floats, Geometry
-from ..errors import RaterbenchError
-from ..whole_files import move, naming, staging
 from .by_simpleitk import shortened
 from .formats import LOSSLESS, LOSSY, READ_ONLY, WITH_GEOMETRY, WITHOUT_GEOMETRY, suffix_of
 from .reading import read_channels

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from raterbench.benchmark.experiment import Candidate, Experiment, Split
+from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.metrics import METRICS
 from raterbench.datasets import DATASETS
-from raterbench.datasets.registry import Registry
 from raterbench.methods import FUSIONS, METHODS
-from raterbench.methods.recipes import RECIPES
+from raterbench.methods.learning.recipes import RECIPES
+from raterbench.registry import Registry
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}
 BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}

@@ -19,7 +19,7 @@ from raterbench.benchmark.metrics import Metric
 from raterbench.datasets import Card, Case, Dataset, Geometry
 from raterbench.datasets.base import index_table
 from raterbench.methods import Budget, Fusion, Method, NetworkMethod
-from raterbench.methods.losses import masked_mean
+from raterbench.methods.learning.losses import masked_mean
 
 def surprise(outputs, ratings):
     return -(ratings * outputs.log_softmax(dim=1).unsqueeze(1)).sum(dim=2)

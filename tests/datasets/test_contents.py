@@ -6,7 +6,7 @@ import pytest
 
 from raterbench.datasets import RaterbenchError, contents
 from raterbench.datasets.contents import content_hashes, contents_hash
-from raterbench.datasets.steps import listening
+from raterbench.steps import listening
 
 
 class Heard(list):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
-from raterbench.benchmark.experiment import read_experiment
-from raterbench.benchmark.plan import make_plan
-from raterbench.benchmark.unit import compute
+from raterbench.benchmark.experiment.experiment import read_experiment
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.unit import compute
 from raterbench.datasets import ISBI2015, Geometry, RaterbenchError, load_dataset, pooled_confusion
 from raterbench.datasets.images import write_labels
 

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from raterbench.datasets import Phantom, RaterbenchError, true_confusion
 from raterbench.datasets.phantom import CENTRES, RATERS
-from raterbench.datasets.simulated_raters import BoundaryBias
-from raterbench.datasets.spinal_cord import Anatomy, grid, outlines, partial_volumes
+from raterbench.datasets.simulation.raters import BoundaryBias
+from raterbench.datasets.simulation.spinal_cord import Anatomy, grid, outlines, partial_volumes
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:

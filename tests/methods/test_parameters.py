@@ -26,7 +26,7 @@ from raterbench.methods import (
     SoftSTAPLE,
     SpatialSTAPLE,
 )
-from raterbench.methods.recipes import RECIPES
+from raterbench.methods.learning.recipes import RECIPES
 
 NAN, INF = float("nan"), float("inf")
 WRONG = [

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from raterbench.benchmark.experiment import Candidate, Experiment, Split
-from raterbench.benchmark.results import Results, read_results
-from raterbench.benchmark.store import Record, write_json, write_record
+from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
+from raterbench.benchmark.store.results import Results, read_results
+from raterbench.benchmark.store.units import Record, write_json, write_record
 
 NAMES = ("Majority vote", "STAPLE", "Soft average", "Random rater", "Confusion matrices", "TGCE_ss 50% & more")
 CONFUSION_NAMES = ("Confusion matrices", "TGCE_ss 50% & more")

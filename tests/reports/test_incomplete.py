@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from raterbench.__main__ import main
-from raterbench.benchmark import completeness
-from raterbench.benchmark.completeness import MEND, running_process
-from raterbench.benchmark.experiment import Split
-from raterbench.benchmark.results import Results, read_results
-from raterbench.benchmark.store import Record, read_record, write_record
-from raterbench.datasets.errors import RaterbenchError
+from raterbench.benchmark.experiment.experiment import Split
+from raterbench.benchmark.store import completeness
+from raterbench.benchmark.store.completeness import MEND, running_process
+from raterbench.benchmark.store.results import Results, read_results
+from raterbench.benchmark.store.units import Record, read_record, write_record
+from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.captions import main_caption, split_words, validation_words
-from raterbench.reports.origins import origins_table
-from raterbench.reports.summary import summarise
-from raterbench.reports.tables import comparison_table
-from raterbench.reports.terminal import main_table_text
+from raterbench.reports.tables.captions import main_caption, split_words, validation_words
+from raterbench.reports.tables.origins import origins_table
+from raterbench.reports.tables.summary import summarise
+from raterbench.reports.tables.tables import comparison_table
+from raterbench.reports.tables.terminal import main_table_text
 
 from .conftest import Study, write_study
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from raterbench.benchmark import results as benchmark_results
-from raterbench.benchmark.metric_facts import metric_facts
 from raterbench.benchmark.metrics import METRICS, RaterMetric
-from raterbench.benchmark.results import read_results
-from raterbench.benchmark.store import write_json
-from raterbench.datasets.errors import RaterbenchError
-from raterbench.reports import describe, report
+from raterbench.benchmark.store import results as benchmark_results
+from raterbench.benchmark.store.metric_facts import metric_facts
+from raterbench.benchmark.store.results import read_results
+from raterbench.benchmark.store.units import write_json
+from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.report import check_report_places, write_report
+from raterbench.reports.describe import page as describe
+from raterbench.reports.page import report
+from raterbench.reports.page.report import check_report_places, write_report
 
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B"), "subjects": 4, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"),

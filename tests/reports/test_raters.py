@@ -14,16 +14,16 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 from raterbench.benchmark.metrics.confusion import confusion_rmse
-from raterbench.benchmark.results import Results, read_results
-from raterbench.benchmark.statistics.tests import corrected_t_interval
-from raterbench.reports import reliability_maps as maps
+from raterbench.benchmark.statistics.significance import corrected_t_interval
+from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.confusion import confusion
-from raterbench.reports.confusion_entries import confusion_entries
-from raterbench.reports.identification import identification
-from raterbench.reports.rater_errors import IDENTITY, rater_errors, same_alarm
-from raterbench.reports.rater_tables import alarms, rater_classes, raters
-from raterbench.reports.terminal import main_table_text
+from raterbench.reports.figures import reliability_maps as maps
+from raterbench.reports.figures.confusion import confusion
+from raterbench.reports.figures.confusion_entries import confusion_entries
+from raterbench.reports.figures.identification import identification
+from raterbench.reports.tables.rater_errors import IDENTITY, rater_errors, same_alarm
+from raterbench.reports.tables.rater_tables import alarms, rater_classes, raters
+from raterbench.reports.tables.terminal import main_table_text
 
 SMALL: dict[str, Any] = {"subjects": 4, "slices": 1, "folds": 2, "classes": ("lesion",), "calibration": False}
 FOUR = ("A", "B", "C", "D")

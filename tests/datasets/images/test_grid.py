@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from raterbench.benchmark.fuse import fuse_files
-from raterbench.benchmark.fuse_plan import fuse_plan
+from raterbench.benchmark.labels.fuse import fuse_files
+from raterbench.benchmark.labels.fuse_plan import fuse_plan
 from raterbench.datasets import Folder, Geometry, RaterbenchError
 from raterbench.datasets.images import Picture, check_agreement, read_labels, write_labels
-from raterbench.datasets.rating_files import RatedFiles, load
-from raterbench.methods.majority import MajorityVote
+from raterbench.datasets.label_files.rating_files import RatedFiles, load
+from raterbench.methods.fusion.majority import MajorityVote
 
 PIXELS = np.arange(20, dtype=np.uint8).reshape(4, 5)
 MM = (1.0, 2.0, 3.0)

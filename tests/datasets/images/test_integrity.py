@@ -12,8 +12,9 @@ import SimpleITK as sitk
 from PIL import Image
 
 from raterbench.datasets import RaterbenchError
-from raterbench.datasets.images import integrity, read_image, read_labels
-from raterbench.datasets.images.tiff_strips import _lzw_size, _packbits_size
+from raterbench.datasets.images import read_image, read_labels
+from raterbench.datasets.images.headers import integrity
+from raterbench.datasets.images.headers.tiff_strips import _lzw_size, _packbits_size
 
 from .made_files import metaimage, nifti, nrrd, tiff
 

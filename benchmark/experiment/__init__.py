@@ -1,0 +1,1 @@
+"""An experiment: what is compared, on which data, how often. From TOML or Python to configured objects."""

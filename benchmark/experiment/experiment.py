@@ -1,0 +1,289 @@
+"""An experiment: what is compared, on what, how often, and what was declared before anything ran. One TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from ...datasets.base import Preparation
+from ...errors import RaterbenchError, nearest, shown
+from ...methods.learning.budget import Budget
+from ...parameters import Range, Seed
+from .files import DATASET, OF_DATASET, read_values
+from .published import published_names
+from .settings import (
+    build,
+    check_different,
+    check_fields,
+    check_folder_name,
+    check_part,
+    check_plain,
+    check_table,
+    read_setting,
+)
+
+DEFAULT_METRICS = (
+    "dice",
+    "precision",
+    "recall",
+    "rvd",
+    "avd",
+    "false positive volume",
+    "surface dice",
+    "hd95",
+    "brier",
+    "brier foreground",
+    "entropy",
+    "entropy error",
+    "confusion rmse",
+)
+DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
+Policy = Literal["folds", "leave-one-centre-out", "holdout"]
+
+MOST_UNITS = 5000
+"""Units of an experiment at most: at a minute each, three days and a half on one core."""
+
+LABELS = "labels"
+"""The candidate name of units that measure raters and fused labels, without any network."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How cases are split. Subjects are never split; validation subjects come out of the training part.
+
+    ``policy``: ``folds`` (repeated cross-validation grouped by subject), ``leave-one-centre-out``, or ``holdout`` (the data
+    set's own test part). ``validation`` is the share of the training subjects. ``manifest`` names a ``splits.json`` to reuse.
+    """
+
+    policy: Policy = "folds"
+    folds: Annotated[int, Range(2, 1000)] = 5
+    repeats: Annotated[int, Range(1, 10**9)] = 1
+    validation: Annotated[float, Range(0, 1, without="both")] = 0.2
+    manifest: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "split")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is declared before anything runs. ``auto`` picks the truth where it is known, else the single raters.
+
+    ``baseline`` is the candidate that others are tested against, by default the first.
+    """
+
+    primary_metric: str = "dice"
+    primary_reference: str = "auto"
+    baseline: str = ""
+    alpha: Annotated[float, Range(0, 1, without="both")] = 0.05
+    resamples: Annotated[int, Range(1, 20_000)] = 2000
+
+    def __post_init__(self) -> None:
+        check_fields(self, "statistics")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configured method: the name it has in tables, the method's registered name, its parameters."""
+
+    name: str
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self, f"candidate {shown(self.name)}")
+        if not self.name.strip() or self.name == LABELS:
+            raise RaterbenchError(f"a candidate cannot be called {self.name!r}: rename it")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that a unit's result depends on, and what the report needs to say what it shows.
+
+    ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
+    ``timeout`` is the longest that a unit may take, in seconds.
+    """
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    description: str = ""
+    dataset: str = DATASET
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    preparation: Mapping[str, Any] = field(default_factory=dict)
+    split: Split = Split()
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+    references: tuple[str, ...] = DEFAULT_REFERENCES
+    fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
+    keep_cases: Annotated[int, Range(0, 10_000)] = 4
+    surface_tolerance: Annotated[float, Range(0, 10_000, without="low")] = 1.0
+    surface_at_image_border: bool = True
+    seed: Seed = 0
+    timeout: Annotated[float, Range(0, 10**7, without="low")] | None = None
+    statistics: Statistics = Statistics()
+    plugins: tuple[str, ...] = ()
+    published: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"experiment {shown(self.name)}"
+        check_folder_name(self.name, "name")
+        check_fields(self, where)
+        names = [c.name for c in self.candidates]
+        if not names:
+            raise RaterbenchError(f"{where} has no candidates: add a [[candidates]] table")
+        for name in names:
+            if names.count(name) > 1:
+                raise RaterbenchError(f"{where} has two candidates called {name!r}: rename one")
+        self._check_declared(names)
+        check_part(self.budget, Budget, "budget")
+        check_part(self.preparation, Preparation, "preparation")
+        if "data" in self.dataset_options:
+            raise RaterbenchError(f"{where}: dataset_options has no 'data': the folder of downloaded data is given to the run")
+        for key in ("metrics", "references", "fused_rows", "plugins"):
+            check_different(getattr(self, key), f"{where}: {key}")
+        check_plain(self, where)
+        if self.published and self.published not in published_names():
+            near = nearest(self.published, published_names())
+            raise RaterbenchError(f"published {self.published!r} is no table of a paper that is known here{near}")
+        if not self.split.manifest:
+            # How many centres a data set has is not known here: two at least.
+            folds = {"folds": self.split.folds, "holdout": 1, "leave-one-centre-out": 2}[self.split.policy]
+            check_units(self.split.repeats * folds * len(names), self.split)
+
+    def _check_declared(self, names: Sequence[str]) -> None:
+        declared = self.statistics
+        if declared.baseline and declared.baseline not in names:
+            raise RaterbenchError(
+                f"statistics.baseline {declared.baseline!r} is no candidate{nearest(declared.baseline, names)}"
+            )
+        if declared.primary_metric not in self.metrics:
+            near = nearest(declared.primary_metric, self.metrics)
+            raise RaterbenchError(f"statistics.primary_metric {declared.primary_metric!r} is not among the metrics{near}")
+
+    @property
+    def baseline(self) -> str:
+        """The candidate that the others are tested against."""
+        return self.statistics.baseline or self.candidates[0].name
+
+    @property
+    def metric_options(self) -> dict[str, dict[str, Any]]:
+        """The parameters of metrics that have some."""
+        border = {"image_border": self.surface_at_image_border}
+        return {"surface dice": {"tolerance": self.surface_tolerance, **border}, "hd95": border}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values only: what is stored beside the results."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: str = "experiment") -> Experiment:
+        """Build from plain values (a parsed TOML or JSON file).
+
+        Raises:
+            RaterbenchError: a key is unknown; the nearest known key is given.
+        """
+        check_table(values, where)
+        values = dict(values)
+        values["split"] = build(Split, values.get("split", {}), f"{where}: split")
+        values["statistics"] = build(Statistics, values.get("statistics", {}), f"{where}: statistics")
+        candidates = values.get("candidates", ())
+        if not isinstance(candidates, list | tuple):
+            raise RaterbenchError(f"{where}: candidates must be [[candidates]] tables, not {candidates!r}")
+        values["candidates"] = tuple(_candidate(c, where) for c in candidates)
+        try:
+            return build(cls, values, where)
+        except RaterbenchError as error:
+            if str(error).startswith(where):
+                raise
+            raise RaterbenchError(f"{where}: {error}") from error
+
+    def on(self, dataset: str) -> Experiment:
+        """The same candidates on another data set, with that data set's own options; its name says so."""
+        if dataset == self.dataset:
+            return self
+        name = f"{self.name}-{_short(dataset)}"
+        return self.replace(name=name, dataset=dataset, description="", dataset_options={}, preparation={}, published="")
+
+    def replace(self, **changes: Any) -> Experiment:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
+    if isinstance(values, Candidate):
+        return values
+    if not isinstance(values, Mapping):
+        raise RaterbenchError(f"{where}: candidate {values!r} must be a [[candidates]] table with a name and a method")
+    if "method" not in values:
+        raise RaterbenchError(f'{where}: candidate {values.get("name", "")!r} names no method: add method = "..."')
+    method = values["method"]
+    if set(values) == {"name", "method", "options"} and isinstance(values["options"], Mapping):
+        options = dict(values["options"])
+    else:
+        options = {k: v for k, v in values.items() if k not in ("name", "method")}
+    return build(Candidate, {"name": values.get("name", method), "method": method, "options": options}, f"{where}: candidates")
+
+
+def check_units(units: int, split: Split) -> None:
+    """Raise a RaterbenchError if a plan has more units than anybody will wait for."""
+    if units > MOST_UNITS:
+        raise RaterbenchError(
+            f"split.repeats = {split.repeats} with split.policy = {split.policy!r} makes at least {units} units, "
+            f"and {MOST_UNITS} are the most: lower split.repeats or split.folds"
+        )
+
+
+def _short(dataset: str) -> str:
+    """A data set in a word: the name, or the folder's name."""
+    if dataset.startswith("folder:"):
+        # The working directory alone tells what "." and ".." are called; a link keeps the name that the user gave it.
+        return Path(os.path.normpath(Path.cwd() / dataset.removeprefix("folder:"))).name
+    if "/" in dataset:
+        raise RaterbenchError(f"{shown(dataset)} is no data set by name: for a folder of your own write folder:{dataset}")
+    return dataset
+
+
+def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None = None) -> Experiment:
+    """A shipped experiment by name or a TOML file by path, on its own data set or another.
+
+    ``settings`` are ``key=value`` (dotted keys, TOML values), applied last; the description then names them. Plug-ins and
+    a split manifest that the file names are looked for beside it. The file may extend another one
+    (``experiment_files.read_values``).
+
+    Raises:
+        RaterbenchError: no such experiment, the file is no TOML or extends itself, or a key is unknown.
+    """
+    values = read_values(name)
+    if "\0" in (dataset or ""):
+        raise RaterbenchError(f"dataset {shown(dataset)} holds a NUL character: write its name or folder:PATH")
+    if dataset and dataset != values.get("dataset", Experiment.dataset):
+        values = {key: value for key, value in values.items() if key not in OF_DATASET}
+        values |= {"name": f"{values['name']}-{_short(dataset)}", "dataset": dataset}
+    read = [read_setting(setting, "split.folds=3") for setting in settings]
+    below = values.get("dataset", DATASET)
+    if any(key == "dataset" and value != below for key, value in read):
+        values = {key: value for key, value in values.items() if key not in OF_DATASET}
+    for key, value in read:
+        _apply(values, key, value)
+    if read and values.get("description") and all(key != "description" for key, _ in read):
+        values["description"] = f"{values['description']} Changed for this run: {', '.join(settings)}."
+    return Experiment.from_json(values, where=name)
+
+
+def _apply(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise RaterbenchError(f"--set {shown(key)}: {parent!r} is no table of settings")
+    values[last] = value
+
+
+def canonical(values: Any) -> str:
+    """One text for equal values, to hash: sorted keys, no spaces."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,93 @@
+"""Experiments as files: shipped ones by name, others by path, each on top of the one that it extends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ...errors import RaterbenchError, nearest, shown
+from ...text_files import parse_toml, read_text
+
+SHIPPED = files(__package__.rpartition(".")[0]) / "experiments"
+DATASET = "phantom"
+"""The data set of an experiment that names none: the embedded one."""
+OF_DATASET = ("description", "dataset_options", "preparation", "published")
+"""What is said about one data set and holds for no other."""
+LONGEST_CHAIN = 20
+"""How many files may extend one another."""
+
+
+def shipped() -> list[str]:
+    """Names of the experiments that come with raterbench."""
+    return sorted(p.name.removesuffix(".toml") for p in SHIPPED.iterdir() if p.name.endswith(".toml"))
+
+
+def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The plain values of a shipped experiment or a TOML file, on top of those that it ``extends``; ``name`` is its own.
+
+    The file's own keys win, tables are merged key by key, lists are replaced as a whole. A description speaks of its own file
+    alone. A file with another data set keeps nothing that was said of the first one (``OF_DATASET``). Paths in a file are
+    beside it. ``above`` are the files that extend this one, the first one first.
+
+    Raises:
+        RaterbenchError: no such experiment, the file is no TOML, or it extends itself in the end.
+    """
+    own = _read_toml(name)
+    identity = name if name in shipped() else os.path.realpath(name)
+    folder = Path(identity).parent
+    if identity in above:
+        circle = " extends ".join(Path(i).name for i in (*above[above.index(identity) :], identity))
+        raise RaterbenchError(f"experiments extend each other in a circle: {circle}")
+    if len(above) > LONGEST_CHAIN:
+        raise RaterbenchError(f"{name}: more than {LONGEST_CHAIN} experiments extend one another: merge some of them")
+    if name not in shipped():
+        _place_beside(own, folder)
+    own.setdefault("name", Path(name).stem)
+    base = own.pop("extends", "")
+    if not isinstance(base, str):
+        raise RaterbenchError(f"{name}: extends = {shown(base)} must be a text in quotes: a shipped experiment or a TOML file")
+    if not base:
+        return own
+    inherited = read_values(base if base in shipped() else str(folder / base), (*above, identity))
+    inherited.pop("description", None)
+    below = inherited.get("dataset", DATASET)
+    if own.get("dataset", below) != below:
+        inherited = {key: value for key, value in inherited.items() if key not in OF_DATASET}
+    return _merged(inherited, own)
+
+
+def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    both = {**below, **own}
+    for key, value in own.items():
+        under = below.get(key)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            both[key] = _merged(under, value)
+    return both
+
+
+def _read_toml(name: str) -> dict[str, Any]:
+    if name in shipped():
+        return parse_toml((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), name)
+    path = Path(name)
+    if path.suffix != ".toml" or not os.path.lexists(name.replace("\0", "")):
+        folder = name.removeprefix("folder:")
+        if Path(folder).is_dir():
+            raise RaterbenchError(
+                f"{shown(name)} is neither a shipped experiment nor a TOML file but a folder: give an experiment, such as "
+                f"quick, and name the folder as its data set, folder:{folder}"
+            )
+        near = nearest(path.name, shipped())
+        raise RaterbenchError(f"{shown(name)} is neither a shipped experiment nor a TOML file{near}")
+    return parse_toml(read_text(path, "experiment"), name)
+
+
+def _place_beside(values: dict[str, Any], folder: Path) -> None:
+    """Make the paths in a file independent of where the command is given."""
+    plugins, split = values.get("plugins"), values.get("split")
+    if isinstance(plugins, list):
+        values["plugins"] = [str(folder / p) if isinstance(p, str) else p for p in plugins]
+    if isinstance(split, dict) and isinstance(split.get("manifest"), str) and split["manifest"]:
+        split["manifest"] = str(folder / split["manifest"])

@@ -1,0 +1,1 @@
+"""The tools for label files, which need no experiment: fuse, describe, agreement."""

@@ -1,0 +1,50 @@
+"""The same work on many cases: here, or in processes side by side, with the same bits in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from ...errors import RaterbenchError
+from ...steps import step
+from ..runner.workers import Died, side_by_side
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int) -> list[R]:
+    """What ``work`` returns for each task, in the order of the tasks. Every task computes with one thread.
+
+    Raises:
+        RaterbenchError: what ``work`` raises, or a process that died.
+    """
+    jobs = min(jobs, len(tasks))
+    with step(words, len(tasks)) as shown:
+        if jobs <= 1:
+            results = []
+            with threadpool_limits(1):
+                for task in tasks:
+                    results.append(work(task))
+                    shown.done += 1
+            return results
+        found: dict[int, R] = {}
+        numbered = list(enumerate(tasks))
+        for (number, _), result in side_by_side(numbered, _Numbered(work), jobs):
+            if isinstance(result, Died):
+                raise RaterbenchError(
+                    f"a process that worked on {words} died ({result.how}), perhaps for want of memory: try fewer --jobs"
+                )
+            found[number] = result
+            shown.done += 1
+        return [found[number] for number in range(len(tasks))]
+
+
+class _Numbered(Generic[T, R]):
+    def __init__(self, work: Callable[[T], R]) -> None:
+        self.work = work
+
+    def __call__(self, task: tuple[int, T]) -> R:
+        return self.work(task[1])

@@ -1,0 +1,177 @@
+"""Measure one case: every metric against every reference, calibration counts, and the threshold that makes labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...datasets.base import Case, Dataset, Floats, Labels
+from ...errors import RaterbenchError
+from ..metrics.base import UNIT_SYMBOLS, Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
+from ..metrics.calibration import N_BINS, confidence_of, count_confidence
+from ..metrics.overlap import dice_of
+from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
+
+Row = tuple[str, str, str, float]
+"""Class (or ``all``), reference, metric, value."""
+
+ALL_CLASSES = "all"
+
+ANY_RATER = "any rater"
+"""In whose name the mean over the raters of a case stands where raters are anonymous."""
+REGIONS = ("image", "foreground")
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+
+
+def hard_labels(probability: Floats, threshold: float = 0.5) -> Labels:
+    """Labels [*S] of a map [K, *S]: ``p[1] >= threshold`` for two classes, else the most probable class, lowest on ties.
+
+    A voxel whose probabilities are all 0 is background.
+    """
+    if len(probability) == 2:
+        return np.asarray(probability[1] >= np.float32(threshold)).astype(np.uint8)
+    return decide(probability)[0]
+
+
+def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> float:
+    """The threshold of .05, .10 ... .95 with the best mean Dice over cases; the largest of equals (Lemay et al., 2022).
+
+    ``probabilities`` [2, *S] and ``references`` [*S] case by case. Dice is 1 where both are empty; a case without a
+    judged voxel does not count. 0.5 if no case counts.
+    """
+    edges = np.array(THRESHOLDS, np.float32)
+    dices = []
+    for probability, reference in zip(probabilities, references, strict=True):
+        passed = np.zeros(reference.shape, np.uint8)
+        for edge in edges:
+            passed += probability[1] >= edge
+        counts = label_counts(passed, reference, len(edges) + 1)[:, :2]
+        if counts.any():
+            # Row t of the sum from above: what passes threshold t, in and outside the reference.
+            above = counts[::-1].cumsum(axis=0)[::-1][1:]
+            dices.append(dice_of(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
+    if not dices:
+        return 0.5
+    mean = np.mean(dices, axis=0)
+    return THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
+
+
+def measures_lengths(metric: Metric) -> bool:
+    """Whether the metric has a unit: lengths, sizes, and what depends on a tolerance."""
+    return metric.label_in("mm", 2) != metric.label_in("pixel", 2)
+
+
+def check_unit(case: Case, dataset: Dataset) -> None:
+    """Whether the case measures lengths in the data set's unit: millimetres and pixels must not be averaged.
+
+    Raises:
+        RaterbenchError: it does not.
+    """
+    if case.geometry.unit != dataset.unit:
+        raise RaterbenchError(
+            f"case {case.id!r} measures lengths in {UNIT_SYMBOLS[case.geometry.unit]}, and the data set {dataset.name!r} in "
+            f"{UNIT_SYMBOLS[dataset.unit]}: give every image a spacing or none (a data set in Python says which in its "
+            "attribute unit), or leave out the metrics that measure lengths"
+        )
+
+
+def measure_case(
+    case: Case,
+    prediction: Segmentation,
+    *,
+    metrics: Sequence[Metric],
+    references: Sequence[str],
+    classes: Sequence[str],
+    sources: References | None = None,
+) -> list[Row]:
+    """Every metric of a prediction against every reference that makes sense for it; metrics of raters give no row here.
+
+    ``classes`` [K] with the background first. ``raters`` is the mean of the metric over each single rater who rated the
+    case (values that are NaN left out; NaN if none is left). A reference that the case does not have gives no row.
+    ``sources`` are references that were built before, or ones that leave a rater out.
+
+    Raises:
+        RaterbenchError: the prediction does not fit the case, or there is no such reference.
+    """
+    if prediction.labels.shape != case.shape or prediction.n_classes != len(classes):
+        expected = (len(classes), *case.shape)
+        raise RaterbenchError(f"case {case.id!r}: the prediction has shape {prediction.probability.shape}, not {expected}")
+    sources = sources or References(case, len(classes))
+    metrics = [metric for metric in metrics if not isinstance(metric, RaterMetric)]
+    table = _table(prediction, metrics, references, sources)
+    rows: list[Row] = []
+    for position, metric in enumerate(metrics):
+        names = classes[1:] if metric.per_class else [ALL_CLASSES]
+        for name in [NO_REFERENCE] if metric.references == "none" else references:
+            if (position, name) in table:
+                values = np.atleast_1d(table[position, name])
+                rows.extend((c, name, metric.name, float(v)) for c, v in zip(names, values, strict=True))
+    return rows
+
+
+def _table(
+    prediction: Segmentation, metrics: Sequence[Metric], references: Sequence[str], sources: References
+) -> dict[tuple[int, str], Doubles]:
+    """The values by position of the metric and name of the reference; each single rater is measured once."""
+    single = sources.raters if RATERS in references else []
+    table: dict[tuple[int, str], Doubles] = {}
+    # References are the outer loop, so that the arrays of only one rater are alive at a time.
+    for name in [NO_REFERENCE, *dict.fromkeys([*references, *single])]:
+        fitting = [(i, metric) for i, metric in enumerate(metrics) if name != RATERS and makes_sense(metric, name)]
+        reference = sources[name] if fitting and name != NO_REFERENCE else None
+        if reference is not None or name == NO_REFERENCE:
+            for i, metric in fitting:
+                table[i, name] = metric.measure(prediction, reference, spacing=sources.case.geometry.spacing)
+    for i, metric in enumerate(metrics):
+        if RATERS in references and makes_sense(metric, RATERS):
+            size = prediction.n_classes - 1 if metric.per_class else 1
+            table[i, RATERS] = _nan_mean([table[i, name] for name in single], size)
+    return table
+
+
+def makes_sense(metric: Metric, reference: str) -> bool:
+    """Whether the metric can be measured against the reference: some need soft labels, a certain reference, or none."""
+    if isinstance(metric, RaterMetric):
+        return reference in ("truth", RATERS)
+    if metric.references == "none" or reference == NO_REFERENCE:
+        return metric.references == "none" and reference == NO_REFERENCE
+    if metric.references in REFERENCE_NAMES:
+        return reference == metric.references
+    return metric.references == "any" or reference in SOFT_REFERENCES
+
+
+def _nan_mean(values: Sequence[Doubles], size: int) -> Doubles:
+    """The mean over raters without NaN, [size]; NaN where nothing is left."""
+    table = np.array(values, np.float64).reshape(len(values), size)
+    known = ~np.isnan(table)
+    n = known.sum(axis=0)
+    return np.where(n > 0, np.where(known, table, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)
+
+
+def calibrate_case(
+    case: Case, probability: Floats, references: Sequence[str] = REFERENCE_NAMES, *, sources: References | None = None
+) -> Counts:
+    """Calibration counts [n_references, 2, 11, 3] of a map [K, *S]; the regions are the image and near the foreground.
+
+    For ``raters`` the counts of each rater are added. A reference that the case does not have counts nothing.
+    """
+    sources = sources or References(case, len(probability))
+    confidence = confidence_of(probability)
+    counts = np.zeros((len(references), len(REGIONS), N_BINS, 3), np.int64)
+    for i, name in enumerate(references):
+        for source in sources.raters if name == RATERS else [name]:
+            if (reference := sources[source]) is not None:
+                counts[i, 0] += count_confidence(confidence, reference.labels)
+                counts[i, 1] += count_confidence(confidence, reference.labels, reference.region)
+    return counts
+
+
+def mean_rows(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    """Rows that differ in nothing but their value, the last column, as one with the mean of those that are known."""
+    values: dict[tuple[Any, ...], list[float]] = {}
+    for *key, value in rows:
+        values.setdefault(tuple(key), []).append(value)
+    means = {key: [value for value in found if not np.isnan(value)] for key, found in values.items()}
+    return [[*key, float(np.mean(found)) if found else np.nan] for key, found in means.items()]

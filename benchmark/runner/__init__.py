@@ -1,0 +1,1 @@
+"""Running an experiment: the plan, its units, the worker processes, and what a person sees meanwhile."""

@@ -1,0 +1,124 @@
+"""How long a unit will take, before any has run: a few steps and measurements on the real data, timed in one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ...datasets.base import Case, Dataset
+from ...methods.fusion.soft_average import SoftAverage
+from ...methods.learning.augmentation import augment
+from ...methods.learning.budget import Budget
+from ...methods.learning.network import NetworkMethod
+from ...methods.learning.preparation import Slices, prepare_image, prepare_ratings, stack
+from ...steps import step
+from ..experiment.experiment import Experiment
+from ..experiment.factory import build_budget, build_method, build_metrics
+from ..experiment.splits import Fold
+from ..measuring.measure import calibrate_case, measure_case
+from ..measuring.references import References
+from ..metrics import Segmentation
+
+STEPS = 4
+MOST_PIXELS = 2**20
+"""Pixels of a batch that is timed, if a single slice has no more."""
+LONG_SECONDS = 4.0
+"""No further step is timed after so long: where steps are that long, the first one is no slower than the others."""
+VALIDATION_SHARE = 1 / 3
+"""A validation slice takes this much of a training slice's time: it has no backward pass."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of a unit that trains a network for all its epochs, and of one that measures raters and fusions."""
+
+    method: float = 0.0
+    labels: float = 0.0
+
+
+def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
+    """Time a few training steps, and reading and measuring a case, and multiply.
+
+    Early stopping makes units shorter, nobody knows by how much. The first case is a warm-up where cases are quick.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with step("measuring a case, to estimate how long it will take"):
+            measuring = _measuring(experiment, dataset, fold)
+        with step("timing a few training steps, to estimate how long it will take"):
+            training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
+    finally:
+        torch.set_num_threads(threads)
+    raters = float(dataset.index["raters"].map(len).mean())
+    labels = measuring * len(fold.test) * (raters + len(experiment.fused_rows))
+    return Estimate(training + measuring * len(fold.test), labels)
+
+
+def networks(experiment: Experiment, dataset: Dataset) -> float:
+    """Networks that a unit trains, the mean over candidates."""
+    methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
+    n = [m.n_networks(len(dataset.raters)) if isinstance(m, NetworkMethod) else 1 for m in methods]
+    return sum(n) / len(n)
+
+
+def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
+    """Reading, preparing and training for all epochs."""
+    start = time.perf_counter()
+    sample = [dataset[i] for i in fold.train[: budget.batch_size]]
+    slices = stack([_prepared(case, dataset) for case in sample])
+    reading = (time.perf_counter() - start) / len(sample) * (len(fold.train) + len(fold.validation))
+    method = NetworkMethod(budget=budget)
+    method.budget_ = budget
+    with torch.random.fork_rng(devices=[]):
+        module = method.build(slices.images.shape[1], dataset.n_classes, len(dataset.raters))
+    optimiser = torch.optim.Adam(module.parameters())
+    # Of large slices a few are enough: on the CPU a batch takes as long as its slices.
+    few = max(1, MOST_PIXELS // slices.images[0, 0].numel())
+    rows = torch.arange(min(len(slices), budget.batch_size, few))
+
+    def train_once() -> None:
+        images, ratings, _ = augment(*slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
+        loss = module(images).square().mean() + ratings.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    timed = [_seconds(train_once)]
+    while len(timed) < STEPS and sum(timed) < LONG_SECONDS:
+        timed.append(_seconds(train_once))
+    per_slice = min(timed) / len(rows)
+    slices_per_case = len(slices) / len(sample)
+    epoch = per_slice * slices_per_case * (len(fold.train) + VALIDATION_SHARE * len(fold.validation))
+    return reading + epoch * budget.epochs
+
+
+def _measuring(experiment: Experiment, dataset: Dataset, fold: Fold) -> float:
+    """Reading and measuring one case; what stands for a prediction is the soft average of its raters."""
+    metrics = build_metrics(experiment)
+
+    def measure(position: int) -> None:
+        case = dataset[position]
+        consensus = SoftAverage().fuse(case.ratings, dataset.n_classes, geometry=case.geometry)
+        sources = References(case, dataset.n_classes)
+        prediction = Segmentation(consensus.labels, consensus.probability)
+        references = experiment.references
+        measure_case(case, prediction, metrics=metrics, references=references, classes=dataset.classes, sources=sources)
+        calibrate_case(case, consensus.probability, references, sources=sources)
+
+    first = _seconds(lambda: measure(fold.test[0]))
+    return first if first > 2 or len(fold.test) < 2 else _seconds(lambda: measure(fold.test[1]))
+
+
+def _prepared(case: Case, dataset: Dataset) -> Slices:
+    ratings, present = prepare_ratings(case.ratings, dataset.raters, dataset.n_classes, dataset.preparation)
+    return Slices(prepare_image(case, dataset.preparation), ratings, present)
+
+
+def _seconds(call: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

@@ -1,0 +1,86 @@
+"""Where a number comes from: the package's own source, the libraries, the machine, and the memory that it took."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("torch", "monai", "numpy", "scipy")
+
+DECIDING = (
+    *("errors.py", "names.py", "parameters.py", "paths.py", "plugin_errors.py"),
+    *("registry.py", "seeds.py", "steps.py", "text_files.py", "whole_files.py"),
+    "datasets/**/*.py",
+    "methods/**/*.py",
+    "benchmark/experiment/factory.py",
+    "benchmark/measuring/*.py",
+    "benchmark/metrics/*.py",
+    "benchmark/runner/unit.py",
+    "benchmark/store/assignment.py",
+    "benchmark/store/case_confusions.py",
+)
+"""The files of the package that a unit's numbers depend on. Reports and the command line may change without harm; so may
+``splits.py``, since the names of the cases of each part are in a unit's key."""
+
+
+@cache
+def code_version() -> str:
+    """A short hash of the package's source, as far as it decides about results."""
+    package, digest = Path(__file__).parents[2], hashlib.sha256()
+    for file in sorted({file for pattern in DECIDING for file in package.glob(pattern)}):
+        digest.update(f"{file.relative_to(package).as_posix()}\0{file.read_text(encoding='utf-8')}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+def environment() -> dict[str, Any]:
+    """What a unit stores about where it ran, and the peak memory since ``reset_peak_memory``."""
+    return {
+        "peak_memory_mb": round(_peak_memory_mb(), 1),
+        "versions": versions(),
+        "hardware": f"{platform.machine()}, {platform.system()}",
+        "code": code_version(),
+    }
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """The versions of Python and of the libraries that compute."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def differences(stored: Mapping[str, Any]) -> list[str]:
+    """How the environment that a unit stored (its ``meta``) differs from the present one: ``torch 2.12.0, now 2.13.0``.
+
+    Compared are the package's code, Python, the libraries and the hardware, in this order. What a unit does not say, as a
+    skipped one does not, is no difference.
+    """
+    then, now = stored.get("versions"), versions()
+    compared = {
+        "code": (stored.get("code"), code_version()),
+        **{name: (then.get(name) if isinstance(then, Mapping) else None, now[name]) for name in now},
+        "hardware": (stored.get("hardware"), f"{platform.machine()}, {platform.system()}"),
+    }
+    return [f"{name} {before}, now {present}" for name, (before, present) in compared.items() if before not in (None, present)]
+
+
+def reset_peak_memory() -> None:
+    """Let the peak start anew where the system can (Linux): a worker computes many units, and each reports its own."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _peak_memory_mb() -> float:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

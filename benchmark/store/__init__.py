@@ -1,0 +1,1 @@
+"""Results on disk: units, what was planned, what is missing, and reading all of it back."""

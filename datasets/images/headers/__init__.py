@@ -1,0 +1,1 @@
+"""The header of each image format, checked before any voxel is read."""

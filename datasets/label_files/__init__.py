@@ -1,0 +1,1 @@
+"""Label files: which values they hold, what the values stand for, and what looks wrong in them."""

@@ -1,0 +1,1 @@
+"""Simulated raters and simulated anatomy, of which the truth is known."""

@@ -1,0 +1,1 @@
+"""Label fusion: one algorithm a file. What they share is in ``engine``."""

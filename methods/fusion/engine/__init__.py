@@ -1,0 +1,1 @@
+"""What fusions are made of: votes as patterns, expectation maximisation, rater models, ties and regions."""

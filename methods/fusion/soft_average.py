@@ -1,0 +1,32 @@
+"""The share of raters who vote for each class."""
+
+from __future__ import annotations
+
+from ...datasets.base import Geometry
+from ..base import Consensus, Fusion, Ratings
+from .engine.patterns import find_patterns
+from .engine.ties import Ties, consensus
+
+
+class SoftAverage(Fusion):
+    """Mean of the raters' one-hot (or soft) labels over those who judged the voxel.
+
+    The soft ground truth of Lemay, Gros, Naga Karthik and Cohen-Adad (2022), "Label fusion and training methods for
+    reliable representation of inter-rater uncertainty". Labels are the class with the largest share; ``ties`` decides equals.
+
+    >>> import numpy as np
+    >>> from raterbench.methods.fusion.soft_average import SoftAverage
+    >>> fused = SoftAverage().fuse({"a": np.array([1, 1, 0]), "b": np.array([1, 0, 0])}, n_classes=2)
+    >>> fused.probability[1].tolist(), fused.labels.tolist()
+    ([1.0, 0.5, 0.0], [1, 0, 0])
+    """
+
+    def __init__(self, *, ties: Ties = "lowest") -> None:
+        self.ties = ties
+
+    def fuse(self, ratings: Ratings, n_classes: int, *, geometry: Geometry | None = None) -> Consensus:
+        """Average the ratings of one case; errors as in ``Fusion.fuse``."""
+        del geometry
+        self.check_parameters()
+        patterns = find_patterns(ratings, n_classes)
+        return consensus(patterns, patterns.mean, self.ties)

@@ -1,0 +1,1 @@
+"""What network methods are made of: preparation, augmentation, backbone, losses, recipes and the training loop."""

@@ -1,0 +1,66 @@
+"""What every candidate of an experiment shares, so that only the way of learning from raters differs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from sklearn.base import BaseEstimator
+
+from ...parameters import Range, check_stored
+
+Width = Annotated[int, Range(1, 4096)]
+"""Channels of a layer."""
+
+
+class Budget(BaseEstimator):
+    """Training budget, augmentation and backbone.
+
+    Args:
+        epochs: passes over the training slices at most.
+        batch_size: slices in a step.
+        learning_rate: Adam's, at the start of a cosine schedule that ends at zero.
+        patience: epochs without a better validation loss before training stops.
+        weight_decay: of AdamW; 0 is plain Adam.
+        rotation: largest random rotation in degrees.
+        translation: largest random shift as a share of the slice's side.
+        scaling: largest random change of scale, 0.1 for +-10 %.
+        flip: mirror half of the slices left to right; off where the side means something.
+        features: channels of MONAI's BasicUNet at its five levels, and before the last layer.
+        mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: Annotated[int, Range(1, 1_000_000)] = 60,
+        batch_size: Annotated[int, Range(1, 100_000)] = 8,
+        learning_rate: Annotated[float, Range(0, 100, without="low")] = 2e-3,
+        patience: Annotated[int, Range(1, 1_000_000)] = 20,
+        weight_decay: Annotated[float, Range(0, 100)] = 0.0,
+        rotation: Annotated[float, Range(0, 180)] = 20.0,
+        translation: Annotated[float, Range(0, 1)] = 0.03,
+        scaling: Annotated[float, Range(0, 0.9)] = 0.1,
+        flip: bool = False,
+        features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
+        mixed_precision: bool = True,
+    ) -> None:
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.weight_decay = weight_decay
+        self.rotation = rotation
+        self.translation = translation
+        self.scaling = scaling
+        self.flip = flip
+        self.features = features
+        self.mixed_precision = mixed_precision
+
+    def check_parameters(self, where: str = "budget") -> None:
+        """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
+        check_stored(self, where)
+
+    @property
+    def augments(self) -> bool:
+        """Whether any augmentation is on."""
+        return bool(self.rotation or self.translation or self.scaling or self.flip)

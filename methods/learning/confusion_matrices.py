@@ -1,0 +1,146 @@
+"""Confusion matrices as tensors: how they are parameterised, where they start, and what they make of a network's truth.
+
+Everywhere ``[..., i, j, ...]`` is "the rater says i, given that the truth is j": columns, the sums over i, are 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...errors import RaterbenchError
+from .losses import LEAST
+from .precision import full_precision
+
+CERTAIN = 1 - 1e-6
+"""The largest diagonal at the start: a matrix of exactly 0 and 1 has no gradient, and the logarithm of 0 is not finite."""
+SPREAD = 0.5
+"""How far the terms of a low-rank matrix are from equal at the start, as a share of their entries."""
+
+
+def n_parameters(n_classes: int, rank: int | None) -> int:
+    """Numbers that make one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity.
+
+    Raises:
+        RaterbenchError: the rank is below 1.
+    """
+    if rank is not None and rank < 1:
+        raise RaterbenchError(f"rank = {rank!r} must be 1 or more, or None for full matrices")
+    return n_classes**2 if rank is None else 2 * rank * n_classes + 1
+
+
+def starting_diagonal(n_classes: int, diagonal: float) -> float:
+    """The diagonal at which a matrix starts: as asked for, and ``CERTAIN`` for a start at the identity.
+
+    Raises:
+        RaterbenchError: the diagonal is not above 1/K and up to 1: the start must be better than chance.
+    """
+    if not 1 / n_classes < diagonal <= 1:
+        raise RaterbenchError(f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1: above it, and 1 at most")
+    return min(diagonal, CERTAIN)
+
+
+def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.Tensor:
+    """Parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
+
+    The terms of a low-rank matrix add up to that, but each starts elsewhere, drawn from torch's generator: equal terms would
+    have equal gradients, stay equal for good, and make a matrix of rank 1 whatever the rank.
+
+    Raises:
+        RaterbenchError: the rank is below 1, or the diagonal not above 1/K and up to 1.
+    """
+    n_parameters(n_classes, rank)
+    d = starting_diagonal(n_classes, diagonal)
+    if rank is None:
+        return math.log(d * (n_classes - 1) / (1 - d)) * torch.eye(n_classes).flatten()
+    # With s = 1, every entry of the product is p = (1 - d) / (dK - 1), to which each term of equal factors gives p / rank.
+    equal = math.sqrt((1 - d) / (d * n_classes - 1) / rank)
+    first = torch.full((rank, n_classes), equal)
+    if rank > 1:
+        # Where one factor is constant, the product depends on the sum of the other's rows alone: they move apart around it.
+        apart = torch.rand(rank, n_classes) - 0.5
+        first *= 1 + 2 * SPREAD * (apart - apart.mean(dim=0))
+    factors = torch.cat([first.flatten(), torch.full((n_classes * rank,), equal), torch.ones(1)])
+    return torch.log(torch.expm1(factors))
+
+
+def matrices(parameters: torch.Tensor, n_classes: int, rank: int | None) -> torch.Tensor:
+    """Confusion [B, R, K, K, *S] from parameters [B, R, C, *S], in float32: bfloat16 cannot tell .998 from 1.
+
+    A full matrix is a softmax over the observed class. A low-rank one is ``B2 B1 + s I`` of non-negative factors, then
+    divided by its columns' sums (after Zhang et al. 2020, section 3.3).
+    """
+    values = parameters.float()
+    if rank is None:
+        return torch.softmax(values.unflatten(2, (n_classes, n_classes)), dim=2)
+    positive = functional.softplus(values)
+    first, second, scale = positive.split([rank * n_classes, rank * n_classes, 1], dim=2)
+    first, second = first.unflatten(2, (rank, n_classes)), second.unflatten(2, (n_classes, rank))
+    with full_precision(values):
+        product = torch.einsum("bric...,brcj...->brij...", second, first)
+    identity = torch.eye(n_classes, device=values.device).view(n_classes, n_classes, *[1] * (values.ndim - 3))
+    unscaled: torch.Tensor = product + scale.unsqueeze(2) * identity
+    return unscaled / unscaled.sum(dim=2, keepdim=True)
+
+
+def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
+    """What each rater is expected to say, [B, R, K, *S]: the matrix of every voxel times its probabilities.
+
+    ``confusion`` [B, R, K, K, *S], or with spatial axes of length 1 where all voxels share a matrix; ``probability``
+    [B, K, *S].
+    """
+    if confusion.shape[4:].numel() > 1:
+        return (confusion * probability[:, None, None]).sum(dim=3)
+    shared = confusion.flatten(3)  # [B, R, K, K]
+    with full_precision(shared):
+        said = shared.flatten(1, 2) @ probability.flatten(2)
+    return said.view(*confusion.shape[:3], *probability.shape[2:])
+
+
+def surprise(said: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood [B, R, *S] of ratings [B, R, K, *S] under what raters were expected to say."""
+    return -(ratings * said.clamp(min=LEAST).log()).sum(dim=2)
+
+
+def trace(confusion: torch.Tensor) -> torch.Tensor:
+    """The sum of the diagonal, [B, R, *S], of confusion [B, R, K, K, *S]."""
+    return confusion.diagonal(dim1=2, dim2=3).sum(dim=-1)
+
+
+class MatrixHead(nn.Module):
+    """From features to the parameters of a matrix for each rater, [B, R, C, H, W].
+
+    ``global``: numbers of their own, the same for all images. ``image``: a linear layer on the mean of the deepest
+    features. ``pixel``: a 1x1 convolution of the last features.
+
+    Args:
+        level: ``global``, ``image`` or ``pixel``.
+        width: channels of the features that the level looks at.
+        start: parameters [C] at which all raters start; weights then begin near zero. None keeps torch's random start.
+        n_raters, n_parameters: R and C.
+    """
+
+    def __init__(self, level: str, width: int, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
+        super().__init__()
+        self.level, self.size = level, (n_raters, n_parameters)
+        features = 1 if level == "global" else width
+        self.layer = nn.Conv2d(features, n_raters * n_parameters, kernel_size=1, bias=level != "global")
+        numbers = self.layer.weight if self.layer.bias is None else self.layer.bias
+        if start is not None:
+            with torch.no_grad():
+                self.layer.weight.mul_(0.01)
+                numbers.copy_(start.repeat(n_raters).view_as(numbers))
+
+    def forward(self, decoder: torch.Tensor, bottleneck: torch.Tensor) -> torch.Tensor:
+        """Decoder features [B, F, H, W] and the bottleneck's [B, G, h, w]; H and W are 1 unless the level is ``pixel``."""
+        if self.level == "pixel":
+            source = decoder
+        elif self.level == "image":
+            source = bottleneck.mean(dim=(2, 3), keepdim=True)
+        else:
+            source = decoder.new_ones(len(decoder), 1, 1, 1)
+        raw = self.layer(source)
+        return torch.unflatten(raw, 1, self.size)

@@ -1,0 +1,189 @@
+"""From a case's native geometry to the slices a network sees, and back without cropping anything away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from ...datasets.base import Case, Floats, Preparation, slicing_axis
+from ...errors import RaterbenchError
+
+AXES = ("z", "y", "x")
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Everything a network trains on, held in memory.
+
+    ``images`` [N, C, H, W] float32; ``ratings`` [N, R, K, H, W], uint8 where every label is hard and float32 else, zero where
+    ``present`` [N, R, H, W] is False.
+    """
+
+    images: torch.Tensor
+    ratings: torch.Tensor
+    present: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def judged(self) -> Slices:
+        """Only the slices of which somebody judged a voxel."""
+        some = self.present.flatten(1).any(dim=1)
+        return self if bool(some.all()) else Slices(self.images[some], self.ratings[some], self.present[some])
+
+    def batch(self, rows: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images, ratings (float32) and presence of some slices, on the device."""
+        images, ratings, present = (t[rows].to(device, non_blocking=True) for t in (self.images, self.ratings, self.present))
+        return images, ratings.float(), present
+
+
+def stack(parts: Sequence[Slices]) -> Slices:
+    """The slices of many cases in one, padded to the largest of them."""
+    height, width = (max(part.images.shape[axis] for part in parts) for axis in (-2, -1))
+    images = torch.cat([_pad(part.images, (height, width), mode="replicate") for part in parts])
+    ratings = torch.cat([_pad(part.ratings, (height, width)) for part in parts])
+    return Slices(images, ratings, torch.cat([_pad(part.present, (height, width)) for part in parts]))
+
+
+def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
+    """The case's image as normalised slices [n, C, H, W] float32, padded to what the network needs.
+
+    Each channel has mean 0 and standard deviation 1 over the whole case.
+    """
+    image = case.image.astype(np.float32, copy=False)
+    axes = tuple(range(1, image.ndim))
+    mean, std = image.mean(axis=axes, keepdims=True), image.std(axis=axes, keepdims=True)
+    slices = _resize(_to_slices((image - mean) / np.where(std > 0, std, 1), preparation), preparation.size)
+    return _pad(slices, padded_shape(slices.shape[-2:], preparation), mode="replicate")
+
+
+def prepare_ratings(
+    labels: Mapping[str, npt.NDArray[np.generic]],
+    raters: Sequence[str],
+    n_classes: int,
+    preparation: Preparation,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ratings [n, R, K, H, W] and presence [n, R, H, W] of one case, padded like its image.
+
+    ``labels`` maps raters to hard labels [*S] or soft ones [K, *S]. Absent raters, unjudged voxels and padding are not
+    present, and all zero. Labels that are resampled become soft.
+    """
+    prepared: dict[str, torch.Tensor] = {}
+    for rater, array in labels.items():
+        prepared[rater] = _resize(_to_slices(one_hot(array, n_classes), preparation), preparation.size)
+    some = next(iter(prepared.values()))
+    blank = torch.zeros_like(some)
+    ratings = torch.stack([prepared.get(rater, blank) for rater in raters], dim=1)
+    if ratings.is_floating_point():
+        present, ratings = normalise_labels(ratings)
+    else:
+        present = ratings.sum(dim=2) > 0
+    shape = padded_shape(some.shape[-2:], preparation)
+    return _pad(ratings, shape), _pad(present, shape)
+
+
+def restore(probability: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+    """Probabilities of padded slices [n, K, H, W] as a map [K, *S] float32 in the case's own geometry, summing to 1."""
+    slices = _native_slices(probability, case, preparation)
+    if preparation.size is not None and tuple(preparation.size) != tuple(slices.shape[-2:]):
+        slices = slices / slices.sum(dim=1, keepdim=True)
+    return _from_slices(slices, case, preparation)
+
+
+def restore_maps(maps: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+    """Maps of padded slices [n, *C, H, W] as [*C, *S] float32 in the case's own geometry, each channel by itself.
+
+    For what need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel. Bilinear
+    where the slices were resampled, so a sum over an axis of channels that is the same at every voxel stays what it is.
+    """
+    return _from_slices(_native_slices(maps, case, preparation), case, preparation)
+
+
+def _native_slices(maps: torch.Tensor, case: Case, preparation: Preparation) -> torch.Tensor:
+    """[n, *C, H, W] without padding, resampled to the slices of the case."""
+    slices = maps.float().cpu()
+    native = _slice_shape(case.shape, preparation)
+    height, width = preparation.size or native
+    top, left = (slices.shape[-2] - height) // 2, (slices.shape[-1] - width) // 2
+    slices = slices[..., top : top + height, left : left + width]
+    if (height, width) == native:
+        return slices
+    flat = functional.interpolate(slices.flatten(1, -3), size=native, mode="bilinear", align_corners=False)
+    return flat.view(*slices.shape[:-2], *native)
+
+
+def _from_slices(slices: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+    """[n, *C, h, w] -> [*C, *S]."""
+    array = slices.numpy()
+    if len(case.shape) == 2:
+        return np.ascontiguousarray(array[0])
+    return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(case.shape, preparation)))
+
+
+def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.generic]:
+    """Hard labels [*S] as uint8 [K, *S], all zero where ``IGNORE``; soft labels are returned as float32."""
+    if np.issubdtype(labels.dtype, np.floating):
+        return np.asarray(labels, dtype=np.float32)
+    classes = np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)
+    hard: npt.NDArray[np.bool_] = labels == classes
+    return hard.view(np.uint8)
+
+
+def normalise_labels(ratings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Presence [B, R, *S], and interpolated ratings [B, R, K, *S] that sum to 1 where present and to 0 elsewhere.
+
+    A voxel stays present where at least half of what was interpolated had been judged.
+    """
+    mass = ratings.sum(dim=2)
+    present = mass > 0.5
+    return present, ratings * (present / mass.clamp(min=0.5)).unsqueeze(2)
+
+
+def padded_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, int]:
+    """Both sides rounded up to the multiple that the network needs."""
+    height, width = (-(-side // preparation.multiple) * preparation.multiple for side in shape)
+    return height, width
+
+
+def _axis(shape: Sequence[int], preparation: Preparation) -> int:
+    if preparation.slice_axis not in AXES:
+        raise RaterbenchError(f"preparation.slice_axis {preparation.slice_axis!r} is unknown: use 'z', 'y' or 'x'")
+    return slicing_axis(shape, AXES.index(preparation.slice_axis))
+
+
+def _slice_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, int]:
+    sides = list(shape)
+    if len(sides) == 3:
+        del sides[_axis(shape, preparation)]
+    height, width = sides
+    return height, width
+
+
+def _to_slices(array: npt.NDArray[np.generic], preparation: Preparation) -> torch.Tensor:
+    """[C, *S] -> [n, C, h, w]."""
+    slices = array[None] if array.ndim == 3 else np.moveaxis(array, 1 + _axis(array.shape[1:], preparation), 0)
+    return torch.from_numpy(np.ascontiguousarray(slices))
+
+
+def _resize(slices: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+    if size is None or tuple(slices.shape[-2:]) == tuple(size):
+        return slices
+    return functional.interpolate(slices.float(), size=tuple(size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant") -> torch.Tensor:
+    """Pad [..., h, w] evenly to ``shape``; the image's edge goes on outwards, labels and presence become zero."""
+    height, width = shape[0] - slices.shape[-2], shape[1] - slices.shape[-1]
+    top, left = height // 2, width // 2
+    if not height and not width:
+        return slices
+    if mode == "constant":
+        return functional.pad(slices, (left, width - left, top, height - top))
+    rows = torch.arange(-top, slices.shape[-2] + height - top).clamp(0, slices.shape[-2] - 1)
+    columns = torch.arange(-left, slices.shape[-1] + width - left).clamp(0, slices.shape[-1] - 1)
+    return slices[..., rows, :][..., columns]

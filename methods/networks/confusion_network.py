@@ -1,0 +1,208 @@
+"""Learn every rater's confusion matrix beside the segmentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ...datasets.base import Case, Dataset, Floats
+from ...parameters import Range
+from ..learning.alarms import not_dominant
+from ..learning.backbone import SegmentationNetwork
+from ..learning.budget import Budget
+from ..learning.confusion_matrices import (
+    MatrixHead,
+    matrices,
+    n_parameters,
+    rated,
+    starting_diagonal,
+    starting_point,
+    surprise,
+    trace,
+)
+from ..learning.learned_truth import LearnedTruthMethod, watched
+from ..learning.losses import masked_mean
+from ..learning.network import nan_confusion
+from ..learning.preparation import Slices, restore_maps
+
+Level = Literal["global", "image", "pixel"]
+LEVELS = get_args(Level)
+Start = Literal["identity", "random"]
+Rank = Annotated[int, Range(1)]
+TraceWeight = Annotated[float, Range()]
+Diagonal = Annotated[float, Range(0, 1, without="low")]
+LearningRate = Annotated[float, Range(0, without="low")]
+Warmup = Annotated[float, Range(0, 1)]
+Anchor = Annotated[float, Range(0)]
+
+
+class Outputs(NamedTuple):
+    """``logits`` [B, K, *S] of the truth, ``confusion`` [B, R, K, K, *S], with spatial axes of length 1 where shared."""
+
+    logits: torch.Tensor
+    confusion: torch.Tensor
+
+
+class ConfusionNetwork(LearnedTruthMethod):
+    """A segmentation network and confusion matrices of the raters, learned together (Zhang et al. 2020, eq. 4).
+
+    The network's probabilities p are taken through each rater's matrix A (``A[i, j] = p(rater says i, given the truth is
+    j)``, columns sum to 1), and the negative log-likelihood of what present raters said is the loss, plus a weight times the
+    trace of A. Unlike the published code, the likelihood is that of A p itself, not of a second softmax of it, and a rater
+    who is absent takes no part.
+
+    The likelihood does not say which truth is meant: any p explains the ratings if the matrices make up for it. What keeps
+    the meaning is the start. The matrices begin near the identity and stay there while the network learns from all raters
+    (``warmup``); then they move slowly, and the loss that the start would have stays beside their own (``anchor``): where the
+    likelihood says nothing, the truth remains what most raters mean. A matrix of every voxel can follow what raters do along
+    outlines; one matrix for all voxels cannot, and then a truth near the rater who draws too much may explain the others
+    best. A strong trace term prefers exchanged labels, because their matrices have a smaller trace. Both show as warnings:
+    the learned truth leaves the majority of the raters, or the matrices are no longer diagonally dominant. The paper has no
+    warm-up and no anchor (0 and 0).
+
+    Args:
+        level: one matrix a rater (``global``), one a rater and image (``image``), or one at every voxel (``pixel``).
+        rank: None for full matrices; else ``B2 B1 + s I`` with factors of this rank. Their terms differ at the start, as in the
+            published code, whose start is random; here they add up to the same start as that of full matrices.
+        trace_weight: lambda, the weight of the trace, which is minimised; its mean over present (voxel, rater) pairs.
+        start: ``identity``, near the identity; or ``random``, as in the published code, for comparison.
+        diagonal: the diagonal at the start, above 1/K. 1 is the identity but for an error in a million: a matrix of exactly 0
+            and 1 could not be learned from.
+        matrix_learning_rate: Adam's for the matrices, through the same cosine schedule.
+        warmup: share of the epochs during which the matrices are kept at their start.
+        anchor: weight of the negative log-likelihood under matrices that stay at their start; 0 leaves it out.
+        budget: what all candidates share.
+    """
+
+    module_: WithMatrices
+
+    def __init__(
+        self,
+        *,
+        level: Level = "pixel",
+        rank: Rank | None = None,
+        trace_weight: TraceWeight = 0.01,
+        start: Start = "identity",
+        diagonal: Diagonal = 0.8,
+        matrix_learning_rate: LearningRate = 1e-3,
+        warmup: Warmup = 0.2,
+        anchor: Anchor = 0.3,
+        budget: Budget | None = None,
+    ) -> None:
+        super().__init__(budget=budget)
+        self.level = level
+        self.rank = rank
+        self.trace_weight = trace_weight
+        self.start = start
+        self.diagonal = diagonal
+        self.matrix_learning_rate = matrix_learning_rate
+        self.warmup = warmup
+        self.anchor = anchor
+
+    def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        said = rated(outputs.confusion, outputs.logits.float().softmax(dim=1))
+        values = surprise(said, ratings)
+        if self.trace_weight:
+            # As in eq. 4 the trace counts once for each pair that is present, so an absent rater's matrix is left alone.
+            values = values + self.trace_weight * trace(outputs.confusion)
+        loss = masked_mean(values, present)
+        return loss + self.anchor * self._at_the_start(outputs.logits, ratings, present) if self.anchor else loss
+
+    def _at_the_start(self, logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        """The loss if all matrices were still at their start, which have one diagonal and one value beside it."""
+        diagonal = starting_diagonal(logits.shape[1], self.diagonal)
+        beside = (1 - diagonal) / (logits.shape[1] - 1)
+        said = beside + (diagonal - beside) * logits.float().softmax(dim=1)
+        votes = (ratings * present.unsqueeze(2)).sum(dim=1)
+        return -(votes * said.log()).sum() / present.sum().clamp(min=1)
+
+    def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
+        starting_diagonal(n_classes, self.diagonal)
+        network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
+        return WithMatrices(network, self.head(network, n_classes, n_raters), n_classes, self.rank)
+
+    def head(self, network: SegmentationNetwork, n_classes: int, n_raters: int) -> nn.Module:
+        """The part that gives the matrices' parameters from the network's features."""
+        start = starting_point(n_classes, self.rank, self.diagonal) if self.start == "identity" else None
+        width = network.decoder_width if self.level == "pixel" else network.bottleneck_width
+        return MatrixHead(self.level, width, n_raters, n_parameters(n_classes, self.rank), start)
+
+    def logits(self, outputs: Outputs) -> torch.Tensor:
+        return outputs.logits
+
+    def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        del module
+        return [
+            {"params": list(self.module_.network.parameters())},
+            {"params": list(self.module_.head.parameters()), "lr": self.matrix_learning_rate, "weight_decay": 0.0},
+        ]
+
+    def start_epoch(self, module: nn.Module, epoch: int) -> None:
+        del module
+        self.module_.head.requires_grad_(epoch >= self.warmup * self.budget_.epochs)
+
+    def finish(self, train: Dataset, validation: Slices) -> None:
+        """Set ``confusion_`` [R, K, K], NaN for raters that training never saw, and warn of what looks wrong."""
+        super().finish(train, validation)
+        self.confusion_ = self.overall(validation)
+        for rater in sorted(self.unseen_):
+            self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
+            self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
+        self.alarm(not_dominant(self.confusion_, train.classes))
+        if self.training_.best_epoch < self.warmup * self.budget_.epochs:
+            self.alarm(["the epoch that was kept is one of the warm-up: the matrices are still at their start"])
+
+    @torch.no_grad()
+    def overall(self, slices: Slices) -> npt.NDArray[np.float64]:
+        """Each rater's mean matrix [R, K, K] over judged voxels, column j weighed by the learned probability of class j."""
+        self.module_.eval()
+        total = torch.zeros(len(self.raters_), self.n_classes_, self.n_classes_, dtype=torch.float64)
+        for rows in watched(slices).split(4 * self.budget_.batch_size):
+            images, _, present = slices.batch(rows, self.device_)
+            outputs = self.module_(images)
+            weight = outputs.logits.float().softmax(dim=1) * present.any(dim=1, keepdim=True)
+            total += (outputs.confusion * weight[:, None, None]).sum(dim=(0, *range(4, outputs.confusion.ndim))).double().cpu()
+        mean: npt.NDArray[np.float64] = (total / total.sum(dim=1, keepdim=True)).numpy()
+        return mean
+
+    @torch.no_grad()
+    def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
+        """Each rater's matrix on this case: [K, K], or of every voxel [K, K, *S]; NaN for raters that training never saw."""
+        if self.level == "global":
+            return dict(zip(self.raters_, self.confusion_, strict=True))
+        logits, confusion = self.outputs(case)
+        if len(confusion) == 1 and confusion.shape[4:].numel() == 1:
+            found = confusion[0, ..., 0, 0].double().cpu().numpy()
+        else:
+            found = restore_maps(confusion.expand(*confusion.shape[:4], *logits.shape[2:]), case, self.preparation_)
+        return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, found, strict=True)}
+
+    @torch.no_grad()
+    def rater_reliability(self, case: Case) -> dict[str, Floats] | None:
+        """The probability that each rater says the truth at each voxel, [*S]; NaN for raters that training never saw."""
+        maps = restore_maps(self.outputs(case, _right), case, self.preparation_).clip(0, 1)
+        return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, maps, strict=True)}
+
+
+def _right(outputs: Outputs) -> torch.Tensor:
+    """The probability [B, R, *S] that each rater says the truth."""
+    diagonal = outputs.confusion.diagonal(dim1=2, dim2=3).movedim(-1, 2)
+    return (diagonal * outputs.logits.float().softmax(dim=1).unsqueeze(1)).sum(dim=2)
+
+
+class WithMatrices(nn.Module):
+    """A network, and a ``head`` from its features (decoder, bottleneck) to the matrices' parameters [B, R, C, *S]."""
+
+    def __init__(self, network: SegmentationNetwork, head: nn.Module, n_classes: int, rank: int | None) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+        self.n_classes, self.rank = n_classes, rank
+
+    def forward(self, images: torch.Tensor) -> Outputs:
+        decoder, bottleneck = self.network.features(images)
+        logits = self.network.final_conv(decoder)
+        return Outputs(logits, matrices(self.head(decoder, bottleneck), self.n_classes, self.rank))

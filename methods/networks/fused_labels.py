@@ -1,0 +1,74 @@
+"""Fuse the raters first, then train on the consensus as if it were the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from ...datasets.base import IGNORE, Case, Dataset
+from ..base import Fusion
+from ..fusion.majority import MajorityVote
+from ..learning.budget import Budget
+from ..learning.network import NetworkMethod
+from ..learning.recipes import Recipe
+
+SINGLE = 1e-6
+"""Probabilities closer than this are equal: they are in single precision."""
+
+
+class FusedLabels(NetworkMethod):
+    """A fusion and a recipe: the network learns the consensus's probability map as its only rater.
+
+    The fusion sees each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
+    the network learns the fusion's probabilities as they are: 0 or 1 for a vote, shares for the soft average, posteriors for
+    STAPLE, and the shares of the classes that tie where ``ties="undecided"`` leaves a voxel without a label. A recipe that
+    makes labels hard cannot learn from equal probabilities: it gets the label that the fusion's rule for ties gives, and an
+    undecided voxel is left out as if nobody had judged it.
+
+    Args:
+        fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion is fitted on the training part only.
+        recipe, budget: as in ``NetworkMethod``.
+    """
+
+    def __init__(self, *, fusion: Fusion | None = None, recipe: Recipe | None = None, budget: Budget | None = None) -> None:
+        super().__init__(budget=budget, recipe=recipe)
+        self.fusion = fusion
+
+    @property
+    def needs_rater_identity(self) -> bool:
+        return self.fusion is not None and self.fusion.needs_rater_identity
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.fusion is not None:
+            self.fusion.check_parameters()
+
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        """Why the fusion cannot run on the data set: it needs more raters than some cases have."""
+        needed = self.fusion.min_raters() if self.fusion is not None else 1
+        fewer = sum(len(raters) < needed for raters in dataset.index["raters"])
+        if not fewer:
+            return None
+        return f"{type(self.fusion).__name__} needs {needed} raters a case, and {fewer} of {len(dataset)} cases have fewer"
+
+    def fit_labels(self, train: Dataset) -> None:
+        self.fusion_: Fusion = clone(self.fusion) if self.fusion is not None else MajorityVote()
+        self.fusion_.fit(train, train.n_classes)
+
+    def label_names(self, train: Dataset) -> tuple[str, ...]:
+        del train
+        return ("consensus",)
+
+    def labels(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
+        consensus = self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
+        probability, labels = consensus.probability, consensus.labels
+        teaches = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
+        if self.recipe_.makes_hard:
+            tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1
+            classes = np.arange(len(probability)).reshape(-1, *[1] * labels.ndim)
+            probability = np.where(tied, labels == classes, probability).astype(np.float32)
+        return {"consensus": probability if teaches.all() else np.where(teaches, probability, np.float32(0))}

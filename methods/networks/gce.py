@@ -1,0 +1,56 @@
+"""Generalised cross-entropy: between cross-entropy, which learns fast, and absolute error, which bears wrong labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from torch import nn
+
+from ...datasets.base import Dataset
+from ...parameters import Range
+from ..learning.budget import Budget
+from ..learning.losses import generalised_cross_entropy
+from ..learning.network import NetworkMethod
+from ..learning.preparation import Slices
+
+
+class GCE(NetworkMethod):
+    """Generalised cross-entropy against every present rater, who all count alike (Zhang and Sabuncu 2018).
+
+    A vote costs (1 - p^q) / q, where p is the network's probability of it: the larger q, the less the network follows votes
+    that it finds unlikely, and the slower it learns. It is what TGCE is with every gate open. Truncated, a vote with p at
+    most ``truncation`` is left out. An untrained network gives every vote about 1/K, so that a truncation above it would
+    leave out all: as in the paper, the network first learns without.
+
+    Args:
+        q: 0 is cross-entropy, 1 is half the absolute error; the paper's is .7.
+        truncation: k, from 0 (none) to below 1; the paper's is .5.
+        warmup: share of the epochs without truncation.
+        budget: what all candidates share.
+    """
+
+    def __init__(
+        self,
+        *,
+        q: Annotated[float, Range(0, 1)] = 0.7,
+        truncation: Annotated[float, Range(0, 1, without="high")] = 0.0,
+        warmup: Annotated[float, Range(0, 1)] = 0.4,
+        budget: Budget | None = None,
+    ) -> None:
+        super().__init__(budget=budget)
+        self.q = q
+        self.truncation = truncation
+        self.warmup = warmup
+
+    def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        return generalised_cross_entropy(outputs.float(), ratings, present, q=self.q, truncation=self.truncation_, logits=True)
+
+    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """Start without truncation."""
+        self.truncation_ = 0.0
+        return super().initialise(train, seed=seed, device=device)
+
+    def start_epoch(self, module: nn.Module, epoch: int) -> None:
+        del module
+        self.truncation_ = self.truncation if epoch >= self.warmup * self.budget_.epochs else 0.0

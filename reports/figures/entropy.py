@@ -1,0 +1,84 @@
+"""Is the amount of uncertainty right? Predicted entropy against the entropy of the raters' average, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..analysis import Analysis
+from ..tables.wording import words_of
+from . import style
+
+ERROR = "entropy error"
+
+
+def entropy(analysis: Analysis) -> style.Plot | None:
+    """One panel for each candidate, one point a case; None without the raters' entropy."""
+    raters = _by_case(analysis, "fusion", "soft-average")
+    predicted = {c: _by_case(analysis, "method", c) for c in analysis.candidates}
+    pairs = {c: pd.concat({"raters": raters, "network": p}, axis=1).dropna() for c, p in predicted.items()}
+    pairs = {c: p for c, p in pairs.items() if len(p)}
+    if not pairs:
+        return None
+    columns = style.columns_for(len(pairs))
+    rows = -(-len(pairs) // columns)
+    figure = style.new_figure(style.panel_width(len(pairs)), rows * (58 if columns < 4 else 50) + 6)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    limits = style.scatter_limits(*(p.to_numpy() for p in pairs.values()))
+    errors = _errors(analysis)
+    for axes, (name, pair) in zip(grid, pairs.items(), strict=False):
+        axes.plot(limits, limits, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.scatter(pair["raters"], pair["network"], s=14, color=analysis.colours[name], marker=analysis.markers[name],
+                     alpha=0.7, linewidths=0)  # fmt: skip
+        axes.set(xlim=limits, ylim=limits, aspect="equal")
+        axes.set_title(style.wrapped(name, 24))
+        if name in errors:
+            style.note(axes, f"MAE {errors[name]}", pair["raters"] / limits[1], pair["network"] / limits[1])
+        axes.locator_params(nbins=4)
+        style.thin(axes)
+    for number, axes in enumerate(grid):
+        axes.set_visible(number < len(pairs))
+        axes.tick_params(labelbottom=number + columns >= len(pairs))
+    figure.supxlabel("Entropy of the raters’ average (nat)", fontsize=8)
+    figure.supylabel("Predicted entropy (nat)", fontsize=8)
+    return style.Plot(
+        "entropy",
+        "Is the uncertainty as large as the raters’ disagreement?",
+        figure,
+        _caption(analysis, pairs, errors),
+        _alt(pairs, errors),
+    )
+
+
+def _errors(analysis: Analysis) -> dict[str, str]:
+    """The entropy MAE of each candidate as the comparison table has it; empty where it was not measured."""
+    if ERROR not in analysis.metrics:
+        return {}
+    means = analysis.of(ERROR)["mean"].dropna()
+    return {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
+
+
+def _by_case(analysis: Analysis, kind: str, candidate: str) -> pd.Series:
+    rows = analysis.rows
+    keep = (rows["metric"] == "entropy") & (rows["kind"] == kind) & (rows["candidate"] == candidate)
+    return rows[keep].groupby("case")["value"].mean()
+
+
+def _caption(analysis: Analysis, pairs: Mapping[str, pd.DataFrame], errors: Mapping[str, str]) -> str:
+    n = int(np.median([len(p) for p in pairs.values()]))
+    text = (
+        "Mean entropy of a case’s voxels: what a network predicts over what the raters’ soft average has (one point for each "
+        f"of {n} test cases, mean over repeats). On the dashed line a network is as uncertain as the raters disagree; below "
+        "it, it is too sure."
+    )
+    if errors:
+        against = words_of(analysis.reference_of(ERROR))
+        text += f" MAE: the entropy MAE of the comparison, mean absolute difference to {against} over subjects."
+    return text
+
+
+def _alt(pairs: Mapping[str, pd.DataFrame], errors: Mapping[str, str]) -> str:
+    parts = [f"{name}: entropy MAE {errors[name]}" if name in errors else name for name in pairs]
+    return "Scatter of predicted against rater entropy for each candidate. " + "; ".join(parts) + "."

@@ -1,0 +1,48 @@
+"""All figures of a report, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from ..analysis import Analysis
+from ..page.part_maker import PartMaker
+from .confusion import confusion
+from .confusion_entries import confusion_entries
+from .effects import effects
+from .entropy import entropy
+from .identification import identification
+from .learning import learning
+from .pictures import pictures
+from .reliability import reliability
+from .reliability_maps import reliability_maps
+from .style import Plot, drawn, house_style
+
+
+def all_figures(analysis: Analysis) -> list[Plot]:
+    """Every figure that the results have something for."""
+    single = {
+        "effects": effects,
+        "reliability": reliability,
+        "entropy": entropy,
+        "learning": learning,
+        "confusion-entries": confusion_entries,
+        "identification": identification,
+    }
+    several = {"pictures": pictures, "confusion": confusion, "reliability-maps": reliability_maps}
+    make = analysis.part_maker.make
+    with house_style():
+        plots = [make("figure", name, partial(maker, analysis)) for name, maker in single.items()]
+        for name, makers in several.items():
+            plots += make("figure", name, partial(makers, analysis)) or []
+    return [plot for plot in plots if plot is not None]
+
+
+def draw_figures(plots: Sequence[Plot], part_maker: PartMaker | None = None) -> dict[str, bytes]:
+    """Each figure as PNG and PDF, by the files' names relative to the report. One that cannot be laid out has none."""
+    part_maker = part_maker or PartMaker()
+    files: dict[str, bytes] = {}
+    for plot in plots:
+        forms = part_maker.make("figure", plot.name, partial(drawn, plot.figure)) or {}
+        files |= {f"figures/{plot.name}.{ending}": content for ending, content in forms.items()}
+    return files

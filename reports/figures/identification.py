@@ -1,0 +1,206 @@
+"""Does who knows the raters segment better? One point a candidate, and who raised an alarm about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
+
+from ..analysis import Analysis
+from ..tables.rater_errors import IDENTITY, against, alarmed, compared, estimators, known, over_raters, rater_errors
+from ..tables.wording import words_of
+from . import style
+from .identification_rows import rows_figure
+
+FEWEST, LABELLED = 3, 5
+"""Candidates from which the figure is drawn, and up to which each point has its name beside it."""
+MAJORITY = "majority-vote"
+ERROR = "RMSE of the raters’ confusions ↓"
+NEAR = [(6, 6), (6, -6), (-6, 6), (-6, -6), (0, 9), (0, -9), (8, 0), (-8, 0)]
+FAR = [(26, 18), (-26, 18), (26, -18), (-26, -18), (40, 34), (-40, 34), (40, -34), (-40, -34)]
+"""Where a name may stand beside its point, in points, the best first; from afar a line leads back."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A candidate: error ``x`` and metric ``y``, each with an interval (NaN where there is none), and whether it warned."""
+
+    name: str
+    x: tuple[float, float, float]
+    y: tuple[float, float, float]
+    alarm: bool
+
+
+def identification(analysis: Analysis) -> style.Plot | None:
+    """The figure; None if fewer than three candidates estimate raters or nothing can be compared."""
+    points = _points(analysis)
+    if len(points) < FEWEST:
+        return None
+    draw = _plane if len(points) <= LABELLED else _rows
+    figure = draw(analysis, points)
+    return style.Plot(
+        "identification", f"{analysis.label(analysis.metric)} and what is known of the raters", figure,
+        _caption(analysis, points), _alt(analysis, points),
+    )  # fmt: skip
+
+
+def _plane(analysis: Analysis, points: Sequence[Point]) -> Figure:
+    """A point a candidate, each with its name."""
+    figure = style.new_figure(style.DOUBLE, 98)
+    axes = figure.subplots()
+    _lines(axes, analysis)
+    for point in points:
+        _draw(axes, analysis, point)
+    axes.set_xlabel(ERROR)
+    axes.set_ylabel(f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}")
+    axes.margins(0.12, 0.12)
+    style.thin(axes)
+    _name(figure, axes, analysis, points)
+    return figure
+
+
+def _rows(analysis: Analysis, points: Sequence[Point]) -> Figure:
+    """A line a candidate."""
+    lines = [(point.name, point.x, point.y, point.alarm) for point in points]
+    metric = f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}"
+    return rows_figure(lines, error=ERROR, metric=metric, trivial=_trivial(analysis), fused=_fused(analysis))
+
+
+def _points(analysis: Analysis) -> list[Point]:
+    if not compared(analysis):
+        return []
+    errors = over_raters(rater_errors(analysis))
+    values = analysis.of(analysis.metric)
+    warned = alarmed(analysis)
+    found = []
+    for name in estimators(analysis):
+        if name not in analysis.candidates or name not in values.index:
+            continue
+        x = known(analysis, errors.loc[errors["candidate"] == name, "rmse"])
+        y, low, high = (float(values[column].to_dict()[name]) for column in ("mean", "ci_low", "ci_high"))
+        if np.isfinite(x.mean) and np.isfinite(y):
+            found.append(Point(name, (x.mean, x.low, x.high), (y, low, high), name in warned))
+    return found
+
+
+def _lines(axes: Axes, analysis: Analysis) -> None:
+    """The trivial estimate of the raters, and what a vote of the test cases' own raters reaches."""
+    dashes: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
+    trivial = _trivial(analysis)
+    if np.isfinite(trivial):
+        axes.axvline(trivial, **dashes)
+        axes.annotate(
+            "nobody errs", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
+            ha="center", va="bottom", color=style.MUTED,
+        )  # fmt: skip
+    fused = _fused(analysis)
+    if np.isfinite(fused):
+        axes.axhline(fused, **dashes)
+        axes.annotate(
+            "fused\nmajority", (1, fused), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
+            va="center", color=style.MUTED, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _trivial(analysis: Analysis) -> float:
+    errors = over_raters(rater_errors(analysis))
+    return float(errors.loc[errors["candidate"] == IDENTITY, "rmse"].mean())
+
+
+def _fused(analysis: Analysis) -> float:
+    means = analysis.of(analysis.metric, "fusion")["mean"]
+    return float(means.get(MAJORITY, np.nan))
+
+
+def _draw(axes: Axes, analysis: Analysis, point: Point) -> None:
+    colour = analysis.colours[point.name]
+    (x, *wide), (y, *tall) = point.x, point.y
+    if np.isfinite(wide).all():
+        # An error is never negative, whatever a symmetric interval says.
+        axes.plot(np.maximum(wide, 0), [y, y], color=colour, linewidth=0.9, alpha=0.6)
+    if np.isfinite(tall).all():
+        axes.plot([x, x], tall, color=colour, linewidth=0.9, alpha=0.6)
+    axes.plot(
+        [x], [y], linestyle="none", marker=analysis.markers[point.name], markersize=7, color=colour, markeredgewidth=1.4,
+        markerfacecolor="white" if point.alarm else colour, label=point.name, zorder=4,
+    )  # fmt: skip
+    if point.alarm:
+        axes.annotate("!", (x, y), ha="center", va="center", color=style.INK, fontweight="bold", zorder=5)
+
+
+def _name(figure: Figure, axes: Axes, analysis: Analysis, points: Sequence[Point]) -> None:
+    """Write each name where it covers no point and no other name; what finds no such place takes the one that covers least."""
+    figure.draw_without_rendering()
+    found = (axes.transData.transform((p.x[0], p.y[0])) for p in points)
+    centres = [(float(x), float(y)) for x, y in found]
+    taken = [Bbox.from_bounds(x - 10, y - 10, 20, 20) for x, y in centres]
+    inside = axes.get_window_extent()
+    for point in points:
+        best: tuple[float, tuple[int, int], Bbox] | None = None
+        for rank, place in enumerate(NEAR + FAR):
+            text = _beside(axes, analysis, point, place)
+            box = text.get_window_extent()
+            text.remove()
+            cost = sum(_shared(box, other) for other in taken) + 10 * (box.width * box.height - _shared(box, inside))
+            # A name that stands nearer to another point would be read as that one's.
+            nearest = min(range(len(points)), key=lambda n: _distance(box, centres[n]))
+            cost += 10 * rank + 3000 * (points[nearest] is not point and place in NEAR)
+            if best is None or cost < best[0]:
+                best = (cost, place, box)
+        assert best is not None
+        _beside(axes, analysis, point, best[1])
+        taken.append(best[2])
+
+
+def _beside(axes: Axes, analysis: Analysis, point: Point, place: tuple[int, int]) -> Annotation:
+    across, up = (np.sign(v) for v in place)
+    text = axes.annotate(
+        style.wrapped(point.name, 22), (point.x[0], point.y[0]), xytext=place, textcoords="offset points",
+        ha={1: "left", -1: "right", 0: "center"}[int(across)], va={1: "bottom", -1: "top", 0: "center"}[int(up)],
+        color=analysis.colours[point.name], linespacing=1.0, zorder=6,
+        arrowprops={"arrowstyle": "-", "color": style.MUTED, "linewidth": 0.6, "shrinkB": 4} if place in FAR else None,
+    )  # fmt: skip
+    text.set_path_effects([withStroke(linewidth=2, foreground="white")])
+    return text
+
+
+def _distance(box: Bbox, point: tuple[float, float]) -> float:
+    across = max(box.x0 - point[0], point[0] - box.x1, 0.0)
+    up = max(box.y0 - point[1], point[1] - box.y1, 0.0)
+    return float(np.hypot(across, up))
+
+
+def _shared(one: Bbox, other: Bbox) -> float:
+    common = Bbox.intersection(one, other)
+    return common.width * common.height if common is not None else 0.0
+
+
+def _caption(analysis: Analysis, points: Sequence[Point]) -> str:
+    mark = "point" if len(points) <= LABELLED else "line"
+    parts = [
+        f"One {mark} a candidate: {analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} "
+        "bootstrap interval, and the root mean square error of the estimated confusions, mean over raters and folds, with "
+        f"a {analysis.confidence_words} t interval over folds and repeats where there are several. {against(analysis)} "
+        "Nobody errs (dashed): the error of believing so.",
+    ]
+    if np.isfinite(_fused(analysis)):
+        parts.append("Fused majority (dashed): of the test cases’ own raters, which no network can see.")
+    if any(p.alarm for p in points):
+        parts.append("Hollow with an exclamation mark: the candidate raised an alarm, which it did without knowing the truth.")
+    return " ".join(parts)
+
+
+def _alt(analysis: Analysis, points: Sequence[Point]) -> str:
+    label = analysis.label(analysis.metric)
+    said = [
+        f"{p.name}: error {p.x[0]:.3f}, {label} {analysis.number(analysis.metric, p.y[0])}{', alarm' if p.alarm else ''}"
+        for p in points
+    ]
+    return f"{label} against the error of what is known of the raters. {'; '.join(said)}."

@@ -1,0 +1,226 @@
+"""The kept cases as pictures: the image, what every rater drew, the truth, and what every candidate predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+
+from ...benchmark.statistics.subjects import case_values
+from ...benchmark.store.results import PictureCase
+from ...datasets.base import IGNORE, slicing_axis
+from ..analysis import Analysis
+from ..tables.wording import words_of
+from . import style
+
+ACROSS = 7
+"""Panels beside each other: narrower ones have no room for a candidate's name."""
+LARGEST = 224
+"""Pixels of a panel's longer side; more cannot be seen in print."""
+LINE, GAP, LABEL, LEGEND = 3.6, 1.2, 8.0, 7.0
+"""Heights and widths in mm: a line of a title, the gap between panels, a case's name at the left, the legend."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One small picture; ``probability`` [K, h, w] None shows ``missing`` in words, or the bare image if that is empty.
+
+    ``note`` stands in the lower left corner.
+    """
+
+    title: str
+    probability: npt.NDArray[np.float32] | None
+    judged: npt.NDArray[np.bool_] | None = None
+    missing: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Panels of one case that stand on one line, over one image [h, w]."""
+
+    case: PictureCase
+    image: npt.NDArray[np.float32]
+    panels: list[Panel]
+    first: bool
+
+
+def pictures(analysis: Analysis) -> list[style.Plot]:
+    """As many figures as the kept cases need, each no taller than a page; empty if nothing was kept."""
+    cases = analysis.results.pictures
+    if not cases:
+        return []
+    raters = list(dict.fromkeys(r for case in cases for r in case.ratings))
+    names = [c for c in analysis.candidates if any(c in case.predictions for case in cases)]
+    scores = _scores(analysis)
+    blocks = [_strips(case, raters, names, len(analysis.classes) + 1, scores) for case in cases]
+    pages: list[list[Strip]] = [[]]
+    for block in blocks:
+        if pages[-1] and _height([*pages[-1], *block]) > style.TALLEST:
+            pages.append([])
+        pages[-1].extend(block)
+    plots = []
+    for number, page in enumerate(pages):
+        shown = list(dict.fromkeys(strip.case.id for strip in page))
+        name = "pictures" if number == 0 else f"pictures-{number + 1}"
+        part = f" ({number + 1} of {len(pages)})" if len(pages) > 1 else ""
+        plots.append(
+            style.Plot(name, f"Some cases{part}", _draw(page, analysis.classes), _caption(analysis, page), _alt(shown, names))
+        )
+    return plots
+
+
+def _scores(analysis: Analysis) -> dict[tuple[str, str], str]:
+    """The primary metric of (candidate, case) in the first repeat, as it is printed."""
+    rows = analysis.results.rows
+    values = case_values(rows[rows["repeat"] == 0], analysis.metric, analysis.reference)
+    pairs = zip(values["candidate"], values["case"], values["value"], strict=True)
+    return {(c, case): analysis.number(analysis.metric, v) for c, case, v in pairs}
+
+
+def _strips(
+    case: PictureCase, raters: Sequence[str], names: Sequence[str], n_classes: int, scores: Mapping[tuple[str, str], str]
+) -> list[Strip]:
+    where = view(case)
+    image = case.image[where]
+    n_classes = max([n_classes, *(len(p) for p in case.predictions.values())])
+    people = [Panel("Image", None)]
+    for rater in raters:
+        labels = case.ratings.get(rater)
+        people.append(Panel(rater, None, missing="not rated") if labels is None else _hard(rater, labels[where], n_classes))
+    if case.truth is not None:
+        people.append(_hard("Truth", case.truth[where], n_classes))
+    networks = []
+    for name in names:
+        found = case.predictions.get(name)
+        shown = None if found is None else found[(slice(None), *where)]
+        networks.append(Panel(name, shown, missing="no prediction", note=scores.get((name, case.id), "")))
+    lines = [part[i : i + ACROSS] for part in (people, networks) for i in range(0, len(part), ACROSS)]
+    return [Strip(case, image, line, first=number == 0) for number, line in enumerate(lines)]
+
+
+def _hard(title: str, labels: npt.NDArray[np.uint8], n_classes: int) -> Panel:
+    judged = labels != IGNORE
+    probability = (labels[None] == np.arange(n_classes, dtype=np.uint8)[:, None, None]).astype(np.float32)
+    return Panel(title, probability, judged=judged)
+
+
+def view(case: PictureCase) -> tuple[int | slice, ...]:
+    """The slice of a volume on which raters disagree most, the part around what they drew, and every how-many-th pixel."""
+    stack = np.stack([np.where(r == IGNORE, 0, r) for r in case.ratings.values()] or [np.zeros(case.image.shape, np.uint8)])
+    volume, axis, best = stack.ndim == 4, slicing_axis(case.image.shape), 0
+    if volume:
+        stack = np.moveaxis(stack, 1 + axis, 1)
+        disagreement = (stack.max(axis=0) != stack.min(axis=0)).sum(axis=(1, 2))
+        drawn = (stack > 0).any(axis=0).sum(axis=(1, 2))
+        best = int(np.argmax(disagreement if disagreement.any() else drawn))
+        stack = stack[:, best]
+    sides = _crop(np.asarray((stack > 0).any(axis=0)))
+    step = max(1, -(-max(s.stop - s.start for s in sides) // LARGEST))
+    where: list[int | slice] = [slice(s.start, s.stop, step) for s in sides]
+    if volume:
+        where.insert(axis, best)
+    return tuple(where)
+
+
+def _crop(drawn: npt.NDArray[np.bool_]) -> list[slice]:
+    """A square window around what was drawn with a margin, or all of it if nothing was drawn."""
+    if not drawn.any():
+        return [slice(0, n) for n in drawn.shape]
+    spans = [np.flatnonzero(drawn.any(axis=1 - axis)) for axis in (0, 1)]
+    side = int(max(s[-1] - s[0] + 1 for s in spans) * 1.4) + 4
+    window = []
+    for span, n in zip(spans, drawn.shape, strict=True):
+        size = min(side, n)
+        start = int(np.clip((span[0] + span[-1] + 1 - size) // 2, 0, n - size))
+        window.append(slice(start, start + size))
+    return window
+
+
+def _panel_height(strip: Strip) -> float:
+    height, width = strip.image.shape
+    return float(np.clip(height / width, 0.4, 1.6)) * (style.DOUBLE - LABEL) / ACROSS
+
+
+def _title_height(strip: Strip) -> float:
+    lines = max(_title(panel).count("\n") + 1 for panel in strip.panels)
+    return LINE * lines + (3.0 if strip.first else 1.0)
+
+
+def _title(panel: Panel) -> str:
+    return style.wrapped(panel.title, 13)
+
+
+def _height(page: Sequence[Strip]) -> float:
+    return sum(_panel_height(s) + _title_height(s) + GAP for s in page) + LEGEND
+
+
+def _draw(page: Sequence[Strip], classes: Sequence[str]) -> Figure:
+    total = _height(page)
+    figure = Figure(figsize=(style.DOUBLE * style.MM, total * style.MM))
+    cell = (style.DOUBLE - LABEL) / ACROSS
+    top = total - LEGEND
+    for strip in page:
+        height, title = _panel_height(strip), _title_height(strip)
+        for place, panel in enumerate(strip.panels):
+            box = (LABEL + place * cell + GAP / 2, top - title - height, cell - GAP, height)
+            axes = figure.add_axes((box[0] / style.DOUBLE, box[1] / total, box[2] / style.DOUBLE, box[3] / total))
+            _show(axes, strip.image, panel)
+        if strip.first:
+            text = style.wrapped(strip.case.id, 18, 2)
+            figure.text(0.8 / style.DOUBLE, (top - title) / total, text, rotation=90, va="top", ha="left", fontweight="bold")
+        top -= title + height + GAP
+    colours = (style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)] for k in range(len(classes)))
+    patches = [Patch(color=c, label=style.wrapped(name, 24, 1)) for c, name in zip(colours, classes, strict=True)]
+    figure.legend(handles=patches, loc="upper left", ncols=min(len(patches), 5), bbox_to_anchor=(LABEL / style.DOUBLE, 1.0),
+                  borderaxespad=0.3, handlelength=1.2)  # fmt: skip
+    return figure
+
+
+def _show(axes: Axes, image: npt.NDArray[np.float32], panel: Panel) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, aspect="auto")
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(_title(panel), fontsize=8, fontweight="normal", pad=2, linespacing=1.0)
+    if panel.probability is None:
+        if panel.missing:
+            axes.images[0].set_alpha(0.25)
+            axes.text(0.5, 0.5, panel.missing.replace(" ", "\n"), transform=axes.transAxes, ha="center", va="center")
+        return
+    if panel.note:
+        text = axes.text(0.03, 0.03, panel.note, transform=axes.transAxes, color="white", va="bottom", zorder=6)
+        text.set_path_effects([withStroke(linewidth=2, foreground="black")])
+    for k, probability in enumerate(panel.probability[1:]):
+        colour = style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)]
+        layer = np.empty((*image.shape, 4), np.float32)
+        layer[..., :3], layer[..., 3] = to_rgb(colour), 0.38 * probability
+        axes.imshow(layer, aspect="auto")
+        if min(image.shape) > 1 and probability.min() < 0.5 < probability.max():
+            axes.contour(probability, levels=[0.5], colors=[colour], linewidths=0.9)
+    if panel.judged is not None and not panel.judged.all() and min(image.shape) > 1:
+        axes.contourf(~panel.judged, levels=[0.5, 1.5], colors="none", hatches=["////"])
+
+
+def _caption(analysis: Analysis, page: Sequence[Strip]) -> str:
+    why = {strip.case.id: strip.case.why for strip in page}
+    text = (
+        "For each case the image with every rating and, where it is known, the truth; then the prediction of each candidate "
+        "(first repeat). Colour is as strong as the probability, the line is where it is one half. "
+        f"The number is the case’s {analysis.label(analysis.metric)} against {words_of(analysis.reference)}. "
+        + " ".join(f"{case}: {reason}." for case, reason in why.items() if reason)
+    )
+    if any(strip.case.image.ndim > 2 for strip in page):
+        text += " Of volumes the slice on which raters disagree on most voxels."
+    return text + " The view is cut to the surroundings of what the raters drew."
+
+
+def _alt(cases: Sequence[str], names: Sequence[str]) -> str:
+    return f"Image, ratings and predictions of the cases {', '.join(cases)}; candidates: {', '.join(names) or 'none'}."

@@ -1,0 +1,182 @@
+"""Where each rater is believed: a candidate's map of a rater's reliability, with the outlines of what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from ...benchmark.store.results import PictureCase
+from ...datasets.base import IGNORE
+from ..analysis import Analysis
+from . import style
+from .pictures import view
+
+CASES, RATERS = 2, 6
+"""Cases that are shown, and raters beside each other in one figure."""
+SCALE = "cividis"
+RATING, CONSENSUS = "#FFFFFF", "#FF4FA3"
+"""Outlines: of the rater's own rating, and of the truth or the majority; a dark edge lets them be seen on all of the scale."""
+LEFT, TOP, BOTTOM, GAP = 24.0, 8.5, 17.0, 1.2
+KEY = 92.0
+"""Room in mm for the names of candidates, the names of raters, the legend (and its width), and between panels."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Page:
+    """One figure: a case cut to its ``where``, the candidates that have maps of it, and some of the raters."""
+
+    case: PictureCase
+    where: tuple[int | slice, ...]
+    names: Sequence[str]
+    raters: Sequence[str]
+
+
+def reliability_maps(analysis: Analysis) -> list[style.Plot]:
+    """A figure for each of at most two kept cases (and more where there are many raters); empty if nobody has maps."""
+    cases = [case for case in analysis.results.pictures if case.reliability][:CASES]
+    pages = []
+    for case in cases:
+        names = [c for c in analysis.candidates if c in case.reliability]
+        order = dict.fromkeys(r for name in names for r in case.reliability[name])
+        raters = [r for r in analysis.results.facts.get("raters", order) if r in order]
+        where = view(case)
+        most = int((style.TALLEST - TOP - BOTTOM) / (_cell(case, where) + GAP))
+        groups = [raters[i : i + RATERS] for i in range(0, len(raters), RATERS)]
+        pages += [(_Page(case, where, names[:most], group), names[most:]) for group in groups]
+    plots = []
+    for number, (page, left_out) in enumerate(pages):
+        name = "reliability-maps" if number == 0 else f"reliability-maps-{number + 1}"
+        part = f" ({number + 1} of {len(pages)})" if len(pages) > 1 else ""
+        plots.append(
+            style.Plot(name, f"Where raters are believed{part}", _draw(page), _caption(analysis, page, left_out), _alt(page))
+        )
+    return plots
+
+
+def _width() -> float:
+    return (style.DOUBLE - LEFT) / (RATERS + 1) - GAP
+
+
+def _cell(case: PictureCase, where: tuple[int | slice, ...]) -> float:
+    height, width = case.image[where].shape
+    return float(np.clip(height / width, 0.4, 1.6)) * _width()
+
+
+def _draw(page: _Page) -> Figure:
+    height = _cell(page.case, page.where)
+    total = TOP + BOTTOM + len(page.names) * (height + GAP)
+    across = LEFT + max(KEY, (len(page.raters) + 1) * (_width() + GAP))
+    figure = Figure(figsize=(across * style.MM, total * style.MM))
+    consensus = _consensus(page.case, page.where)
+    for row, name in enumerate(page.names):
+        low = total - TOP - (row + 1) * (height + GAP) + GAP
+        figure.text(
+            (LEFT - 1.5) / across, (low + height / 2) / total, style.wrapped(name, 12, 4),
+            ha="right", va="center", fontweight="bold", linespacing=1.1,
+        )  # fmt: skip
+        for place, rater in enumerate(["", *page.raters]):
+            left = LEFT + place * (_width() + GAP)
+            axes = figure.add_axes((left / across, low / total, _width() / across, height / total))
+            axes.set(xticks=[], yticks=[])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if row == 0:
+                axes.set_title(style.wrapped(rater or "Image", 13), fontsize=8, fontweight="normal", pad=2, linespacing=1.0)
+            _panel(axes, page, name, rater, consensus)
+    _key(figure, page, across, total)
+    return figure
+
+
+def _panel(axes: Axes, page: _Page, name: str, rater: str, consensus: npt.NDArray[np.uint8]) -> None:
+    if not rater:
+        axes.imshow(page.case.image[page.where], cmap="gray", vmin=0, vmax=1, aspect="auto")
+        _outline(axes, consensus, CONSENSUS)
+        return
+    map_ = page.case.reliability[name].get(rater)
+    if map_ is None:
+        axes.set_facecolor(style.FAINT)
+        axes.text(0.5, 0.5, "never\nseen", transform=axes.transAxes, ha="center", va="center")
+        return
+    axes.imshow(map_[page.where], cmap=SCALE, vmin=0, vmax=1, aspect="auto")
+    _outline(axes, consensus, CONSENSUS)
+    rating = page.case.ratings.get(rater)
+    if rating is not None:
+        _outline(axes, rating[page.where], RATING)
+
+
+def _outline(axes: Axes, labels: npt.NDArray[np.uint8], colour: str) -> None:
+    """The outline of each class; unjudged voxels count as background."""
+    labels = np.where(labels == IGNORE, 0, labels)
+    for k in range(1, int(labels.max(initial=0)) + 1):
+        mask = labels >= k
+        if mask.any() and not mask.all() and min(mask.shape) > 1:
+            lines = axes.contour(mask, levels=[0.5], colors=[colour], linewidths=0.9)
+            lines.set_path_effects([withStroke(linewidth=1.8, foreground=style.INK)])
+
+
+def _consensus(case: PictureCase, where: tuple[int | slice, ...]) -> npt.NDArray[np.uint8]:
+    """The truth where it is known, else the class that most raters drew (the lowest of equals)."""
+    if case.truth is not None:
+        return np.asarray(case.truth[where])
+    drawn = np.stack([labels[where] for labels in case.ratings.values()])
+    n_classes = int(drawn[drawn != IGNORE].max(initial=0)) + 1
+    votes = np.stack([(drawn == k).sum(axis=0) for k in range(n_classes)])
+    return np.asarray(votes.argmax(axis=0), np.uint8)
+
+
+def _key(figure: Figure, page: _Page, across: float, total: float) -> None:
+    """The colour scale and what the lines are, below the panels."""
+    box = (LEFT / across, 9.5 / total, 30 / across, 2.6 / total)
+    axes = figure.add_axes(box)
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), SCALE), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
+    bar.set_label("Reliability", labelpad=1)
+    words = "the truth" if page.case.truth is not None else "the raters’ majority"
+    edge = [withStroke(linewidth=2.4, foreground=style.INK)]
+    named = ((RATING, "this rater’s rating"), (CONSENSUS, words))
+    lines = [Line2D([], [], color=c, label=w, path_effects=edge) for c, w in named]
+    figure.legend(
+        handles=lines, loc="upper left", bbox_to_anchor=((LEFT + 36) / across, 13 / total), borderaxespad=0.0,
+    )  # fmt: skip
+
+
+def _caption(analysis: Analysis, page: _Page, left_out: Sequence[str]) -> str:
+    meaning = _meaning(analysis, page.names)
+    text = f"Case {page.case.id}" + (f", {page.case.why}" if page.case.why else "") + ", first repeat. " + " ".join(meaning)
+    text += " A rater without an outline did not rate the case."
+    if page.case.image.ndim > 2:
+        text += " Of a volume the slice on which raters disagree on most voxels."
+    if left_out:
+        text += f" For want of room without {', '.join(left_out)}."
+    return text
+
+
+def _meaning(analysis: Analysis, names: Sequence[str]) -> list[str]:
+    """What the maps of each kind of candidate are, in the words that fit it."""
+    methods = {c.name: c.method.lower() for c in analysis.results.experiment.candidates}
+    estimated = set(analysis.results.confusions["candidate"])
+    gates = [n for n in names if "tgce" in methods.get(n, "") and n not in estimated]
+    shares = [n for n in names if n in estimated]
+    others = [n for n in names if n not in gates and n not in shares]
+    kinds = (
+        (gates, "a gate, with which the loss lets a rater’s votes in or shuts them out, and no graded measure of quality."),
+        (shares, "the probability that the rater says the truth."),
+        (others, "how far the method itself says that it believes the rater."),
+    )
+    return [f"{' and '.join(who)}: {what}" for who, what in kinds if who]
+
+
+def _alt(page: _Page) -> str:
+    parts = []
+    for name in page.names:
+        means = [f"{r} {page.case.reliability[name][r].mean():.2f}" for r in page.raters if r in page.case.reliability[name]]
+        parts.append(f"{name}: {', '.join(means) or 'none'}")
+    return f"Maps of each rater’s reliability on case {page.case.id}; means: {'; '.join(parts)}."

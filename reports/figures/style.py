@@ -1,0 +1,168 @@
+"""How every figure looks: sizes for print, colours that the colour-blind can tell apart, files that never differ by date."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from ..page.escaping import FONT, figure_text
+
+MM = 1 / 25.4
+SINGLE, DOUBLE, TALLEST = 85.0, 170.0, 235.0
+"""Widths of one and of two columns of a page, and the tallest figure that leaves room for a caption, in mm."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#7A7A00", "#332288", "#44474D")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+CLASS_COLOURS = ("#F5B800", "#3FB8FF", "#FF6B9D", "#4FE0A8", "#C9A0FF", "#FF8A3D")
+"""Of foreground classes, bright enough to be seen on a grey image."""
+INK, MUTED, FAINT, BAND = "#1B1E23", "#5B616B", "#D5D9E0", "#F2E2BD"
+
+SETTINGS: dict[Any, Any] = {
+    "font.family": FONT,
+    # A dollar in a name is a dollar.
+    "text.parse_math": False,
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "figure.titlesize": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E9EE",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "image.interpolation": "nearest",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A finished figure: ``name`` of its files, title and caption in words, and the text for those who cannot see it."""
+
+    name: str
+    title: str
+    figure: Figure
+    caption: str
+    alt: str
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with the settings above, whatever the user's own matplotlib settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
+
+
+def colours(candidates: Sequence[str]) -> dict[str, str]:
+    """The colour of each candidate by its place in the experiment, the same in all figures."""
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(candidates)}
+
+
+def markers(candidates: Sequence[str]) -> dict[str, str]:
+    """The marker of each candidate by its place in the experiment."""
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(candidates)}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of a size in mm whose parts arrange themselves without overlap."""
+    return Figure(figsize=(width * MM, height * MM), layout="constrained")
+
+
+def wrapped(text: str, width: int, lines: int = 2) -> str:
+    """A name on at most ``lines`` lines of about ``width`` characters, with an ellipsis in its middle if it is longer."""
+    whole = figure_text(str(text))
+    shown, room = whole, width * lines
+    while len(parts := textwrap.wrap(shown, width) or [""]) > lines:
+        shown = f"{whole[: math.ceil(room / 2)]}…{whole[len(whole) - room // 2 :]}"
+        room -= 1
+    return "\n".join(parts)
+
+
+def label_powers_of_ten(axis: Axis) -> None:
+    """Write ``10³`` at the ticks of a logarithmic axis."""
+    digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(lambda value, _: f"10{str(round(math.log10(value))).translate(digits)}")
+
+
+def columns_for(n: int) -> int:
+    """How many columns ``n`` small panels stand in: 3 for a few, 4 for many."""
+    return min(n, 3 if n <= 6 else 4)
+
+
+def panel_width(n: int) -> float:
+    """Width in mm of a figure of ``n`` small panels: one column of a page for one, two columns for more."""
+    return {1: SINGLE, 2: 120.0}.get(n, DOUBLE)
+
+
+def thin(axes: Axes) -> None:
+    """A light grid behind the data."""
+    axes.grid(True)
+
+
+def note(axes: Axes, text: str, x: pd.Series, y: pd.Series) -> None:
+    """Write into the upper left or the lower right corner, whichever the points (in shares of the axes) leave emptier."""
+    above = int(((x < 0.45) & (y > 0.6)).sum())
+    below = int(((x > 0.5) & (y < 0.4)).sum())
+    place = (0.04, 0.97, "left", "top") if above <= below else (0.98, 0.04, "right", "bottom")
+    axes.text(*place[:2], text, transform=axes.transAxes, ha=place[2], va=place[3], linespacing=1.25)
+
+
+def drawn(figure: Figure) -> dict[str, bytes]:
+    """The figure as ``png`` (200 dpi) and ``pdf``, the same bytes for the same figure."""
+    png, pdf = io.BytesIO(), io.BytesIO()
+    with house_style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        figure.savefig(png, format="png", dpi=200)
+        figure.savefig(pdf, format="pdf", dpi=300, metadata={"CreationDate": None})
+    return {"png": png.getvalue(), "pdf": pdf.getvalue()}
+
+
+def nice_number(value: float) -> str:
+    """A count in few characters: 950, 12.3 k, 4.56 M."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:#.3g}".rstrip(".") + f" {unit}"
+    return f"{value:.0f}"
+
+
+def scatter_limits(*values: np.ndarray) -> tuple[float, float]:
+    """The same limits for both axes, with a little air, from zero."""
+    top = max((float(v[np.isfinite(v)].max()) for v in values if np.isfinite(v).any()), default=1.0)
+    return 0.0, top * 1.08 if top > 0 else 1.0

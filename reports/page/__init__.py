@@ -1,0 +1,1 @@
+"""The web page of a report, and writing everything that belongs to it."""

@@ -1,0 +1,79 @@
+"""What every page is made of: tables and figures as HTML in one self-contained file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...benchmark.store.written import WrittenFiles
+from ...names import visible
+from ..figures.style import Plot
+from ..tables.table import Cell, Table
+from .part_maker import BrokenPart
+
+Section = tuple[str, str, tuple[str, ...]]
+"""A section's anchor and heading, and the tables and figures in it by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A table (its rows grouped by rules), a figure (its picture as text) or one that could not be made, of a section."""
+
+    table: Table | None = None
+    groups: Sequence[Sequence[Sequence[Cell]]] = ()
+    plot: Plot | None = None
+    picture: str = ""
+    broken: BrokenPart | None = None
+
+
+def environment() -> Environment:
+    """Where templates are found, and how they are read: what they show is escaped, and one line."""
+    return Environment(
+        loader=PackageLoader("raterbench.reports.page", "templates"),
+        autoescape=True, finalize=_finished, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def _finished(value: object) -> object:
+    """What templates show, before it is escaped; what macros made already has its line breaks on purpose."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def table_part(table: Table) -> Part:
+    """A table of a page."""
+    groups: list[list[Sequence[Cell]]] = [[]]
+    for number, row in enumerate(table.rows):
+        if number in table.rules:
+            groups.append([])
+        groups[-1].append(row)
+    return Part(table=table, groups=groups)
+
+
+def plot_part(plot: Plot, files: Mapping[str, bytes]) -> Part:
+    """A figure of a page, from its PNG among the ``files`` of the report."""
+    picture = base64.b64encode(files[f"figures/{plot.name}.png"]).decode()
+    return Part(plot=plot, picture=f"data:image/png;base64,{picture}")
+
+
+def belongs(part: str, name: str) -> bool:
+    """Whether a table or figure is called ``name``, or ``name-2`` and so on."""
+    return part == name or (part.startswith(f"{name}-") and part.removeprefix(f"{name}-").isdigit())
+
+
+def check_places(written: WrittenFiles, files: Sequence[str], sections: Sequence[Section]) -> None:
+    """Before anything is computed: whether ``files``, and all tables and figures that the sections may have, can be written.
+
+    Raises:
+        RaterbenchError: something that raterbench did not write is in the way of one of them (``WrittenFiles.check``).
+    """
+    parts = [name for _, _, names in sections for name in names]
+    found = [*files]
+    for folder, endings in (("tables", (".md", ".csv", ".tex")), ("figures", (".png", ".pdf"))):
+        there = [file for file in sorted(written.folder.glob(f"{folder}/*")) if file.suffix in endings]
+        stems = {parts[0] + endings[0], *(file.name for file in there if any(belongs(file.stem, part) for part in parts))}
+        found += [f"{folder}/{stem}" for stem in sorted(stems)]
+    written.check(found)

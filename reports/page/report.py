@@ -1,0 +1,97 @@
+"""Write everything that people read about an experiment, from its stored units alone."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from ...benchmark.labels.csv_text import csv_bytes
+from ...benchmark.statistics.metric_table import Mode
+from ...benchmark.store.results import read_results
+from ...benchmark.store.written import WrittenFiles
+from ..analysis import Analysis
+from ..figures.figures import all_figures, draw_figures
+from ..tables.details import all_tables
+from ..tables.published import published_tables
+from ..tables.terminal import main_table, main_table_text, published_parts, terminal_table
+from .page import SECTIONS, page_text
+from .part_maker import BrokenPart, PartMaker
+from .parts import check_places
+
+__all__ = ["main_table", "main_table_text", "make_report", "published_parts", "terminal_table", "write_report"]
+
+KIND = "report"
+PAGE = "report.html"
+LONG_TABLES = {"results.csv.gz": "rows", "calibration.csv.gz": "calibration"}
+"""Files that hold tables of the results as they are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A written report: its ``page``, and the ``analysis`` that it was made from."""
+
+    page: Path
+    analysis: Analysis
+
+    @property
+    def broken(self) -> Sequence[BrokenPart]:
+        """The parts that could not be made; the page names them, too."""
+        return self.analysis.part_maker.broken
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all planned units are there and done, no foreign file lies among them, and every part could be made."""
+        return self.analysis.results.completeness.is_sound and not self.broken
+
+
+def write_report(folder: str | Path, *, statistics: Mode = "per-subject", strict: bool = False) -> Path:
+    """Write the long tables, every table and figure, and ``report.html`` into an experiment's folder; returns the page.
+
+    ``statistics`` is ``per-subject``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
+    A part that breaks on numbers that nobody thought of is named on the page with its reason, and the others are written all
+    the same; ``strict`` raises instead. The same units give the same files, byte for byte. All files are written together;
+    those of an earlier report are replaced or removed, unless somebody changed them.
+
+    Raises:
+        RaterbenchError: the folder holds no experiment, no finished unit, or no row of the primary metric; or a file that
+            raterbench did not write is in the way.
+    """
+    return make_report(folder, statistics=statistics, strict=strict).page
+
+
+def make_report(folder: str | Path, *, statistics: Mode = "per-subject", strict: bool = False) -> Report:
+    """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke."""
+    results = read_results(folder)
+    check_report_places(results.folder)
+    part_maker = PartMaker(strict)
+    analysis = Analysis(results, statistics, part_maker)
+    _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
+    files = {name: long_table(getattr(results, table)) for name, table in LONG_TABLES.items()}
+    tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
+    for table in tables:
+        files |= table.files
+    plots = all_figures(analysis)
+    files |= draw_figures(plots, part_maker)
+    shown = [plot for plot in plots if f"figures/{plot.name}.png" in files]
+    page = page_text(analysis, tables, shown, files)
+    WrittenFiles(results.folder, KIND).write({**files, PAGE: page.encode()}, only=True)
+    return Report(results.folder / PAGE, analysis)
+
+
+def check_report_places(folder: Path) -> None:
+    """Whether a report can be written into a folder, for those who are about to compute for hours.
+
+    Raises:
+        RaterbenchError: something that raterbench did not write is in the way.
+    """
+    check_places(WrittenFiles(folder, KIND), (PAGE, *LONG_TABLES), SECTIONS)
+
+
+def long_table(table: pd.DataFrame) -> bytes:
+    """A table as gzipped CSV for ``pandas.read_csv``; no date inside, so that equal tables are equal files."""
+    return gzip.compress(csv_bytes(table), compresslevel=6, mtime=0)

@@ -1,0 +1,1 @@
+"""Tables, and the words that stand with them."""

@@ -1,0 +1,228 @@
+"""The tables behind the comparison: differences, references, classes, centres, calibration, units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+
+from ..analysis import Analysis
+from ..figures.style import nice_number
+from . import captions
+from .origins import origins_table
+from .rater_tables import alarms, rater_classes, raters
+from .table import Cell, Table
+from .tables import comparison_table, described_cell, mark_of, value_cell
+from .wording import NO_VALUE, name_of, p_number, words_of, write_number
+
+
+def all_tables(analysis: Analysis) -> list[Table]:
+    """Every table that the results have something for, the comparison first."""
+    makers = {
+        "comparison": comparison_table,
+        "differences": differences,
+        "differences-exploratory": exploratory,
+        "by-reference": by_reference,
+        "by-class": by_class,
+        "by-centre": by_centre,
+        "calibration": calibration,
+        "raters": raters,
+        "rater-classes": rater_classes,
+        "alarms": alarms,
+        "units": units,
+        "origins": lambda analysis: origins_table(analysis.results.units),
+    }
+    made = (analysis.part_maker.make("table", name, partial(maker, analysis)) for name, maker in makers.items())
+    return [table for table in made if table is not None]
+
+
+def differences(analysis: Analysis) -> Table | None:
+    """Differences to the baseline on the primary metric; None with one candidate."""
+    table = analysis.of(analysis.metric).reset_index()
+    table = table[table["candidate"] != analysis.baseline]
+    if table.empty:
+        return None
+    family = "Confirmatory" if analysis.confirmatory else "Exploratory"
+    caption = f"{family}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}. {_how(analysis)}"
+    return _differences(analysis, "differences", f"Differences to {analysis.baseline}", caption, table)
+
+
+def exploratory(analysis: Analysis) -> Table | None:
+    """Differences to the baseline on all other metrics."""
+    table = analysis.table[(analysis.table["kind"] == "method") & (analysis.table["metric"] != analysis.metric)]
+    table = table[(table["candidate"] != analysis.baseline) & table["difference"].notna()]
+    if table.empty:
+        return None
+    title = f"Differences to {analysis.baseline} on the other metrics"
+    return _differences(analysis, "differences-exploratory", title, f"Exploratory. {_how(analysis)}", table)
+
+
+def _how(analysis: Analysis) -> str:
+    interval = (
+        f"{analysis.confidence_words} bootstrap interval over subjects" if analysis.protocol == "per-subject" else "no interval"
+    )
+    return (
+        f"Mean of candidate minus baseline over the n subjects of both ({interval}); on how many of them the two differ; p of "
+        "the two-sided Wilcoxon signed-rank test, Holm’s p within the metric, the matched-pairs rank-biserial effect (−1 "
+        "to 1, positive: larger values than the baseline’s), and beside them p of the corrected resampled t-test over folds "
+        "and repeats (Nadeau and Bengio, 2003)."
+    )
+
+
+def _differences(analysis: Analysis, name: str, title: str, caption: str, table: pd.DataFrame) -> Table:
+    head = ["Candidate", "Metric", "n", "Differ", "Difference", "Interval", "p", "p (Holm)", "Effect", "p (corrected t)"]
+    rows, rules, last = [], set(), ""
+    for number, (_, row) in enumerate(table.iterrows()):
+        metric = str(row["metric"])
+        if number and metric != last:
+            rules.add(number)
+        last = metric
+        ends = ("difference", "difference_low", "difference_high")
+        difference, low, high = (analysis.number(metric, row[k], sign=True) for k in ends)
+        rows.append([
+            Cell(str(row["candidate"])),
+            Cell(analysis.head(metric)),
+            *(Cell(write_number(row[k], 0), sort=float(row[k])) for k in ("n_pairs", "n_differ")),
+            Cell(difference, mark=mark_of(row), sort=float(row["difference"]), note=row["why_no_p"]),
+            Cell(NO_VALUE, note=row["why_no_interval"]) if NO_VALUE in (low, high) else Cell(f"{low} to {high}"),
+            *(Cell(p_number(row[k]), sort=float(row[k]), note=row["why_no_p"]) for k in ("p", "p_holm")),
+            Cell(write_number(row["effect"], 2, sign=True), sort=float(row["effect"])),
+            Cell(p_number(row["p_corrected_t"]), sort=float(row["p_corrected_t"]), note=row["why_no_corrected_t"]),
+        ])  # fmt: skip
+    return Table(name, title, caption, head, rows, table, frozenset(rules))
+
+
+def by_reference(analysis: Analysis) -> Table | None:
+    """The primary metric against every reference that it was measured against; None with only one."""
+    have = analysis.references.get(analysis.metric, [])
+    order = [analysis.reference, *(r for r in have if r != analysis.reference)]
+    if len(order) < 2:
+        return None
+    tables = {r: analysis.compare([analysis.metric], r).table for r in order}
+    for reference, table in tables.items():
+        table.loc[(table["family"] == "confirmatory") & (reference != analysis.reference), "family"] = "exploratory"
+    tables = {r: analysis.declared(t) for r, t in tables.items()}
+    keys = list(dict.fromkeys((k, c) for t in tables.values() for k, c in zip(t["kind"], t["candidate"], strict=True)))
+    cells = {
+        (r, row["kind"], row["candidate"]): value_cell(analysis, analysis.metric, row)
+        for r, t in tables.items()
+        for _, row in t.iterrows()
+    }
+    rows = [[Cell(name_of(c, k)), *(cells.get((r, k, c), Cell(NO_VALUE)) for r in order)] for k, c in keys]
+    caption = (
+        f"{analysis.label(analysis.metric)}, mean ± standard deviation, against each reference; the first is the primary one. "
+        "Who wins can depend on the reference: a fusion favours the candidates that learned from it. A rater is left out of "
+        f"the references that raters make. {captions.marks(analysis, 'against another reference (exploratory)')}"
+    )
+    head = ["Candidate", *(_capital(words_of(r)) for r in order)]
+    plain = pd.concat(tables.values(), ignore_index=True)
+    return Table("by-reference", f"{analysis.label(analysis.metric)} by reference", caption, head, rows, plain, _rules(keys))
+
+
+def _capital(text: str) -> str:
+    text = text.removeprefix("the ")
+    return text[:1].upper() + text[1:]
+
+
+def _rules(keys: Sequence[tuple[str, str]]) -> frozenset[int]:
+    return frozenset(i for i in range(1, len(keys)) if keys[i][0] != keys[i - 1][0])
+
+
+def by_class(analysis: Analysis) -> Table | None:
+    """The primary metric of each foreground class; None with one class."""
+    return _breakdown(analysis, analysis.by_class, "class", analysis.classes) if len(analysis.classes) > 1 else None
+
+
+def by_centre(analysis: Analysis) -> Table | None:
+    """The primary metric in each centre; None with one centre."""
+    table = analysis.by_centre
+    groups = list(dict.fromkeys(table["group"]))
+    return _breakdown(analysis, table, "centre", groups) if len(groups) > 1 else None
+
+
+def _breakdown(analysis: Analysis, table: pd.DataFrame, by: str, groups: Sequence[str]) -> Table | None:
+    if table.empty:
+        return None
+    keys = list(dict.fromkeys(zip(table["kind"], table["candidate"], strict=True)))
+    cells = {(r["kind"], r["candidate"], r["group"]): described_cell(analysis, r) for _, r in table.iterrows()}
+    rows = [[Cell(name_of(c, k)), *(cells.get((k, c, g), Cell(NO_VALUE)) for g in groups)] for k, c in keys]
+    of_method = table[table["kind"] == "method"]
+    counts = of_method.groupby("group")["n"].max()
+    head = ["Candidate", *(f"{g} (n = {counts.get(g, 0)})" for g in groups)]
+    label = analysis.label(analysis.metric)
+    caption = (
+        f"{label} against {words_of(analysis.reference)} for each {by}, mean ± standard deviation over its n subjects. "
+        "Described, not tested: parts of the subjects are too few."
+    )
+    return Table(f"by-{by}", f"{label} by {by}", caption, head, rows, table, _rules(keys))
+
+
+def calibration(analysis: Analysis) -> Table | None:
+    """Pooled calibration errors with both treatments of confidence 1, for each region."""
+    table = analysis.calibration.table
+    if table.empty:
+        return None
+    rows, keys = [], []
+    for (kind, region, candidate), part in table.groupby(["kind", "region", "candidate"], sort=False):
+        cells = [Cell(name_of(str(candidate), str(kind))), Cell(str(region))]
+        for last_bin in ("open", "closed"):
+            for _, row in part[part["last_bin"] == last_bin].iterrows():
+                interval = f"{write_number(100 * row['ece_low'], 2)} to {write_number(100 * row['ece_high'], 2)}"
+                cells += [
+                    Cell(write_number(100 * row["ece"], 2), sort=float(row["ece"])),
+                    Cell(NO_VALUE if NO_VALUE in interval else interval),
+                    Cell(write_number(100 * row["mce"], 1), sort=float(row["mce"])),
+                    Cell(f"{nice_number(row['n_voxels'])} ({100 * row['counted']:.0f} %)", sort=float(row["n_voxels"])),
+                ]
+        rows.append(cells)
+        keys.append((kind, region))
+    parts = ("ECE {} (%)", "Interval", "MCE {} (%)", "Voxels {}")
+    head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
+    caption = (
+        f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled, ten bins "
+        f"of equal width, with {analysis.confidence_words} bootstrap intervals over subjects. Open leaves out voxels with a "
+        "confidence of exactly 1 (as the reference code of published values does), closed counts them; compare only values of "
+        "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Foreground: near what any "
+        "rater marked."
+    )
+    rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
+    return Table("calibration", "Calibration", caption, head, rows, table, rules)
+
+
+def units(analysis: Analysis) -> Table | None:
+    """What the units of each candidate took, and how they ended."""
+    table = analysis.results.units
+    order = [c.name for c in analysis.results.experiment.candidates]
+    rows = []
+    for candidate, part in sorted(table.groupby("candidate"), key=lambda entry: _place(str(entry[0]), order)):
+        counts = part["status"].value_counts()
+        status = ", ".join(f"{counts[s]} {s}" for s in ("done", "failed", "missing", "damaged", "skipped") if s in counts)
+        done = part[part["status"] == "done"]
+        name = "Raters and fused labels" if candidate == "labels" else str(candidate)
+        numbers = [
+            ("seconds", "mean", 1),
+            ("epochs", "mean", 1),
+            ("best_epoch", "mean", 1),
+            ("threshold", "mean", 2),
+            ("peak_memory_mb", "max", 0),
+        ]
+        cells = [Cell(_number(done, column, how, decimals)) for column, how, decimals in numbers]
+        rows.append([Cell(name), Cell(status), *cells])
+    head = ["Candidate", "Units", "Seconds", "Epochs", "Best epoch", "Threshold", "Peak memory (MB)"]
+    caption = "Means over finished units of one thread each; the peak memory is the largest seen. " + " ".join(
+        captions.missing(analysis)
+    )
+    plain = table.drop(columns=["curve"], errors="ignore")
+    return Table("units", "Units", caption.strip(), head, rows, plain)
+
+
+def _place(candidate: str, order: Sequence[str]) -> int:
+    return order.index(candidate) if candidate in order else len(order)
+
+
+def _number(units: pd.DataFrame, column: str, how: str, decimals: int) -> str:
+    if column not in units:
+        return NO_VALUE
+    values = pd.to_numeric(units[column], errors="coerce").dropna()
+    return write_number(float(values.agg(how)), decimals) if len(values) else NO_VALUE

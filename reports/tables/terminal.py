@@ -1,0 +1,141 @@
+"""The main table in the terminal, and the published values beside the measured ones."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from ...benchmark.statistics.metric_table import Mode
+from ...benchmark.store.results import Results
+from ..analysis import Analysis
+from ..page.escaping import terminal_text
+from . import captions
+from .origins import mixed_words
+from .published import published_tables
+from .rater_errors import alarmed
+from .table import Cell, Table
+from .tables import metric_cells, row_keys
+from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
+
+WIDTH = 100
+SHOWN = ("brier", "confusion rmse", "hd95")
+BESIDE = 2
+"""Metrics beside the primary one: as many of those shown as the width has room for."""
+SHORT_HEADS = {"Repeats × images": "n"}
+
+
+def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
+    """Candidates, then what needs no network, with the primary metric, two more, calibration and p; a rich table."""
+    return terminal_table(Analysis(results, statistics))
+
+
+def terminal_table(analysis: Analysis) -> RichTable:
+    """The main table of an analysis."""
+    metrics = [analysis.metric, *[m for m in SHOWN if m in analysis.metrics and m != analysis.metric][:BESIDE]]
+    title = f"{analysis.results.experiment.name}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
+    table = titled_table(title, _caption(analysis))
+    table.add_column("Candidate", max_width=30, overflow="fold")
+    for metric in metrics:
+        table.add_column(terminal_text(analysis.head(metric)), justify="right", no_wrap=True)
+    table.add_column("ECE % ↓", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    cells = {m: metric_cells(analysis, m) for m in metrics}
+    last = "method"
+    for kind, name in row_keys(analysis):
+        if kind != last:
+            table.add_section()
+        last = kind
+        found = [cells[m].get((kind, name), Cell(NO_VALUE)) for m in metrics]
+        shown = [_styled(c.shown, c.bold) for c in found]
+        table.add_row(
+            terminal_text(name_of(name, kind).replace("Fused labels", "Fused")),
+            *shown,
+            _ece(analysis, kind, name),
+            _p(analysis, kind, name),
+        )
+    return table
+
+
+def published_parts(results: Results) -> list[RichTable | Text]:
+    """Published values beside measured ones, a rich table for each data set, or a line where it was not measured."""
+    return [_published(table) for table in published_tables(results)]
+
+
+def titled_table(title: str, caption: str) -> RichTable:
+    """An empty table under its title and over its caption."""
+    parts = terminal_text(title, "table.title"), terminal_text(caption, "table.caption")
+    return RichTable(title=parts[0], caption=parts[1], title_justify="left", caption_justify="left")
+
+
+def _published(table: Table) -> RichTable | Text:
+    title = table.title
+    if not table.plain["repeats"].any():
+        return terminal_text(f"{title}: {table.plain['why'].iloc[0]}")
+    caption = "n: repeats × images. Bold: beyond twice the spread of both; the report has the reasons in full."
+    shown = titled_table(title, caption)
+    # What is compared heads its rows instead of standing in each of them, so that the reasons have room.
+    first, _, *numbers, why = (SHORT_HEADS.get(head, head) for head in table.head)
+    shown.add_column(first, min_width=20)
+    for head in numbers:
+        shown.add_column(terminal_text(head), justify="right", no_wrap=True)
+    shown.add_column(why, min_width=18)
+    for number, (name, column, *values, reason) in enumerate(table.rows):
+        if number == 0 or number in table.rules:
+            shown.add_section()
+            shown.add_row(_styled(column.text, bold=True))
+        words = [terminal_text(cell.text) for cell in (name, reason)]
+        shown.add_row(words[0], *(_styled(cell.text, cell.bold) for cell in values), words[1])
+    return shown
+
+
+def main_table_text(results: Results, statistics: Mode = "per-subject", width: int = WIDTH) -> str:
+    """The same as plain text of at most ``width`` columns."""
+    stream = StringIO()
+    Console(file=stream, width=width, force_terminal=False).print(main_table(results, statistics))
+    return stream.getvalue()
+
+
+def _styled(text: str, bold: bool) -> Text:
+    return terminal_text(text, "bold" if bold else "")
+
+
+def _ece(analysis: Analysis, kind: str, name: str) -> Text:
+    value = analysis.calibration.ece_of(name, "closed") if kind == "method" else np.nan
+    return _styled(write_number(100 * value, 2), name in analysis.calibration.lowest("closed"))
+
+
+def _p(analysis: Analysis, kind: str, name: str) -> str:
+    if kind != "method":
+        return NO_VALUE
+    p = float(analysis.of(analysis.metric)["p_holm" if analysis.protocol == "per-subject" else "p"].to_dict()[name])
+    if name == analysis.baseline:
+        return "baseline"
+    return p_number(p) if np.isfinite(p) else NO_VALUE
+
+
+def _caption(analysis: Analysis) -> str:
+    found = analysis.comparison
+    counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
+    n = ", ".join(count_of(count, word) for count, word in counts)
+    test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
+    more = [captions.never_calibrated(analysis), captions.unfinished(analysis)]
+    said = " ".join(
+        [f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.", *filter(None, more)]
+    )
+    lost = len(analysis.results.completeness.having("missing", "damaged"))
+    if lost:
+        said += f" INCOMPLETE: without {lost} of {len(analysis.results.completeness.units)} units."
+    if mixed_words(analysis.results.units):
+        said += " MIXED: computed by different code or libraries; the report says which."
+    return said + _alarms(analysis)
+
+
+def _alarms(analysis: Analysis) -> str:
+    """Who raised an alarm about its own results: a reader of the terminal alone must not miss it."""
+    warned = alarmed(analysis)
+    names = [c for c in analysis.candidates if c in warned]
+    return f" Alarms were raised by {', '.join(names)}; the report says which." if names else ""

@@ -1,0 +1,32 @@
+import pytest
+
+from raterbench.benchmark.experiment.listing import describe
+from raterbench.datasets import RaterbenchError
+
+
+@pytest.mark.parametrize("kind", ["methods", "fusions", "recipes", "datasets", "metrics", "experiments"])
+def test_everything_that_is_listed_says_what_it_is_for(kind):
+    listed = describe(kind)
+    assert listed == sorted(listed)
+    assert all(purpose for _, purpose in listed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("methods", {"fused-labels", "random-rater", "confusion-network", "tgce"}),
+        ("fusions", {"majority-vote", "staple", "soft-average"}),
+        ("recipes", {"soft-cross-entropy", "conventional", "softseg"}),
+        ("datasets", {"phantom", "mnist", "deepflash", "folder"}),
+        ("metrics", {"dice", "hd95", "brier", "entropy"}),
+        ("experiments", {"quick", "smoke"}),
+    ],
+)
+def test_what_comes_with_raterbench_is_listed(kind, names):
+    assert names <= {name for name, _ in describe(kind)}
+
+
+def test_plugins_are_listed_too(plugin):
+    assert ("instant", "Learns nothing and says the same everywhere.") in describe("methods", (plugin(),))
+    with pytest.raises(RaterbenchError, match="is not a file"):
+        describe("methods", ("nowhere.py",))

@@ -1,0 +1,76 @@
+"""Printed tables: every cell of the paper is there, names what it compares with, and a slip of the pen is found."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from raterbench.benchmark.experiment.experiment import read_experiment
+from raterbench.benchmark.experiment.files import shipped
+from raterbench.benchmark.experiment.published import PublishedNote, _check, published_names, read_published
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.datasets import DATASETS, RaterbenchError
+
+
+def cells(name):
+    return {(row.name, key): cell for row in read_published(name).rows for key, cell in row.cells.items()}
+
+
+def test_the_cells_are_those_of_the_paper():
+    first, second = cells("zhang2020-table1"), cells("zhang2020-table2")
+    assert (len(first), len(second)) == (12 * 4 - 3 * 2, 9 * 4 - 2)
+    assert first["STAPLE", "mnist-dice"] == [78.03, 0.29]
+    assert first["Oracle (ours but with known CMs)", "ms-confusion"] == [0.0415, 0.0017]
+    assert first["Our method (λ = 0.7)", "mnist-confusion"] == [0.0887, 0.0008]
+    assert second["Naive CNN", "ms-dice"] == [27.41, 1.45]
+    assert second["Ours without trace (λ = 0)", "mnist-confusion"] == [0.1538, 0.0029]
+    for key, (mean, std) in (first | second).items():
+        assert (0 < mean < 100 if "dice" in key[1] else 0 < mean < 1) and 0 < std < mean / 5
+
+
+@pytest.mark.parametrize("name", published_names())
+def test_every_column_is_measured_by_a_shipped_experiment_with_the_candidates(name):
+    table = read_published(name)
+    for column in table.columns:
+        assert column.dataset in DATASETS.names()
+        for experiment in map(read_experiment, column.experiments):
+            assert experiment.published == name
+            assert experiment.dataset == column.dataset
+            assert column.metric in experiment.metrics
+            assert {row.candidate for row in table.rows} <= {c.name for c in experiment.candidates}
+    assert {e for c in table.columns for e in c.experiments} == {n for n in shipped() if read_experiment(n).published == name}
+
+
+@pytest.mark.parametrize("name", published_names())
+def test_every_cell_has_a_reason_to_give(name):
+    table = read_published(name)
+    notes = [table.note(row, column, alarmed=False) for row in table.rows for column in table.columns]
+    assert all(0 < len(note.text) < 40 and note.detail for note in notes)
+
+
+def test_the_most_special_note_comes_first():
+    table = read_published("zhang2020-table1")
+    oracle, column = table.rows[-1], table.columns[1]
+    assert table.note(oracle, column, alarmed=False).text == "the oracle’s error is undefined"
+    assert "validation images" in table.note(table.rows[5], column, alarmed=False).detail
+
+
+def test_what_is_wrong_is_a_sentence():
+    with pytest.raises(RaterbenchError, match=r"no published table 'zhang2020-tabel1'; did you mean 'zhang2020-table1'"):
+        read_published("zhang2020-tabel1")
+    with pytest.raises(RaterbenchError, match="no published table 'nobody'"):
+        read_published("nobody")
+    table = read_published("zhang2020-table1")
+    for wrong in (PublishedNote("why", rows=("STAPEL",)), PublishedNote("why", columns=("mnist-dise",))):
+        with pytest.raises(RaterbenchError, match="is no row or column of it; did you mean"):
+            _check(dataclasses.replace(table, notes=(wrong,)))
+
+
+def test_what_is_published_changes_no_unit(tmp_path):
+    small = ["dataset_options.subjects=6", "dataset_options.slices=1", "dataset_options.size=32", "keep_cases=0"]
+    experiment = read_experiment("smoke", small)
+    shown = experiment.replace(published="zhang2020-table1")
+    plans = [make_plan(e, tmp_path / "results") for e in (experiment, shown)]
+    assert [t.key for t in plans[0].tasks] == [t.key for t in plans[1].tasks]
+    assert shown.on("mnist").published == ""

@@ -1,0 +1,95 @@
+"""Brier score and entropies, against scikit-learn, scipy and numbers worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import entropy as scipy_entropy
+from sklearn.metrics import brier_score_loss
+
+from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
+from raterbench.benchmark.metrics.probabilistic import entropy_map
+from raterbench.datasets.base import IGNORE
+from raterbench.errors import RaterbenchError
+
+ONE = (1.0, 1.0)
+
+
+def binary(foreground, labels=None, region=None):
+    p = np.array([foreground], np.float32)
+    hard = (p > 0.5).astype(np.uint8) if labels is None else labels
+    return Segmentation(hard, np.stack([1 - p, p]), region)
+
+
+def value(name, prediction, reference):
+    return float(METRICS.get(name)().measure(prediction, reference, spacing=ONE))
+
+
+PREDICTION, SOFT = binary([1, 0.5, 0.25, 0]), binary([1, 1 / 3, 1 / 3, 0])
+
+
+def test_the_reference_numbers_come_out():
+    assert value("brier", PREDICTION, SOFT) == pytest.approx(0.00868056, abs=1e-7)
+    assert value("brier", PREDICTION, from_labels(np.array([[1, 0, 0, 0]], np.uint8), 2)) == pytest.approx(0.078125)
+    assert value("entropy", PREDICTION, None) == pytest.approx(0.3138707, abs=1e-6)
+    assert entropy_map(PREDICTION.probability).sum() == pytest.approx(1.2554823, abs=1e-6)
+    assert entropy_map(SOFT.probability).sum() == pytest.approx(1.2730284, abs=1e-6)
+    assert value("entropy error", PREDICTION, SOFT) == pytest.approx(0.0175460 / 4, abs=1e-6)
+
+
+def test_two_classes_have_the_binary_brier_score():
+    rng = np.random.default_rng(0)
+    p, labels = rng.random((1, 500)), rng.integers(0, 2, (1, 500)).astype(np.uint8)
+    mine = value("brier", binary(p[0]), from_labels(labels, 2))
+    assert mine == pytest.approx(brier_score_loss(labels[0], p[0]), rel=1e-6)
+
+
+def test_more_classes_have_the_mean_over_classes():
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet(np.ones(4), size=200).T.astype(np.float32).reshape(4, 10, 20)
+    labels = rng.integers(0, 4, (10, 20)).astype(np.uint8)
+    one_hot = np.eye(4)[labels].transpose(2, 0, 1)
+    mine = value("brier", Segmentation(p.argmax(0).astype(np.uint8), p), from_labels(labels, 4))
+    assert mine == pytest.approx(((p - one_hot) ** 2).sum(axis=0).mean() / 4, rel=1e-6)
+
+
+def test_entropy_is_that_of_scipy():
+    rng = np.random.default_rng(2)
+    p = rng.dirichlet(np.ones(3), size=300).T.astype(np.float32).reshape(3, 20, 15)
+    p[:, 0, 0] = [0, 1, 0]
+    np.testing.assert_allclose(entropy_map(p), scipy_entropy(p, axis=0), atol=1e-6)
+
+
+def test_only_the_voxelwise_error_sees_where_the_uncertainty_is():
+    left, right = binary([0.5, 0.5, 0, 0]), binary([0, 0, 0.5, 0.5])
+    assert value("entropy error", left, right) == 0
+    assert value("voxel entropy error", left, right) == pytest.approx(np.log(2))
+
+
+def test_unjudged_voxels_are_left_out():
+    hidden = binary([1, 1 / 3, 1 / 3, 0.9], labels=np.array([[1, 0, 0, IGNORE]], np.uint8))
+    short, cut = binary([1, 0.5, 0.25]), binary([1, 1 / 3, 1 / 3])
+    for name in ("brier", "entropy error", "voxel entropy error"):
+        assert value(name, PREDICTION, hidden) == pytest.approx(value(name, short, cut))
+    nobody = from_labels(np.full((1, 4), IGNORE, np.uint8), 2)
+    assert np.isnan([value(name, PREDICTION, nobody) for name in ("brier", "entropy error", "voxel entropy error")]).all()
+    assert np.isnan(value("entropy", nobody, None))
+
+
+def test_the_foreground_version_looks_at_the_region_alone():
+    region = np.array([[True, True, False, False]])
+    near = binary([1, 1 / 3, 1 / 3, 0], region=region)
+    assert value("brier foreground", PREDICTION, near) == pytest.approx((0.5 - 1 / 3) ** 2 / 2)
+    assert np.isnan(value("brier foreground", PREDICTION, SOFT))
+    assert np.isnan(value("brier foreground", PREDICTION, binary([1, 1, 1, 1], region=np.zeros((1, 4), bool))))
+    unjudged = binary([1, 0, 0, 0], labels=np.array([[1, IGNORE, 0, 0]], np.uint8), region=region)
+    assert value("brier foreground", PREDICTION, unjudged) == 0
+
+
+def test_a_large_map_is_summed_without_drift():
+    p = np.full((1, 1 << 21), 0.3, np.float32)
+    reference = from_labels(np.zeros(p.shape, np.uint8), 2)
+    assert value("brier", binary(p[0]), reference) == pytest.approx(0.09, rel=1e-6)
+
+
+def test_a_metric_that_needs_a_reference_says_so():
+    with pytest.raises(RaterbenchError, match="'brier' needs a reference"):
+        value("brier", PREDICTION, None)

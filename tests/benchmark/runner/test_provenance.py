@@ -1,0 +1,72 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+from raterbench.benchmark.runner.provenance import DECIDING, code_version, differences, environment
+
+PACKAGE = Path(__file__).parents[3]
+
+INDIFFERENT = {
+    *("benchmark/checks/metrics.py", "benchmark/checks/result.py"),  # refuse what cannot be measured
+    *("benchmark/experiment/experiment.py", "benchmark/experiment/files.py"),  # in the key
+    *("benchmark/experiment/settings.py", "benchmark/experiment/splits.py"),  # in the key
+    *("benchmark/experiment/local_modules.py", "benchmark/store/metric_facts.py"),  # for keys, and for reports
+    "benchmark/experiment/published.py",  # what papers say
+    *(
+        "benchmark/runner/provenance.py",
+        "benchmark/store/units.py",
+        "benchmark/store/stored_form.py",
+    ),  # write results
+}
+"""Modules that a unit imports and whose code does not decide about its numbers."""
+
+
+def imported(file):
+    """The package's own modules that a module imports, as paths from the package's folder."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = file.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            for found in (base, *(base / alias.name for alias in node.names)):
+                if found.with_suffix(".py").is_file():
+                    yield found.with_suffix(".py")
+                elif (found / "__init__.py").is_file():
+                    yield found / "__init__.py"
+
+
+def test_the_code_version_covers_whatever_a_unit_imports():
+    deciding = {file for pattern in DECIDING for file in PACKAGE.glob(pattern)}
+    seen, waiting = set(), [PACKAGE / "benchmark/runner/unit.py"]
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            waiting += imported(file)
+    missing = {file.relative_to(PACKAGE).as_posix() for file in seen - deciding if file.name != "__init__.py"}
+    assert missing <= INDIFFERENT
+    assert PACKAGE / "datasets/images/headers/png.py" in deciding
+
+
+def test_every_pattern_of_deciding_code_finds_a_file():
+    assert all(any(PACKAGE.glob(pattern)) for pattern in DECIDING)
+
+
+def test_the_present_environment_differs_from_itself_in_nothing():
+    assert differences(environment()) == []
+
+
+@pytest.mark.parametrize("stored", [{}, {"versions": None}, {"versions": ["torch"]}, {"seconds": 1.0}])
+def test_what_a_unit_does_not_say_is_no_difference(stored):
+    assert differences(stored) == []
+
+
+def test_differences_are_said_in_words():
+    present = environment()
+    now = present["versions"]
+    stored = present | {"versions": {**now, "torch": "1.0", "python": "3.9.1"}, "hardware": "abacus, wood", "code": "0123"}
+    assert differences(stored) == [
+        f"code 0123, now {code_version()}",
+        f"python 3.9.1, now {now['python']}",
+        f"torch 1.0, now {now['torch']}",
+        f"hardware abacus, wood, now {present['hardware']}",
+    ]

@@ -1,0 +1,239 @@
+import dataclasses
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from raterbench.benchmark.experiment.experiment import Candidate, read_experiment
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.run import check_device, execute, run
+from raterbench.benchmark.runner.workers import only_run
+from raterbench.benchmark.store.units import read_record, write_record
+from raterbench.datasets import RaterbenchError
+
+FATAL = """
+import os
+from pathlib import Path
+
+
+class Fatal(Instant):
+    '''Kills its own process on one fold, as long as the file `armed` is there.'''
+
+    def predict_proba(self, case):
+        if case.subject == "sub-01" and (Path(__file__).parent / "armed").exists():
+            os.kill(os.getpid(), 9)
+        return super().predict_proba(case)
+
+
+class Picky(Instant):
+    def skip_reason(self, dataset):
+        return "it is for volumes"
+
+
+class Raises(Instant):
+    def fit(self, train, validation, *, seed, device="cpu"):
+        raise RuntimeError("[bold] is no markup [/nothing]")
+"""
+
+SLOW = """
+import time
+from pathlib import Path
+
+
+class Slow(Instant):
+    '''Takes its time, as long as the file `slow` is there.'''
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        if (Path(__file__).parent / "slow").exists():
+            time.sleep(1)
+        return super().fit(train, validation, seed=seed)
+"""
+
+TOML = """
+name = "slow"
+dataset = "phantom"
+dataset_options = {{subjects = 6, slices = 1, size = 32}}
+split = {{folds = 3}}
+metrics = ["dice"]
+references = ["truth"]
+fused_rows = []
+keep_cases = 0
+plugins = ["{plugin}"]
+candidates = [{{name = "a", method = "slow"}}, {{name = "b", method = "slow", share = 0.4}}]
+"""
+
+
+def stamps(folder):
+    """When each unit was written, by file."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "units").glob("*.npz")}
+
+
+def contents(folder):
+    """What the units say, but for time and memory."""
+    units = {}
+    for path in sorted((folder / "units").glob("*.npz")):
+        record = read_record(path)
+        meta = {k: v for k, v in record.meta.items() if k not in ("seconds", "peak_memory_mb", "code")}
+        arrays = {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in record.arrays.items()}
+        units[path.name] = repr(dataclasses.replace(record, meta=meta, arrays=arrays))
+    return units
+
+
+def test_a_run_survives_its_units_goes_on_where_it_was_and_computes_nothing_twice(tiny, tmp_path, plugin, capsys):
+    armed, out = tmp_path / "armed", tmp_path / "out"
+    armed.touch()
+    names = ("instant", "fatal", "raises", "picky")
+    experiment = tiny(candidates=tuple(Candidate(n, n) for n in names), plugins=(plugin(FATAL),))
+    results = run(experiment, out, jobs=2)
+    said = capsys.readouterr().err
+    status = results.units.set_index(["candidate", "fold"])[["status", "reason"]].T.to_dict()
+    fatal = next(f for f in (0, 1) if status["fatal", f]["status"] == "failed")
+    assert status["fatal", fatal]["reason"] == "its process died twice: SIGKILL, out of memory or killed by somebody"
+    assert status["fatal", 1 - fatal]["status"] == "done"
+    assert all(
+        status["raises", f]["reason"].startswith("RuntimeError: [bold] is no markup [/nothing] (mine.py") for f in (0, 1)
+    )
+    assert all(status[name, f]["status"] == "done" for name in ("instant", "labels") for f in (0, 1))
+    assert all(status["picky", f] == {"status": "skipped", "reason": "it is for volumes"} for f in (0, 1))
+    assert "8 units: 0 done, 8 to run, 2 at a time" in said
+    assert "skipped: picky: it is for volumes" in said
+    assert "3 units failed; their reasons are in the report" in said
+    assert "[bold] is no markup" in said
+    assert not [p for p in (out / "units").iterdir() if p.suffix != ".npz"]
+
+    before = stamps(out)
+    run(experiment, out, jobs=2)
+    assert stamps(out) == before
+    assert "8 units: all done, nothing to run" in capsys.readouterr().err
+
+    armed.unlink()
+    again = run(experiment, out, jobs=1, retry_failed=True)
+    after = stamps(out)
+    assert {name for name in after if after[name] != before[name]} == {
+        n for n in before if n.startswith(("raises", f"fatal-{n[6:12]}.r0.f{fatal}"))
+    }
+    assert set(again.units.loc[again.units["candidate"] == "fatal", "status"]) == {"done"}
+
+
+def test_any_number_of_jobs_gives_the_same_bits(tiny, tmp_path):
+    candidates = (Candidate("Random rater", "random-rater"), Candidate("Confusion", "confusion-network"))
+    experiment = tiny(candidates=candidates, dataset_options={"subjects": 4, "slices": 1, "size": 32})
+    for jobs in (1, 2):
+        execute(make_plan(experiment, tmp_path / str(jobs)), jobs=jobs)
+    one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
+    assert len(one) == 6
+    assert one == two
+    assert all("status='done'" in text for text in one.values())
+
+
+def test_fresh_computes_all_again_and_units_of_other_settings_stay(tiny, tmp_path, plugin):
+    def made(share):
+        candidates = (Candidate("i", "instant", {"share": share}),)
+        return make_plan(tiny(candidates=candidates, plugins=(plugin(),), fused_rows=()), tmp_path)
+
+    plan, other = made(0.5), made(0.4)
+    for task in {task.key: task for task in (*plan.tasks, *other.tasks)}.values():
+        write_record(tmp_path, task.record("done"))
+    before = stamps(tmp_path)
+    execute(plan, jobs=1, fresh=True)
+    after = stamps(tmp_path)
+    assert set(after) == set(before)
+    assert {name for name in after if after[name] != before[name]} == {plan.path(task).name for task in plan.tasks}
+    assert len(before) == len(plan.tasks) + 2
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tiny, tmp_path, plugin):
+    (tmp_path / "file").write_text("")
+    experiment = tiny(candidates=(Candidate("i", "instant"),), plugins=(plugin(),))
+    with pytest.raises(RaterbenchError, match="out cannot be written: Not a directory; a file is where a folder is needed"):
+        run(experiment, tmp_path / "file" / "out")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "units").write_text("in the way")
+    with pytest.raises(RaterbenchError, match="units is a link or a file, where the folder of units goes"):
+        run(experiment, out, jobs=1)
+
+
+def test_two_runs_in_a_folder_are_one_too_many(tiny, tmp_path):
+    with only_run(tmp_path), pytest.raises(RaterbenchError, match="another run"):
+        run(tiny(), tmp_path)
+    assert not (tmp_path / "experiment.json").exists()
+
+
+def test_devices_and_jobs_that_are_not_there_are_sentences(tiny, tmp_path):
+    assert check_device("cpu") == "cpu"
+    with pytest.raises(RaterbenchError, match="'tpu' is unknown"):
+        check_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(RaterbenchError, match="sees no CUDA device"):
+            check_device("cuda")
+    with pytest.raises(RaterbenchError, match="--jobs -1"):
+        run(tiny(), tmp_path, jobs=-1)
+
+
+@pytest.fixture
+def command(tmp_path, plugin):
+    """A run of six slow units as a user starts it, in a group of processes of its own; it is gone after the test."""
+    toml = tmp_path / "slow.toml"
+    (tmp_path / "slow").touch()
+    toml.write_text(TOML.format(plugin=plugin(SLOW)))
+    arguments = [sys.executable, "-m", "raterbench", "run", str(toml), "--out", str(tmp_path / "out"), "--jobs", "2"]
+    # Tests that a shell runs in the background ignore Ctrl-C, and what they start would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def group(process):
+    """Living processes of the command's session."""
+    found = subprocess.run(["ps", "-eo", "pid=,sess=,stat="], check=False, capture_output=True, text=True).stdout
+    rows = [line.split() for line in found.splitlines()]
+    return {int(pid) for pid, session, state in rows if session == str(process.pid) and not state.startswith("Z")}
+
+
+def wait_for(condition, seconds=180.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+
+
+def test_after_kill_9_nobody_is_left_and_the_next_run_computes_only_what_was_running(command, tmp_path):
+    out = tmp_path / "out"
+    wait_for(lambda: len(stamps(out)) >= 4)
+    assert len(group(command)) >= 3
+    command.kill()
+    wait_for(lambda: not group(command), seconds=15)
+    kept = stamps(out)
+    assert len(kept) < 9
+    assert all(read_record(out / "units" / name) is not None for name in kept)
+
+    (tmp_path / "slow").unlink()
+    command.wait()
+    half = out / "units" / f".{platform.node().replace('-', '_')}-{command.pid}-x.raterbench-tmp"
+    half.mkdir()
+    results = run(read_experiment(str(tmp_path / "slow.toml")), out, jobs=1)
+    after = stamps(out)
+    assert {name: after[name] for name in kept} == kept
+    assert len(after) == 9
+    assert set(results.units["status"]) == {"done"}
+    assert not half.exists()
+
+
+def test_ctrl_c_stops_at_once_and_says_how_to_go_on(command, tmp_path):
+    wait_for(lambda: stamps(tmp_path / "out"))
+    os.killpg(command.pid, signal.SIGINT)
+    said = command.communicate(timeout=60)[1]
+    assert command.returncode == 130
+    assert said.endswith("raterbench: stopped; run the same command again to go on\n")
+    assert "Traceback" not in said
+    wait_for(lambda: not group(command), seconds=15)

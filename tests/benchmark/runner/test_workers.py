@@ -1,0 +1,169 @@
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from raterbench.benchmark.runner.workers import Died, only_run, side_by_side
+from raterbench.datasets import RaterbenchError
+
+KILL = "__import__('os').kill(__import__('os').getpid(), 9)"
+PID = "__import__('os').getpid()"
+
+
+def children():
+    """Living processes that the template of this process has started."""
+    found = ps("-o", "pid=", "--ppid", ",".join(ps("-o", "pid=", "--ppid", str(os.getpid())).split()))
+    return {int(pid) for pid in found.split() if alive(pid)}
+
+
+def alive(pid):
+    state = ps("-o", "stat=", "-p", str(pid)).strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def ps(*arguments):
+    return subprocess.run(["ps", *arguments], check=False, capture_output=True, text=True).stdout
+
+
+def test_results_come_with_their_tasks():
+    tasks = ["1 + 1", "'a' * 3", "[3]", "None"]
+    assert dict(side_by_side(tasks, eval, 2)) == {t: eval(t) for t in tasks}
+    assert list(side_by_side([], eval, 2)) == []
+
+
+def test_each_task_has_a_new_process_and_its_own_group():
+    found = {pid for _, pid in side_by_side([f"({n}, {PID})[1]" for n in range(3)], eval, 2)}
+    assert len(found) == 3
+    assert os.getpid() not in found
+    ((_, group),) = side_by_side(["__import__('os').getpgid(0)"], eval, 1)
+    assert group != os.getpgid(0)
+
+
+def test_a_task_finds_nothing_of_what_another_one_changed(tmp_path):
+    here = str(Path.cwd())
+    spoiled = f"__import__('os').chdir({str(tmp_path)!r}), __import__('os').environ.update(SPOILED='1')"
+    asked = "__import__('os').getcwd(), __import__('os').environ.get('SPOILED')"
+    assert [found for _, found in side_by_side([spoiled, asked], eval, 1)][1] == (here, None)
+
+
+def test_a_death_is_that_of_one_task():
+    tasks = ["1", KILL, "2", f"{KILL} or 1", "3", "__import__('os')._exit(3)", "4", "__import__('os')._exit(0)"]
+    found = dict(side_by_side(tasks, eval, 2))
+    assert {task for task, outcome in found.items() if isinstance(outcome, Died)} == {tasks[n] for n in (1, 3, 5, 7)}
+    assert found[KILL].how == "SIGKILL, out of memory or killed by somebody"
+    assert found[tasks[5]].how == "it ended itself with exit status 3"
+    assert found[tasks[7]].how == "it ended itself with exit status 0"
+    assert [found[t] for t in "1234"] == [1, 2, 3, 4]
+
+
+def test_a_crash_names_the_line_that_crashed(tmp_path):
+    (tmp_path / "mine.py").write_text("import os\n\n\ndef crash(_):\n    os.kill(os.getpid(), 11)\n")
+    load = f"__import__('runpy').run_path({str(tmp_path / 'mine.py')!r})['crash'](0)"
+    ((_, died),) = side_by_side([load], eval, 1)
+    assert died.how == "SIGSEGV (mine.py, line 5)"
+    assert "Segmentation fault" in died.output
+
+
+def test_a_task_that_takes_too_long_is_ended_and_the_others_go_on():
+    hangs = "print('so far') or __import__('time').sleep(60)"
+    found = dict(side_by_side([hangs, "1", "2"], eval, 2, timeout=2))
+    assert found[hangs] == Died("it took longer than the 2 s allowed", "so far\n", late=True)
+    assert (found["1"], found["2"]) == (1, 2)
+
+
+def test_what_a_task_started_ends_with_it():
+    sleeper = "__import__('subprocess').Popen(['sleep', '60']).pid"
+    forked = "(lambda pid: pid or __import__('time').sleep(60))(__import__('os').fork())"
+    thread = "(__import__('threading').Thread(target=__import__('time').sleep, args=(60,)).start(), 4)[1]"
+    found = dict(side_by_side([sleeper, forked, thread], eval, 3, timeout=30))
+    assert found[thread] == 4
+    assert not alive(found[sleeper])
+    assert not alive(found[forked])
+
+
+def test_a_process_that_a_task_forked_does_not_answer_for_it():
+    task = "(lambda pid: __import__('time').sleep(0.3 if pid else 0) or pid > 0)(__import__('os').fork())"
+    assert dict(side_by_side([task], eval, 1)) == {task: True}
+
+
+@pytest.mark.parametrize("ending", ["__import__('sys').exit(0)", "(_ for _ in ()).throw(KeyboardInterrupt)"])
+def test_a_task_cannot_end_the_run(ending):
+    with pytest.raises(RaterbenchError, match=r"SystemExit: 0|KeyboardInterrupt"):
+        list(side_by_side([ending], eval, 1))
+
+
+def test_what_tasks_print_stays_out_of_the_way(capfd):
+    assert dict(side_by_side(["print('chatter') or 1"], eval, 1)) == {"print('chatter') or 1": 1}
+    assert capfd.readouterr().out == ""
+
+
+def test_no_worker_is_left_whether_all_went_well_or_not():
+    assert len(list(side_by_side(["1", "2"], eval, 2))) == 2
+    with pytest.raises(ZeroDivisionError):
+        list(side_by_side(["1 / 0", "__import__('time').sleep(60)"], eval, 2))
+    stopped = side_by_side(["1", "__import__('time').sleep(60)"], eval, 2)
+    assert next(stopped) == ("1", 1)
+    stopped.close()
+    assert not children()
+
+
+def test_workers_compute_with_one_thread():
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    (found,) = dict(side_by_side([f"[__import__('os').environ[n] for n in {names}]"], eval, 1)).values()
+    assert found == ["1", "1", "1"]
+
+
+def test_workers_end_when_their_parent_is_killed():
+    script = f"""
+from raterbench.benchmark.runner.workers import side_by_side
+for task, pid in side_by_side([{PID!r}, "__import__('time').sleep(60)", "__import__('time').sleep(61)"], eval, 2):
+    print(pid, flush=True)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and alive(worker):
+        time.sleep(0.05)
+    assert not alive(worker)
+
+
+def test_one_run_at_a_time_holds_a_folder(tmp_path):
+    folder = tmp_path / "new" / "results"
+    says = f"another run .process {os.getpid()}. is writing to"
+    with only_run(folder), pytest.raises(RaterbenchError, match=says), only_run(folder):
+        pass
+    with only_run(folder):
+        pass
+
+
+def test_the_lock_of_a_killed_run_holds_nothing(tmp_path):
+    script = f"""
+import pathlib, time
+from raterbench.benchmark.runner.workers import only_run
+with only_run(pathlib.Path({str(tmp_path)!r})):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(RaterbenchError, match=f"process {holder.pid}"), only_run(tmp_path):
+        pass
+    holder.kill()
+    holder.wait()
+    with only_run(tmp_path):
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+
+
+def test_a_file_system_without_locks_is_used_all_the_same(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with only_run(tmp_path):
+        pass

@@ -1,0 +1,283 @@
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split, Statistics
+from raterbench.benchmark.metrics.calibration import N_BINS
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.run import write_plan
+from raterbench.benchmark.runner.unit import compute
+from raterbench.benchmark.statistics.subjects import subject_values
+from raterbench.benchmark.store.results import ROW_COLUMNS, read_results
+from raterbench.benchmark.store.units import read_record, write_json, write_record
+from raterbench.datasets import Phantom, RaterbenchError, true_confusion
+from raterbench.methods import STAPLE, MajorityVote
+
+from ..conftest import BUDGET, INSTANT, PHANTOM
+
+CLASSES = ("background", "white matter", "grey matter")
+BELIEVES = """
+    def rater_reliability(self, case):
+        left = np.arange(case.shape[-1]) < case.shape[-1] / 2
+        return {"sparse": np.broadcast_to(left, case.shape).astype(np.float32), "small": np.full(case.shape, np.nan)}
+"""
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory) -> Experiment:
+    file = tmp_path_factory.mktemp("plugin") / "mine.py"
+    file.write_text(INSTANT + BELIEVES)
+    return Experiment(
+        name="tiny",
+        candidates=(Candidate("Confusion", "confusion-network"), Candidate("Instant", "instant")),
+        dataset_options=PHANTOM,
+        split=Split(folds=2, repeats=2),
+        budget=BUDGET,
+        metrics=("dice", "brier", "entropy", "confusion rmse"),
+        references=("truth", "raters", "majority"),
+        fused_rows=("majority-vote", "staple"),
+        keep_cases=2,
+        plugins=(str(file),),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(experiment, tmp_path_factory):
+    """All units, computed here; and one of a candidate that is no longer in the plan."""
+    folder = tmp_path_factory.mktemp("results")
+    plan = make_plan(experiment, folder)
+    write_plan(plan)
+    for task in plan.tasks:
+        write_record(folder, compute(task))
+    older = make_plan(experiment.replace(candidates=(Candidate("Gone", "instant"),)), folder)
+    write_record(folder, compute(older.tasks[0]))
+    # Another order of candidates makes no other units.
+    write_plan(make_plan(experiment.replace(candidates=experiment.candidates[::-1]), folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    return read_results(folder)
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return Phantom(**PHANTOM)
+
+
+def test_the_long_table_is_as_documented(results, phantom):
+    rows = results.rows
+    assert tuple(rows.columns) == tuple(ROW_COLUMNS)
+    assert rows["value"].dtype == np.float64
+    assert set(rows["kind"]) == {"method", "rater", "fusion"}
+    assert set(rows["class"]) == {*CLASSES[1:], "all"}
+    assert set(rows["reference"]) == {"truth", "raters", "majority", "none"}
+    assert set(rows.loc[rows["reference"] == "none", "metric"]) == {"entropy"}
+    assert set(rows.loc[rows["kind"] == "method", "candidate"]) == {"Confusion", "Instant"} == set(results.candidates)
+    keys = [c for c in ROW_COLUMNS if c != "value"]
+    assert not rows.duplicated(keys).any()
+    for repeat in (0, 1):
+        tested = rows[(rows["kind"] == "method") & (rows["repeat"] == repeat)]
+        assert set(tested["case"]) == set(phantom.index["case"])
+    places = rows.drop_duplicates("case").set_index("case")[["subject", "centre"]]
+    pd.testing.assert_frame_equal(
+        places.sort_index(), phantom.index.set_index("case")[["subject", "centre"]].sort_index(), check_dtype=False
+    )
+
+
+def test_a_value_is_what_a_reader_would_measure(results, phantom):
+    rows = results.rows
+    picked = rows[(rows["candidate"] == "majority-vote") & (rows["metric"] == "dice") & (rows["reference"] == "truth")]
+    stored = picked.set_index(["case", "class"])["value"]
+    for case in phantom:
+        labels = MajorityVote().fuse(case.ratings, 3).labels
+        for index, name in enumerate(CLASSES[1:], start=1):
+            mine, true = labels == index, case.truth.labels == index
+            assert stored[case.id, name] == pytest.approx(2 * (mine & true).sum() / (mine.sum() + true.sum()))
+
+
+def test_a_subject_counts_once_however_many_cases_and_repeats(results):
+    values = subject_values(results.rows, "dice", "truth")
+    rows = results.rows
+    picked = rows[(rows["metric"] == "dice") & (rows["reference"] == "truth") & (rows["candidate"] == "Confusion")]
+    by_hand = picked.groupby(["subject", "case", "repeat"])["value"].mean().groupby("subject").mean()
+    pd.testing.assert_series_equal(values["Confusion"].sort_index(), by_hand.sort_index(), check_names=False)
+    assert len(by_hand) == PHANTOM["subjects"]
+
+
+def test_calibration_counts_are_those_of_a_direct_recount(results, phantom):
+    table = results.calibration
+    assert list(table.columns) == (
+        "candidate kind repeat fold case subject centre reference region bin n correct confidence".split()  # noqa: SIM905
+    )
+    assert {str(table[name].dtype) for name in ("n", "correct", "confidence")} == {"int64"}
+    instant = table[(table["candidate"] == "Instant") & (table["reference"] == "truth") & (table["region"] == "image")]
+    voxels = sum(case.truth.labels.size for case in phantom)
+    right = sum(int((case.truth.labels == 0).sum()) for case in phantom)
+    for repeat in (0, 1):
+        counted = instant[instant["repeat"] == repeat]
+        assert set(counted["bin"]) == {5}
+        assert counted["n"].sum() == voxels
+        assert counted["correct"].sum() == right
+        assert counted["confidence"].sum() == voxels * 2**23  # in units of 2^-24
+    assert table["bin"].between(0, N_BINS - 1).all()
+    assert (table["correct"] <= table["n"]).all()
+    network = table[(table["candidate"] == "Confusion") & (table["reference"] == "truth") & (table["region"] == "image")]
+    assert network.groupby("repeat")["n"].sum().tolist() == [voxels, voxels]
+
+
+def test_confusions_hold_estimates_beside_the_truth(results, phantom):
+    table = results.confusions
+    assert list(table.columns) == ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth", "reference"]
+    assert set(table["reference"]) == {"truth"}
+    assert set(table["candidate"]) == {"Confusion", "staple (fusion)"}
+    assert set(table["rater"]) == set(phantom.raters)
+    for column in ("estimate", "truth"):
+        sums = table.groupby(["candidate", "repeat", "fold", "rater", "true"])[column].sum()
+        assert np.allclose(sums, 1, atol=1e-5)
+
+
+def test_how_well_raters_are_known_stands_in_the_long_table(results, phantom):
+    rows = results.rows[results.rows["metric"] == "confusion rmse"]
+    assert set(zip(rows["candidate"], rows["kind"], strict=True)) == {("Confusion", "method"), ("staple", "fusion")}
+    assert set(rows["class"]) == {"all"} and set(rows["reference"]) == {"truth"}
+    fused = rows[rows["kind"] == "fusion"].set_index("case")["value"]
+    for case in phantom:
+        consensus, truth = STAPLE().fuse(case.ratings, 3, geometry=case.geometry), true_confusion(case)
+        errors = [(matrix - truth[r]) ** 2 for r, matrix in zip(consensus.raters, consensus.confusion, strict=True)]
+        assert fused[case.id] == pytest.approx(np.mean([np.sqrt(np.nanmean(e)) for e in errors]))
+
+
+def test_who_rated_which_training_case_is_kept(results, folder, phantom):
+    table = results.assignments
+    rated = phantom.index.set_index("case")["raters"]
+    for fold in json.loads((folder / "splits.json").read_text())["folds"]:
+        found = results.assignment(fold["repeat"], fold["fold"])
+        assert found.index.tolist() == fold["train"]
+        for rater in phantom.raters:
+            assert found[rater].tolist() == [rater in rated[case] for case in fold["train"]]
+        counted = table[(table["repeat"] == fold["repeat"]) & (table["fold"] == fold["fold"])].set_index("rater")["n_train"]
+        assert counted.to_dict() == found.sum().to_dict()
+    assert len(table) == 4 * len(phantom.raters)
+    with pytest.raises(RaterbenchError, match="does not know who rated what in repeat 7, fold 0"):
+        results.assignment(7)
+
+
+def test_reliability_maps_come_back_for_kept_cases(results):
+    for kept in results.pictures:
+        assert list(kept.reliability["Instant"]) == ["sparse"]
+        map_ = kept.reliability["Instant"]["sparse"]
+        half = kept.image.shape[-1] // 2
+        assert map_.dtype == np.float32
+        assert (map_[..., :half] == 1).all() and (map_[..., half:] == 0).all()
+
+
+def test_an_experiment_of_earlier_versions_can_be_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    stored = json.loads((tmp_path / "old" / "experiment.json").read_text(encoding="utf-8"))
+    stored["experiment"].pop("surface_tolerance")
+    stored["experiment"]["surface_tolerance_mm"] = 2.5
+    del stored["facts"]["unit"]
+    write_json(tmp_path / "old" / "experiment.json", stored)
+    old = read_results(tmp_path / "old")
+    assert old.experiment.surface_tolerance == 2.5
+    assert (old.unit, old.ndim) == ("mm", 2)
+
+
+def test_units_of_earlier_versions_can_be_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    for path in (tmp_path / "old" / "units").glob("*.npz"):
+        record = read_record(path)
+        meta = {k: v for k, v in record.meta.items() if k != "reliability"}
+        if "confusions" in meta:
+            meta["confusions"] = [entry[:6] for entry in meta["confusions"]]
+        arrays = {k: a for k, a in record.arrays.items() if not k.startswith(("assignment", "reliability"))}
+        rows = [row for row in record.rows if row[-2] != "confusion rmse"]
+        write_record(tmp_path / "old", dataclasses.replace(record, rows=rows, meta=meta, arrays=arrays))
+    old = read_results(tmp_path / "old")
+    assert set(old.confusions["reference"]) == {"truth"}
+    assert old.assignments.empty
+    assert [kept.reliability for kept in old.pictures] == [{}, {}]
+    assert "confusion rmse" not in set(old.rows["metric"])
+
+
+def test_units_are_in_the_order_of_candidates(results):
+    units = results.units
+    assert units["candidate"].tolist() == ["Instant"] * 4 + ["Confusion"] * 4 + ["labels"] * 2
+    assert units[["repeat", "fold"]].to_numpy()[:4].tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    documented = (
+        "candidate kind status reason seconds epochs best_epoch threshold peak_memory_mb n_train n_validation n_test curve"
+    )
+    assert set(documented.split()) <= set(units.columns)
+    assert set(units["status"]) == {"done"}
+    assert all(len(curve) == 1 for curve in units["curve"][4:8])
+
+
+def test_units_of_an_older_plan_are_not_read(results, folder):
+    assert len(list((folder / "units").glob("gone-*.npz"))) == 1
+    assert "Gone" not in set(results.rows["candidate"]) | set(results.units["candidate"])
+
+
+def test_kept_cases_have_image_ratings_truth_and_every_prediction(results, phantom):
+    assert len(results.pictures) == 2
+    cases = {case.id: case for case in phantom}
+    for kept in results.pictures:
+        case = cases[kept.id]
+        assert kept.why
+        assert kept.image.shape == case.shape
+        assert (kept.image.dtype, kept.image.min() >= 0, kept.image.max() <= 1) == (np.float32, True, True)
+        assert set(kept.ratings) == set(case.ratings)
+        assert all((kept.ratings[rater] == case.ratings[rater]).all() for rater in case.ratings)
+        assert (kept.truth == case.truth.labels).all()
+        assert set(kept.predictions) == {"Confusion", "Instant"}
+        assert kept.predictions["Confusion"].shape == (3, *case.shape)
+        assert np.allclose(kept.predictions["Confusion"].sum(axis=0), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("declared", "found"), [(Statistics(), "truth"), (Statistics(primary_reference="majority"), "majority")]
+)
+def test_the_primary_reference_is_the_declared_one_or_the_truth(results, declared, found):
+    changed = dataclasses.replace(results, experiment=results.experiment.replace(statistics=declared))
+    assert changed.primary_reference == found
+    nobody_knows = dataclasses.replace(results, rows=results.rows[results.rows["reference"] != "truth"])
+    assert nobody_knows.primary_reference == "raters"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "holds no experiment.json: give the folder that 'raterbench run' wrote"),
+        ("{", "experiment.json is not valid JSON"),
+        ("[]", "was not written by this version of 'raterbench run'"),
+        ('{"experiment": {}}', "facts'; it was not written by this version of 'raterbench run'"),
+    ],
+)
+def test_a_folder_without_results_is_a_sentence(tmp_path, text, says):
+    if text is not None:
+        (tmp_path / "experiment.json").write_text(text)
+    with pytest.raises(RaterbenchError, match=says):
+        read_results(tmp_path)
+
+
+def test_without_a_finished_unit_the_reasons_are_given(experiment, tmp_path):
+    task = make_plan(experiment, tmp_path).tasks[0]
+    stored = {"experiment": experiment.to_json(), "facts": {"classes": [], "raters": []}, "keys": [task.key]}
+    write_json(tmp_path / "experiment.json", stored)
+    with pytest.raises(RaterbenchError, match=r"no finished unit to report on. INCOMPLETE: 1 of 1 units is missing"):
+        read_results(tmp_path)
+    write_record(tmp_path, task.record("failed", reason="it diverged"))
+    with pytest.raises(RaterbenchError, match=r"no finished unit to report on. FAILED: .*: it diverged"):
+        read_results(tmp_path)
+
+
+def test_reading_results_needs_no_network(folder):
+    script = f"import sys; from raterbench import read_results; read_results({str(folder)!r}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

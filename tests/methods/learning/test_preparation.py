@@ -1,0 +1,208 @@
+"""There and back: native geometry to padded slices, and probabilities to native geometry."""
+
+import dataclasses
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
+from raterbench.methods.learning.preparation import (
+    Slices,
+    normalise_labels,
+    prepare_image,
+    prepare_ratings,
+    restore,
+    restore_maps,
+    stack,
+)
+
+AXES = {"z": 0, "y": 1, "x": 2}
+
+
+def make_case(shape, n_classes=3, seed=0, channels=1):
+    random = np.random.default_rng(seed)
+    image = random.normal(2.0, 3.0, size=(channels, *shape)).astype(np.float32)
+    ratings = {rater: random.integers(n_classes, size=shape).astype(np.uint8) for rater in ("ann", "bob")}
+    return Case("one", "subject", "centre", image, ratings, Geometry.axis_aligned(len(shape)))
+
+
+def unjudged(labels, where):
+    """The labels of a rater who did not judge the rows ``where``."""
+    labels = labels.copy()
+    labels[where] = IGNORE
+    return labels
+
+
+def prepared(case, preparation, raters=("ann", "bob"), n_classes=3):
+    return prepare_ratings(case.ratings, raters, n_classes, preparation)
+
+
+def one_hot(labels, n_classes=3):
+    return np.equal(labels, np.arange(n_classes).reshape(-1, *[1] * labels.ndim)).astype(np.float32)
+
+
+shapes = st.one_of(
+    st.tuples(st.integers(1, 70), st.integers(1, 70)), st.tuples(st.integers(1, 5), st.integers(1, 40), st.integers(1, 40))
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(shape=shapes, axis=st.sampled_from("zyx"), multiple=st.sampled_from([1, 16, 32]))
+def test_without_resampling_what_is_prepared_is_restored_exactly(shape, axis, multiple):
+    preparation, case = Preparation(slice_axis=axis, multiple=multiple), make_case(shape)
+    ratings, present = prepared(case, preparation)
+    assert ratings.dtype == torch.uint8 and present.dtype == torch.bool
+    assert all(side % multiple == 0 for side in ratings.shape[-2:])
+    assert present.sum() == 2 * np.prod(shape), "nothing is cropped away, and no padding is judged"
+    assert not ratings[~present.unsqueeze(2).expand_as(ratings)].any()
+    for r, rater in enumerate(("ann", "bob")):
+        np.testing.assert_array_equal(restore(ratings[:, r], case, preparation), one_hot(case.ratings[rater]))
+
+
+def test_a_digit_of_28_pixels_is_padded_evenly_to_32():
+    case, preparation = make_case((28, 28)), Preparation()
+    image, (_, present) = prepare_image(case, preparation), prepared(case, preparation)
+    assert image.shape == (1, 1, 32, 32)
+    assert present[:, :, 2:30, 2:30].all() and present.sum() == 2 * 28 * 28
+    torch.testing.assert_close(image[..., :2, 2:30], image[..., 2:3, 2:30].expand(1, 1, 2, 28))
+    assert restore(torch.rand(1, 3, 32, 32).softmax(1), case, preparation).shape == (3, 28, 28)
+
+
+@pytest.mark.parametrize("axis", "zyx")
+def test_volumes_are_sliced_along_the_named_axis(axis):
+    case, preparation = make_case((3, 5, 7), channels=2), Preparation(slice_axis=axis, multiple=1)
+    slices = prepare_image(case, preparation)
+    assert slices.shape[:2] == (case.shape[AXES[axis]], 2)
+    plane = np.take(case.image, 1, axis=1 + AXES[axis])
+    whole = case.image.reshape(2, -1)
+    expected = (plane - whole.mean(1)[:, None, None]) / whole.std(1)[:, None, None]
+    np.testing.assert_allclose(slices[1], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", "zyx")
+@pytest.mark.parametrize("thin", [0, 1, 2])
+def test_a_volume_of_one_slice_is_learned_as_that_slice(axis, thin):
+    flat, preparation = make_case((9, 14)), Preparation(slice_axis=axis, size=(20, 24), multiple=8)
+    shape = list(flat.shape)
+    shape.insert(thin, 1)
+    wrapped = replace(make_case(tuple(shape)), image=flat.image.reshape(1, *shape))
+    torch.testing.assert_close(prepare_image(wrapped, preparation), prepare_image(flat, preparation))
+    probability = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)).softmax(1)
+    restored = restore(probability, wrapped, preparation)
+    assert restored.shape == (3, *shape)
+    np.testing.assert_array_equal(restored.reshape(3, 9, 14), restore(probability, flat, preparation))
+
+
+def test_an_unknown_axis_is_a_clear_error():
+    with pytest.raises(RaterbenchError, match="slice_axis 'w' is unknown"):
+        prepare_image(make_case((3, 5, 7)), Preparation(slice_axis="w"))
+
+
+def test_each_channel_is_normalised_over_the_case_and_a_flat_one_is_zero():
+    case = make_case((4, 16, 16), channels=3)
+    case = replace(case, image=np.concatenate([case.image[:2], np.full_like(case.image[:1], 7)]))
+    slices = prepare_image(case, Preparation(multiple=1))
+    torch.testing.assert_close(slices.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(slices.std(dim=(0, 2, 3), correction=0), torch.tensor([1.0, 1.0, 0.0]), atol=1e-5, rtol=0)
+
+
+def test_absent_raters_and_unjudged_voxels_are_not_present_and_zero():
+    case = make_case((20, 24))
+    case.ratings["bob"] = unjudged(case.ratings["bob"], slice(5))
+    ratings, present = prepared(case, Preparation(), raters=("ann", "bob", "cleo"))
+    assert [int(p.sum()) for p in present[0]] == [20 * 24, 15 * 24, 0]
+    assert torch.equal(ratings.sum(dim=2), present.to(torch.uint8))
+
+
+def test_soft_labels_are_kept_and_may_stand_beside_hard_ones():
+    soft = np.full((3, 8, 8), 1 / 3, dtype=np.float32)
+    soft[:, 0] = 0
+    labels = {"ann": np.ones((8, 8), np.uint8), "consensus": soft}
+    ratings, present = prepare_ratings(labels, ("ann", "consensus"), 3, Preparation(multiple=8))
+    assert ratings.is_floating_point() and present[0, 0].all()
+    assert not present[0, 1, 0].any() and present[0, 1, 1:].all()
+    torch.testing.assert_close(ratings[0, 1, :, 1:], torch.full((3, 7, 8), 1 / 3))
+    assert (ratings[0, 0, 1] == 1).all()
+
+
+def blocks(shape):
+    """A large rectangle of class 1 in each slice."""
+    labels = np.zeros(shape, dtype=np.uint8)
+    labels[..., shape[-2] // 4 : -shape[-2] // 4, shape[-1] // 4 : -shape[-1] // 4] = 1
+    return labels
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (64, 64), (3, 40, 24)])
+@pytest.mark.parametrize("size", [(32, 32), (48, 80)])
+def test_resampled_labels_come_back_in_their_own_geometry(shape, size):
+    labels = blocks(shape)
+    case = dataclasses.replace(make_case(shape), ratings={"ann": labels})
+    preparation = Preparation(size=size)
+    ratings, present = prepared(case, preparation, raters=("ann",), n_classes=2)
+    assert ratings.shape[-2:] == tuple(-(-side // 32) * 32 for side in size)
+    assert int(present[0].sum()) == size[0] * size[1]
+    torch.testing.assert_close(ratings.sum(dim=2), present.float())
+    p = restore(torch.where(present, ratings[:, 0], 0.5), case, preparation)
+    assert p.shape == (2, *shape) and p.dtype == np.float32
+    np.testing.assert_allclose(p.sum(axis=0), 1, atol=1e-5)
+    hard = p.argmax(axis=0)
+    overlap = 2 * (hard & labels).sum() / (hard.sum() + labels.sum())
+    assert overlap > 0.93
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(shape=shapes, axis=st.sampled_from("zyx"))
+def test_maps_are_restored_as_probabilities_are_but_never_rescaled(shape, axis):
+    preparation, case = Preparation(slice_axis=axis), make_case(shape)
+    ratings, _ = prepared(case, preparation)
+    maps = restore_maps(3.0 * ratings, case, preparation)
+    assert maps.shape == (2, 3, *shape) and maps.dtype == np.float32 and maps.flags.c_contiguous
+    np.testing.assert_array_equal(maps, [3 * one_hot(case.ratings[rater]) for rater in ("ann", "bob")])
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (3, 40, 24)])
+def test_resampled_maps_keep_the_sums_that_they_had(shape):
+    preparation, case = Preparation(size=(48, 80)), make_case(shape)
+    n = prepare_image(case, preparation).shape[0]
+    confusion = torch.randn(n, 4, 3, 3, 64, 96, generator=torch.Generator().manual_seed(0)).softmax(dim=2)
+    maps = restore_maps(confusion, case, preparation)
+    assert maps.shape == (4, 3, 3, *shape)
+    np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
+    reliability = restore_maps(torch.full((n, 4, 64, 96), 0.3), case, preparation)
+    np.testing.assert_allclose(reliability, np.full((4, *shape), 0.3), atol=1e-6)
+
+
+def test_resampled_unjudged_voxels_do_not_leak_into_labels():
+    labels = np.ones((64, 64), dtype=np.uint8)
+    labels[:, :31] = IGNORE
+    ratings, present = prepare_ratings({"ann": labels}, ("ann",), 2, Preparation(size=(32, 32)))
+    assert not present[..., :15].any() and present[..., 16:].all()
+    torch.testing.assert_close(ratings[:, 0, 1], present[:, 0].float())
+
+
+def test_interpolated_labels_are_present_where_half_was_judged():
+    mixed = torch.tensor([[0.3, 0.1], [0.3, 0.5], [0.0, 0.0], [0.25, 0.75]]).T.view(1, 1, 2, 4)
+    present, ratings = normalise_labels(mixed)
+    assert present.flatten().tolist() == [False, True, False, True]
+    torch.testing.assert_close(ratings[0, 0, 1], torch.tensor([0.0, 0.625, 0.0, 0.75]))
+
+
+def test_slices_of_many_sizes_are_stacked_without_cropping_and_empty_ones_can_be_left_out():
+    preparation, parts = Preparation(), []
+    for i, shape in enumerate([(20, 20), (2, 50, 30), (33, 70)]):
+        case = make_case(shape, seed=i)
+        if i == 1:
+            case.ratings.update({rater: unjudged(labels, 0) for rater, labels in case.ratings.items()})
+        parts.append(Slices(prepare_image(case, preparation), *prepared(case, preparation)))
+    everything = stack(parts)
+    assert everything.images.shape == (4, 1, 64, 96) and everything.ratings.shape == (4, 2, 3, 64, 96)
+    assert everything.present.flatten(1).sum(dim=1).tolist() == [2 * 400, 0, 2 * 1500, 2 * 33 * 70]
+    judged = everything.judged()
+    assert len(judged) == 3
+    images, ratings, present = judged.batch(torch.tensor([2, 0]), torch.device("cpu"))
+    assert torch.equal(images[1], everything.images[0]) and ratings.dtype == torch.float32
+    assert torch.equal(present[0], everything.present[3])

@@ -1,0 +1,171 @@
+"""The one training loop: what it keeps, when it stops, what it shares between candidates."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from raterbench.benchmark.checks.examples import make_dataset
+from raterbench.datasets import CaseList, RaterbenchError
+from raterbench.methods import Budget, FusedLabels, NetworkMethod
+from raterbench.methods.learning.training import Diverged
+from raterbench.methods.networks.confusion_network import ConfusionNetwork
+from raterbench.methods.networks.random_rater import RandomRater
+
+FEATURES = (4, 4, 4, 8, 8, 4)
+TRAIN = make_dataset(shapes=[(32, 32)] * 6)
+VALIDATION = make_dataset(shapes=[(32, 32)] * 2)
+
+
+def budget(**options):
+    return Budget(**{"epochs": 4, "batch_size": 2, "features": FEATURES} | options)
+
+
+def fit(method, seed=0, train=TRAIN, validation=VALIDATION):
+    return method.fit(train, validation, seed=seed)
+
+
+class Scripted(NetworkMethod):
+    """Its validation losses are written beforehand; it notes its weights after every epoch and all images it sees."""
+
+    listed = False
+    script: ClassVar[list[float]] = []
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        self.weights_, self.seen_, self.asked_ = [], [], 0
+        return super().fit(train, validation, seed=seed, device=device)
+
+    def loss(self, outputs, ratings, present):
+        if torch.is_grad_enabled():
+            return super().loss(outputs, ratings, present)
+        self.weights_.append({name: t.clone() for name, t in self.module_.state_dict().items()})
+        self.asked_ += 1
+        return torch.tensor(self.script[self.asked_ - 1])
+
+
+def scripted(losses, **options):
+    method = Scripted(budget=budget(epochs=len(losses), **options))
+    method.script = losses
+    return fit(method)
+
+
+def test_the_weights_of_the_best_epoch_are_kept():
+    method = scripted([3.0, 1.0, 2.0, 1.0, 5.0])
+    assert method.training_.best_epoch == 1 and method.training_.best_loss == 1.0
+    assert [epoch for epoch, _, _ in method.training_.curve] == [0, 1, 2, 3, 4]
+    kept = method.module_.state_dict()
+    assert all(torch.equal(kept[name], weight) for name, weight in method.weights_[1].items())
+    assert not all(torch.equal(kept[name], weight) for name, weight in method.weights_[4].items())
+
+
+def test_training_stops_when_patience_is_spent_and_not_before():
+    losses = [3.0, 2.0, 2.5, 2.5, 1.0, 2.0, 2.0, 2.0, 0.0]
+    method = scripted(losses, patience=3)
+    assert [v for _, _, v in method.training_.curve] == losses[:8]
+    assert method.training_.best_epoch == 4
+    assert len(scripted(losses, patience=2).training_.curve) == 4
+
+
+class Broken(NetworkMethod):
+    listed = False
+    when: ClassVar[bool] = True
+
+    def loss(self, outputs, ratings, present):
+        factor = float("nan") if torch.is_grad_enabled() == self.when else 1.0
+        return super().loss(outputs, ratings, present) * factor
+
+
+@pytest.mark.parametrize("in_training", [True, False])
+def test_a_loss_that_is_no_number_ends_the_fit(in_training):
+    method = Broken(budget=budget())
+    method.when = in_training
+    which = "training" if in_training else "validation"
+    with pytest.raises(Diverged, match=rf"the {which} loss became nan in epoch 1: lower budget\.learning_rate = 0"):
+        fit(method)
+
+
+class WithDropout(NetworkMethod):
+    listed = False
+
+    def build(self, n_channels, n_classes, n_raters):
+        return torch.nn.Sequential(super().build(n_channels, n_classes, n_raters), torch.nn.Dropout(0.3))
+
+
+@pytest.mark.parametrize("cls", [NetworkMethod, RandomRater, ConfusionNetwork, WithDropout])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(cls):
+    states = []
+    for seed, outside in ((0, 1), (0, 2), (1, 1)):
+        torch.manual_seed(outside)
+        states.append(fit(cls(budget=budget()), seed).module_.state_dict())
+    one, again, other = states
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_fitting_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fit(RandomRater(budget=budget()))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def watched(cls):
+    """A method class that notes the images of every training batch, and its first weights."""
+
+    class Watched(cls):
+        listed = False
+
+        def build(self, *sizes):
+            module, self.batches_ = super().build(*sizes), []
+            self.first_ = [p.clone() for p in getattr(module, "network", module).parameters()]
+            module.register_forward_pre_hook(lambda m, args: self.batches_.append(args[0].clone()) if m.training else None)
+            return module
+
+    return Watched
+
+
+def test_all_candidates_see_the_same_batches_from_the_same_first_weights():
+    methods = [fit(watched(cls)(budget=budget())) for cls in (NetworkMethod, FusedLabels, RandomRater, ConfusionNetwork)]
+    first = methods[0]
+    assert len(first.batches_) == 4 * 3
+    assert not torch.equal(first.batches_[0], first.batches_[3])
+    for method in methods[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(method.first_, first.first_, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(method.batches_, first.batches_, strict=True))
+
+
+def test_training_lowers_the_loss():
+    still = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0}
+    curve = fit(NetworkMethod(budget=budget(epochs=15, learning_rate=1e-2, **still))).training_.curve
+    assert curve[-1][1] < 0.9 * curve[0][1]
+
+
+def test_a_random_rater_is_present_and_drawn_evenly():
+    method = RandomRater()
+    present = torch.ones(3000, 3, 2, 2, dtype=torch.bool)
+    present[:, 1] = False
+    ratings = torch.arange(3.0).view(1, 3, 1, 1, 1).expand(3000, 3, 2, 2, 2)
+    drawn, there = method.draw(ratings, present, torch.Generator().manual_seed(0))
+    assert drawn.shape == (3000, 1, 2, 2, 2) and there.shape == (3000, 1, 2, 2) and there.all()
+    counts = np.bincount(drawn[:, 0, 0, 0, 0].long().numpy(), minlength=3)
+    assert counts[1] == 0 and 1350 < counts[0] < 1650
+
+
+def test_cases_that_nobody_rated_are_a_clear_error():
+    unrated = CaseList("mine", list(TRAIN), TRAIN.classes)
+    unrated.cases[2] = unrated.cases[2].unlabelled()
+    for cls in (NetworkMethod, FusedLabels):
+        with pytest.raises(RaterbenchError, match="case 'case 2' has no rater at all"):
+            fit(cls(budget=budget()), train=unrated)
+    unjudged = make_dataset(shapes=[(32, 32)] * 2, change=lambda labels: np.full_like(labels, 255))
+    with pytest.raises(RaterbenchError, match="no rater judged a voxel of the 2 cases"):
+        fit(NetworkMethod(budget=budget()), validation=unjudged)
+
+
+def test_slices_that_nobody_judged_are_left_out_of_training():
+    slices = np.arange(4)[:, None, None]
+    half = make_dataset(shapes=[(4, 32, 32)], change=lambda labels: np.where(slices < 2, 255, labels).astype(np.uint8))
+    method = NetworkMethod(budget=budget())
+    assert len(method.initialise(half, seed=0)) == 2

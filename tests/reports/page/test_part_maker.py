@@ -1,0 +1,105 @@
+"""A part that cannot be made is named with its reason, and takes nothing else down."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raterbench.__main__ import main
+from raterbench.benchmark.store.results import Results, read_results
+from raterbench.errors import RaterbenchError
+from raterbench.reports.analysis import Analysis
+from raterbench.reports.figures import figures
+from raterbench.reports.figures.entropy import entropy
+from raterbench.reports.figures.figures import all_figures, draw_figures
+from raterbench.reports.figures.style import house_style
+from raterbench.reports.page import report
+from raterbench.reports.page.part_maker import PartMaker
+from raterbench.reports.page.report import make_report, write_report
+from raterbench.reports.tables import details
+from raterbench.reports.tables.summary import summarise
+from raterbench.reports.tables.tables import comparison_table
+
+pytestmark = pytest.mark.usefixtures("figures_unsaved")
+
+SMALL: dict[str, Any] = {
+    "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
+    "confusions": False, "classes": ("lesion",),
+}  # fmt: skip
+
+
+@pytest.fixture
+def small(make: Callable[..., Path]) -> Results:
+    return read_results(make(**SMALL))
+
+
+def broken(_: Analysis) -> None:
+    raise ValueError("Axis limits cannot be NaN or Inf")
+
+
+def test_a_broken_part_is_named_and_the_others_are_there(
+    make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make(**SMALL)
+    monkeypatch.setattr(figures, "effects", broken)
+    monkeypatch.setattr(details, "by_reference", broken)
+    said = "The figure ‘effects’ could not be made: ValueError: Axis limits cannot be NaN or Inf"
+    assert main(["report", str(folder)]) == 1
+    assert said in capsys.readouterr().out
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count(said) == 2, "where it belongs, and in what to beware of"
+    assert "The table ‘by-reference’ could not be made" in page and 'id="table-comparison"' in page
+    assert not (folder / "figures" / "effects.png").exists() and (folder / "figures" / "entropy.png").exists()
+    with pytest.raises(ValueError, match="Axis limits"):
+        write_report(folder, strict=True)
+    with pytest.raises(ValueError, match="Axis limits"):
+        all_figures(Analysis(read_results(folder)))
+
+
+def test_a_figure_that_cannot_be_laid_out_leaves_no_file(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(figure: object) -> dict[str, bytes]:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(figures, "drawn", breaks)
+    part_maker = PartMaker(strict=False)
+    with house_style():
+        plot = entropy(Analysis(small))
+    assert plot is not None
+    assert draw_figures([plot], part_maker) == {}
+    assert [str(b) for b in part_maker.broken] == [
+        "The figure ‘entropy’ could not be made: ZeroDivisionError: float division by zero"
+    ]
+
+
+def test_a_metric_that_breaks_leaves_the_others(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare = Analysis.compare
+
+    def breaks(self: Analysis, metrics: list[str], reference: str) -> Any:
+        if metrics == ["hd95"]:
+            raise OverflowError("too large")
+        return compare(self, metrics, reference)
+
+    monkeypatch.setattr(Analysis, "compare", breaks)
+    analysis = Analysis(small, part_maker=PartMaker(strict=False))
+    assert "hd95" not in set(analysis.table["metric"]) and "brier" in set(analysis.table["metric"])
+    assert [cell.text for row in comparison_table(analysis).rows for cell in row if "HD95" in cell.text] == []
+    assert "The metric ‘hd95’ could not be made: OverflowError: too large." in summarise(analysis).warnings
+
+
+def test_a_fault_in_code_is_not_hidden() -> None:
+    part_maker = PartMaker(strict=False)
+    with pytest.raises(KeyError):
+        part_maker.make("figure", "f", lambda: {}["no such name"])
+    part_maker.make("table", "t", lambda: (_ for _ in ()).throw(RaterbenchError("mend this.")))
+    assert str(part_maker.broken[0]) == "The table ‘t’ could not be made: mend this"
+
+
+def test_without_the_primary_metric_there_is_no_report(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = small.rows[small.rows["metric"] != "dice"]
+    monkeypatch.setattr(report, "read_results", lambda folder: dataclasses.replace(small, rows=rows))
+    with pytest.raises(RaterbenchError, match="the primary metric 'dice' is not among the results"):
+        make_report(small.folder)
