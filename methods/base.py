@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -96,14 +96,79 @@ class Fusion(BaseEstimator, ABC):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a fitted method says about one case, everything in the case's own geometry except ``prepared``.
+
+    Args:
+        probability: [K, *S] float32, sums to 1 over K.
+        rater_confusion: the estimated confusion of each rater, by name: [K, K], or of every voxel [K, K, *S]; columns sum to
+            1, NaN for a rater who was never seen in training. None for methods that estimate no rater.
+        rater_reliability: the estimated probability that each rater is right at each voxel, by name: [*S] in 0..1, NaN for
+            a rater who was never seen. None for methods that estimate none.
+        samples: plausible segmentations [n, K, *S] float32, where they were asked for and the method can draw them.
+        diagnosis: [D] float64, the probability of each diagnosis, for methods that give one.
+        prepared: [n, K, h, w] float32, the probabilities of the slices before they were resampled to the case. Results store
+            these, because they are what the network gave; None where a method works in the case's geometry.
+    """
+
+    probability: Floats
+    rater_confusion: Mapping[str, npt.NDArray[np.float64]] | None = None
+    rater_reliability: Mapping[str, Floats] | None = None
+    samples: Floats | None = None
+    diagnosis: npt.NDArray[np.float64] | None = None
+    prepared: Floats | None = None
+
+
+@dataclass
+class FitReport:
+    """What ``fit`` has to tell about itself. All of it is stored with the results.
+
+    Args:
+        curve: (epoch, training loss, validation loss) of each epoch that ran; empty for methods without epochs.
+        best_epoch: the epoch whose weights were kept; -1 for methods without epochs.
+        warnings: sentences about the data or the training that a reader of the results must know.
+        alarms: sentences about what was learned, such as "labels may be swapped"; they are shown beside the results.
+        majority_dice: Dice between the learned truth and the majority of the raters on validation slices, after each epoch.
+        stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
+        trials: the settings that a tuned method tried, in order, each with its validation score.
+    """
+
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    warnings: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    majority_dice: list[float] = field(default_factory=list)
+    stages: dict[str, FitReport] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that a tuned method tried: its parameters, its score on validation cases, and why it failed, if it did."""
+
+    parameters: dict[str, Any]
+    score: float
+    failed: str = ""
+
+
+Need = Literal["truth", "diagnosis", "instances"]
+"""What a method may ask to see of training cases beyond images and ratings."""
+
+
 class Method(BaseEstimator, ABC):
     """A way of learning to segment from several raters, after scikit-learn's habits.
 
-    ``__init__`` only stores keyword parameters, fitted attributes end in ``_``, ``sklearn.base.clone`` works.
+    ``__init__`` only stores keyword parameters, fitted attributes end in ``_``, ``sklearn.base.clone`` works. Parameters may
+    be methods themselves, to any depth.
+
+    A subclass implements ``fit`` and ``predict_proba``; one that has more to give than a probability map overrides
+    ``predict``, and one that has something to tell about its training ``fit_report``.
     """
 
-    needs_truth: ClassVar[bool] = False
-    """True only for oracles: the harness then leaves the truth in the training cases, and the report says so."""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """What the method must see of training cases beyond images and ratings. It gets this and nothing else of the kind, on
+    training cases only, and the report says so."""
 
     @property
     def needs_rater_identity(self) -> bool:
@@ -129,22 +194,19 @@ class Method(BaseEstimator, ABC):
 
     @abstractmethod
     def predict_proba(self, case: Case) -> Floats:
-        """Probability [K, *S] float32, summing to 1, in the case's own geometry. The case may carry no labels."""
+        """Probability [K, *S] float32, summing to 1, in the case's own geometry. The case carries no labels."""
 
-    def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]] | None:
-        """Each rater's estimated confusion on this case, or None.
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        """Everything that the method says about a case, in one pass. The case carries no labels.
 
-        [K, K], or of every voxel [K, K, *S] in the case's own geometry; columns sum to 1, NaN for a rater never seen.
+        Args:
+            case: the image.
+            samples: how many plausible segmentations to draw, for methods that can.
+            seed: of these draws.
         """
-        del case
-        return None
+        del samples, seed
+        return Prediction(self.predict_proba(case))
 
-    def rater_reliability(self, case: Case) -> dict[str, Floats] | None:
-        """How far each rater is believed at each voxel of this case, [*S] in 0..1 (NaN for a rater never seen), or None."""
-        del case
-        return None
-
-    def sample(self, case: Case, n: int) -> Floats | None:
-        """``n`` plausible probability maps [n, K, *S], or None for a method that gives just one."""
-        del case, n
-        return None
+    def fit_report(self) -> FitReport:
+        """What ``fit`` has to tell; empty for a method that has nothing to tell."""
+        return FitReport()

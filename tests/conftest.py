@@ -8,6 +8,14 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 
+@pytest.fixture(autouse=True)
+def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line about work that takes longer than a second: what a test reads must not depend on how busy the machine is."""
+    from raterbench.benchmark.runner import shown_steps
+
+    monkeypatch.setattr(shown_steps, "SILENT_SECONDS", float("inf"))
+
+
 @pytest.fixture
 def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn but not saved, which takes ten times as long: for tests of what a report says in words."""

@@ -29,9 +29,10 @@ class ShownSteps:
     """Shows the innermost step from a thread of its own, so that it is seen while a single thing takes long."""
 
     def __init__(
-        self, console: Console, *, silent: float = SILENT_SECONDS, between: float = SECONDS_BETWEEN_LINES, tick: float = TICK
+        self, console: Console, *, silent: float | None = None, between: float = SECONDS_BETWEEN_LINES, tick: float = TICK
     ) -> None:
-        self.console, self.silent, self.between, self.tick = console, silent, between, tick
+        self.silent = SILENT_SECONDS if silent is None else silent
+        self.console, self.between, self.tick = console, between, tick
         self._steps: list[Step] = []
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
