@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, overload
@@ -113,9 +113,10 @@ class Case:
         """Spatial shape *S."""
         return self.image.shape[1:]
 
-    def blind(self) -> Case:
-        """The case as a method may learn from it: without truth and diagnosis."""
-        return dataclasses.replace(self, truth=None, diagnosis=None)
+    def blind(self, needs: Collection[str] = ()) -> Case:
+        """The case as a method may learn from it: without truth and diagnosis, except what it ``needs``."""
+        truth, diagnosis = (getattr(self, name) if name in needs else None for name in ("truth", "diagnosis"))
+        return dataclasses.replace(self, truth=truth, diagnosis=diagnosis)
 
     def unlabelled(self) -> Case:
         """The case as a method may predict it: the image and where it lies, nothing else."""
@@ -224,9 +225,9 @@ class Dataset(ABC, Sequence[Case]):
             raise IndexError(position)
         return self.load(position % len(self))
 
-    def subset(self, positions: Iterable[int], *, blind: bool = False) -> Dataset:
-        """The cases at ``positions``; ``blind`` removes truth and diagnosis from each as it is read."""
-        return Subset(self, positions, blind=blind)
+    def subset(self, positions: Iterable[int], *, blind: bool = False, needs: Collection[str] = ()) -> Dataset:
+        """The cases at ``positions``; ``blind`` removes truth and diagnosis as each is read, except what a method ``needs``."""
+        return Subset(self, positions, blind=blind, needs=needs)
 
 
 class Subset(Dataset):
@@ -234,8 +235,10 @@ class Subset(Dataset):
 
     listed = False
 
-    def __init__(self, parent: Dataset, positions: Iterable[int], *, blind: bool = False) -> None:
-        self.parent, self.positions, self.is_blind = parent, list(positions), blind
+    def __init__(
+        self, parent: Dataset, positions: Iterable[int], *, blind: bool = False, needs: Collection[str] = ()
+    ) -> None:
+        self.parent, self.positions, self.is_blind, self.needs = parent, list(positions), blind, frozenset(needs)
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
         self.preparation, self.unit, self.anonymous_raters = parent.preparation, parent.unit, parent.anonymous_raters
         test = set(parent.official_test)
@@ -251,7 +254,7 @@ class Subset(Dataset):
 
     def load(self, position: int) -> Case:
         case = self.parent.load(self.positions[position])
-        return case.blind() if self.is_blind else case
+        return case.blind(self.needs) if self.is_blind else case
 
 
 def check_case(case: Case, n_classes: int) -> Case:

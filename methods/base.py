@@ -210,3 +210,7 @@ class Method(BaseEstimator, ABC):
     def fit_report(self) -> FitReport:
         """What ``fit`` has to tell; empty for a method that has nothing to tell."""
         return FitReport()
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """The fitted weights by name, which results keep if asked to; empty for a method without a network."""
+        return {}

@@ -106,7 +106,8 @@ class Experiment:
     """Everything that a unit's result depends on, and what the report needs to say what it shows.
 
     ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
-    ``timeout`` is the longest that a unit may take, in seconds.
+    ``timeout`` is the longest that a unit may take, in seconds. ``keep_cases`` cases are shown as pictures; ``keep_weights``
+    stores the weights of every network; ``samples`` segmentations are drawn for each test case by methods that can.
     """
 
     name: str
@@ -121,6 +122,8 @@ class Experiment:
     references: tuple[str, ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
     keep_cases: Annotated[int, Range(0, 10_000)] = 4
+    keep_weights: bool = False
+    samples: Annotated[int, Range(0, 10_000)] = 0
     surface_tolerance: Annotated[float, Range(0, 10_000, without="low")] = 1.0
     surface_at_image_border: bool = True
     seed: Seed = 0

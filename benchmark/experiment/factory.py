@@ -64,17 +64,6 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
     return fusions
 
 
-def fusions_by_unit(fusions: Mapping[str, Fusion]) -> dict[str, dict[str, Fusion]]:
-    """Fusions by the unit that measures them: those of the package under ``""``, one of a plug-in under its own name.
-
-    What a fusion of a plug-in does then spoils no other.
-    """
-    found: dict[str, dict[str, Fusion]] = {"": {}}
-    for name, fusion in fusions.items():
-        found.setdefault(name if is_foreign(type(fusion)) else "", {})[name] = fusion
-    return found
-
-
 def build_fusion(name: str, settings: Sequence[str] = ()) -> Fusion:
     """The fusion called ``name`` with parameters as ``key=value``.
 
@@ -230,7 +219,7 @@ class PlannedMethod(NamedTuple):
     """
 
     skip_reason: str | None
-    needs_truth: bool
+    needs: frozenset[str]
     identity: Any
 
 
@@ -245,12 +234,12 @@ def planned_method(candidate: Candidate, method: Method, dataset: Dataset) -> Pl
         reason = skip_reason(method, dataset)
         if not (reason is None or isinstance(reason, str)):
             raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
-        return PlannedMethod(reason, bool(method.needs_truth), identity(method))
+        return PlannedMethod(reason, frozenset(method.needs), identity(method))
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
     """Why a method cannot run on a data set: its own reason, or that it needs a truth or raters nobody knows."""
-    if method.needs_truth and dataset[0].truth is None:
+    if "truth" in method.needs and dataset[0].truth is None:
         return "it needs the truth, which this data set does not have"
     if method.needs_rater_identity and dataset.anonymous_raters:
         return f"it learns each rater over many cases, but {ANONYMOUS}"

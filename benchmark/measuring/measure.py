@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from ...errors import RaterbenchError
 from ..metrics.base import UNIT_SYMBOLS, Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
 from ..metrics.calibration import N_BINS, confidence_of, count_confidence
 from ..metrics.overlap import dice_of
+from ..store.units import ThresholdSearch
 from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
 
 Row = tuple[str, str, str, float]
@@ -35,11 +35,11 @@ def hard_labels(probability: Floats, threshold: float = 0.5) -> Labels:
     return decide(probability)[0]
 
 
-def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> float:
-    """The threshold of .05, .10 ... .95 with the best mean Dice over cases; the largest of equals (Lemay et al., 2022).
+def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> ThresholdSearch:
+    """Mean Dice over cases at each threshold of .05, .10 ... .95, and the best; the largest of equals (Lemay et al., 2022).
 
     ``probabilities`` [2, *S] and ``references`` [*S] case by case. Dice is 1 where both are empty; a case without a
-    judged voxel does not count. 0.5 if no case counts.
+    judged voxel does not count. The choice is 0.5 if no case counts.
     """
     edges = np.array(THRESHOLDS, np.float32)
     dices = []
@@ -53,9 +53,10 @@ def search_threshold(probabilities: Iterable[Floats], references: Iterable[Label
             above = counts[::-1].cumsum(axis=0)[::-1][1:]
             dices.append(dice_of(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
     if not dices:
-        return 0.5
+        return ThresholdSearch(THRESHOLDS, (), 0, 0.5)
     mean = np.mean(dices, axis=0)
-    return THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
+    best = THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
+    return ThresholdSearch(THRESHOLDS, tuple(mean.tolist()), len(dices), best)
 
 
 def measures_lengths(metric: Metric) -> bool:
@@ -100,35 +101,42 @@ def measure_case(
         raise RaterbenchError(f"case {case.id!r}: the prediction has shape {prediction.probability.shape}, not {expected}")
     sources = sources or References(case, len(classes))
     metrics = [metric for metric in metrics if not isinstance(metric, RaterMetric)]
-    table = _table(prediction, metrics, references, sources)
+    pairs = [(metric, name) for metric in metrics for name in (NO_REFERENCE, *references) if makes_sense(metric, name)]
+    values = measure_pairs(prediction, pairs, sources)
     rows: list[Row] = []
-    for position, metric in enumerate(metrics):
-        names = classes[1:] if metric.per_class else [ALL_CLASSES]
-        for name in [NO_REFERENCE] if metric.references == "none" else references:
-            if (position, name) in table:
-                values = np.atleast_1d(table[position, name])
-                rows.extend((c, name, metric.name, float(v)) for c, v in zip(names, values, strict=True))
+    for metric, name in pairs:
+        if (metric, name) in values:
+            heads = classes[1:] if metric.per_class else [ALL_CLASSES]
+            rows.extend((c, name, metric.name, float(v)) for c, v in zip(heads, values[metric, name], strict=True))
     return rows
 
 
-def _table(
-    prediction: Segmentation, metrics: Sequence[Metric], references: Sequence[str], sources: References
-) -> dict[tuple[int, str], Doubles]:
-    """The values by position of the metric and name of the reference; each single rater is measured once."""
-    single = sources.raters if RATERS in references else []
-    table: dict[tuple[int, str], Doubles] = {}
-    # References are the outer loop, so that the arrays of only one rater are alive at a time.
-    for name in [NO_REFERENCE, *dict.fromkeys([*references, *single])]:
-        fitting = [(i, metric) for i, metric in enumerate(metrics) if name != RATERS and makes_sense(metric, name)]
-        reference = sources[name] if fitting and name != NO_REFERENCE else None
+def measure_pairs(
+    prediction: Segmentation, pairs: Sequence[tuple[Metric, str]], sources: References
+) -> dict[tuple[Metric, str], Doubles]:
+    """The values [classes] of each pair of a metric and a reference's name; a reference that the case lacks gives none.
+
+    ``raters`` is the mean over each single rater of the case, without NaN; each of them is measured once.
+    """
+    by_reference: dict[str, list[Metric]] = {}
+    for metric, name in pairs:
+        for single in sources.raters if name == RATERS else [name]:
+            metrics = by_reference.setdefault(single, [])
+            if metric not in metrics:
+                metrics.append(metric)
+    found: dict[tuple[Metric, str], Doubles] = {}
+    # References are the outer loop, so that the arrays of only one rater are in memory at a time.
+    for name, metrics in by_reference.items():
+        reference = None if name == NO_REFERENCE else sources[name]
         if reference is not None or name == NO_REFERENCE:
-            for i, metric in fitting:
-                table[i, name] = metric.measure(prediction, reference, spacing=sources.case.geometry.spacing)
-    for i, metric in enumerate(metrics):
-        if RATERS in references and makes_sense(metric, RATERS):
+            for metric in metrics:
+                values = metric.measure(prediction, reference, spacing=sources.case.geometry.spacing)
+                found[metric, name] = np.atleast_1d(values)
+    for metric, name in pairs:
+        if name == RATERS:
             size = prediction.n_classes - 1 if metric.per_class else 1
-            table[i, RATERS] = _nan_mean([table[i, name] for name in single], size)
-    return table
+            found[metric, RATERS] = _nan_mean([found[metric, single] for single in sources.raters], size)
+    return found
 
 
 def makes_sense(metric: Metric, reference: str) -> bool:
@@ -166,12 +174,3 @@ def calibrate_case(
                 counts[i, 0] += count_confidence(confidence, reference.labels)
                 counts[i, 1] += count_confidence(confidence, reference.labels, reference.region)
     return counts
-
-
-def mean_rows(rows: Iterable[list[Any]]) -> list[list[Any]]:
-    """Rows that differ in nothing but their value, the last column, as one with the mean of those that are known."""
-    values: dict[tuple[Any, ...], list[float]] = {}
-    for *key, value in rows:
-        values.setdefault(tuple(key), []).append(value)
-    means = {key: [value for value in found if not np.isnan(value)] for key, found in values.items()}
-    return [[*key, float(np.mean(found)) if found else np.nan] for key, found in means.items()]

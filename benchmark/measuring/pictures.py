@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Floats
+from ..store.predictions import StoredPrediction
+from ..store.units import Picture, PredictedPicture
 
 
 def choose_pictures(agreements: Mapping[str, float], n: int) -> dict[str, str]:
@@ -42,35 +42,16 @@ def agreement(case: Case) -> float:
     return float(np.mean(dices)) if dices else float("nan")
 
 
-def pack_kept(kept: Mapping[str, Floats]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Probabilities [K, *S] as 8-bit arrays ``kept0``, ``kept1`` ..."""
-    return {f"kept{i}": np.round(p * 255).astype(np.uint8) for i, p in enumerate(kept.values())}
+def picture_of(case: Case, why: str) -> Picture:
+    """The image (first channel, 8 bits), ratings and truth of a kept case."""
+    image = case.image[0]
+    low, high = np.percentile(image, [0.5, 99.5])
+    scaled = (np.clip((image - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
+    ratings = np.stack(list(case.ratings.values())) if case.ratings else np.zeros((0, *case.shape), np.uint8)
+    return Picture(case.id, why, scaled, tuple(case.ratings), ratings, None if case.truth is None else case.truth.labels)
 
 
-def pack_reliability(
-    kept: Mapping[str, Mapping[str, Floats]],
-) -> tuple[list[tuple[str, list[str]]], dict[str, npt.NDArray[np.uint8]]]:
-    """Reliability maps [*S] of kept cases as 8-bit arrays, with the list of cases and raters that says what is what."""
-    listed = [(case, list(maps)) for case, maps in kept.items()]
-    arrays = {
-        f"reliability{n}_rater{i}": np.round(map_ * 255).astype(np.uint8)
-        for n, maps in enumerate(kept.values())
-        for i, map_ in enumerate(maps.values())
-    }
-    return listed, arrays
-
-
-def pack_pictures(cases: Sequence[Case], why: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.uint8]]]:
-    """Images (first channel, 8-bit), ratings and truth of kept cases, with the list that says what is what."""
-    arrays: dict[str, npt.NDArray[np.uint8]] = {}
-    listed = []
-    for number, case in enumerate(cases):
-        image = case.image[0]
-        low, high = np.percentile(image, [0.5, 99.5])
-        arrays[f"picture{number}_image"] = (np.clip((image - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
-        for i, labels in enumerate(case.ratings.values()):
-            arrays[f"picture{number}_rating{i}"] = labels
-        if case.truth is not None:
-            arrays[f"picture{number}_truth"] = case.truth.labels
-        listed.append({"case": case.id, "why": why[case.id], "raters": list(case.ratings)})
-    return {"pictures": listed}, arrays
+def predicted_picture(stored: StoredPrediction, probability: Floats) -> PredictedPicture:
+    """What a candidate predicts for a kept case, and how far it believes each rater, with 8 bits."""
+    shown = np.round(probability * 255).astype(np.uint8)
+    return PredictedPicture(stored.case, shown, stored.reliability_raters, stored.reliability)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Floats, Labels
 from ...errors import RaterbenchError
 from ..metrics.base import Counts, Doubles, Metric, RaterMetric, decide, ratio
 from ..metrics.confusion import confusion_counts, confusion_from_counts, sums_over_truth
-from .measure import ALL_CLASSES, Row
+from ..store.units import Estimates, RaterErrors
 from .references import NO_REFERENCE, RATERS
 
 TRUTH, OTHERS = "truth", "others"
+MOST_BY_CASE = 4_000_000
+"""Numbers that are kept of single cases, 16 MB; beyond, the matrices over all cases are kept alone."""
 ROUNDING = 1e-3
 """How far outside 0 to 1 a reliability may be: maps are interpolated and multiplied in float32."""
 
@@ -24,7 +26,7 @@ Confusions = Mapping[str, Doubles]
 
 
 @dataclass(frozen=True, eq=False)
-class Behaviour:
+class ObservedConfusions:
     """What each rater of a case did: ``true`` [*S] is what the labels are held against, ``counts`` [K, K] what came out.
 
     ``reference`` is ``truth``, or ``others`` where nobody knows it: the majority of the other raters of the case, which a
@@ -37,7 +39,7 @@ class Behaviour:
     counts: Mapping[str, Counts]
 
 
-def behaviour(case: Case, n_classes: int) -> Behaviour:
+def observed_confusions(case: Case, n_classes: int) -> ObservedConfusions:
     """What the raters of a case did, against the truth where it is known."""
     if case.truth is not None:
         against = dict.fromkeys(case.ratings, case.truth.labels)
@@ -45,7 +47,7 @@ def behaviour(case: Case, n_classes: int) -> Behaviour:
         against = dict(_others(case.ratings, n_classes)) if len(case.ratings) > 1 else {}
     true = {rater: _judged(labels, case.ratings[rater]) for rater, labels in against.items()}
     counts = {rater: confusion_counts(case.ratings[rater], labels, n_classes) for rater, labels in true.items()}
-    return Behaviour(OTHERS if case.truth is None else TRUTH, tuple(case.ratings), true, counts)
+    return ObservedConfusions(OTHERS if case.truth is None else TRUTH, tuple(case.ratings), true, counts)
 
 
 def _judged(true: Labels, labels: Labels) -> Labels:
@@ -86,11 +88,11 @@ class RaterEstimates:
     images: list[dict[str, tuple[Doubles, Doubles]]] = field(default_factory=list)
     _pools: dict[tuple[str, str], _Pool] = field(default_factory=dict)
 
-    def add(self, estimates: Confusions, case: Case, done: Behaviour) -> list[Row]:
-        """Add a case, and give its rows: the mean over its raters of each metric of raters.
+    def add(self, estimates: Confusions, case: Case, done: ObservedConfusions) -> dict[tuple[Metric, str], float]:
+        """Add a case, and give the mean over its raters of each metric of raters, by metric and reference.
 
-        ``raters`` in these rows says that nobody knows the truth, so that the others stood in for it. A case whose single
-        rater can be held against nothing gives no row.
+        The reference ``raters`` says that nobody knows the truth, and the other raters are taken for it. A case whose single
+        rater can be compared with nothing gives no value.
 
         Raises:
             RaterbenchError: an estimate has the wrong shape.
@@ -99,7 +101,8 @@ class RaterEstimates:
         for rater in done.raters:
             if rater not in estimates:
                 continue
-            estimate = self._checked(np.asarray(estimates[rater]), rater, case)
+            estimate = np.asarray(estimates[rater])
+            check_confusion(estimate, rater, case, len(self.classes))
             if rater not in done.true:
                 self._pool(NO_REFERENCE, rater, *_plain(estimate), np.zeros(estimate.shape[:2], np.int64))
                 continue
@@ -108,26 +111,37 @@ class RaterEstimates:
             pairs[rater] = (ratio(sums, voxels), confusion_from_counts(done.counts[rater]))
         self.images.append(pairs)
         if not pairs:
-            return []
+            return {}
         reference = TRUTH if done.reference == TRUTH else RATERS
         chosen = [metric for metric in self.metrics if isinstance(metric, RaterMetric)]
-        return [(ALL_CLASSES, reference, m.name, _mean([m.measure_rater(*pair) for pair in pairs.values()])) for m in chosen]
+        return {(m, reference): _mean([m.measure_rater(*pair) for pair in pairs.values()]) for m in chosen}
 
-    def rows(self, candidate: str, raters: Sequence[str]) -> Iterator[list[Any]]:
-        """``candidate, rater, observed, true, estimate, truth, reference``: each rater over all test cases, as pooled.
+    def errors(self, raters: Sequence[str]) -> RaterErrors:
+        """Each rater over all cases that were added, as pooled, and case by case; without raters if nothing was estimated.
 
         Column j is the mean over all voxels of class j, of the estimate as of the truth. Cases with a known truth are not
         mixed with others. A rater who can be held against nothing has the plain mean, and NaN for the truth.
         """
-        for rater in raters:
-            have = [name for name in (TRUTH, OTHERS, NO_REFERENCE) if (name, rater) in self._pools]
-            if not have:
-                continue
-            pool = self._pools[have[0], rater]
-            estimate, truth = ratio(pool.sums, pool.voxels), confusion_from_counts(pool.counts)
-            for i, observed in enumerate(self.classes):
-                for j, true in enumerate(self.classes):
-                    yield [candidate, rater, observed, true, float(estimate[i, j]), float(truth[i, j]), have[0]]
+        chosen = {
+            rater: next(name for name in (TRUTH, OTHERS, NO_REFERENCE) if (name, rater) in self._pools)
+            for rater in raters
+            if any(rater == pooled for _, pooled in self._pools)
+        }
+        pools = [self._pools[reference, rater] for rater, reference in chosen.items()]
+        shape = (len(pools), len(self.classes), len(self.classes))
+        estimate = np.array([ratio(pool.sums, pool.voxels) for pool in pools]).reshape(shape)
+        truth = np.array([confusion_from_counts(pool.counts) for pool in pools]).reshape(shape)
+        return RaterErrors(tuple(chosen), tuple(chosen.values()), estimate, truth, self._by_case(list(chosen)))
+
+    def _by_case(self, raters: Sequence[str]) -> npt.NDArray[np.float32] | None:
+        shape = (len(self.images), len(raters), 2, len(self.classes), len(self.classes))
+        if np.prod(shape) > MOST_BY_CASE or not any(self.images):
+            return None
+        packed = np.full(shape, np.nan, np.float32)
+        for row, pairs in enumerate(self.images):
+            for rater, pair in pairs.items():
+                packed[row, raters.index(rater)] = pair
+        return packed
 
     def _pool(self, reference: str, rater: str, sums: Doubles, voxels: Doubles, counts: Counts) -> None:
         pool = self._pools.setdefault(
@@ -137,13 +151,33 @@ class RaterEstimates:
         pool.voxels += voxels
         pool.counts += counts
 
-    def _checked(self, estimate: Doubles, rater: str, case: Case) -> Doubles:
-        square = (len(self.classes),) * 2
-        if estimate.shape not in (square, (*square, *case.shape)):
-            expected = f"{square} or {(*square, *case.shape)}"
-            got = f"the confusion of {rater!r} has the shape {estimate.shape}"
-            raise RaterbenchError(f"case {case.id!r}: {got}, not {expected}")
-        return estimate
+
+def check_confusion(estimate: Doubles, rater: str, case: Case, n_classes: int) -> None:
+    """Raise a RaterbenchError if the confusion of a rater has neither the shape [K, K] nor [K, K, *S]."""
+    square = (n_classes, n_classes)
+    if estimate.shape not in (square, (*square, *case.shape)):
+        expected = f"{square} or {(*square, *case.shape)}"
+        got = f"the confusion of {rater!r} has the shape {estimate.shape}"
+        raise RaterbenchError(f"case {case.id!r}: {got}, not {expected}")
+
+
+def mean_confusions(estimates: Confusions, case: Case, done: ObservedConfusions, n_classes: int) -> Estimates:
+    """One matrix [K, K] for each rater of the case: that of every voxel as its mean over the voxels of each true class.
+
+    Raises:
+        RaterbenchError: a matrix has the wrong shape.
+    """
+    found = {}
+    for rater in done.raters:
+        if rater in estimates:
+            estimate = np.asarray(estimates[rater], np.float64)
+            check_confusion(estimate, rater, case, n_classes)
+            if estimate.ndim > 2 and rater in done.true:
+                estimate = ratio(*_weighed(estimate, done.true[rater], done.counts[rater]))
+            elif estimate.ndim > 2:
+                estimate, _ = _plain(estimate)
+            found[rater] = estimate
+    return Estimates(tuple(found), np.stack(list(found.values())) if found else np.zeros((0, 0, 0)))
 
 
 def reliability_maps(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import maximum_filter
 
-from ...datasets.base import IGNORE, Case
+from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError, nearest
 from ..metrics.base import Mask, Segmentation, from_labels
 
@@ -19,6 +21,9 @@ REFERENCE_NAMES = ("truth", RATERS, "majority", "staple", "soft average")
 
 SOFT_REFERENCES = ("truth", "soft average")
 """References whose probability is a soft label. The posterior of STAPLE is near 0 or 1 by construction, so it is none."""
+
+FUSED = ("majority", "staple", "soft average")
+"""References that are fused from the raters of a case."""
 
 MARGIN = 5
 
@@ -48,11 +53,19 @@ class References:
 
     Fusions are kept. Single raters are made anew each time: that is cheap, and keeping them all is not in a large volume.
     ``without`` names a rater who is left out of every reference, for measuring that rater against the others; the
-    region keeps all raters, so that it is the same voxels for everybody.
+    region keeps all raters, so that it is the same voxels for everybody. ``fused`` are references that were fused before.
     """
 
-    def __init__(self, case: Case, n_classes: int, *, without: str | None = None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        n_classes: int,
+        *,
+        without: str | None = None,
+        fused: Mapping[str, StoredReference] | None = None,
+    ) -> None:
         self.case, self.n_classes = case, n_classes
+        self.fused = {} if without is not None else dict(fused or {})
         self.ratings = {rater: labels for rater, labels in case.ratings.items() if rater != without}
         self._built: dict[str, Segmentation | None] = {}
 
@@ -80,36 +93,33 @@ class References:
         return [RATER + rater for rater in self.ratings]
 
     def _build(self, name: str) -> Segmentation | None:
-        builders: dict[str, Callable[[], Segmentation | None]] = {
-            "truth": self._truth,
-            "majority": self._majority,
-            "staple": self._staple,
-            "soft average": self._soft_average,
-        }
-        if name not in builders:
-            raise RaterbenchError(f"there is no single reference called {name!r}{nearest(name, builders)}")
-        if name != "truth" and not self.ratings:
+        if name == "truth":
+            truth = self.case.truth
+            return None if truth is None else Segmentation(truth.labels, truth.probability, self.region)
+        if name not in FUSED:
+            raise RaterbenchError(f"there is no single reference called {name!r}{nearest(name, ('truth', *FUSED))}")
+        if not self.ratings:
             raise RaterbenchError(f"case {self.case.id!r} has no rater to make the reference {name!r} from")
-        return builders[name]()
+        stored = self.fused.get(name) or fuse_reference(name, self.ratings, self.case.geometry, self.n_classes)
+        if stored.probability is None:
+            return from_labels(stored.labels, self.n_classes, region=self.region)
+        return Segmentation(stored.labels, stored.probability, self.region)
 
-    def _truth(self) -> Segmentation | None:
-        truth = self.case.truth
-        return None if truth is None else Segmentation(truth.labels, truth.probability, self.region)
 
-    def _majority(self) -> Segmentation:
-        from ...methods.fusion.majority import MajorityVote
+@dataclass(frozen=True, eq=False)
+class StoredReference:
+    """A reference that was fused from raters: ``labels`` [*S], and the soft ``probability`` [K, *S] where it has one."""
 
-        consensus = MajorityVote().fuse(self.ratings, self.n_classes, geometry=self.case.geometry)
-        return from_labels(consensus.labels, self.n_classes, region=self.region)
+    labels: npt.NDArray[np.uint8]
+    probability: npt.NDArray[np.float32] | None = None
 
-    def _staple(self) -> Segmentation:
-        from ...methods.fusion.staple import STAPLE
 
-        consensus = STAPLE().fuse(self.ratings, self.n_classes, geometry=self.case.geometry)
-        return from_labels(consensus.labels, self.n_classes, region=self.region)
+def fuse_reference(name: str, ratings: Mapping[str, Labels], geometry: Geometry | None, n_classes: int) -> StoredReference:
+    """Fuse the raters of a case into the reference called ``name``, one of ``FUSED``."""
+    from ...methods.fusion.majority import MajorityVote
+    from ...methods.fusion.soft_average import SoftAverage
+    from ...methods.fusion.staple import STAPLE
 
-    def _soft_average(self) -> Segmentation:
-        from ...methods.fusion.soft_average import SoftAverage
-
-        consensus = SoftAverage().fuse(self.ratings, self.n_classes, geometry=self.case.geometry)
-        return Segmentation(consensus.labels, consensus.probability, self.region)
+    fusion = {"majority": MajorityVote, "staple": STAPLE, "soft average": SoftAverage}[name]()
+    consensus = fusion.fuse(ratings, n_classes, geometry=geometry)
+    return StoredReference(consensus.labels, consensus.probability if name in SOFT_REFERENCES else None)

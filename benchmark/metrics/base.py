@@ -74,6 +74,8 @@ class Metric(ABC):
     better: ClassVar[Better]
     range: ClassVar[tuple[float, float]]
     per_class: ClassVar[bool]
+    uses: ClassVar[Literal["labels", "probability"]] = "labels"
+    """What of the prediction decides: a metric of probabilities does not depend on the threshold that makes the labels."""
     references: ClassVar[Literal["any", "soft", "none", "truth", "soft average"]] = "any"
     empty: str
 

@@ -54,7 +54,7 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     finally:
         torch.set_num_threads(threads)
     raters = float(dataset.index["raters"].map(len).mean())
-    labels = measuring * len(fold.test) * (raters + len(experiment.fused_rows))
+    labels = measuring * len(fold.test) * (raters + len(experiment.fused_rows)) / (1 + len(experiment.fused_rows))
     return Estimate(training + measuring * len(fold.test), labels)
 
 

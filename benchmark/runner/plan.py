@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,13 @@ import torch
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest
 from ...plugin_errors import calling
-from ..experiment.experiment import LABELS, Experiment, canonical, check_units
+from ..experiment.experiment import Experiment, canonical, check_units
 from ..experiment.factory import (
     build_fusions,
     build_method,
     build_metrics,
     check_identity,
     class_identity,
-    fusions_by_unit,
     identity,
     load_plugins,
     planned_method,
@@ -29,78 +28,145 @@ from ..experiment.factory import (
 )
 from ..experiment.splits import Fold, make_folds, manifest
 from ..measuring.measure import makes_sense, measures_lengths
+from ..measuring.parts import Parts, plan_parts
 from ..measuring.pictures import choose_pictures
-from ..measuring.references import RATER, REFERENCE_NAMES, is_reference
-from ..store.completeness import PlannedUnit, not_a_file
+from ..measuring.references import FUSED, RATER, REFERENCE_NAMES, is_reference
+from ..store.completeness import not_a_file
 from ..store.metric_facts import metric_facts
 from ..store.results_folder import check_results_folder, check_same_data
-from ..store.units import SCHEMA, Record, read_header, read_record, read_run_file, unit_path
+from ..store.run_file import read_run_file
+from ..store.units import (
+    SCHEMA,
+    Kind,
+    PlannedUnit,
+    TrainingUnit,
+    measuring_path,
+    read_measuring,
+    read_measuring_head,
+    read_training,
+    stem,
+    training_path,
+    weights_path,
+)
 from .first_look import look_at_cases, sizes, tolerance_warnings
 from .provenance import differences
-from .unit import Task, open_dataset
+from .tasks import MeasuringTask, ReferenceTask, Setting, TrainingTask, open_dataset
+
+RATERS_UNIT = "raters"
+"""The name of units that measure each rater against the others."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that is known before anything runs. ``skipped`` maps a candidate's name to the reason."""
+    """Everything that is known before anything runs.
+
+    Args:
+        units: every unit, by fold and then in the order of candidates, with raters and fused labels after them.
+        training: the task of each unit that trains.
+        folds: the folds by (repeat, fold).
+        parts: what a measuring unit of each kind should have.
+        references: how the raters are fused once for all units.
+        skipped: a candidate's name to the reason why it cannot run here.
+    """
 
     experiment: Experiment
     dataset: Dataset
     folder: Path
-    tasks: list[Task]
+    setting: Setting
+    units: list[PlannedUnit]
+    training: dict[PlannedUnit, TrainingTask]
+    folds: dict[tuple[int, int], Fold]
+    parts: dict[Kind, Parts]
+    references: list[ReferenceTask]
+    kept: dict[str, str]
     skipped: dict[str, str]
     manifest: dict[str, Any]
     facts: dict[str, Any]
 
-    def stored(self, task: Task, *, whole: bool = False) -> Record | None:
-        """The unit stored under the task's key: its header, or if ``whole`` all of it, every byte checked.
+    def runnable(self) -> list[PlannedUnit]:
+        """All units but those of skipped candidates."""
+        return [unit for unit in self.units if unit.kind != "method" or unit.name not in self.skipped]
+
+    def to_train(self, *, fresh: bool = False, retry_failed: bool = False) -> list[TrainingTask]:
+        """Training units that are not there whole; with ``retry_failed`` also those that failed.
 
         Raises:
-            RaterbenchError: a folder, which no unit can replace, lies where the unit belongs.
-            PermissionError: the file must not be read.
+            RaterbenchError: a folder, which no unit can replace, lies where a unit belongs.
+            PermissionError: a file must not be read.
         """
-        path = self.path(task)
+        todo = []
+        for unit in self.runnable():
+            if unit.kind == "method":
+                stored = None if fresh else self.trained(unit, whole=True)
+                again = stored is None or stored.status == "skipped" or (retry_failed and stored.status == "failed")
+                without_weights = self.experiment.keep_weights and not os.path.lexists(weights_path(self.folder, unit))
+                if again or (without_weights and stored is not None and stored.status == "done"):
+                    todo.append(self.training[unit])
+        return todo
+
+    def to_measure(
+        self, units: Sequence[PlannedUnit], *, fresh: bool = False, retry_failed: bool = False
+    ) -> dict[PlannedUnit, tuple[str, ...]]:
+        """The parts that are missing of each unit, as far as some are; with ``retry_failed`` also parts that failed."""
+        todo = {}
+        for unit in units:
+            path = measuring_path(self.folder, unit)
+            stored = None if fresh or not_a_file(path) else read_measuring(path)
+            there: set[str] = set()
+            if stored is not None and stored[0].key == unit.key:
+                there = {*stored[1], *(() if retry_failed else stored[0].failed)}
+            if missing := tuple(name for name in self.parts[unit.kind].names if name not in there):
+                todo[unit] = missing
+        return todo
+
+    def measuring_task(self, units: Mapping[PlannedUnit, tuple[str, ...]], fold: Fold) -> MeasuringTask:
+        """The task that measures units of one fold, each with its wanted parts."""
+        files: dict[str, tuple[Path, ...]] = {}
+        tested = set(fold.test)
+        for task in self.references:
+            if tested & set(task.cases):
+                files[task.reference] = (*files.get(task.reference, ()), task.path)
+        return MeasuringTask(tuple(units), tuple(units.values()), fold, self.setting, files, self.kept)
+
+    def trained(self, unit: PlannedUnit, *, whole: bool = False) -> TrainingUnit | None:
+        """The training unit that is stored, if it is the planned one; ``whole`` checks every byte of it."""
+        path = training_path(self.folder, unit)
         if not_a_file(path):
             if path.is_dir() and not path.is_symlink():
                 raise RaterbenchError(f"{path} is a folder, where the file of a unit belongs: move it elsewhere")
             return None  # Never opened; the unit takes its place.
-        found = read_record(path) if whole else read_header(path)
-        return found if found is not None and found.key == task.key else None
+        found = read_training(path, whole=whole)
+        return found if found is not None and found.key == unit.key else None
 
-    def path(self, task: Task) -> Path:
-        """Where the task's unit lies."""
-        return unit_path(self.folder, task.name, task.fold.repeat, task.fold.fold, task.key)
-
-    def missing(self, *, retry_failed: bool = False) -> list[Task]:
-        """Tasks to run: without a whole unit under their key, and of candidates that can run."""
-        again = {"skipped", "failed"} if retry_failed else {"skipped"}
-        stored = ((task, self.stored(task, whole=True)) for task in self.runnable())
-        return [task for task, unit in stored if unit is None or unit.status in again]
-
-    def damaged(self, tasks: Sequence[Task]) -> list[Task]:
+    def damaged(self, tasks: Sequence[TrainingTask]) -> list[TrainingTask]:
         """Those of the tasks whose file is there and holds no whole unit of theirs."""
-        return [t for t in tasks if os.path.lexists(self.path(t)) and self.stored(t, whole=True) is None]
+        there = [task for task in tasks if os.path.lexists(training_path(self.folder, task.unit))]
+        return [task for task in there if self.trained(task.unit, whole=True) is None]
 
-    def listed(self) -> list[dict[str, Any]]:
-        """The units as ``experiment.json`` lists them, so that whoever reads the results knows what is missing."""
-        units = (PlannedUnit(t.key, t.name, t.kind, t.fold.repeat, t.fold.fold) for t in self.tasks)
-        return [asdict(unit) for unit in units]
+    def listed(self) -> dict[str, Any]:
+        """The plan as ``experiment.json`` has it, so that whoever reads the results knows what is missing."""
+        parts = {kind: list(parts.names) for kind, parts in self.parts.items()}
+        return {"units": [asdict(unit) for unit in self.units], "parts": parts}
 
-    def runnable(self) -> list[Task]:
-        """All tasks but those of skipped candidates."""
-        return [task for task in self.tasks if task.name not in self.skipped]
-
-    def skipped_records(self) -> list[Record]:
-        """A record for each unit of a candidate that cannot run on this data set, unless it is stored as such."""
-        stored = ((task, self.stored(task)) for task in self.tasks if task.name in self.skipped)
-        new = [task for task, unit in stored if unit is None or unit.reason != self.skipped[task.name]]
-        return [task.record("skipped", reason=self.skipped[task.name]) for task in new]
-
-    def outdated(self) -> list[tuple[Task, list[str]]]:
+    def outdated(self) -> list[tuple[PlannedUnit, list[str]]]:
         """Units that were computed by other code or libraries, or on another machine, and how these differ from the present."""
-        stored = ((task, self.stored(task)) for task in self.runnable())
-        found = ((task, differences(unit.meta)) for task, unit in stored if unit is not None)
-        return [(task, differ) for task, differ in found if differ]
+        found = []
+        for unit in self.runnable():
+            stored = self.trained(unit) if unit.kind == "method" else None
+            measured = (
+                None
+                if not_a_file(measuring_path(self.folder, unit))
+                else read_measuring_head(measuring_path(self.folder, unit))
+            )
+            origins = [head.origin for head in (stored, measured) if head is not None]
+            differ = list(dict.fromkeys(difference for where in origins for difference in differences(where)))
+            if differ:
+                found.append((unit, differ))
+        return found
+
+
+REFERENCE_CASES = 32
+"""Cases of which the fused references are in one file."""
 
 
 def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, device: str = "cpu") -> Plan:
@@ -126,37 +192,73 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     check_units(len(folds) * len(methods), experiment.split)
     listed = manifest(dataset, folds)
     fingerprint = dataset.fingerprint()
-    pictures, found = _first_look(experiment, dataset, folds, folder, [fingerprint, listed["hash"]])
-    measure = [experiment.references, experiment.surface_tolerance, sorted(pictures)]
-    common = {
+    kept, found = _first_look(experiment, dataset, folds, folder, [fingerprint, listed["hash"]])
+    of_data = {
         "schema": SCHEMA,
         "dataset": [dataset.name, fingerprint, class_identity(type(dataset)), experiment.dataset_options],
-        "preparation": identity(vars(dataset.preparation)),
-        "metrics": [[m.name, *class_identity(type(m))] for m in metrics],
-        # Only what is not the default is added: units of before keep their keys.
-        "measure": measure if experiment.surface_at_image_border else [*measure, "no surface at the image border"],
-        "seed": experiment.seed,
-        "device": torch.device(device).type,
     }
-    names, plugins = dataset.index["case"].tolist(), plugins_hash(experiment.plugins)
-    tasks = []
+    setting = Setting(experiment, data, device, plugins_hash(experiment.plugins), folder.absolute())
+    names = dataset.index["case"].tolist()
+    units: list[PlannedUnit] = []
+    training: dict[PlannedUnit, TrainingTask] = {}
     for fold in folds:
         parts = [[names[i] for i in part] for part in (fold.train, fold.validation, fold.test)]
-        here = {**common, "fold": [fold.repeat, fold.fold, parts]}
-        for order, (candidate, method) in enumerate(zip(experiment.candidates, planned, strict=True)):
-            # The name is in the rows of a unit, so two candidates that differ in nothing else are two units all the same.
-            key = _key({**here, "name": candidate.name, "candidate": method.identity})
-            tasks.append(Task(key, order, candidate, experiment, fold, data, device, pictures, plugins))
+        here = {**of_data, "fold": [fold.repeat, fold.fold, parts]}
+        for candidate, method in zip(experiment.candidates, planned, strict=True):
+            key = _key(
+                here
+                | {
+                    "preparation": identity(vars(dataset.preparation)),
+                    "method": method.identity,
+                    "seed": experiment.seed,
+                    "device": torch.device(device).type,
+                    "samples": experiment.samples,
+                }
+            )
+            file = stem(candidate.method, fold.repeat, fold.fold, key)
+            unit = PlannedUnit(key, candidate.name, "method", fold.repeat, fold.fold, file)
+            units.append(unit)
+            training[unit] = TrainingTask(unit, candidate, fold, setting)
         if fold.repeat == 0:
-            for fusion, rows in fusions_by_unit(fusions).items():
-                key = _key({**here, "name": LABELS, "fusions": identity(rows)} | ({"fusion": fusion} if fusion else {}))
-                tasks.append(Task(key, len(methods), None, experiment, fold, data, device, pictures, plugins, fusion))
-    facts = (
-        _facts(experiment, dataset, listed, pictures) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
-    )
+            key = _key({**here, "raters": True})
+            units.append(PlannedUnit(key, RATERS_UNIT, "raters", 0, fold.fold, stem(RATERS_UNIT, 0, fold.fold, key)))
+            for name, fusion in fusions.items():
+                key = _key({**here, "fusion": identity(fusion)})
+                units.append(PlannedUnit(key, name, "fusion", 0, fold.fold, stem(f"fusion {name}", 0, fold.fold, key)))
+    facts = _facts(experiment, dataset, listed, kept) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
     facts["warnings"] = tolerance_warnings(experiment, facts)
-    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
-    return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
+    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs]
+    return Plan(
+        experiment=experiment,
+        dataset=dataset,
+        folder=folder,
+        setting=setting,
+        units=units,
+        training=training,
+        folds={(fold.repeat, fold.fold): fold for fold in folds},
+        parts={kind: plan_parts(kind, metrics, experiment.references, kept) for kind in ("method", "raters", "fusion")},
+        references=_reference_tasks(experiment, folds, of_data, setting, names),
+        kept=kept,
+        skipped=skipped,
+        manifest=listed,
+        facts=facts,
+    )
+
+
+def _reference_tasks(
+    experiment: Experiment, folds: Sequence[Fold], of_data: Mapping[str, Any], setting: Setting, names: Sequence[str]
+) -> list[ReferenceTask]:
+    """Each fused reference of all cases that are tested, some cases at a time."""
+    tested = sorted({position for fold in folds for position in fold.test})
+    tasks = []
+    for reference in experiment.references:
+        if reference in FUSED:
+            for start in range(0, len(tested), REFERENCE_CASES):
+                cases = tuple(tested[start : start + REFERENCE_CASES])
+                key = _key({**of_data, "reference": reference, "cases": [names[i] for i in cases]})
+                file = f"{reference.replace(' ', '-')}.{start // REFERENCE_CASES}.{key[:12]}.npz"
+                tasks.append(ReferenceTask(key, reference, cases, setting.folder / "references" / file, setting))
+    return tasks
 
 
 def check_references(experiment: Experiment, dataset: Dataset) -> None:
@@ -241,6 +343,7 @@ def _facts(experiment: Experiment, dataset: Dataset, listed: dict[str, Any], pic
         "anonymous_raters": dataset.anonymous_raters,
         "case_shape": list(first.shape),
         "unit": dataset.unit,
+        "preparation": asdict(dataset.preparation),
         "split_hash": listed["hash"],
         "keep_cases": experiment.keep_cases,
         "lengths": sorted(metric.name for metric in build_metrics(experiment) if measures_lengths(metric)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
@@ -16,12 +16,14 @@ from rich.progress import Task as BarTask
 from rich.text import Text
 
 from ...names import visible
-from ..store.units import Record
 from .estimate import Estimate
 from .plan import Plan
 from .shown_steps import duration
-from .unit import Task
+from .tasks import ReferenceTask, TrainingTask
 from .workers import cores
+
+if TYPE_CHECKING:
+    from .run import Ended, Task, Todo
 
 STARTUP_SECONDS = 6.0
 """Until a worker has imported what it needs; the first unit that ends shows how long it really was."""
@@ -34,13 +36,14 @@ class Progress:
     """
 
     def __init__(
-        self, plan: Plan, todo: Sequence[Task], jobs: int, first: Estimate | None = None, console: Console | None = None
+        self, plan: Plan, todo: Todo, jobs: int, first: Estimate | None = None, console: Console | None = None
     ) -> None:
         self.console = console or _console()
-        self.jobs = max(1, min(jobs, len(todo)))
-        self.left = {task.key: task.candidate is not None for task in todo}
-        self.total = len(todo)
         first = first or Estimate()
+        self.jobs = max(1, min(jobs, len(todo.units)))
+        self.left = {unit: unit.kind == "method" for unit in todo.units}
+        self.to_train = {task.unit for task in todo.training}
+        self.total = len(todo.units)
         self.guess = {True: first.method, False: first.labels}
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
         self.startup, self.start = STARTUP_SECONDS, time.monotonic()
@@ -57,22 +60,29 @@ class Progress:
         durations = [*self.seconds[True], *self.seconds[False], *(mean[kind] for kind in self.left.values())]
         return max(1.0, self.startup + makespan(durations, self.jobs) - (time.monotonic() - self.start))
 
-    def finished(self, record: Record) -> None:
-        """Count a unit that has ended."""
-        kind = self.left.pop(record.key)
-        seconds = float(record.meta.get("seconds") or 0.0)
-        if not any(self.seconds.values()):
-            self.startup = max(0.0, time.monotonic() - self.start - seconds)
-        self.seconds[kind].append(seconds)
-        name = f"{record.candidate}, repeat {record.repeat}, fold {record.fold}"
-        if record.status == "failed":
+    def finished(self, task: Task, ended: Ended) -> None:
+        """Say how a task ended, and count the units that are complete with it: those measured, or whose training failed."""
+        for words, reason in ended.failed:
             self.failed += 1
-            _say(self.console, f"failed: {name}: {record.reason}", "red")
-        for warning in record.meta.get("warnings") or []:
-            _say(self.console, f"warning: {name}: {warning}", "yellow")
-        self._bar.advance(self._task)
-        if not self.console.is_terminal:
-            _say(self.console, f"{self.total - len(self.left)}/{self.total} {name}; {self.words()}")
+            _say(self.console, f"failed: {words}: {reason}", "red")
+        for warning in ended.warnings:
+            _say(self.console, f"warning: {task.words}: {warning}", "yellow")
+        if isinstance(task, ReferenceTask):
+            return
+        if isinstance(task, TrainingTask):
+            if not any(self.seconds.values()):
+                self.startup = max(0.0, time.monotonic() - self.start - ended.seconds)
+            self.seconds[True].append(ended.seconds)
+            complete = [unit for unit in self.left if unit.key == task.unit.key] if ended.failed else []
+        else:
+            complete = [unit for unit in task.units if unit in self.left]
+            if task.units[0].kind != "method":
+                self.seconds[False] += [ended.seconds / len(task.units)] * len(task.units)
+        for unit in complete:
+            del self.left[unit]
+            self._bar.advance(self._task)
+        if complete and not self.console.is_terminal:
+            _say(self.console, f"{self.total - len(self.left)}/{self.total} {task.words}; {self.words()}")
 
     def words(self) -> str:
         """How long it will take, or took."""
@@ -105,15 +115,12 @@ class _TimeLeft(ProgressColumn):
         return Text(self.progress.words())
 
 
-def announce(
-    plan: Plan, jobs: int, todo: Sequence[Task] | None = None, seconds: float = 0.0, console: Console | None = None
-) -> None:
+def announce(plan: Plan, jobs: int, todo: Todo, seconds: float = 0.0, console: Console | None = None) -> None:
     """Print what will run, before anything does."""
     console = console or _console()
-    todo = plan.missing() if todo is None else todo
     facts, experiment, units = plan.facts, plan.experiment, plan.runnable()
-    folds = len({task.fold.fold for task in plan.tasks})
-    repeats = len({task.fold.repeat for task in plan.tasks})
+    folds = len({fold for _, fold in plan.folds})
+    repeats = len({repeat for repeat, _ in plan.folds})
     policy = "split manifest" if experiment.split.manifest else experiment.split.policy
     _say(
         console,
@@ -128,31 +135,31 @@ def announce(
         _say(console, f"skipped: {name}: {reason}", "yellow")
     for question in facts["questions"]:
         _say(console, f"Beware: {question}", "yellow")
-    if not todo:
+    if not todo.units:
         _say(console, f"{counted(len(units), 'unit')}: all done, nothing to run")
     else:
-        side = max(1, min(jobs or cores(), len(todo)))
+        side = max(1, min(jobs or cores(), len(todo.units)))
         time_left = f"; about {duration(seconds)}" if seconds else ""
-        _say(
-            console,
-            f"{counted(len(units), 'unit')}: {len(units) - len(todo)} done, {len(todo)} to run, {side} at a time{time_left}",
-        )
-    if damaged := plan.damaged(todo):
+        n_train, n = len(todo.training), len(todo.units)
+        what = f"{n_train} to train" + (f", {n - n_train} only to measure" if n > n_train else "")
+        _say(console, f"{counted(len(units), 'unit')}: {len(units) - n} done, {what}, {side} at a time{time_left}")
+    if damaged := plan.damaged(todo.training):
         what = f"{counted(len(damaged), 'unit')} of these had a file that is damaged or another unit's"
         _say(console, f"{what}, and will be computed again", "yellow")
-    if len(todo) < len(units) and (outdated := plan.outdated()):
-        of = Counter(task.name for task, _ in outdated)
+    if len(todo.units) < len(units) and (outdated := plan.outdated()):
+        of = Counter(unit.owner for unit, _ in outdated)
         who = ", ".join(f"{counted(n, 'unit')} of {name}" for name, n in of.items())
         how = "; ".join(dict.fromkeys(difference for _, differ in outdated for difference in differ))
         _say(console, f"computed by other code, libraries or machines: {who} ({how}); a fresh run computes all again", "yellow")
 
 
-def expected_seconds(todo: Sequence[Task], first: Estimate, jobs: int) -> float:
+def expected_seconds(todo: Todo, first: Estimate, jobs: int) -> float:
     """How long the units may take that are to run, ``jobs`` side by side; 0 where nothing is known of them."""
-    if not todo or not (first.method or first.labels):
+    if not todo.units or not (first.method or first.labels):
         return 0.0
-    durations = (first.method if task.candidate else first.labels for task in todo)
-    return STARTUP_SECONDS + makespan(durations, max(1, min(jobs or cores(), len(todo))))
+    labels = sum(unit.kind != "method" for unit in todo.measuring)
+    durations = [first.method] * len(todo.training) + [first.labels] * labels
+    return STARTUP_SECONDS + makespan(durations, max(1, min(jobs or cores(), len(durations))))
 
 
 def makespan(durations: Iterable[float], jobs: int) -> float:

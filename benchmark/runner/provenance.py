@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import resource
 import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+
+from ..store.units import Origin
 
 LIBRARIES = ("torch", "monai", "numpy", "scipy")
 
@@ -22,9 +22,12 @@ DECIDING = (
     "benchmark/experiment/factory.py",
     "benchmark/measuring/*.py",
     "benchmark/metrics/*.py",
-    "benchmark/runner/unit.py",
+    "benchmark/runner/measure.py",
+    "benchmark/runner/references.py",
+    "benchmark/runner/tasks.py",
+    "benchmark/runner/train.py",
     "benchmark/store/assignment.py",
-    "benchmark/store/case_confusions.py",
+    "benchmark/store/predictions.py",
 )
 """The files of the package that a unit's numbers depend on. Reports and the command line may change without harm; so may
 ``splits.py``, since the names of the cases of each part are in a unit's key."""
@@ -39,14 +42,22 @@ def code_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def environment() -> dict[str, Any]:
-    """What a unit stores about where it ran, and the peak memory since ``reset_peak_memory``."""
-    return {
-        "peak_memory_mb": round(_peak_memory_mb(), 1),
-        "versions": versions(),
-        "hardware": f"{platform.machine()}, {platform.system()}",
-        "code": code_version(),
-    }
+def origin(seconds: float, *, printed: str = "", trace: str = "") -> Origin:
+    """Where a number comes from that was computed now, with the peak memory since ``reset_peak_memory``."""
+    return Origin(
+        seconds=seconds,
+        peak_memory_mb=round(_peak_memory_mb(), 1),
+        versions=dict(versions()),
+        hardware=hardware(),
+        code=code_version(),
+        printed=printed,
+        traceback=trace,
+    )
+
+
+def hardware() -> str:
+    """Processor and system."""
+    return f"{platform.machine()}, {platform.system()}"
 
 
 @cache
@@ -55,19 +66,19 @@ def versions() -> Mapping[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
-def differences(stored: Mapping[str, Any]) -> list[str]:
-    """How the environment that a unit stored (its ``meta``) differs from the present one: ``torch 2.12.0, now 2.13.0``.
+def differences(stored: Origin) -> list[str]:
+    """How what a unit says of its origin differs from the present: ``torch 2.12.0, now 2.13.0``.
 
     Compared are the package's code, Python, the libraries and the hardware, in this order. What a unit does not say, as a
     skipped one does not, is no difference.
     """
-    then, now = stored.get("versions"), versions()
+    now = versions()
     compared = {
-        "code": (stored.get("code"), code_version()),
-        **{name: (then.get(name) if isinstance(then, Mapping) else None, now[name]) for name in now},
-        "hardware": (stored.get("hardware"), f"{platform.machine()}, {platform.system()}"),
+        "code": (stored.code, code_version()),
+        **{name: (stored.versions.get(name, ""), now[name]) for name in now},
+        "hardware": (stored.hardware, hardware()),
     }
-    return [f"{name} {before}, now {present}" for name, (before, present) in compared.items() if before not in (None, present)]
+    return [f"{name} {before}, now {present}" for name, (before, present) in compared.items() if before not in ("", present)]
 
 
 def reset_peak_memory() -> None:
@@ -83,4 +94,9 @@ def _peak_memory_mb() -> float:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        pass
+    try:
+        import resource
+    except ImportError:
+        return 0.0  # Windows does not say.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

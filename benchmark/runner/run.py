@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ...errors import RaterbenchError
 from ...methods.learning.network import NetworkMethod
+from ...plugin_errors import described, is_foreign
 from ...whole_files import remove_leftovers
 from ..experiment.experiment import Experiment
-from ..experiment.factory import build_method
+from ..experiment.factory import build_fusions, build_method
 from ..store.results import Results, read_results
-from ..store.units import Record, write_json, write_record
+from ..store.run_file import write_json
+from ..store.units import PlannedUnit, measuring_path, training_path, write_training
 from .estimate import Estimate, estimate
+from .measure import measure_units, store_failure
 from .plan import Plan, make_plan
 from .progress import Progress, announce, expected_seconds
+from .references import fuse_references, is_stored
 from .shown_steps import shown_steps
-from .unit import Task, compute
+from .tasks import MeasuringTask, ReferenceTask, TrainingTask
+from .train import ended_unit, train_unit
 from .workers import Died, cores, only_run, own_output, side_by_side, start_template
 
 IMPORTS = (f"{__package__}.template",)
 """What the template of a run imports before units are forked from it."""
+
+Task = TrainingTask | MeasuringTask | ReferenceTask
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a task ended: a line for each of its units that failed, and what its training warned of."""
+
+    seconds: float = 0.0
+    failed: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def run(
@@ -81,31 +99,72 @@ def execute(
 
 def dry_run(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False) -> None:
     """Say what ``execute`` would run, and how long it may take; a few training steps are timed for it."""
-    todo = plan.runnable() if fresh else plan.missing(retry_failed=retry_failed)
+    todo = what_to_do(plan, fresh=fresh, retry_failed=retry_failed)
     announce(plan, jobs, todo, expected_seconds(todo, first_estimate(plan, todo), jobs))
 
 
+@dataclass(frozen=True)
+class Todo:
+    """What is missing: training units, the parts of units that can be measured now, and those that wait for a training."""
+
+    training: Sequence[TrainingTask]
+    measuring: Mapping[PlannedUnit, tuple[str, ...]]
+    after_training: Mapping[PlannedUnit, tuple[str, ...]]
+
+    @property
+    def units(self) -> set[PlannedUnit]:
+        """All units that are not complete."""
+        return {*self.measuring, *self.after_training, *(task.unit for task in self.training)}
+
+
+def what_to_do(plan: Plan, *, fresh: bool = False, retry_failed: bool = False) -> Todo:
+    """What of the plan is missing. A failed training is not repeated unless asked for, and has nothing to be measured."""
+    training = plan.to_train(fresh=fresh, retry_failed=retry_failed)
+    trained_now = {task.unit.key for task in training}
+    ready, later = [], []
+    for unit in plan.runnable():
+        if unit.key in trained_now:
+            later.append(unit)
+        elif unit.kind != "method" or ((stored := plan.trained(unit)) is not None and stored.status == "done"):
+            ready.append(unit)
+    # What is trained anew is measured anew.
+    return Todo(
+        training,
+        plan.to_measure(ready, fresh=fresh, retry_failed=retry_failed),
+        plan.to_measure(later, fresh=True),
+    )
+
+
 def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
-    for place in (plan.folder, plan.folder / "units"):
+    for place in (plan.folder, plan.folder / "units", plan.folder / "references"):
         remove_leftovers(place)
     write_plan(plan)
-    todo = plan.runnable() if fresh else plan.missing(retry_failed=retry_failed)
-    if fresh:
-        # Else a fresh run that is stopped would leave old units among new ones, and the next run would take them for new.
-        for task in todo:
-            plan.path(task).unlink(missing_ok=True)
-    for record in plan.skipped_records():
-        write_record(plan.folder, record)
-    if todo:
+    todo = what_to_do(plan, fresh=fresh, retry_failed=retry_failed)
+    for unit in todo.after_training if not fresh else todo.units:
+        # Else a run that is stopped would leave old units among new ones, and the next run would take them for new.
+        measuring_path(plan.folder, unit).unlink(missing_ok=True)
+    for trained in todo.training if fresh else ():
+        training_path(plan.folder, trained.unit).unlink(missing_ok=True)
+    _store_skipped(plan)
+    if todo.units:
         start_template(IMPORTS)
     with Progress(plan, todo, jobs, first_estimate(plan, todo)) as progress:
-        for record in _results(plan, todo, jobs, timeout or plan.experiment.timeout):
-            progress.finished(record)
+        for task, ended in _results(plan, todo, jobs, timeout or plan.experiment.timeout):
+            progress.finished(task, ended)
+
+
+def _store_skipped(plan: Plan) -> None:
+    """Store why candidates cannot run, unless it is stored already."""
+    for unit, task in plan.training.items():
+        if reason := plan.skipped.get(unit.name):
+            stored = plan.trained(unit)
+            if stored is None or (stored.status, stored.reason) != ("skipped", reason):
+                write_training(training_path(plan.folder, unit), ended_unit(task, "skipped", reason), (), {})
 
 
 def write_plan(plan: Plan) -> None:
     """Write ``experiment.json`` and ``splits.json``."""
-    stored = {"experiment": plan.experiment.to_json(), "facts": plan.facts, "units": plan.listed()}
+    stored = {"experiment": plan.experiment.to_json(), "facts": plan.facts, **plan.listed()}
     write_json(plan.folder / "experiment.json", stored)
     write_json(plan.folder / "splits.json", plan.manifest)
 
@@ -123,53 +182,86 @@ def check_device(device: str) -> str:
     return device
 
 
-def first_estimate(plan: Plan, todo: Sequence[Task]) -> Estimate:
+def first_estimate(plan: Plan, todo: Todo) -> Estimate:
     """Seconds that units may take, before any has run; zeros where no network is trained, or nothing is to do."""
-    for task in todo:
-        if task.candidate and isinstance(build_method(task.candidate, plan.experiment), NetworkMethod):
+    for task in todo.training:
+        if isinstance(build_method(task.candidate, plan.experiment), NetworkMethod):
             return estimate(plan.experiment, plan.dataset, task.fold)
     return Estimate()
 
 
-def _results(plan: Plan, todo: Sequence[Task], jobs: int, timeout: float | None) -> Iterator[Record]:
-    """Finished records, without their rows, in the order they end.
+def _results(plan: Plan, todo: Todo, jobs: int, timeout: float | None) -> Iterator[tuple[Task, Ended]]:
+    """Tasks with how they ended: references first, then training, each unit measured as soon as it is trained.
 
-    A unit whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.
+    A task whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.
+    Units that were measured together are then measured one by one.
     """
-    folder = plan.folder.absolute()  # A method may change the working directory of its process.
-    work, died = partial(_work, folder), list[Task]()
-    for task, outcome in side_by_side(todo, work, jobs, timeout=timeout, imports=IMPORTS):
-        if isinstance(outcome, Died) and not outcome.late:
-            died.append(task)
-        else:
-            yield _ended(folder, task, outcome, outcome.how) if isinstance(outcome, Died) else outcome
-    for dead in died:
-        for task, outcome in side_by_side([dead], work, 1, timeout=timeout):
-            if isinstance(outcome, Died):
-                reason = outcome.how if outcome.late else f"its process died twice: {outcome.how}"
-                yield _ended(folder, task, outcome, reason)
+    waiting: deque[Task] = deque()
+    if todo.units:
+        waiting += [task for task in plan.references if not is_stored(task.path, task.key)]
+    waiting += _measuring_tasks(plan, todo.measuring)
+    waiting += todo.training
+    later = {unit.key: (unit, parts) for unit, parts in todo.after_training.items()}
+    died: list[Task] = []
+    for task, outcome in side_by_side(waiting, _work, jobs, timeout=timeout, imports=IMPORTS):
+        if isinstance(outcome, Died):
+            if isinstance(task, MeasuringTask) and len(task.units) > 1:
+                died += [plan.measuring_task({u: w}, task.fold) for u, w in zip(task.units, task.wanted, strict=True)]
+            elif outcome.late:
+                yield task, _store_death(task, outcome, outcome.how)
             else:
-                yield outcome
+                died.append(task)
+            continue
+        if isinstance(task, TrainingTask) and not outcome.failed and task.unit.key in later:
+            unit, parts = later.pop(task.unit.key)
+            waiting.appendleft(plan.measuring_task({unit: parts}, task.fold))
+        yield task, outcome
+    again = deque(died)
+    for task, outcome in side_by_side(again, _work, 1, timeout=timeout):
+        if isinstance(outcome, Died):
+            yield task, _store_death(task, outcome, outcome.how if outcome.late else f"its process died twice: {outcome.how}")
+            continue
+        if isinstance(task, TrainingTask) and not outcome.failed and task.unit.key in later:
+            unit, parts = later.pop(task.unit.key)
+            again.append(plan.measuring_task({unit: parts}, task.fold))
+        yield task, outcome
 
 
-def _ended(folder: Path, task: Task, died: Died, reason: str) -> Record:
-    """The stored record of a unit that could not write its own."""
-    record = task.record("failed", reason=reason, meta={"printed": died.output} if died.output else {})
-    write_record(folder, record)
-    return record
+def _measuring_tasks(plan: Plan, todo: Mapping[PlannedUnit, tuple[str, ...]]) -> list[MeasuringTask]:
+    """The units of a fold together, so that its cases are read once; a plug-in's fusion alone, in a process of its own."""
+    fusions = build_fusions(plan.experiment)
+    groups: dict[tuple[tuple[int, int], str], dict[PlannedUnit, tuple[str, ...]]] = {}
+    for unit, parts in todo.items():
+        alone = unit.kind == "fusion" and is_foreign(type(fusions[unit.name]))
+        groups.setdefault(((unit.repeat, unit.fold), unit.name if alone else ""), {})[unit] = parts
+    return [plan.measuring_task(units, plan.folds[place]) for (place, _), units in groups.items()]
 
 
-def _work(folder: Path, task: Task) -> Record:
-    """What a worker does: compute and store. What comes back is the record without its rows."""
-    record = compute(task)
-    if printed := own_output():
-        record.meta["printed"] = printed
-    try:
-        write_record(folder, record)
-    except TypeError as error:
-        record = task.record(
-            "failed", reason=f"what it gave cannot be stored: {error}", meta={"seconds": record.meta["seconds"]}
-        )
-        write_record(folder, record)
-    meta = {name: record.meta.get(name) for name in ("seconds", "warnings")}
-    return task.record(record.status, reason=record.reason, meta=meta)
+def _store_death(task: Task, died: Died, reason: str) -> Ended:
+    """Store the end of a task that could not do so itself."""
+    if isinstance(task, TrainingTask):
+        unit = ended_unit(task, "failed", reason, printed=died.output)
+        write_training(training_path(task.setting.folder, task.unit), unit, (), {})
+    elif isinstance(task, MeasuringTask):
+        store_failure(task, reason, died.output)
+    return Ended(failed=((task.words, reason),))
+
+
+def _work(task: Task) -> Ended:
+    """What a worker does: compute and store."""
+    start = time.perf_counter()
+    if isinstance(task, TrainingTask):
+        unit = train_unit(task)
+        failed = ((task.words, unit.reason),) if unit.status == "failed" else ()
+        return Ended(time.perf_counter() - start, failed, tuple(unit.report.warnings))
+    if isinstance(task, MeasuringTask):
+        try:
+            ended = measure_units(task)
+        except Exception as error:
+            reason = str(error) if isinstance(error, RaterbenchError) else described(error)
+            store_failure(task, reason, own_output())
+            ended = [(unit, reason) for unit in task.units]
+        places = f"repeat {task.fold.repeat}, fold {task.fold.fold}"
+        return Ended(time.perf_counter() - start, tuple((f"measuring {u.owner}, {places}", why) for u, why in ended if why))
+    fuse_references(task)
+    return Ended(time.perf_counter() - start)

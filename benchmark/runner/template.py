@@ -11,9 +11,9 @@ from ...methods import FUSIONS, METHODS
 from ...methods.learning.recipes import RECIPES
 from ...registry import Registry
 from ..metrics import METRICS
-from . import unit
+from . import measure, references, train
 
-__all__ = ["unit"]
+__all__ = ["measure", "references", "train"]
 
 registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, RECIPES, DATASETS, METRICS)
 for registry in registries:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import fcntl
+import itertools
 import multiprocessing
 import os
 import pickle
@@ -62,7 +63,7 @@ def cores() -> int:
 
 
 def side_by_side(
-    tasks: Sequence[T],
+    tasks: Sequence[T] | deque[T],
     work: Callable[[T], R],
     jobs: int,
     *,
@@ -72,7 +73,7 @@ def side_by_side(
     """Each task with what ``work`` returns, in the order they end; what ``work`` raises is raised here.
 
     Args:
-        tasks: what is given to ``work``, in the order in which it is taken up.
+        tasks: what is given to ``work``, in the order in which it is taken up. To a deque more may be added meanwhile.
         work: a function of a module, or another callable that can be pickled.
         jobs: tasks side by side.
         timeout: seconds after which a task is ended; None waits for ever.
@@ -80,23 +81,24 @@ def side_by_side(
 
     Neither an error here nor Ctrl-C leaves a worker behind; processes that a task started are ended with it.
     """
-    waiting, running = deque(enumerate(tasks)), dict[int, _Worker]()
+    waiting = tasks if isinstance(tasks, deque) else deque(tasks)
+    running, numbers = dict[int, tuple[_Worker, T]](), itertools.count()
     folder = Path(tempfile.mkdtemp(prefix="raterbench-"))
     try:
-        if tasks:
+        if waiting:
             start_template(imports)
             _Worker(pickle.dumps((int, 0)), folder / "-1", None).process.join()  # No task's time counts while it starts.
         while waiting or running:
             while waiting and len(running) < jobs:
-                number, task = waiting.popleft()
-                worker = _Worker(pickle.dumps((work, task)), folder / str(number), timeout)
-                running[worker.sentinel] = worker
-            for ended in _wait(running):
-                worker = running.pop(ended)
-                yield tasks[worker.number], worker.outcome()
+                task = waiting.popleft()
+                worker = _Worker(pickle.dumps((work, task)), folder / str(next(numbers)), timeout)
+                running[worker.sentinel] = worker, task
+            for ended in _wait({sentinel: worker for sentinel, (worker, _) in running.items()}):
+                worker, task = running.pop(ended)
+                yield task, worker.outcome()
     finally:
         # Also where the user stops the run or an error ends it: nobody waits for units that nobody will store.
-        for worker in running.values():
+        for worker, _ in running.values():
             worker.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -105,7 +107,7 @@ class _Worker:
     """One process and its one task. It leaves its result in a file, so that a death in the middle leaves none."""
 
     def __init__(self, payload: bytes, place: Path, timeout: float | None) -> None:
-        self.number, self.place, self.timeout = int(place.name), place, timeout
+        self.place, self.timeout = place, timeout
         self.process = multiprocessing.get_context("forkserver").Process(target=_serve, args=(payload, str(place)))
         with _no_main_module():
             self.process.start()

@@ -5,15 +5,26 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from ...errors import RaterbenchError, shown
-from ..experiment.experiment import LABELS
-from .units import Record, read_header, read_record, unit_path
+from .archive import Archive, DamagedError
+from .units import (
+    UNIT,
+    MeasuringUnit,
+    PlannedUnit,
+    TrainingUnit,
+    measuring_path,
+    read_measuring,
+    read_training,
+    training_path,
+    weights_path,
+)
+
+T = TypeVar("T")
 
 State = Literal["done", "failed", "skipped", "missing", "damaged"]
 
@@ -22,27 +33,6 @@ MOST_PLACES = 4
 MOST_FILES = 5
 """Up to this many foreign files are named."""
 MEND = "Run the experiment again: raterbench run computes what is missing or damaged, and keeps the rest."
-
-
-@dataclass(frozen=True)
-class PlannedUnit:
-    """A unit as ``experiment.json`` lists it. Plans of earlier versions have the key alone, and no candidate."""
-
-    key: str
-    candidate: str = ""
-    kind: str = "method"
-    repeat: int = 0
-    fold: int = 0
-
-    @property
-    def place(self) -> str:
-        """Which unit of its candidate it is."""
-        return f"repeat {self.repeat} fold {self.fold}" if self.candidate else f"key {self.key[:8]}"
-
-    @property
-    def owner(self) -> str:
-        """Whose unit it is, in words."""
-        return (self.candidate if self.kind != LABELS else "raters and fused labels") or "candidates that are not known"
 
 
 @dataclass(frozen=True)
@@ -131,71 +121,96 @@ class Completeness:
         return "; ".join(named)
 
 
-def planned_units(folder: Path, plan: Mapping[str, Any]) -> list[PlannedUnit]:
-    """The units that ``experiment.json`` lists.
+@dataclass(frozen=True, eq=False)
+class StoredUnit:
+    """A planned unit with what is stored of it: its training, for units of methods, and what was measured, by part."""
 
-    Earlier versions listed ``keys`` alone: what the units say of themselves is added, and a missing unit is known by its key.
+    unit: PlannedUnit
+    trained: TrainingUnit | None
+    measured: MeasuringUnit | None
+    parts: Mapping[str, object]
+
+
+def read_units(
+    folder: Path, planned: Sequence[PlannedUnit], parts: Mapping[str, Sequence[str]]
+) -> tuple[list[StoredUnit], Completeness]:
+    """The planned units that ended, in the order of the plan, and the state of everything.
+
+    ``parts`` names what a measuring unit of each kind should have. Files are read from the paths that the plan gives. Links,
+    pipes and folders are never opened.
     """
-    if "units" in plan:
-        return [PlannedUnit(**entry) for entry in plan["units"]]
-    units = {key: PlannedUnit(key) for key in plan["keys"]}
-    for path in _visible_files(folder / "units"):
-        with suppress(OSError, RaterbenchError):
-            found = None if not_a_file(path) else read_header(path)
-            if found is not None and found.key in units:
-                units[found.key] = PlannedUnit(*_identity(found))
-    return list(units.values())
-
-
-def read_units(folder: Path, planned: Sequence[PlannedUnit]) -> tuple[list[Record], Completeness]:
-    """The records of the planned units that are whole, in the order of the plan, and the state of everything.
-
-    Each unit is read once, whole, from the file that ``unit_path`` names. Links, pipes and folders are never opened.
-    """
-    expected = {_path(folder, unit).name: unit for unit in planned}
-    records: dict[str, Record] = {}
-    damaged: dict[str, str] = {}
     foreign: list[ForeignFile] = []
     other_settings = 0
-    for path in _visible_files(folder / "units"):
-        unit = expected.get(path.name)
-        found = _examine(folder, path, unit)
-        if isinstance(found, ForeignFile):
-            foreign.append(found)
-        elif isinstance(found, UnitState):
-            damaged[found.unit.key] = found.reason
-        elif unit is None:
-            other_settings += 1
-        else:
-            records[unit.key] = found
-    instead = {file.name: f"in its place is another file: {file.why}" for file in foreign}
-    states = []
+    expected: dict[str, PlannedUnit] = {}
     for unit in planned:
-        if unit.key in records:
-            states.append(UnitState(unit, records[unit.key].status, records[unit.key].reason))
-        elif unit.key in damaged:
-            states.append(UnitState(unit, "damaged", damaged[unit.key]))
-        else:
-            states.append(UnitState(unit, "missing", instead.get(_path(folder, unit).name, "")))
-    whole = [records[unit.key] for unit in planned if unit.key in records]
-    return whole, Completeness(states, foreign, other_settings, running_process(folder))
+        for path in (training_path(folder, unit), measuring_path(folder, unit), weights_path(folder, unit)):
+            expected[path.name] = unit
+    for path in _visible_files(folder / "units"):
+        if why := not_a_file(path):
+            foreign.append(ForeignFile(path.name, why))
+        elif path.name not in expected:
+            if _is_unit(path):
+                other_settings += 1
+            else:
+                foreign.append(ForeignFile(path.name, "no unit of this experiment, or a damaged one"))
+    units, states = [], []
+    for unit in planned:
+        stored, state = _state_of(folder, unit, parts[unit.kind])
+        states.append(state)
+        if state.state in ("done", "failed", "skipped"):
+            units.append(stored)
+    return units, Completeness(states, foreign, other_settings, running_process(folder))
 
 
-def _examine(folder: Path, path: Path, unit: PlannedUnit | None) -> Record | UnitState | ForeignFile:
-    """What a file is that lies where ``unit`` is expected, or no planned unit: a record, a damaged unit, or foreign."""
+def _state_of(folder: Path, unit: PlannedUnit, wanted: Sequence[str]) -> tuple[StoredUnit, UnitState]:
+    """What is stored of a unit, and whether that is all that was planned."""
+    trained, measured, parts = None, None, dict[str, object]()
+    if unit.kind == "method":
+        trained, why = _whole(training_path(folder, unit), lambda path: read_training(path))
+        if trained is not None and trained.key != unit.key:
+            trained, why = None, "its file holds another unit"
+        if trained is None:
+            there = os.path.lexists(training_path(folder, unit))
+            return StoredUnit(unit, None, None, {}), UnitState(unit, "damaged" if there else "missing", why)
+        if trained.status != "done":
+            return StoredUnit(unit, trained, None, {}), UnitState(unit, trained.status, trained.reason)
+    found, why = _whole(measuring_path(folder, unit), lambda path: read_measuring(path, wanted))
+    if found is not None and found[0].key == unit.key:
+        measured, parts = found
+    elif found is not None:
+        why = "its file holds another unit"
+    stored = StoredUnit(unit, trained, measured, parts)
+    if measured is None:
+        there = os.path.lexists(measuring_path(folder, unit))
+        not_yet = "trained, but not measured" if unit.kind == "method" and not there else why
+        return stored, UnitState(unit, "damaged" if there else "missing", not_yet)
+    if failed := [measured.failed[name] for name in wanted if name in measured.failed]:
+        return stored, UnitState(unit, "failed", failed[0])
+    if lacking := [name for name in wanted if name not in parts]:
+        return stored, UnitState(unit, "missing", f"{len(lacking)} of {len(wanted)} parts are not measured")
+    return stored, UnitState(unit, "done")
+
+
+def _whole(path: Path, read: Callable[[Path], T | None]) -> tuple[T | None, str]:
+    """What a file holds, or None and why it cannot be read."""
     if why := not_a_file(path):
-        return ForeignFile(path.name, why)
+        return None, f"in its place is {why}"
     try:
-        # Of units of other settings only the name matters.
-        found, why = read_header(path) if unit is None else read_record(path), ""
+        return read(path), ""
     except (OSError, RaterbenchError) as error:
-        found, why = None, getattr(error, "strerror", None) or str(error)
-    if found is None:
-        return UnitState(unit, "damaged", why) if unit else ForeignFile(path.name, why or "no unit, or a damaged one")
-    if _path(folder, found).name != path.name or (unit is not None and _identity(found) != _identity(unit)):
-        held = PlannedUnit(*_identity(found))
-        return ForeignFile(path.name, f"it holds {held.owner} {held.place}, whose file has another name")
-    return found
+        return None, getattr(error, "strerror", None) or str(error)
+
+
+def _is_unit(path: Path) -> bool:
+    """Whether a file is a unit of other settings, under the name that it was given."""
+    if path.suffix == ".safetensors":
+        return True
+    try:
+        with Archive(path) as archive:
+            kind = TrainingUnit if path.name.endswith(".trained.npz") else MeasuringUnit
+            return f".{archive.read(UNIT, kind).key[:12]}." in path.name
+    except (OSError, DamagedError):
+        return False
 
 
 def not_a_file(path: Path) -> str:
@@ -230,11 +245,3 @@ def running_process(folder: Path) -> str:
 def _visible_files(folder: Path) -> list[Path]:
     """What lies in the folder, sorted by name; hidden files are those of systems, and half-written ones."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
-
-
-def _path(folder: Path, unit: PlannedUnit | Record) -> Path:
-    return unit_path(folder, unit.candidate, unit.repeat, unit.fold, unit.key)
-
-
-def _identity(unit: PlannedUnit | Record) -> tuple[str, str, str, int, int]:
-    return unit.key, unit.candidate, unit.kind, unit.repeat, unit.fold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,19 +12,40 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...datasets.base import Unit
+from ...datasets.base import Preparation, Unit
 from ...errors import RaterbenchError
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
-from ..experiment.experiment import Experiment
+from ..experiment.experiment import LABELS, Experiment
 from .assignment import unpack_assignment
-from .case_confusions import unpack_case_confusions
-from .completeness import Completeness, planned_units, read_units
+from .completeness import Completeness, StoredUnit, read_units
 from .metric_facts import MetricFacts, stored_metric_facts
-from .units import Record, read_run_file
-
-ROW_COLUMNS = (
-    "experiment dataset candidate kind repeat fold case subject centre class reference metric value".split()  # noqa: SIM905
+from .run_file import planned_units, read_run_file
+from .units import (
+    Calibration,
+    Pictures,
+    PredictedPictures,
+    RaterErrors,
+    Rows,
+    measuring_path,
+    read_measuring,
+    read_predictions,
+    read_training,
+    training_path,
 )
+
+LONG_COLUMNS = [
+    *("experiment", "dataset", "candidate", "kind", "repeat", "fold", "case", "subject", "centre", "class"),
+    *("reference", "metric", "parameters", "threshold", "value"),
+]
+CALIBRATION_COLUMNS = [
+    *("candidate", "kind", "repeat", "fold", "case", "subject", "centre"),
+    *("reference", "region", "bin", "n", "correct", "confidence"),
+]
+UNIT_COLUMNS = [
+    *("candidate", "kind", "repeat", "fold", "status", "reason", "seconds", "epochs", "best_epoch", "threshold"),
+    *("peak_memory_mb", "n_train", "n_validation", "n_test", "curve", "warnings", "alarms", "code", "hardware", "versions"),
+]
+BY_CASE = ["candidate", "repeat", "fold", "case", "rater", "observed", "true", "estimate", "truth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +71,7 @@ class Results:
     folder: Path
     experiment: Experiment
     facts: dict[str, Any]
-    rows: pd.DataFrame
+    long_table: pd.DataFrame
     calibration: pd.DataFrame
     confusions: pd.DataFrame
     units: pd.DataFrame
@@ -91,14 +112,53 @@ class Results:
         rows = [[r, f, rater, int(n)] for r, f, count in counts for rater, n in count.items()]
         return pd.DataFrame(rows, columns=["repeat", "fold", "rater", "n_train"])
 
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The rows that tables compare: labels at the searched threshold, and each metric under one name.
+
+        A metric that was measured with several parameters is called ``name (parameters)``.
+        """
+        rows = self.long_table[self.long_table["threshold"] != "half"]
+        several = rows.groupby("metric")["parameters"].nunique()
+        named = rows["metric"].isin(several.index[several > 1])
+        rows = rows.assign(metric=rows["metric"].where(~named, rows["metric"] + " (" + rows["parameters"] + ")"))
+        return rows.drop(columns=["parameters", "threshold"]).reset_index(drop=True)
+
     def case_confusions(self, candidate: str) -> pd.DataFrame:
         """Each rater's matrix on every test image: ``candidate repeat fold case rater observed true estimate truth``.
 
         Read from the units when asked for; empty for candidates that estimate no rater.
         """
-        wanted = [entry.unit for entry in self.completeness.having("done") if entry.unit.candidate == candidate]
-        records, _ = read_units(self.folder, wanted)
-        return unpack_case_confusions(records, self.facts["raters"], self.facts["classes"])
+        classes, frames = self.facts["classes"], []
+        for entry in self.completeness.having("done"):
+            if entry.unit.kind == "method" and entry.unit.name == candidate:
+                stored = read_measuring(measuring_path(self.folder, entry.unit), ["raters"])
+                found = stored[1].get("raters") if stored is not None else None
+                if stored is not None and isinstance(found, RaterErrors) and found.by_case is not None:
+                    cases = [case.case for case in stored[0].cases]
+                    names = ["case", "rater", "observed", "true"]
+                    index = pd.MultiIndex.from_product([cases, found.raters, classes, classes], names=names)
+                    flat = np.moveaxis(found.by_case, 2, -1).reshape(-1, 2)
+                    frame = pd.DataFrame(flat, index=index, columns=["estimate", "truth"]).dropna(subset="estimate")
+                    unit = entry.unit
+                    frames.append(frame.reset_index().assign(candidate=unit.name, repeat=unit.repeat, fold=unit.fold))
+        return pd.concat(frames, ignore_index=True)[BY_CASE] if frames else pd.DataFrame(columns=BY_CASE)
+
+    def predictions(self, candidate: str, repeat: int = 0, fold: int = 0) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+        """The stored predictions of a candidate's test cases on one fold: (case, probability [K, *S]), one by one.
+
+        Raises:
+            RaterbenchError: this unit is not done.
+        """
+        units = [e.unit for e in self.completeness.having("done") if e.unit.kind == "method" and e.unit.name == candidate]
+        unit = next((u for u in units if (u.repeat, u.fold) == (repeat, fold)), None)
+        path = None if unit is None else training_path(self.folder, unit)
+        trained = None if path is None else read_training(path)
+        if path is None or trained is None:
+            raise RaterbenchError(f"{self.folder} has no finished unit of {candidate!r} in repeat {repeat}, fold {fold}")
+        preparation = Preparation(**self.facts["preparation"])
+        for stored in read_predictions(path, trained.predicted):
+            yield stored.case, stored.probability(preparation)
 
     @property
     def primary_reference(self) -> str:
@@ -129,20 +189,18 @@ def read_results(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     stored = read_run_file(folder)
-    # The name in earlier versions.
-    before = stored["experiment"].pop("surface_tolerance_mm", None) if isinstance(stored["experiment"], dict) else None
-    if before is not None:
-        stored["experiment"]["surface_tolerance"] = before
+    where = str(folder / "experiment.json")
     try:
-        experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
+        experiment = Experiment.from_json(stored["experiment"], where=where)
     except RaterbenchError as error:
         mend = "if another version of raterbench wrote it, run the experiment again with this one"
         raise RaterbenchError(f"{error}; {mend}") from error
-    # A candidate's place may have changed since its units were stored.
+    parts = {kind: stored["parts"].get(kind, ()) for kind in ("method", "raters", "fusion")}
+    found, completeness = read_units(folder, planned_units(stored, where), parts)
     places = {candidate.name: place for place, candidate in enumerate(experiment.candidates)}
-    found, completeness = read_units(folder, planned_units(folder, stored))
-    records = sorted(found, key=lambda r: (places.get(r.candidate, len(places)), r.repeat, r.fold))
-    done = [r for r in records if r.status == "done"]
+    by_candidate = sorted(found, key=lambda s: (places.get(s.unit.name, len(places)), s.unit.repeat, s.unit.fold))
+    ended = {id(entry.unit) for entry in completeness.having("done")}
+    done = [s for s in by_candidate if id(s.unit) in ended]
     if not done:
         reasons = " ".join(completeness.notices()) or "all candidates were skipped"
         raise RaterbenchError(f"{folder} has no finished unit to report on. {reasons}")
@@ -150,120 +208,156 @@ def read_results(folder: str | Path) -> Results:
         folder=folder,
         experiment=experiment,
         facts=stored["facts"],
-        rows=_rows(experiment, done),
+        long_table=_long_table(experiment, done),
         calibration=_calibration(done),
-        confusions=_confusions(done),
-        units=_units(records, completeness, places),
+        confusions=_confusions(done, stored["facts"]["classes"]),
+        units=_units(by_candidate, completeness, places),
         pictures=_pictures(done),
-        packed={(r.repeat, r.fold): r.arrays["assignment"] for r in done if "assignment" in r.arrays},
+        packed={
+            (s.unit.repeat, s.unit.fold): s.trained.assignment
+            for s in done
+            if s.trained is not None and s.trained.assignment is not None
+        },
         completeness=completeness,
     )
 
 
-def _rows(experiment: Experiment, records: list[Record]) -> pd.DataFrame:
+def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """One row for each unit, name, case, class, metric, reference and threshold that was measured."""
     frames = []
-    for record in records:
-        frame = pd.DataFrame(
-            record.rows, columns=["candidate", "kind", "case", "subject", "centre", "class", "reference", "metric", "value"]
-        )
-        frame["repeat"], frame["fold"] = record.repeat, record.fold
-        frames.append(frame)
-    rows = pd.concat(frames, ignore_index=True)
+    for stored in units:
+        assert stored.measured is not None
+        cases = stored.measured.cases
+        names = np.array([stored.unit.name] if stored.unit.kind != "raters" else stored.measured.names, object)
+        kind = {"method": "method", "raters": "rater", "fusion": "fusion"}[stored.unit.kind]
+        for part in stored.parts.values():
+            if not isinstance(part, Rows):
+                continue
+            shape = part.values.shape
+            name, case, head, threshold = (places.ravel() for places in np.indices(shape))
+            keep = part.measured[name, case]
+            name, case, head, threshold = (places[keep] for places in (name, case, head, threshold))
+            frame = {
+                "candidate": names[name],
+                "kind": kind,
+                "repeat": stored.unit.repeat,
+                "fold": stored.unit.fold,
+                **{key: np.array([getattr(c, key) for c in cases], object)[case] for key in ("case", "subject", "centre")},
+                "class": np.array(part.classes, object)[head],
+                "reference": part.reference,
+                "metric": part.metric,
+                "parameters": part.parameters,
+                "threshold": np.array(part.thresholds, object)[threshold],
+                "value": part.values.ravel()[keep],
+            }
+            frames.append(pd.DataFrame(frame))
+    rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=LONG_COLUMNS)
     rows["experiment"], rows["dataset"] = experiment.name, experiment.dataset
     rows["value"] = rows["value"].astype(float)
-    return rows[ROW_COLUMNS]
+    return rows[LONG_COLUMNS]
 
 
-def _calibration(records: list[Record]) -> pd.DataFrame:
+def _calibration(units: Sequence[StoredUnit]) -> pd.DataFrame:
     frames = []
-    for record in records:
-        counts = record.arrays.get("calibration")
-        if counts is None:
-            continue
-        cases, references, regions = (record.meta["calibration"][k] for k in ("cases", "references", "regions"))
-        index = pd.MultiIndex.from_product([range(len(cases)), references, regions, range(counts.shape[3])])
-        flat = counts.reshape(-1, 3)
-        position = index.get_level_values(0)
-        table = pd.DataFrame(
-            {
-                "candidate": record.candidate,
-                "kind": record.kind,
-                "repeat": record.repeat,
-                "fold": record.fold,
-                "case": np.array([c[0] for c in cases], dtype=object)[position],
-                "subject": np.array([c[1] for c in cases], dtype=object)[position],
-                "centre": np.array([c[2] for c in cases], dtype=object)[position],
-                "reference": index.get_level_values(1),
-                "region": index.get_level_values(2),
-                "bin": index.get_level_values(3),
-                "n": flat[:, 0],
-                "correct": flat[:, 1],
-                "confidence": flat[:, 2],
-            }
-        )
-        frames.append(table[table["n"] > 0])
-    return (
-        pd.concat(frames, ignore_index=True)
-        if frames
-        else pd.DataFrame(
-            columns="candidate kind repeat fold case subject centre reference region bin n correct confidence".split()  # noqa: SIM905
-        )
-    )
+    for stored in units:
+        assert stored.measured is not None
+        cases = stored.measured.cases
+        for part in stored.parts.values():
+            if isinstance(part, Calibration):
+                case, region, number = (places.ravel() for places in np.indices(part.counts.shape[:3]))
+                flat = part.counts.reshape(-1, 3)
+                frame = {
+                    "candidate": stored.unit.name,
+                    "kind": "method",
+                    "repeat": stored.unit.repeat,
+                    "fold": stored.unit.fold,
+                    **{key: np.array([getattr(c, key) for c in cases], object)[case] for key in ("case", "subject", "centre")},
+                    "reference": part.reference,
+                    "region": np.array(part.regions, object)[region],
+                    "bin": number,
+                    **{name: flat[:, i] for i, name in enumerate(("n", "correct", "confidence"))},
+                }
+                table = pd.DataFrame(frame)
+                frames.append(table[table["n"] > 0])
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CALIBRATION_COLUMNS)
 
 
-def _confusions(records: list[Record]) -> pd.DataFrame:
+def _confusions(units: Sequence[StoredUnit], classes: Sequence[str]) -> pd.DataFrame:
     columns = ["candidate", "repeat", "fold", "rater", "observed", "true", "estimate", "truth", "reference"]
-    rows = [[name, r.repeat, r.fold, *entry] for r in records for name, *entry in r.meta.get("confusions", [])]
-    # Units of earlier versions knew no other reference than the truth, and did not say so.
-    rows = [row if len(row) == len(columns) else [*row, "none" if np.isnan(row[-1]) else "truth"] for row in rows]
+    rows = []
+    for stored in units:
+        name = stored.unit.name if stored.unit.kind == "method" else f"{stored.unit.name} (fusion)"
+        for part in stored.parts.values():
+            if isinstance(part, RaterErrors):
+                for r, rater in enumerate(part.raters):
+                    for i, observed in enumerate(classes):
+                        for j, true in enumerate(classes):
+                            pair = [float(part.estimate[r, i, j]), float(part.truth[r, i, j])]
+                            place = [name, stored.unit.repeat, stored.unit.fold, rater, observed, true]
+                            rows.append([*place, *pair, part.references[r]])
     return pd.DataFrame(rows, columns=columns)
 
 
-def _units(records: list[Record], completeness: Completeness, places: Mapping[str, int]) -> pd.DataFrame:
-    """A row for each planned unit whose candidate is known, those without a record included, in the order of candidates."""
-    keys = "seconds epochs best_epoch threshold peak_memory_mb n_train n_validation n_test curve warnings code hardware".split()  # noqa: SIM905
-    rows = [
-        {
-            **{k: getattr(r, k) for k in ("candidate", "kind", "repeat", "fold", "status", "reason")},
-            **{k: r.meta.get(k) for k in keys},
-            # Units of earlier versions do not tell alarms from other warnings.
-            "alarms": r.meta.get("alarms", r.meta.get("warnings")),
-            "versions": ", ".join(f"{name} {number}" for name, number in r.meta.get("versions", {}).items()) or None,
+def _units(units: Sequence[StoredUnit], completeness: Completeness, places: Mapping[str, int]) -> pd.DataFrame:
+    """A row for each planned unit of a candidate, missing ones included, and one for the raters and fusions of each fold."""
+    states = {id(entry.unit): entry for entry in completeness.units}
+    stored = {id(entry.unit): entry for entry in units}
+    rows = []
+    for entry in completeness.units:
+        unit, found = entry.unit, stored.get(id(entry.unit))
+        trained = found.trained if found is not None else None
+        row: dict[str, Any] = dict.fromkeys(UNIT_COLUMNS)
+        row |= {
+            "candidate": unit.name if unit.kind == "method" else LABELS,
+            "kind": "method" if unit.kind == "method" else LABELS,
+            "repeat": unit.repeat,
+            "fold": unit.fold,
+            "status": states[id(unit)].state,
+            "reason": states[id(unit)].reason,
         }
-        for r in records
-    ]
-    for entry in completeness.having("missing", "damaged"):
-        unit = entry.unit
-        if unit.candidate:
-            head = {k: getattr(unit, k) for k in ("candidate", "kind", "repeat", "fold")}
-            rows.append(head | {"status": entry.state, "reason": entry.reason, **dict.fromkeys((*keys, "alarms", "versions"))})
+        if found is not None and (head := trained or found.measured) is not None:
+            origin = head.origin
+            row |= {
+                "seconds": origin.seconds or None,
+                "peak_memory_mb": origin.peak_memory_mb or None,
+                "code": origin.code or None,
+                "hardware": origin.hardware or None,
+                "versions": ", ".join(f"{name} {number}" for name, number in origin.versions.items()) or None,
+            }
+        if trained is not None and trained.status == "done":
+            report = trained.report
+            row |= {
+                "epochs": len(report.curve) or None,
+                "best_epoch": report.best_epoch if report.curve else None,
+                "curve": [list(point) for point in report.curve] or None,
+                "warnings": [*report.warnings, *(a for a in report.alarms if a not in report.warnings)],
+                "alarms": report.alarms,
+                "threshold": None if trained.threshold is None else trained.threshold.chosen,
+                **{name: getattr(trained, name) for name in ("n_train", "n_validation", "n_test")},
+            }
+        rows.append(row)
     rows.sort(key=lambda row: (places.get(row["candidate"], len(places)), row["repeat"], row["fold"]))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=UNIT_COLUMNS)
 
 
-def _pictures(records: list[Record]) -> list[PictureCase]:
+def _pictures(units: Sequence[StoredUnit]) -> list[PictureCase]:
     pictures: dict[str, PictureCase] = {}
-    for record in records:
-        for number, kept in enumerate(record.meta.get("pictures", [])):
-            array = record.arrays
-            truth = array.get(f"picture{number}_truth")
-            pictures[kept["case"]] = PictureCase(
-                id=kept["case"],
-                why=kept["why"],
-                image=np.divide(array[f"picture{number}_image"], 255, dtype=np.float32),
-                ratings={rater: array[f"picture{number}_rating{i}"] for i, rater in enumerate(kept["raters"])},
-                truth=truth,
-            )
-    for record in records:
-        if record.repeat > 0:
-            continue
-        for number, case in enumerate(record.meta.get("kept", [])):
-            if case in pictures:
-                stored = record.arrays[f"kept{number}"].astype(np.float32)
-                pictures[case].predictions[record.candidate] = stored / np.maximum(stored.sum(axis=0), 1)
-        for number, (case, raters) in enumerate(record.meta.get("reliability", [])):
-            if case in pictures and raters:
-                maps = (record.arrays[f"reliability{number}_rater{i}"] for i in range(len(raters)))
-                scaled = (np.divide(map_, 255, dtype=np.float32) for map_ in maps)
-                pictures[case].reliability[record.candidate] = dict(zip(raters, scaled, strict=True))
+    for stored in units:
+        for part in stored.parts.values():
+            if isinstance(part, Pictures):
+                for kept in part.pictures:
+                    image = np.divide(kept.image, 255, dtype=np.float32)
+                    ratings = dict(zip(kept.raters, kept.ratings, strict=True))
+                    pictures[kept.case] = PictureCase(kept.case, kept.why, image, ratings, kept.truth)
+    for stored in units:
+        for part in stored.parts.values():
+            if isinstance(part, PredictedPictures) and stored.unit.repeat == 0:
+                for shown in part.pictures:
+                    if shown.case in pictures:
+                        probability = shown.probability.astype(np.float32)
+                        predicted = probability / np.maximum(probability.sum(axis=0), 1)
+                        pictures[shown.case].predictions[stored.unit.name] = predicted
+                        if shown.reliability is not None:
+                            maps = np.divide(shown.reliability, 255, dtype=np.float32)
+                            pictures[shown.case].reliability[stored.unit.name] = dict(zip(shown.raters, maps, strict=True))
     return list(pictures.values())

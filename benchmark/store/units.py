@@ -1,157 +1,368 @@
-"""Units on disk: one file a unit, written whole or not at all, without pickles."""
+"""Units on disk. A training unit and a measuring unit are one file each, side by side, under one name.
+
+A *training unit* is a method fitted on one fold: what it predicts for the test cases, what it believes of the raters, and what
+its training has to tell. A *measuring unit* holds what was measured of it, in parts that can be added later without training.
+Rows that need no network (raters, fused labels) are measuring units alone.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import RaterbenchError
+from ...methods.base import FitReport
 from ...paths import path_kind, unreachable
-from ...text_files import LARGEST_WRITTEN, parse_json, read_text
-from ...whole_files import replacing
-from .stored_form import check_run_file, is_header, is_unit
+from .archive import Archive, DamagedError, write_archive
+from .predictions import StoredPrediction
 
-SCHEMA = 1
-
-HEADER = ("key", "candidate", "kind", "order", "repeat", "fold", "status", "reason", "meta")
-
-DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    RecursionError,
-    NotImplementedError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a cut or altered file may raise, once it is open."""
+T = TypeVar("T")
+SCHEMA = 2
 
 Status = Literal["done", "failed", "skipped"]
+Kind = Literal["method", "raters", "fusion"]
+"""Whose rows a unit gives: a candidate's, the raters', or those of one fusion's labels."""
+
+UNIT, ESTIMATES = "unit", "estimates"
+"""The parts of every unit, and of training units, that have one name."""
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """A unit of the plan. ``name`` is the candidate's in tables, the fused row's, or ``raters``; ``stem`` begins its files."""
+
+    key: str
+    name: str
+    kind: Kind
+    repeat: int
+    fold: int
+    stem: str
+
+    @property
+    def place(self) -> str:
+        """Which unit of its candidate it is, in words."""
+        return f"repeat {self.repeat} fold {self.fold}"
+
+    @property
+    def owner(self) -> str:
+        """Whose unit it is, in words."""
+        return {"method": self.name, "raters": "raters", "fusion": f"fused labels {self.name}"}[self.kind]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a number comes from.
+
+    Args:
+        seconds: how long it took.
+        peak_memory_mb: the largest memory of the process meanwhile; NaN is never stored, 0 where nobody measured it.
+        versions: of Python and the libraries that compute.
+        hardware: processor and system.
+        code: a hash of the package's source, as far as it decides about results.
+        printed: what a method printed.
+        traceback: where an error came from.
+    """
+
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    hardware: str = ""
+    code: str = ""
+    printed: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class ThresholdSearch:
+    """The search for the threshold that makes labels of probabilities, for two classes.
+
+    ``dice`` is the mean Dice over ``cases`` validation cases at each of ``thresholds``; ``chosen`` is the best, and .5 where no
+    case could be used.
+    """
+
+    thresholds: tuple[float, ...]
+    dice: tuple[float, ...]
+    cases: int
+    chosen: float
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
-    """What one unit left: its key, how it ended, its rows, and arrays (calibration counts, kept predictions).
+class Estimates:
+    """What a candidate believes of the raters of one case.
 
-    ``order`` is the candidate's place in the experiment. ``rows`` are lists (candidate, kind, case, subject, centre, class,
-    reference, metric, value). ``meta`` holds the rest of what JSON can hold.
+    ``confusion`` [R, K, K] in the order of ``raters``: ``[r, i, j] = p(rater says i | truth is j)``. A confusion that varies
+    over voxels is given as its mean over the voxels of each true class, and over all voxels where no true class is known.
     """
 
+    raters: tuple[str, ...]
+    confusion: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainingUnit:
+    """A fitted method on one fold, without its predictions, which ``read_predictions`` gives one by one.
+
+    ``assignment`` has one bit for each training case and rater: who rated what (``store.assignment``). ``predicted`` names the
+    test cases. ``threshold`` is None for more than two classes.
+    """
+
+    schema: int
     key: str
-    candidate: str
-    kind: str
-    order: int
-    repeat: int
-    fold: int
     status: Status
     reason: str = ""
-    rows: list[list[Any]] = field(default_factory=list)
-    meta: dict[str, Any] = field(default_factory=dict)
-    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    method: str = ""
+    report: FitReport = field(default_factory=FitReport)
+    threshold: ThresholdSearch | None = None
+    n_train: int = 0
+    n_validation: int = 0
+    n_test: int = 0
+    assignment: npt.NDArray[np.uint8] | None = None
+    predicted: tuple[str, ...] = ()
+    origin: Origin = Origin()
 
 
-def unit_path(folder: Path, candidate: str, repeat: int, fold: int, key: str) -> Path:
-    """Where a unit lies. The name is for people; the hash of the candidate and the key's start keep it unique.
+@dataclass(frozen=True)
+class CaseName:
+    """A case, its subject, and its centre, by name."""
 
-    Units of other settings have other names, so that trying out a setting never overwrites what was computed before.
+    case: str
+    subject: str
+    centre: str
+
+
+@dataclass(frozen=True)
+class MeasuringUnit:
+    """The head of what was measured on one fold: which cases, of whom (``names``), and which parts could not be measured."""
+
+    schema: int
+    key: str
+    cases: tuple[CaseName, ...]
+    names: tuple[str, ...]
+    failed: dict[str, str] = field(default_factory=dict)
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """One metric against one reference.
+
+    ``values`` [names, cases, classes, thresholds], ``measured`` [names, cases] is False where a case has no such reference.
+    ``classes`` is ``("all",)`` for metrics of all classes together, ``thresholds`` is ``("",)`` where none makes the labels.
     """
-    safe = re.sub(r"[^A-Za-z0-9.]+", "-", candidate).strip("-").lower()[:60]
-    tag = hashlib.sha256(candidate.encode()).hexdigest()[:6]
-    return folder / "units" / f"{safe}-{tag}.r{repeat}.f{fold}.{key[:8]}.npz"
+
+    metric: str
+    parameters: str
+    reference: str
+    classes: tuple[str, ...]
+    thresholds: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    measured: npt.NDArray[np.bool_]
 
 
-def write_record(folder: Path, record: Record) -> Path:
-    """Write a unit's one file, whole or not at all.
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Calibration counts against one reference: [cases, regions, bins, 3] of voxels, right ones, and summed confidences."""
+
+    reference: str
+    regions: tuple[str, ...]
+    counts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RaterErrors:
+    """Each rater's confusion as estimated and as it was, over all cases of the fold and case by case.
+
+    ``estimate`` and ``truth`` [R, K, K]; ``references`` says for each rater what the truth is: ``truth``, ``others`` (the
+    majority of the other raters) or ``none``. ``by_case`` [cases, R, 2, K, K], estimate before truth, NaN for raters who are
+    not on a case; None where it would be too large.
+    """
+
+    raters: tuple[str, ...]
+    references: tuple[str, ...]
+    estimate: npt.NDArray[np.float64]
+    truth: npt.NDArray[np.float64]
+    by_case: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A kept case: ``image`` [*S] of 0..255, ``ratings`` [R, *S], ``truth`` [*S] where it is known; ``why`` it was kept."""
+
+    case: str
+    why: str
+    image: npt.NDArray[np.uint8]
+    raters: tuple[str, ...]
+    ratings: npt.NDArray[np.uint8]
+    truth: npt.NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedPicture:
+    """What a candidate predicts for a kept case: ``probability`` [K, *S] and the ``reliability`` [R, *S] of 0..255."""
+
+    case: str
+    probability: npt.NDArray[np.uint8]
+    raters: tuple[str, ...] = ()
+    reliability: npt.NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The kept cases of a fold, for measuring units of raters."""
+
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class PredictedPictures:
+    """What a candidate predicts for the kept cases of a fold."""
+
+    pictures: tuple[PredictedPicture, ...]
+
+
+PART_KINDS: Mapping[str, type] = {
+    "rows": Rows,
+    "calibration": Calibration,
+    "raters": RaterErrors,
+    "pictures": Pictures,
+    "predicted": PredictedPictures,
+}
+"""The kind of a part of a measuring unit, by the first word of its name."""
+
+
+def stem(name: str, repeat: int, fold: int, key: str) -> str:
+    """How the files of a unit begin: for people what it is, and the start of the key, which makes it unique."""
+    safe = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-").lower()[:60] or "unit"
+    tag = "" if safe == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return f"{safe}{tag}.r{repeat}.f{fold}.{key[:12]}"
+
+
+def training_path(folder: Path, unit: PlannedUnit) -> Path:
+    """Where a training unit lies."""
+    return folder / "units" / f"{unit.stem}.trained.npz"
+
+
+def measuring_path(folder: Path, unit: PlannedUnit) -> Path:
+    """Where a measuring unit lies."""
+    return folder / "units" / f"{unit.stem}.measured.npz"
+
+
+def weights_path(folder: Path, unit: PlannedUnit) -> Path:
+    """Where the weights of a training unit lie, if they are kept."""
+    return folder / "units" / f"{unit.stem}.safetensors"
+
+
+def write_training(
+    path: Path, unit: TrainingUnit, predictions: Sequence[StoredPrediction], estimates: Mapping[str, Estimates]
+) -> None:
+    """Write a training unit with its predictions, and with the ``estimates`` of the raters by case.
 
     Raises:
-        TypeError: an array holds Python objects, or the rest holds what JSON cannot.
+        TypeError: something in it cannot be stored.
     """
-    path = unit_path(folder, record.candidate, record.repeat, record.fold, record.key)
-    pickled = [name for name, array in record.arrays.items() if array.dtype.hasobject]
-    if pickled:
-        raise TypeError(f"array {pickled[0]!r} holds Python objects, which would be stored as a pickle")
-    # The archive has no checksum of the arrays' names, so the header, which has one, lists them.
-    header = {"schema": SCHEMA, "arrays": list(record.arrays)} | {name: getattr(record, name) for name in HEADER}
-    # Rows are apart from the header, so that a plan need not read what may be megabytes.
-    texts = {"header": json.dumps(header), "rows": json.dumps(record.rows)}
-    members: dict[str, Any] = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}
-    with replacing(path) as file:
-        np.savez_compressed(file, **members | dict(record.arrays))
-    return path
+    parts = {_prediction_part(prediction.case): prediction for prediction in predictions}
+    write_archive(path, {UNIT: unit, ESTIMATES: dict(estimates), **parts})
 
 
-def read_record(path: Path) -> Record | None:
-    """The unit stored in ``path``, every byte of it checked; None if it is damaged or of another schema, so that it runs again.
+def _prediction_part(case: str) -> str:
+    return f"prediction/{quote(case, safe='')}"
+
+
+def read_training(path: Path, *, whole: bool = False) -> TrainingUnit | None:
+    """The training unit in ``path``; ``whole`` checks every byte of its predictions, too. None if it is damaged or not there.
 
     Raises:
         PermissionError: the file must not be read, which says nothing about the unit.
+        RaterbenchError: a folder is in its place.
     """
-    return _read(path, whole=True)
+
+    def read(archive: Archive) -> TrainingUnit | None:
+        if whole:
+            archive.verify()
+            archive.read(ESTIMATES, dict[str, Estimates])
+        unit = archive.read(UNIT, TrainingUnit)
+        expected = {UNIT, ESTIMATES, *map(_prediction_part, unit.predicted)}
+        return unit if unit.schema == SCHEMA and set(archive.parts) == expected else None
+
+    return _read(path, read)
 
 
-def read_header(path: Path) -> Record | None:
-    """The same without rows and arrays, which is quick however large the unit is, and says nothing about their state."""
-    return _read(path, whole=False)
-
-
-def read_run_file(folder: Path) -> dict[str, Any]:
-    """The contents of ``experiment.json``: ``experiment``, ``facts`` and the ``units`` of the present plan.
-
-    Plans of earlier versions have ``keys`` in place of ``units``.
+def read_estimates(path: Path) -> dict[str, Estimates]:
+    """What a training unit believes of the raters, by case.
 
     Raises:
-        RaterbenchError: the folder holds no such file, or one that this version of ``raterbench run`` did not write.
+        DamagedError: the file is damaged.
     """
-    file = folder / "experiment.json"
-    if not os.path.lexists(file):
-        raise RaterbenchError(f"{folder} holds no experiment.json: give the folder that 'raterbench run' wrote")
-    stored = parse_json(read_text(file, "results file", largest=LARGEST_WRITTEN), str(file))
-    check_run_file(stored, str(file))
-    return dict(stored)
+    with Archive(path) as archive:
+        return archive.read(ESTIMATES, dict[str, Estimates])
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    text = json.dumps(values, indent=1) + "\n"
-    with replacing(path) as file:
-        file.write_text(text, encoding="utf-8")
+def read_predictions(path: Path, cases: Sequence[str]) -> Iterator[StoredPrediction]:
+    """The predictions of a training unit for these cases, one by one.
+
+    Raises:
+        DamagedError: the file is damaged, or has none for a case.
+    """
+    with Archive(path) as archive:
+        for case in cases:
+            yield archive.read(_prediction_part(case), StoredPrediction)
 
 
-def _read(path: Path, *, whole: bool) -> Record | None:
-    """Raises a RaterbenchError where something is there that cannot be opened: that is no damage which a new run would mend."""
+def write_measuring(path: Path, unit: MeasuringUnit, parts: Mapping[str, object]) -> None:
+    """Write a measuring unit with all its parts, in place of the one that was there."""
+    write_archive(path, {UNIT: unit, **parts})
+
+
+def read_measuring(path: Path, wanted: Sequence[str] | None = None) -> tuple[MeasuringUnit, dict[str, object]] | None:
+    """A measuring unit and its parts, those ``wanted`` or all; every byte is checked. None if it is damaged or not there.
+
+    Raises:
+        PermissionError: the file must not be read, which says nothing about the unit.
+        RaterbenchError: a folder is in its place.
+    """
+
+    def read(archive: Archive) -> tuple[MeasuringUnit, dict[str, object]] | None:
+        archive.verify()
+        unit = archive.read(UNIT, MeasuringUnit)
+        names = [name for name in archive.parts if name != UNIT and (wanted is None or name in wanted)]
+        parts: dict[str, object] = {name: archive.read(name, PART_KINDS[name.partition("/")[0]]) for name in names}
+        return (unit, parts) if unit.schema == SCHEMA else None
+
+    return _read(path, read)
+
+
+def read_measuring_head(path: Path) -> MeasuringUnit | None:
+    """A measuring unit without its parts, which is quick and says nothing about their state; None as for ``read_measuring``."""
+
+    def read(archive: Archive) -> MeasuringUnit | None:
+        unit = archive.read(UNIT, MeasuringUnit)
+        return unit if unit.schema == SCHEMA else None
+
+    return _read(path, read)
+
+
+def _read(path: Path, read: Callable[[Archive], T | None]) -> T | None:
+    """What ``read`` gives of the archive in ``path``; None if it is damaged or not there."""
     kind = path_kind(path)
     if kind == "nothing":
         return None
     if kind == "folder":
         raise RaterbenchError(f"{path} is a folder, where the file of a unit is needed: move it elsewhere")
     try:
-        stream = path.open("rb")
+        os.close(os.open(path, os.O_RDONLY))
     except OSError as error:
         raise unreachable(path, error) from error
     try:
-        with stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if whole and name not in ("header", "rows")}
-            values = json.loads(stored["header"].tobytes())
-            rows = json.loads(stored["rows"].tobytes()) if whole else []
-    except PermissionError:
-        raise
-    except DAMAGED:
+        with Archive(path) as archive:
+            return read(archive)
+    except (DamagedError, KeyError):
         return None
-    if not is_header(values, HEADER) or values.get("schema") != SCHEMA or set(values) != {"schema", "arrays", *HEADER}:
-        return None
-    if whole and (values["arrays"] != list(arrays) or not is_unit(rows, values["meta"], arrays)):
-        return None
-    return Record(**{name: values[name] for name in HEADER}, rows=rows, arrays=arrays)

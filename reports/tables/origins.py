@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from ...benchmark.store.completeness import PlannedUnit
 from .table import Cell, Table
 from .wording import count_of
 
@@ -25,7 +24,7 @@ def origins(units: pd.DataFrame) -> pd.DataFrame:
     """
     done = units[units["status"] == "done"]
     found = pd.DataFrame({part: done[part].fillna(UNKNOWN).astype(str) for part in PARTS})
-    found["owner"] = [PlannedUnit("", str(c), str(k)).owner for c, k in zip(done["candidate"], done["kind"], strict=True)]
+    found["owner"] = done["candidate"].astype(str).where(done["kind"] == "method", "raters and fused labels")
     told = [set(text.split(", ")) for text in found["versions"].unique() if text != UNKNOWN]
     common = set.intersection(*told) if len(told) > 1 else set()
     found["versions"] = [", ".join(v for v in text.split(", ") if v not in common) for text in found["versions"]]

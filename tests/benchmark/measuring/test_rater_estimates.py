@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from raterbench.benchmark.measuring.rater_estimates import RaterEstimates, behaviour, reliability_maps
+from raterbench.benchmark.measuring.rater_estimates import RaterEstimates, observed_confusions, reliability_maps
 from raterbench.benchmark.metrics.confusion import ConfusionRMSE, confusion_rmse
 from raterbench.datasets import IGNORE, Case, Geometry, Truth, pooled_confusion, true_confusion
 from raterbench.errors import RaterbenchError
@@ -40,7 +40,7 @@ def fields(seed, raters=3):
 def gathered(pairs, raters=("r0", "r1", "r2")):
     """Rows of every case, and the pooled table as (rater, reference) to estimate and truth [K, K]."""
     known = RaterEstimates(CLASSES, [ConfusionRMSE()])
-    rows = [known.add(estimate, one, behaviour(one, K)) for estimate, one in pairs]
+    rows = [known.add(estimate, one, observed_confusions(one, K)) for estimate, one in pairs]
     pooled = {}
     for name, rater, observed, true, estimate, truth, reference in known.rows("it", raters):
         assert name == "it"
@@ -116,7 +116,7 @@ def test_a_constant_estimate_is_pooled_to_itself_and_equals_its_field():
 @pytest.mark.parametrize("unjudged", [0.0, 0.6])
 def test_without_a_truth_the_majority_of_the_others_stands_in(unjudged):
     one, estimates = case(7, raters=4, truth=False, unjudged=unjudged), matrices(8, raters=4)
-    done = behaviour(one, K)
+    done = observed_confusions(one, K)
     errors = []
     for rater, labels in one.ratings.items():
         others = {r: rating for r, rating in one.ratings.items() if r != rater}

@@ -1,0 +1,201 @@
+"""The parts of measuring units: which there are, what they are called, and how each is measured case by case."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets.base import Case, Dataset, Floats
+from ..experiment.experiment import canonical
+from ..experiment.factory import class_identity
+from ..metrics import Metric, RaterMetric, Segmentation
+from ..store.units import Calibration, Estimates, Kind, Rows
+from .measure import (
+    ALL_CLASSES,
+    ANY_RATER,
+    REGIONS,
+    calibrate_case,
+    check_unit,
+    makes_sense,
+    measure_pairs,
+    measures_lengths,
+)
+from .rater_estimates import RaterEstimates, observed_confusions
+from .references import NO_REFERENCE, RATERS, References
+
+SEARCHED, HALF = "searched", "half"
+"""The two thresholds of two classes: the one that validation cases chose, and one half."""
+
+
+@dataclass(frozen=True)
+class PlannedRows:
+    """One metric against one reference, a part of a measuring unit."""
+
+    metric: Metric
+    reference: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that a measuring unit should have, by name.
+
+    ``rows``: metrics against references. ``calibration``: references by the part's name. ``raters``: the part with the
+    errors of estimated raters, empty for none. ``pictures``: the part with kept cases, empty for none.
+    """
+
+    rows: Mapping[str, PlannedRows]
+    calibration: Mapping[str, str]
+    raters: str
+    pictures: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names."""
+        return (*self.rows, *self.calibration, *(name for name in (self.raters, self.pictures) if name))
+
+
+def plan_parts(kind: Kind, metrics: Sequence[Metric], references: Sequence[str], kept: Mapping[str, str]) -> Parts:
+    """The parts of units of one kind; ``kept`` maps the cases that are kept for pictures to the reason.
+
+    The name of a part has a hash of whatever decides about its numbers, apart from what the unit's key says.
+    """
+    rows: dict[str, PlannedRows] = {}
+    for metric in metrics:
+        of_rater = isinstance(metric, RaterMetric)
+        if of_rater and kind == "raters":
+            continue
+        for reference in ("truth", RATERS) if of_rater else (NO_REFERENCE, *references):
+            if makes_sense(metric, reference):
+                tag = _hash([metric.name, class_identity(type(metric)), vars(metric), reference])
+                rows[f"rows/{metric.name}/{reference}/{tag}"] = PlannedRows(metric, reference)
+    counted = {f"calibration/{reference}": reference for reference in references} if kind == "method" else {}
+    pictures = {"method": "predicted", "raters": "pictures", "fusion": ""}[kind]
+    named = f"{pictures}/{_hash(sorted(kept.items()))}" if pictures and kept else ""
+    return Parts(rows, counted, "" if kind == "raters" else "raters", named)
+
+
+def _hash(values: object) -> str:
+    return hashlib.sha256(canonical(values).encode()).hexdigest()[:8]
+
+
+class PartsInProgress:
+    """Measures the ``wanted`` parts of one unit, case by case; ``n_cases`` will come."""
+
+    def __init__(
+        self,
+        wanted: Sequence[str],
+        parts: Parts,
+        *,
+        names: Sequence[str],
+        dataset: Dataset,
+        n_cases: int,
+        thresholds: Sequence[str],
+    ) -> None:
+        self.dataset, self.names, self.thresholds = dataset, tuple(names), tuple(thresholds)
+        self.rows = {name: planned for name, planned in parts.rows.items() if name in wanted}
+        self.calibration = {name: reference for name, reference in parts.calibration.items() if name in wanted}
+        self.raters = parts.raters if parts.raters in wanted else ""
+        self.pictures = parts.pictures if parts.pictures in wanted else ""
+        self.position = -1
+        self.values: dict[str, npt.NDArray[np.float64]] = {}
+        self.measured = {name: np.zeros((len(names), n_cases), bool) for name in self.rows}
+        for name, planned in self.rows.items():
+            shape = (len(names), n_cases, len(self._classes(planned)), len(self._thresholds(planned)))
+            self.values[name] = np.full(shape, np.nan)
+        self.counts: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in self.calibration}
+        self.estimates = RaterEstimates(dataset.classes, [planned.metric for planned in self.rows.values()])
+        self.lengths = any(measures_lengths(planned.metric) for planned in self.rows.values())
+
+    def start(self, case: Case) -> None:
+        """Go on to the next case.
+
+        Raises:
+            RaterbenchError: a metric measures lengths, and the case not in the data set's unit.
+        """
+        self.position += 1
+        if self.lengths:
+            check_unit(case, self.dataset)
+
+    def measure(self, name: str, predictions: Sequence[Segmentation], sources: References) -> None:
+        """Measure one segmentation of the present case, once for each threshold that makes its labels."""
+        place = self.names.index(name)
+        pairs = {
+            (planned.metric, planned.reference): part
+            for part, planned in self.rows.items()
+            if not isinstance(planned.metric, RaterMetric)
+        }
+        done: dict[tuple[Metric, str], npt.NDArray[np.float64]] = {}
+        for number, prediction in enumerate(predictions):
+            todo = list(pairs)
+            if number:
+                same = (prediction.labels == predictions[0].labels).all()
+                todo = [] if same else [pair for pair in pairs if pair[0].uses == "labels"]
+            done |= measure_pairs(prediction, todo, sources)
+            for pair, values in done.items():
+                if pair in pairs and number < self.values[pairs[pair]].shape[-1]:
+                    self.values[pairs[pair]][place, self.position, :, number] = values
+                    self.measured[pairs[pair]][place, self.position] = True
+
+    def count(self, case: Case, probability: Floats, sources: References) -> None:
+        """Add the present case to the calibration counts."""
+        if self.calibration:
+            counts = calibrate_case(case, probability, list(self.calibration.values()), sources=sources)
+            for part, counted in zip(self.calibration, counts, strict=True):
+                self.counts[part].append(counted)
+
+    def compare_raters(self, name: str, estimates: Estimates | None, case: Case) -> None:
+        """Hold the estimates of the present case's raters against what these did."""
+        if estimates is None:
+            self.estimates.images.append({})
+            return
+        place, given = self.names.index(name), dict(zip(estimates.raters, estimates.confusion, strict=True))
+        values = self.estimates.add(given, case, observed_confusions(case, self.dataset.n_classes))
+        for part, planned in self.rows.items():
+            if (planned.metric, planned.reference) in values:
+                self.values[part][place, self.position] = values[planned.metric, planned.reference]
+                self.measured[part][place, self.position] = True
+
+    def mean_over_names(self) -> None:
+        """Replace the rows of all names by one with their mean, for raters who are anonymous."""
+        for part, values in self.values.items():
+            measured = self.measured[part]
+            known = ~np.isnan(values) & measured[:, :, None, None]
+            n = known.sum(axis=0, keepdims=True)
+            total = np.where(known, values, 0).sum(axis=0, keepdims=True)
+            self.values[part] = np.where(n > 0, total / np.maximum(n, 1), np.nan)
+            self.measured[part] = np.asarray(measured.any(axis=0, keepdims=True))
+        self.names = (ANY_RATER,)
+
+    def finished(self) -> dict[str, object]:
+        """The measured parts by name, without pictures."""
+        found: dict[str, object] = {}
+        for part, planned in self.rows.items():
+            found[part] = Rows(
+                planned.metric.name,
+                parameters_of(planned.metric),
+                planned.reference,
+                tuple(self._classes(planned)),
+                self._thresholds(planned),
+                self.values[part],
+                self.measured[part],
+            )
+        for part, reference in self.calibration.items():
+            found[part] = Calibration(reference, REGIONS, np.stack(self.counts[part]))
+        if self.raters:
+            found[self.raters] = self.estimates.errors(self.dataset.raters)
+        return found
+
+    def _classes(self, planned: PlannedRows) -> Sequence[str]:
+        return self.dataset.classes[1:] if planned.metric.per_class else (ALL_CLASSES,)
+
+    def _thresholds(self, planned: PlannedRows) -> tuple[str, ...]:
+        return ("",) if isinstance(planned.metric, RaterMetric) else self.thresholds
+
+
+def parameters_of(metric: Metric) -> str:
+    """The parameters of a metric as the long table has them: ``tolerance=1.0, image_border=True``."""
+    return ", ".join(f"{name}={value}" for name, value in vars(metric).items())

@@ -1,0 +1,178 @@
+"""A measuring unit: measure what a training unit predicted, or raters and fused labels, part by part. Nothing is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from ...datasets.base import Case, Dataset
+from ...errors import RaterbenchError
+from ...plugin_errors import described, message_of
+from ..experiment.factory import build_fusions, build_metrics
+from ..measuring.measure import hard_labels
+from ..measuring.parts import HALF, SEARCHED, PartsInProgress, plan_parts
+from ..measuring.pictures import picture_of, predicted_picture
+from ..measuring.rater_estimates import mean_confusions, observed_confusions
+from ..measuring.references import References
+from ..metrics import Segmentation, from_labels
+from ..store.units import (
+    SCHEMA,
+    CaseName,
+    MeasuringUnit,
+    Picture,
+    Pictures,
+    PlannedUnit,
+    PredictedPicture,
+    PredictedPictures,
+    measuring_path,
+    read_estimates,
+    read_measuring,
+    read_predictions,
+    read_training,
+    training_path,
+    write_measuring,
+)
+from .provenance import origin, reset_peak_memory
+from .references import StoredReferences
+from .tasks import MeasuringTask, prepare_process, seed_everything
+
+
+def measure_units(task: MeasuringTask) -> list[tuple[PlannedUnit, str]]:
+    """Measure the wanted parts of the task's units and store them; gives each unit with the reason if it failed.
+
+    The cases of the fold are read once, whatever the number of units.
+    """
+    reset_peak_memory()
+    start = time.perf_counter()
+    dataset = prepare_process(task.setting)
+    seed_everything(0)
+    stored = StoredReferences(task.references)
+    subjects = [_Subject(task, unit, wanted, dataset) for unit, wanted in zip(task.units, task.wanted, strict=True)]
+    cases = []
+    for case in dataset.subset(task.fold.test):
+        cases.append(CaseName(case.id, case.subject, case.centre))
+        sources = References(case, dataset.n_classes, fused=stored.of_case(case.id))
+        for subject in subjects:
+            subject.measure(case, sources)
+    seconds = (time.perf_counter() - start) / len(subjects)
+    for subject in subjects:
+        subject.write(cases, seconds)
+    return [(subject.unit, subject.failed) for subject in subjects]
+
+
+def store_failure(task: MeasuringTask, reason: str, printed: str = "") -> None:
+    """Note in the files of the task's units that their wanted parts could not be measured."""
+    for unit, wanted in zip(task.units, task.wanted, strict=True):
+        _add(task, unit, (), (), failed=dict.fromkeys(wanted, reason), printed=printed)
+
+
+class _Subject:
+    """What is measured of one unit: a candidate's predictions, the raters, or a fusion's labels."""
+
+    def __init__(self, task: MeasuringTask, unit: PlannedUnit, wanted: Sequence[str], dataset: Dataset) -> None:
+        self.task, self.unit, self.wanted, self.dataset, self.failed = task, unit, wanted, dataset, ""
+        experiment = task.setting.experiment
+        parts = plan_parts(unit.kind, build_metrics(experiment), experiment.references, task.kept)
+        names = dataset.raters if unit.kind == "raters" else (unit.name,)
+        two = dataset.n_classes == 2 and unit.kind == "method"
+        n_cases, thresholds = len(task.fold.test), (SEARCHED, HALF) if two else ("",)
+        self.parts = PartsInProgress(wanted, parts, names=names, dataset=dataset, n_cases=n_cases, thresholds=thresholds)
+        self.pictures: list[Picture] = []
+        self.predicted: list[PredictedPicture] = []
+        try:
+            if unit.kind == "method":
+                path = training_path(task.setting.folder, unit)
+                trained = read_training(path)
+                if trained is None:
+                    raise RaterbenchError(f"{path} is damaged: run the experiment again")
+                self.thresholds = [trained.threshold.chosen, 0.5] if trained.threshold is not None and two else [0.5]
+                self.estimates = read_estimates(path)
+                self.predictions = read_predictions(path, trained.predicted)
+            elif unit.kind == "fusion":
+                fusion = build_fusions(experiment)[unit.name]
+                self.fusion = fusion.fit(dataset.subset(task.fold.train, blind=True), dataset.n_classes)
+        except BaseException as error:
+            self._fail(error)
+
+    def measure(self, case: Case, sources: References) -> None:
+        """Measure one case; an error ends this unit alone."""
+        if self.failed:
+            return
+        try:
+            self.parts.start(case)
+            {"method": self._method, "raters": self._raters, "fusion": self._fusion}[self.unit.kind](case, sources)
+        except BaseException as error:
+            self._fail(error)
+
+    def _method(self, case: Case, sources: References) -> None:
+        stored = next(self.predictions)
+        probability = stored.probability(self.dataset.preparation)
+        made = [Segmentation(hard_labels(probability, threshold), probability) for threshold in self.thresholds]
+        self.parts.measure(self.unit.name, made, sources)
+        self.parts.count(case, probability, sources)
+        self.parts.compare_raters(self.unit.name, self.estimates.get(case.id), case)
+        if self.parts.pictures and case.id in self.task.kept:
+            self.predicted.append(predicted_picture(stored, probability))
+
+    def _raters(self, case: Case, sources: References) -> None:
+        del sources
+        for rater, labels in case.ratings.items():
+            if len(case.ratings) > 1:
+                others = References(case, self.dataset.n_classes, without=rater)
+                self.parts.measure(rater, [from_labels(labels, self.dataset.n_classes)], others)
+        if self.parts.pictures and case.id in self.task.kept:
+            self.pictures.append(picture_of(case, self.task.kept[case.id]))
+
+    def _fusion(self, case: Case, sources: References) -> None:
+        consensus = self.fusion.fuse(dict(case.ratings), self.dataset.n_classes, geometry=case.geometry)
+        self.parts.measure(self.unit.name, [Segmentation(consensus.labels, consensus.probability)], sources)
+        given = None
+        if consensus.confusion is not None and not self.dataset.anonymous_raters:
+            by_name = dict(zip(consensus.raters, consensus.confusion, strict=True))
+            done = observed_confusions(case, self.dataset.n_classes)
+            given = mean_confusions(by_name, case, done, self.dataset.n_classes)
+        self.parts.compare_raters(self.unit.name, given, case)
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        self.failed = message_of(error) if isinstance(error, RaterbenchError) else described(error)
+
+    def write(self, cases: Sequence[CaseName], seconds: float) -> None:
+        """Add what was measured to the unit's file."""
+        if self.failed:
+            _add(self.task, self.unit, cases, self.parts.names, failed=dict.fromkeys(self.wanted, self.failed), seconds=seconds)
+            return
+        if self.unit.kind == "raters" and self.dataset.anonymous_raters:
+            self.parts.mean_over_names()
+        found = self.parts.finished()
+        if self.parts.pictures:
+            raters = self.unit.kind == "raters"
+            found[self.parts.pictures] = Pictures(tuple(self.pictures)) if raters else PredictedPictures(tuple(self.predicted))
+        _add(self.task, self.unit, cases, self.parts.names, found=found, seconds=seconds)
+
+
+def _add(
+    task: MeasuringTask,
+    unit: PlannedUnit,
+    cases: Sequence[CaseName],
+    names: Sequence[str],
+    *,
+    found: Mapping[str, object] = MappingProxyType({}),
+    failed: Mapping[str, str] = MappingProxyType({}),
+    seconds: float = 0.0,
+    printed: str = "",
+) -> None:
+    """Write the unit's file anew: what it held, with the parts that were found or failed in place of what was there."""
+    path = measuring_path(task.setting.folder, unit)
+    before = read_measuring(path)
+    parts, failures = (dict(before[1]), dict(before[0].failed)) if before and before[0].key == unit.key else ({}, {})
+    for name in (*found, *failed):
+        parts.pop(name, None)
+        failures.pop(name, None)
+    if before and not cases:
+        cases, names = before[0].cases, before[0].names
+    where = origin(seconds + (before[0].origin.seconds if before else 0.0), printed=printed)
+    head = MeasuringUnit(SCHEMA, unit.key, tuple(cases), tuple(names), {**failures, **failed}, where)
+    write_measuring(path, head, {**parts, **found})

@@ -1,0 +1,175 @@
+"""A training unit: fit a candidate on one fold, predict its test cases, and store both. A pure function of the unit's key."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...datasets.base import Case, Dataset, Labels
+from ...errors import RaterbenchError, StoppedError
+from ...methods.base import Method, Prediction
+from ...methods.fusion.majority import MajorityVote
+from ...plugin_errors import described, interrupts_noted, message_of
+from ..experiment.factory import build_method
+from ..measuring.measure import search_threshold
+from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
+from ..store.assignment import pack_assignment
+from ..store.predictions import StoredPrediction, store_prediction
+from ..store.units import (
+    SCHEMA,
+    Estimates,
+    Status,
+    ThresholdSearch,
+    TrainingUnit,
+    training_path,
+    weights_path,
+    write_training,
+)
+from .provenance import origin, reset_peak_memory
+from .tasks import TrainingTask, prepare_process, seed_everything, seed_of
+from .workers import own_output
+
+SUM_TOLERANCE = 1e-3
+"""How far probabilities of a voxel may be from a sum of 1: float32, and half precision on a GPU, are not exact."""
+
+NUMPY_DEFAULTS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+"""How NumPy treats floating-point errors unless told otherwise."""
+
+
+def train_unit(task: TrainingTask) -> TrainingUnit:
+    """Compute a training unit and store it. Whatever it raises is stored as its reason; Ctrl-C alone comes through."""
+    process, pressed = os.getpid(), list[int]()
+    reset_peak_memory()
+    start = time.perf_counter()
+    path = training_path(task.setting.folder, task.unit)
+    predictions: list[StoredPrediction] = []
+    estimates: dict[str, Estimates] = {}
+    try:
+        with interrupts_noted(pressed):
+            unit = _trained(task, predictions, estimates, start)
+            if os.getpid() == process:
+                write_training(path, unit, predictions, estimates)
+    except BaseException as error:  # SystemExit, too: a method can end nothing but its unit
+        if pressed or isinstance(error, StoppedError):
+            raise
+        if isinstance(error, OSError) and error.filename is not None and str(path.parent) in str(error.filename):
+            raise  # The results folder cannot be written.
+        said = {"trace": traceback.format_exc(), "printed": own_output()}
+        unit = ended_unit(task, "failed", _reason(error), seconds=time.perf_counter() - start, **said)
+        if os.getpid() == process:
+            write_training(path, unit, (), {})
+    if os.getpid() != process:
+        os._exit(1)  # A process that the method forked has come here, and must not go on as if it were the unit.
+    return unit
+
+
+def ended_unit(task: TrainingTask, status: Status, reason: str, *, seconds: float = 0.0, **rest: str) -> TrainingUnit:
+    """The record of a unit without results; ``rest`` is what it ``printed`` and its ``trace``."""
+    return TrainingUnit(SCHEMA, task.unit.key, status, reason, origin=origin(seconds, **rest))
+
+
+def _reason(error: BaseException) -> str:
+    """In one line what went wrong, and where unless the message was written for users."""
+    if isinstance(error, TypeError) and "cannot be stored" in str(error):
+        return f"what it gave cannot be stored: {error}"
+    return message_of(error) if isinstance(error, RaterbenchError) else described(error)
+
+
+def _trained(
+    task: TrainingTask, predictions: list[StoredPrediction], estimates: dict[str, Estimates], start: float
+) -> TrainingUnit:
+    """Fit, search the threshold, predict every test case into ``predictions`` and ``estimates``."""
+    dataset, fold, experiment = prepare_process(task.setting), task.fold, task.setting.experiment
+    seed = seed_of(dataset, experiment.seed, fold)
+    seed_everything(seed)
+    method = build_method(task.candidate, experiment)
+    train, validation = (dataset.subset(part, blind=True, needs=method.needs) for part in (fold.train, fold.validation))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        method.fit(train, validation, seed=seed, device=task.setting.device)
+        threshold = _threshold(method, validation)
+    with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
+        for case in dataset.subset(fold.test):
+            prediction = checked_prediction(method, case, dataset.n_classes, samples=experiment.samples, seed=seed)
+            done = observed_confusions(case, dataset.n_classes)
+            maps = reliability_maps(prediction.rater_reliability, prediction.rater_confusion, prediction.probability, case)
+            predictions.append(store_prediction(case.id, prediction, maps))
+            if prediction.rater_confusion is not None:
+                estimates[case.id] = mean_confusions(prediction.rater_confusion, case, done, dataset.n_classes)
+    report = method.fit_report()
+    report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
+    if experiment.keep_weights:
+        _keep_weights(method, task)
+    return TrainingUnit(
+        schema=SCHEMA,
+        key=task.unit.key,
+        status="done",
+        method=repr(method),
+        report=report,
+        threshold=threshold,
+        n_train=len(fold.train),
+        n_validation=len(fold.validation),
+        n_test=len(fold.test),
+        assignment=pack_assignment(train),
+        predicted=tuple(prediction.case for prediction in predictions),
+        origin=origin(time.perf_counter() - start, printed=own_output()),
+    )
+
+
+def _keep_weights(method: Method, task: TrainingTask) -> None:
+    from safetensors.torch import save_file
+
+    from ...whole_files import replacing
+
+    if weights := method.weights():
+        with replacing(weights_path(task.setting.folder, task.unit)) as place:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, place)
+
+
+def _is_ours(caught: warnings.WarningMessage) -> bool:
+    """Libraries' own deprecation chatter is no warning about the result."""
+    return not issubclass(caught.category, DeprecationWarning | FutureWarning) and "site-packages" not in caught.filename
+
+
+def _threshold(method: Method, validation: Dataset) -> ThresholdSearch | None:
+    """For two classes, the threshold that suits the majority of the raters best on validation cases; the same for all.
+
+    Only cases with several raters count: the majority of one rater is that rater, and a threshold that suits whoever came
+    along copies what raters do wrong on average. Without such cases it is 0.5.
+    """
+    if validation.n_classes != 2:
+        return None
+    vote = MajorityVote()
+    several = validation.subset([i for i, raters in enumerate(validation.index["raters"]) if len(raters) > 1])
+
+    def majority() -> Iterator[Labels]:
+        for case in several:
+            yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
+
+    return search_threshold((checked_prediction(method, case, 2).probability for case in several), majority())
+
+
+def checked_prediction(method: Method, case: Case, n_classes: int, *, samples: int = 0, seed: int = 0) -> Prediction:
+    """What the method says about a case whose labels it does not see.
+
+    Raises:
+        RaterbenchError: its probability is no map of probabilities in the case's geometry, or it gives no ``Prediction``.
+    """
+    prediction = method.predict(case.unlabelled(), samples=samples, seed=seed)
+    if not isinstance(prediction, Prediction):
+        raise RaterbenchError(f"case {case.id!r}: predict gave a {type(prediction).__name__}, not a Prediction")
+    probability = np.asarray(prediction.probability)
+    if probability.shape != (n_classes, *case.shape):
+        expected = (n_classes, *case.shape)
+        raise RaterbenchError(f"case {case.id!r}: the prediction has the shape {probability.shape}, not {expected}")
+    total = probability.sum(axis=0, dtype=np.float64)
+    if not (np.abs(total - 1) < SUM_TOLERANCE).all() or probability.min() < 0:
+        what = "NaN or infinite values" if not np.isfinite(total).all() else "probabilities that do not sum to 1"
+        raise RaterbenchError(f"case {case.id!r}: the prediction has {what}")
+    return prediction

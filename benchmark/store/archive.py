@@ -1,0 +1,144 @@
+"""The file format of results: a zip archive of typed parts. Each part is one dataclass; its arrays lie beside its JSON.
+
+A part called ``name`` is the member ``name.json`` with its arrays as ``name.0.npy``, ``name.1.npy`` ..., which the JSON names.
+``contents.json`` lists all members, so that a damaged name is noticed too; zip itself has a checksum of every content.
+There are no pickles. NumPy opens the arrays of such a file with ``numpy.load``.
+"""
+
+from __future__ import annotations
+
+import io
+import typing
+import zipfile
+import zlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+import numpy as np
+
+from ...whole_files import replacing
+
+T = TypeVar("T")
+
+CONTENTS = "contents.json"
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+"""The date of every member, so that equal parts make equal files."""
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RecursionError,
+    NotImplementedError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    msgspec.MsgspecError,
+)
+"""What reading a cut or altered file may raise, once it is open."""
+
+
+class DamagedError(Exception):
+    """The file is no whole archive of the expected parts. This is not an error for users: the unit is computed again."""
+
+
+def write_archive(path: Path, parts: Mapping[str, Any]) -> None:
+    """Write the parts, dataclasses by name, as one file, whole or not at all.
+
+    Raises:
+        TypeError: a part holds something else than plain values, dataclasses and arrays of numbers.
+    """
+    with replacing(path) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        members: list[str] = []
+
+        def add(name: str, content: bytes) -> None:
+            members.append(name)
+            archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), content, zipfile.ZIP_DEFLATED)
+
+        for name, part in parts.items():
+            arrays: list[np.ndarray[Any, Any]] = []
+            text = msgspec.json.encode(part, enc_hook=partial(_reference, name, arrays))
+            add(f"{name}.json", text)
+            for number, array in enumerate(arrays):
+                stream = io.BytesIO()
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
+                add(f"{name}.{number}.npy", stream.getvalue())
+        archive.writestr(zipfile.ZipInfo(CONTENTS, FIXED_DATE), msgspec.json.encode(members), zipfile.ZIP_DEFLATED)
+
+
+def _reference(part: str, arrays: list[np.ndarray[Any, Any]], value: Any) -> Any:
+    """What stands in the JSON of a part for one of its arrays."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, np.ndarray) or value.dtype.hasobject:
+        raise TypeError(f"{type(value).__name__} cannot be stored: only plain values, dataclasses and arrays of numbers can")
+    arrays.append(value)
+    return {"array": f"{part}.{len(arrays) - 1}.npy"}
+
+
+class Archive:
+    """An archive that is open for reading; a context manager.
+
+    Raises:
+        DamagedError: the file is no archive.
+        PermissionError: it must not be read, which says nothing about its state.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+            self._members = set(msgspec.json.decode(self._zip.read(CONTENTS), type=list[str]))
+        except PermissionError:
+            raise
+        except DAMAGE as error:
+            raise DamagedError(f"{path}: {error}") from error
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts, in the order in which they were written."""
+        return [n.removesuffix(".json") for n in self._zip.namelist() if n.endswith(".json") and n != CONTENTS]
+
+    def read(self, name: str, kind: type[T]) -> T:
+        """The part called ``name``, an instance of the dataclass ``kind``; every field and array type is checked.
+
+        Raises:
+            DamagedError: there is no such part, or it is damaged.
+        """
+        try:
+            return msgspec.json.decode(self._zip.read(f"{name}.json"), type=kind, dec_hook=self._array)
+        except DAMAGE as error:
+            raise DamagedError(f"{self.path}: {name}: {error}") from error
+
+    def verify(self) -> None:
+        """Read every byte.
+
+        Raises:
+            DamagedError: a member is damaged, missing, or not listed.
+        """
+        try:
+            broken = self._zip.testzip()
+            names = self._zip.namelist()
+        except DAMAGE as error:
+            raise DamagedError(f"{self.path}: {error}") from error
+        if broken is not None or sorted(names) != sorted({*self._members, CONTENTS}):
+            raise DamagedError(f"{self.path}: {broken or 'its contents are not what they should be'}")
+
+    def _array(self, kind: type, reference: Any) -> np.ndarray[Any, Any]:
+        expected = typing.get_args(typing.get_args(kind)[1])[0]
+        with self._zip.open(reference["array"]) as member:
+            array = np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
+        if expected is not Any and not np.issubdtype(array.dtype, expected):
+            raise ValueError(f"an array of {array.dtype} is where {expected.__name__} is expected")
+        return array
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._zip.close()

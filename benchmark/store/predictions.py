@@ -1,0 +1,107 @@
+"""Predictions as results keep them: compact, and close enough to what the method gave that nothing is computed twice.
+
+A probability is a 16-bit fixed-point number p = q / 65535. Of K classes K - 1 are stored, and the first one is the rest. Only a
+probability of exactly 1 is stored as 1, and the others are 0 there; only one of exactly 0 is stored as 0 elsewhere. So
+"impossible" and "certain" keep their meaning. The error is at most (K - 1) / 65535. Maps of raters and samples have 8 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets.base import Floats, Preparation
+
+if TYPE_CHECKING:
+    from ...methods.base import Prediction
+
+FULL = 65535
+"""The fixed-point number of probability 1."""
+BYTE = 255
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPrediction:
+    """The prediction of one case.
+
+    Args:
+        case: the case's name.
+        shape: the shape of the case.
+        foreground: classes 1 to K - 1 in fixed point: [K-1, *S], or for methods that work on slices [n, K-1, h, w], the n
+            slices before they were resampled to the case.
+        on_slices: whether it is of slices.
+        reliability_raters: the raters of ``reliability``.
+        reliability: the probability that each of these raters is right at each voxel, [R, *S] of 0..255; None for methods
+            that estimate none.
+        samples: plausible segmentations, [n, K-1, *S] of 0..255; None where none were asked for.
+        diagnosis: the probability of each diagnosis [D]; None for methods that give none.
+    """
+
+    case: str
+    shape: tuple[int, ...]
+    foreground: npt.NDArray[np.uint16]
+    on_slices: bool = False
+    reliability_raters: tuple[str, ...] = ()
+    reliability: npt.NDArray[np.uint8] | None = None
+    samples: npt.NDArray[np.uint8] | None = None
+    diagnosis: npt.NDArray[np.float64] | None = None
+
+    def probability(self, preparation: Preparation) -> Floats:
+        """The probability map [K, *S] float32 in the case's geometry; ``preparation`` is that of the experiment.
+
+        Slices need torch where they were resampled.
+        """
+        if not self.on_slices:
+            return from_fixed_point(self.foreground, axis=0)
+        from ...methods.learning.preparation import restore_prepared
+
+        return restore_prepared(from_fixed_point(self.foreground, axis=1), self.shape, preparation)
+
+
+def store_prediction(case: str, prediction: Prediction, reliability: Mapping[str, Floats]) -> StoredPrediction:
+    """The compact form of what a method predicted for the case called ``case``, with each rater's ``reliability`` map [*S]."""
+    on_slices = prediction.prepared is not None
+    given = prediction.prepared if prediction.prepared is not None else prediction.probability
+    return StoredPrediction(
+        case,
+        tuple(prediction.probability.shape[1:]),
+        to_fixed_point(given, axis=1 if on_slices else 0),
+        on_slices,
+        tuple(reliability),
+        np.stack([_to_byte(map_) for map_ in reliability.values()]) if reliability else None,
+        None if prediction.samples is None else _to_byte(prediction.samples[:, 1:]),
+        None if prediction.diagnosis is None else np.asarray(prediction.diagnosis, np.float64),
+    )
+
+
+def to_fixed_point(probability: Floats, axis: int = 0) -> npt.NDArray[np.uint16]:
+    """Probabilities that sum to 1 over ``axis`` (K classes) as K - 1 fixed-point numbers, without the first class."""
+    classes = np.moveaxis(probability, axis, 0)
+    stored = np.clip(np.rint(classes[1:].astype(np.float64) * FULL), 1, FULL - 1)
+    stored[classes[1:] <= 0] = 0
+    # The first class is the rest: it must be 0 exactly where its probability is 0, and positive elsewhere.
+    total, largest = stored.sum(axis=0), stored.argmax(axis=0)
+    none = classes[0] <= 0
+    wrong = np.where(none, total != FULL, total >= FULL)
+    if wrong.any():
+        change = np.where(wrong, np.where(none, FULL, FULL - 1) - total, 0)
+        np.put_along_axis(stored, largest[None], np.take_along_axis(stored, largest[None], 0) + change, 0)
+    certain = (classes >= 1).any(axis=0)
+    stored[:, certain] = np.where(classes[1:, certain] >= 1, FULL, 0)
+    return np.moveaxis(stored.astype(np.uint16), 0, axis)
+
+
+def from_fixed_point(stored: npt.NDArray[np.uint16], axis: int = 0) -> Floats:
+    """Probabilities of all K classes, float32, which sum to 1 over ``axis``, from K - 1 fixed-point numbers."""
+    rest = FULL - stored.sum(axis=axis, dtype=np.int64, keepdims=True)
+    probability: Floats = np.concatenate([rest, stored], axis=axis).astype(np.float32)
+    probability /= FULL
+    return probability
+
+
+def _to_byte(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    return np.rint(np.clip(np.nan_to_num(values), 0, 1) * BYTE).astype(np.uint8)
