@@ -245,12 +245,12 @@ def planned_method(candidate: Candidate, method: Method, dataset: Dataset) -> Pl
         reason = skip_reason(method, dataset)
         if not (reason is None or isinstance(reason, str)):
             raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
-        return PlannedMethod(reason, bool(method.needs_truth), identity(method))
+        return PlannedMethod(reason, "truth" in method.needs, identity(method))
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
     """Why a method cannot run on a data set: its own reason, or that it needs a truth or raters nobody knows."""
-    if method.needs_truth and dataset[0].truth is None:
+    if "truth" in method.needs and dataset[0].truth is None:
         return "it needs the truth, which this data set does not have"
     if method.needs_rater_identity and dataset.anonymous_raters:
         return f"it learns each rater over many cases, but {ANONYMOUS}"

@@ -9,16 +9,16 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from ...datasets import load_dataset
-from ...datasets.base import Case, Dataset, Floats, Labels, Preparation
+from ...datasets.base import Case, Dataset, Labels, Preparation
 from ...errors import RaterbenchError, StoppedError
-from ...methods.base import Method
+from ...methods.base import Method, Prediction
 from ...methods.fusion.majority import MajorityVote
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.experiment import LABELS, Candidate, Experiment
@@ -151,29 +151,29 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
     assert task.candidate is not None
     experiment, fold = task.experiment, task.fold
     method = build_method(task.candidate, experiment)
-    train, validation = (dataset.subset(part, blind=not method.needs_truth) for part in (fold.train, fold.validation))
+    train, validation = (dataset.subset(part, blind="truth" not in method.needs) for part in (fold.train, fold.validation))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.device)
         threshold = _threshold(method, validation)
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
         rows, meta, arrays = _tested(task, method, dataset, threshold)
-    training = getattr(method, "training_", None)
-    said = [*getattr(method, "warnings_", []), *sorted({str(w.message) for w in caught if _ours(w)})]
+    report = method.fit_report()
+    said = [*report.warnings, *report.alarms, *sorted({str(w.message) for w in caught if _ours(w)})]
     meta |= {
         "threshold": threshold,
         "warnings": said,
-        "alarms": getattr(method, "alarms_", []),
+        "alarms": report.alarms,
         "parameters": repr(method),
         "n_train": len(fold.train),
         "n_validation": len(fold.validation),
         "n_test": len(fold.test),
     }
     arrays["assignment"] = pack_assignment(train)
-    if training is not None:
-        meta |= {"curve": training.curve, "epochs": len(training.curve), "best_epoch": training.best_epoch}
-    if hasattr(method, "agreements_"):
-        meta["agreements"] = method.agreements_
+    if report.curve:
+        meta |= {"curve": report.curve, "epochs": len(report.curve), "best_epoch": report.best_epoch}
+    if report.majority_dice:
+        meta["agreements"] = report.majority_dice
     return rows, meta, arrays
 
 
@@ -185,20 +185,19 @@ def _tested(
     known = RaterEstimates(dataset.classes, measured.metrics)
     rows, kept, believed = [], {}, {}
     for case in dataset.subset(task.fold.test):
-        probability = predicted(method, case, dataset.n_classes)
+        said = predicted(method, case, dataset.n_classes)
+        probability, estimates = said.probability, said.rater_confusion
         prediction = Segmentation(hard_labels(probability, 0.5 if threshold is None else threshold), probability)
         sources = References(case, dataset.n_classes)
         rows += measured.rows(task.name, "method", case, prediction, sources)
         measured.calibrate(case, probability, sources)
-        estimates = method.rater_confusion(case.unlabelled())
         if estimates is None:
             known.images.append({})
         else:
             rows += measured.headed(task.name, "method", case, known.add(estimates, case, behaviour(case, dataset.n_classes)))
         if case.id in task.pictures:
             kept[case.id] = probability
-            given = method.rater_reliability(case.unlabelled())
-            believed[case.id] = reliability_maps(given, estimates, probability, case)
+            believed[case.id] = reliability_maps(said.rater_reliability, estimates, probability, case)
     reliability, maps = pack_reliability(believed)
     meta = {
         "calibration": measured.calibration_index(),
@@ -263,16 +262,17 @@ def _threshold(method: Method, validation: Dataset) -> float | None:
         for case in several:
             yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
 
-    return search_threshold((predicted(method, case, 2) for case in several), majority())
+    return search_threshold((predicted(method, case, 2).probability for case in several), majority())
 
 
-def predicted(method: Method, case: Case, n_classes: int) -> Floats:
+def predicted(method: Method, case: Case, n_classes: int) -> Prediction:
     """What the method says about a case whose labels it does not see.
 
     Raises:
         RaterbenchError: it is no map of probabilities in the case's geometry.
     """
-    probability = np.asarray(method.predict_proba(case.unlabelled()))
+    prediction = method.predict(case.unlabelled())
+    probability = np.asarray(prediction.probability)
     if probability.shape != (n_classes, *case.shape):
         expected = (n_classes, *case.shape)
         raise RaterbenchError(f"case {case.id!r}: the prediction has the shape {probability.shape}, not {expected}")
@@ -281,4 +281,4 @@ def predicted(method: Method, case: Case, n_classes: int) -> Floats:
         what = "values that are no numbers" if not np.isfinite(total).all() else "probabilities that do not sum to 1"
         raise RaterbenchError(f"case {case.id!r}: the prediction has {what}")
     # A copy: a method may use its own array again for the next case.
-    return probability.astype(np.float32)
+    return replace(prediction, probability=probability.astype(np.float32))
