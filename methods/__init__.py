@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ..registry import Registry
-from .base import Consensus, Fusion, Method
+from .base import Consensus, FitReport, Fusion, Method, Prediction, Trial
 
 if TYPE_CHECKING:
     from .fusion.at_least import AtLeast as AtLeast
@@ -92,6 +92,7 @@ __all__ = [
     "ContestedSTAPLE",
     "Conventional",
     "CrowdLayer",
+    "FitReport",
     "FusedLabels",
     "Fusion",
     "Intersection",
@@ -101,6 +102,7 @@ __all__ = [
     "NetworkMethod",
     "OneCoinSTAPLE",
     "OracleConfusionNetwork",
+    "Prediction",
     "RandomRater",
     "Recipe",
     "SeparateNetworks",
@@ -109,6 +111,7 @@ __all__ = [
     "SoftSTAPLE",
     "SoftSeg",
     "SpatialSTAPLE",
+    "Trial",
     "Union",
 ]
 

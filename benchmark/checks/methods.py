@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ...datasets.base import IGNORE, Case, Floats
 from ...datasets.case_list import CaseList
-from ...methods.base import Method
+from ...methods.base import Method, Prediction
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from .examples import make_dataset, reorder
@@ -71,15 +71,17 @@ def fitted(method: Method, dataset: CaseList) -> Method:
     require(reason is None or isinstance(reason, str), f"skip_reason gave {reason!r}: return a text, or None where it can run")
     if reason is not None:
         raise NotApplicableError(f"skip_reason says: {reason}")
-    positions, blind = range(len(dataset)), not fresh.needs_truth
+    positions, blind = range(len(dataset)), "truth" not in fresh.needs
     train, validation = (dataset.subset(p, blind=blind) for p in (positions[:-VALIDATION], positions[-VALIDATION:]))
     require(fresh.fit(train, validation, seed=SEED, device="cpu") is fresh, "fit must return self")
     return fresh
 
 
-def predict(method: Method, case: Case, n_classes: int) -> Floats:
-    """The probability of a case without labels, after a look at its form."""
-    p = method.predict_proba(case.unlabelled())
+def predict(method: Method, case: Case, n_classes: int) -> Prediction:
+    """The prediction of a case without labels, after a check of its probability."""
+    prediction = method.predict(case.unlabelled())
+    require(isinstance(prediction, Prediction), f"predict gave a {type(prediction).__name__}: return a Prediction")
+    p = prediction.probability
     require(isinstance(p, np.ndarray), f"predict_proba gave a {type(p).__name__}: return a NumPy array")
     expected = (n_classes, *case.shape)
     require(
@@ -94,12 +96,12 @@ def predict(method: Method, case: Case, n_classes: int) -> Floats:
         abs(low - 1) < 1e-4 and abs(high - 1) < 1e-4,
         f"probabilities must sum to 1 over the classes at every voxel; here the sums reach from {low:.4g} to {high:.4g}",
     )
-    return p
+    return prediction
 
 
 def _predicts(method: Method, dataset: CaseList) -> list[Floats]:
     done = fitted(method, dataset)
-    return [predict(done, case, dataset.n_classes) for case in dataset]
+    return [predict(done, case, dataset.n_classes).probability for case in dataset]
 
 
 def _probabilities_2d(method: Method) -> None:
@@ -129,9 +131,11 @@ def _determinism(method: Method) -> None:
 def _predicting_changes_nothing(method: Method) -> None:
     dataset = make_dataset(shapes=[(32, 32), (37, 45), (32, 32), (32, 32)])
     done = fitted(method, dataset)
-    first, *_, again = (predict(done, dataset[i], dataset.n_classes) for i in (0, 1, 2, 0))
+    first, *_, again = (predict(done, dataset[i], dataset.n_classes).probability for i in (0, 1, 2, 0))
     sentence = "a case was predicted differently after other cases had been predicted: predict_proba must change nothing"
     require(np.array_equal(first, again), sentence)
+    sentence = "predict and predict_proba gave different probabilities: give the same in both"
+    require(np.array_equal(first, done.predict_proba(dataset[0].unlabelled())), sentence)
 
 
 def _input_is_left_alone(method: Method) -> None:
@@ -159,24 +163,23 @@ def _order_in_a_case(method: Method) -> None:
 def _missing_rater(method: Method) -> None:
     dataset = make_dataset(shapes=SMALL, absent=["ghost"])
     done = fitted(method, dataset)
-    predict(done, dataset[0], dataset.n_classes)
-    confusion = done.rater_confusion(dataset[0].unlabelled())
-    for rater, matrix in (confusion or {}).items():
+    prediction = predict(done, dataset[0], dataset.n_classes)
+    for rater, matrix in (prediction.rater_confusion or {}).items():
         one = (dataset.n_classes, dataset.n_classes)
         expected = f"it should be {one}, or {(*one, *dataset[0].shape)} with a matrix for every voxel"
         fits = matrix.shape in (one, (*one, *dataset[0].shape))
         require(fits, f"the confusion of {rater!r} has shape {matrix.shape}: {expected}")
         if rater == "ghost":
-            sentence = "rater_confusion gave numbers for a rater who rated no training case: give NaN"
+            sentence = "rater_confusion has numbers for a rater who rated no training case: give NaN"
             require(bool(np.isnan(matrix).all()), sentence)
         else:
             ones = bool(np.allclose(matrix.sum(axis=0), 1, atol=1e-4))
             require(ones, f"the columns of the confusion of {rater!r} must sum to 1: [i, j] = p(rater says i | truth is j)")
-    for rater, reliability in (done.rater_reliability(dataset[0].unlabelled()) or {}).items():
+    for rater, reliability in (prediction.rater_reliability or {}).items():
         shape = dataset[0].shape
         require(reliability.shape == shape, f"the reliability of {rater!r} has shape {reliability.shape}: it should be {shape}")
         if rater == "ghost":
-            sentence = "rater_reliability gave numbers for a rater who rated no training case: give NaN"
+            sentence = "rater_reliability has numbers for a rater who rated no training case: give NaN"
             require(bool(np.isnan(reliability).all()), sentence)
         else:
             inside = bool(((reliability >= 0) & (reliability <= 1)).all())

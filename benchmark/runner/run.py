@@ -253,7 +253,7 @@ def _work(task: Task) -> Ended:
     if isinstance(task, TrainingTask):
         unit = train_unit(task)
         failed = ((task.words, unit.reason),) if unit.status == "failed" else ()
-        return Ended(time.perf_counter() - start, failed, tuple(unit.report.warnings))
+        return Ended(time.perf_counter() - start, failed, (*unit.report.warnings, *unit.report.alarms))
     if isinstance(task, MeasuringTask):
         try:
             ended = measure_units(task)

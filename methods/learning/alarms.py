@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 
 FALL = 0.05
-"""A loss of agreement with the majority, in Dice, that is worth a warning."""
+"""The fall of the Dice with the majority that is worth a warning."""
 
 
-def agreement_counts(probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+def majority_counts(probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     """Voxels [K, K] int64 that the learned truth calls i and the majority of present raters calls j.
 
     ``probability`` [B, K, *S]; ``ratings`` [B, R, K, *S]; ``present`` [B, R, *S]. Voxels that nobody judged are left out; on
@@ -28,20 +28,19 @@ def agreement_counts(probability: torch.Tensor, ratings: torch.Tensor, present: 
     return torch.bincount(pairs, minlength=n_classes**2).view(n_classes, n_classes)
 
 
-def agreement(counts: npt.NDArray[np.integer]) -> float:
+def majority_dice(counts: npt.NDArray[np.integer]) -> float:
     """Dice between learned truth and majority from pooled counts [K, K], mean over the foreground classes that either has."""
     total = counts.sum(axis=0) + counts.sum(axis=1)
     dice = 2 * np.diag(counts)[1:] / np.maximum(total[1:], 1)
     return float(dice[total[1:] > 0].mean()) if (total[1:] > 0).any() else 1.0
 
 
-def truth_left_majority(agreements: Sequence[float], kept: int) -> list[str]:
-    """A warning if the agreement with the majority at the epoch that was ``kept`` is far below the best one."""
-    if not agreements or agreements[kept] >= max(agreements) - FALL:
+def truth_left_majority(dice: Sequence[float], kept: int) -> list[str]:
+    """A warning if the Dice with the majority at the epoch that was ``kept`` is far below the best of all epochs."""
+    if not dice or dice[kept] >= max(dice) - FALL:
         return []
     return [
-        f"the learned truth has left the majority of the raters: Dice with it fell from {max(agreements):.2f} to "
-        f"{agreements[kept]:.2f}"
+        f"the learned truth has left the majority of the raters: Dice with it fell from {max(dice):.2f} to {dice[kept]:.2f}"
     ]
 
 

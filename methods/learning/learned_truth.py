@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from ...datasets.base import Dataset
-from .alarms import agreement, agreement_counts, labels_swapped, truth_left_majority
+from .alarms import labels_swapped, majority_counts, majority_dice, truth_left_majority
 from .network import NetworkMethod, absent_raters
 from .preparation import Slices
 
@@ -27,33 +26,32 @@ def watched(slices: Slices) -> torch.Tensor:
 class LearnedTruthMethod(NetworkMethod):
     """A network that may disagree with every rater, and says so when it disagrees with their majority.
 
-    After ``fit``: ``agreements_``, Dice of the learned truth with the majority of the raters on validation slices, an entry
-    an epoch; ``unseen_``, raters without a training case; ``alarms_``, those of the warnings that speak of what was learned:
-    the learned truth has left the majority; labels may be swapped.
+    After ``fit``: ``unseen_``, raters without a training case. The report's ``majority_dice`` is the Dice of the learned truth
+    with the majority of the raters on validation slices after each epoch, and its ``alarms`` say where the learned truth has
+    left the majority, or labels may be swapped.
     """
 
     listed = False
     needs_rater_identity = True
 
     def initialise(self, train: Dataset, **options: Any) -> Slices:
-        self.agreements_: list[float] = []
-        self.alarms_: list[str] = []
         self.unseen_ = frozenset(absent_raters(train))
         return super().initialise(train, **options)
 
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
         del module, epoch
-        self.agreements_.append(agreement(self.counts_against_majority(validation)))
+        self.report_.majority_dice.append(majority_dice(self.counts_against_majority(validation)))
 
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Warn where the learned truth is not what most raters mean."""
-        self.alarm(truth_left_majority(self.agreements_, self.training_.best_epoch))
-        self.alarm(labels_swapped(self.counts_against_majority(validation), train.classes))
+        report = self.report_
+        report.alarms += truth_left_majority(report.majority_dice, report.best_epoch)
+        report.alarms += labels_swapped(self.counts_against_majority(validation), train.classes)
 
-    def alarm(self, words: Sequence[str]) -> None:
-        """Warn of what was learned; other warnings tell of the data."""
-        self.alarms_ += words
-        self.warnings_ += words
+    def by_rater(self, estimates: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """Estimates [R, ...] by the raters' names, NaN for raters that training never saw."""
+        named = zip(self.raters_, estimates, strict=True)
+        return {rater: np.full_like(one, np.nan) if rater in self.unseen_ else one for rater, one in named}
 
     @torch.no_grad()
     def counts_against_majority(self, slices: Slices) -> npt.NDArray[np.int64]:
@@ -63,6 +61,6 @@ class LearnedTruthMethod(NetworkMethod):
         for rows in watched(slices).split(4 * self.budget_.batch_size):
             images, ratings, present = slices.batch(rows, self.device_)
             probability = self.recipe_.activate(self.logits(self.module_(images)))
-            total += agreement_counts(probability, ratings, present).cpu()
+            total += majority_counts(probability, ratings, present).cpu()
         counts: npt.NDArray[np.int64] = total.numpy()
         return counts

@@ -14,10 +14,10 @@ from torch import nn
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
 from ...seeds import derived_seed
-from ..base import Method
+from ..base import FitReport, Method, Prediction
 from .backbone import SegmentationNetwork
 from .budget import Budget
-from .preparation import Slices, prepare_image, prepare_ratings, restore, stack
+from .preparation import Slices, prepare_image, prepare_ratings, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy
 from .training import LAYERS
 from .training import train as run_training
@@ -35,7 +35,7 @@ class NetworkMethod(Method):
         budget: what all candidates share; None is ``Budget()``.
         recipe: activation and loss; None is cross-entropy on soft labels.
 
-    After ``fit``: ``module_``, ``training_`` (curve and best epoch), ``raters_``, ``budget_``, ``recipe_``, ``warnings_``.
+    After ``fit``: ``module_``, ``report_`` (what ``fit_report`` gives), ``raters_``, ``budget_``, ``recipe_``.
     """
 
     listed = False
@@ -106,7 +106,7 @@ class NetworkMethod(Method):
         """Called after each epoch, to watch what training makes of the outputs."""
 
     def finish(self, train: Dataset, validation: Slices) -> None:
-        """Called after training with the best weights in place, to set fitted attributes and ``warnings_``."""
+        """Called after training with the best weights in place, to set fitted attributes and to warn in ``report_``."""
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Prepare, train, keep the best weights. The same arguments give the same bits on the CPU."""
@@ -114,7 +114,7 @@ class NetworkMethod(Method):
         held_out = self.slices(validation)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, LAYERS))
-            self.training_ = run_training(self, self.module_, slices, held_out, seed=seed, device=self.device_)
+            run_training(self, self.module_, slices, held_out, self.report_, seed=seed, device=self.device_)
         self.finish(train, held_out)
         return self
 
@@ -126,7 +126,7 @@ class NetworkMethod(Method):
         self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
         self.preparation_ = train.preparation
         self.n_classes_, self.raters_ = train.n_classes, train.raters
-        self.warnings_: list[str] = []
+        self.report_ = FitReport()
         self.fit_labels(train)
         self.label_names_ = self.label_names(train)
         slices = self.slices(train)
@@ -152,10 +152,25 @@ class NetworkMethod(Method):
             raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
         return judged
 
-    @torch.no_grad()
+    def fit_report(self) -> FitReport:
+        return self.report_
+
     def predict_proba(self, case: Case) -> Floats:
-        """Probability [K, *S] float32, summing to 1, in the case's own geometry."""
-        return restore(self.recipe_.activate(self.outputs(case, self.logits)), case, self.preparation_)
+        return self.predict(case).probability
+
+    @torch.no_grad()
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        """Everything that the method says about a case, in one pass through the network.
+
+        A method with more to give than a probability overrides this with ``outputs`` and ``segmentation``.
+        """
+        del samples, seed
+        return self.segmentation(self.recipe_.activate(self.outputs(case, self.logits)), case)
+
+    def segmentation(self, probability: torch.Tensor, case: Case) -> Prediction:
+        """A prediction that holds nothing but the probability, from that of the padded slices [n, K, H, W]."""
+        prepared = remove_padding(probability, case.shape, self.preparation_)
+        return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
 
     @torch.no_grad()
     def outputs(self, case: Case, part: Callable[[Any], Any] | None = None) -> Any:

@@ -87,42 +87,51 @@ def prepare_ratings(
     return _pad(ratings, shape), _pad(present, shape)
 
 
-def restore(probability: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
-    """Probabilities of padded slices [n, K, H, W] as a map [K, *S] float32 in the case's own geometry, summing to 1."""
-    slices = _native_slices(probability, case, preparation)
+def remove_padding(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
+    """Maps of padded slices [n, *C, H, W] as float32 [n, *C, h, w] without the padding, not yet resampled to the case."""
+    height, width = preparation.size or _slice_shape(case_shape, preparation)
+    top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
+    inner = maps[..., top : top + height, left : left + width]
+    prepared: Floats = inner.float().cpu().contiguous().numpy()
+    return prepared
+
+
+def restore_prepared(prepared: Floats, case_shape: Sequence[int], preparation: Preparation) -> Floats:
+    """Probabilities of slices [n, K, h, w] as a map [K, *S] float32 in the case's own geometry, summing to 1.
+
+    ``prepared`` has no padding (``remove_padding``); results store it, and this makes of it exactly what was predicted.
+    """
+    slices = _native_slices(prepared, case_shape, preparation)
     if preparation.size is not None and tuple(preparation.size) != tuple(slices.shape[-2:]):
         slices = slices / slices.sum(dim=1, keepdim=True)
-    return _from_slices(slices, case, preparation)
+    return _from_slices(slices, case_shape, preparation)
 
 
-def restore_maps(maps: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+def restore_maps(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
     """Maps of padded slices [n, *C, H, W] as [*C, *S] float32 in the case's own geometry, each channel by itself.
 
     For what need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel. Bilinear
     where the slices were resampled, so a sum over an axis of channels that is the same at every voxel stays what it is.
     """
-    return _from_slices(_native_slices(maps, case, preparation), case, preparation)
+    prepared = remove_padding(maps, case_shape, preparation)
+    return _from_slices(_native_slices(prepared, case_shape, preparation), case_shape, preparation)
 
 
-def _native_slices(maps: torch.Tensor, case: Case, preparation: Preparation) -> torch.Tensor:
-    """[n, *C, H, W] without padding, resampled to the slices of the case."""
-    slices = maps.float().cpu()
-    native = _slice_shape(case.shape, preparation)
-    height, width = preparation.size or native
-    top, left = (slices.shape[-2] - height) // 2, (slices.shape[-1] - width) // 2
-    slices = slices[..., top : top + height, left : left + width]
-    if (height, width) == native:
+def _native_slices(prepared: Floats, case_shape: Sequence[int], preparation: Preparation) -> torch.Tensor:
+    """Slices [n, *C, h, w] resampled to the size of the case's slices."""
+    slices, native = torch.from_numpy(prepared), _slice_shape(case_shape, preparation)
+    if tuple(slices.shape[-2:]) == native:
         return slices
     flat = functional.interpolate(slices.flatten(1, -3), size=native, mode="bilinear", align_corners=False)
     return flat.view(*slices.shape[:-2], *native)
 
 
-def _from_slices(slices: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+def _from_slices(slices: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
     """[n, *C, h, w] -> [*C, *S]."""
     array = slices.numpy()
-    if len(case.shape) == 2:
+    if len(case_shape) == 2:
         return np.ascontiguousarray(array[0])
-    return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(case.shape, preparation)))
+    return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(case_shape, preparation)))
 
 
 def one_hot(labels: npt.NDArray[np.generic], n_classes: int) -> npt.NDArray[np.generic]:

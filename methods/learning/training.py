@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +12,7 @@ from torch import nn
 
 from ...errors import RaterbenchError
 from ...seeds import derived_seed
+from ..base import FitReport
 from .augmentation import augment
 from .preparation import Slices
 
@@ -24,27 +24,23 @@ BATCHES, DRAWS, LAYERS = 0, 1, 2
 that draw, such as dropout."""
 
 
-@dataclass
-class Training:
-    """How training went: ``curve`` has (epoch, training loss, validation loss), ``best_epoch`` the weights that were kept."""
-
-    curve: list[tuple[int, float, float]] = field(default_factory=list)
-    best_epoch: int = -1
-
-    @property
-    def best_loss(self) -> float:
-        """The smallest validation loss so far."""
-        return min((v for _, _, v in self.curve), default=math.inf)
-
-
 class Diverged(RaterbenchError):
     """The loss is no longer a number."""
 
 
 def train(
-    method: NetworkMethod, module: nn.Module, slices: Slices, validation: Slices, *, seed: int, device: torch.device
-) -> Training:
+    method: NetworkMethod,
+    module: nn.Module,
+    slices: Slices,
+    validation: Slices,
+    report: FitReport,
+    *,
+    seed: int,
+    device: torch.device,
+) -> None:
     """Fit ``module`` in place with the method's budget; afterwards it holds the weights of the best validation epoch.
+
+    The curve and the best epoch are written into ``report``.
 
     Adam, a cosine schedule over the epochs, early stopping on the method's own validation loss. Batch order and
     augmentation come from ``seed`` alone, so that all candidates see the same batches; a method's own draws have a
@@ -60,7 +56,7 @@ def train(
         method.parameter_groups(module), lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=budget.epochs)
-    training, best = Training(), copy.deepcopy(module.state_dict())
+    best, best_loss = copy.deepcopy(module.state_dict()), math.inf
     for epoch in range(budget.epochs):
         method.start_epoch(module, epoch)
         module.train()
@@ -76,15 +72,14 @@ def train(
             total += _finite("training", loss.item(), epoch, budget.learning_rate) * len(rows)
         schedule.step()
         validation_loss = _finite("validation", evaluate(method, module, validation, device), epoch, budget.learning_rate)
-        if validation_loss < training.best_loss:
-            training.best_epoch = epoch
+        if validation_loss < best_loss:
+            best_loss, report.best_epoch = validation_loss, epoch
             _keep(best, module)
-        training.curve.append((epoch, total / len(slices), validation_loss))
+        report.curve.append((epoch, total / len(slices), validation_loss))
         method.end_epoch(module, epoch, validation)
-        if epoch - training.best_epoch >= budget.patience:
+        if epoch - report.best_epoch >= budget.patience:
             break
     module.load_state_dict(best)
-    return training
 
 
 def _finite(which: str, loss: float, epoch: int, learning_rate: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ...datasets.base import Case, Dataset, Floats
+from ...datasets.base import Case, Dataset
 from ...parameters import Range
+from ..base import Prediction
 from ..learning.alarms import not_dominant
 from ..learning.backbone import SegmentationNetwork
 from ..learning.budget import Budget
@@ -151,10 +153,10 @@ class ConfusionNetwork(LearnedTruthMethod):
         self.confusion_ = self.overall(validation)
         for rater in sorted(self.unseen_):
             self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
-            self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
-        self.alarm(not_dominant(self.confusion_, train.classes))
-        if self.training_.best_epoch < self.warmup * self.budget_.epochs:
-            self.alarm(["the epoch that was kept is one of the warm-up: the matrices are still at their start"])
+            self.report_.warnings.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
+        self.report_.alarms += not_dominant(self.confusion_, train.classes)
+        if self.report_.best_epoch < self.warmup * self.budget_.epochs:
+            self.report_.alarms.append("the epoch that was kept is one of the warm-up: the matrices are still at their start")
 
     @torch.no_grad()
     def overall(self, slices: Slices) -> npt.NDArray[np.float64]:
@@ -170,28 +172,31 @@ class ConfusionNetwork(LearnedTruthMethod):
         return mean
 
     @torch.no_grad()
-    def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
-        """Each rater's matrix on this case: [K, K], or of every voxel [K, K, *S]; NaN for raters that training never saw."""
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        """Probability, and of each rater the matrix on this case and the probability of being right; NaN if never seen.
+
+        A matrix is [K, K], or of every voxel [K, K, *S] where the level is ``pixel`` or the case has several slices.
+        """
+        del samples, seed
+        logits, confusion, right = self.outputs(case, _with_reliability)
         if self.level == "global":
-            return dict(zip(self.raters_, self.confusion_, strict=True))
-        logits, confusion = self.outputs(case)
-        if len(confusion) == 1 and confusion.shape[4:].numel() == 1:
-            found = confusion[0, ..., 0, 0].double().cpu().numpy()
+            estimates: npt.NDArray[Any] = self.confusion_
+        elif len(confusion) == 1 and confusion.shape[4:].numel() == 1:
+            estimates = confusion.flatten(4)[0, ..., 0].double().cpu().numpy()
         else:
-            found = restore_maps(confusion.expand(*confusion.shape[:4], *logits.shape[2:]), case, self.preparation_)
-        return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, found, strict=True)}
+            maps = confusion.expand(*confusion.shape[:4], *logits.shape[2:])
+            estimates = restore_maps(maps, case.shape, self.preparation_)
+        return replace(
+            self.segmentation(self.recipe_.activate(logits), case),
+            rater_confusion=self.by_rater(estimates),
+            rater_reliability=self.by_rater(restore_maps(right, case.shape, self.preparation_).clip(0, 1)),
+        )
 
-    @torch.no_grad()
-    def rater_reliability(self, case: Case) -> dict[str, Floats] | None:
-        """The probability that each rater says the truth at each voxel, [*S]; NaN for raters that training never saw."""
-        maps = restore_maps(self.outputs(case, _right), case, self.preparation_).clip(0, 1)
-        return {r: np.full_like(m, np.nan) if r in self.unseen_ else m for r, m in zip(self.raters_, maps, strict=True)}
 
-
-def _right(outputs: Outputs) -> torch.Tensor:
-    """The probability [B, R, *S] that each rater says the truth."""
+def _with_reliability(outputs: Outputs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The outputs, and the probability [B, R, *S] that each rater says the truth."""
     diagonal = outputs.confusion.diagonal(dim1=2, dim2=3).movedim(-1, 2)
-    return (diagonal * outputs.logits.float().softmax(dim=1).unsqueeze(1)).sum(dim=2)
+    return *outputs, (diagonal * outputs.logits.float().softmax(dim=1).unsqueeze(1)).sum(dim=2)
 
 
 class WithMatrices(nn.Module):

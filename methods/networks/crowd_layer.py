@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
 
 from ...datasets.base import Case, Dataset
+from ..base import Prediction
 from ..learning.alarms import not_dominant
 from ..learning.backbone import SegmentationNetwork
 from ..learning.budget import Budget
@@ -77,17 +77,18 @@ class CrowdLayer(LearnedTruthMethod):
         self.confusion_ = said.permute(1, 2, 0).double().cpu().numpy()
         for rater in sorted(self.unseen_):
             self.confusion_[self.raters_.index(rater)] = nan_confusion(self.n_classes_)
-            self.warnings_.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
-        self.alarm(not_dominant(self.confusion_, train.classes))
+            self.report_.warnings.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
+        self.report_.alarms += not_dominant(self.confusion_, train.classes)
 
-    def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
-        """Each rater's [K, K], the same for every case: column j is what the rater says where the network is certain of j.
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        """Probability, and each rater's matrix [K, K], the same for every case (``confusion_``).
 
-        That is, the softmax of the rater's layer at p = 1 for class j and 0 for the others. It is a distribution by the
-        softmax alone, and at the start far from the identity: e / (e + K - 1) on the diagonal, .73 for two classes.
+        Column j is what the rater says where the network is certain of class j: the softmax of the rater's layer at p = 1 for
+        class j and 0 for the others. It is a distribution by the softmax alone, and at the start far from the identity:
+        e / (e + K - 1) on the diagonal, .73 for two classes.
         """
-        del case
-        return dict(zip(self.raters_, self.confusion_, strict=True))
+        prediction = super().predict(case, samples=samples, seed=seed)
+        return replace(prediction, rater_confusion=dict(zip(self.raters_, self.confusion_, strict=True)))
 
 
 class _WithCrowd(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from ...datasets.base import IGNORE, Case, Dataset
 from ...datasets.simulation.raters import pooled_confusion, true_confusion
+from ..base import Need, Prediction
 from ..learning.budget import Budget
 from ..learning.losses import masked_mean
 from ..learning.network import NetworkMethod, nan_confusion
@@ -32,7 +34,7 @@ class OracleConfusionNetwork(NetworkMethod):
         budget: what all candidates share.
     """
 
-    needs_truth: ClassVar[bool] = True
+    needs: ClassVar[frozenset[Need]] = frozenset({"truth"})
     needs_rater_identity = True
 
     def __init__(self, *, level: Literal["global", "image"] = "image", budget: Budget | None = None) -> None:
@@ -65,10 +67,10 @@ class OracleConfusionNetwork(NetworkMethod):
         joint = ratings.clamp(min=NEVER).log() + outputs.float().log_softmax(dim=1).unsqueeze(1)
         return masked_mean(-joint.logsumexp(dim=2), present)
 
-    def rater_confusion(self, case: Case) -> dict[str, npt.NDArray[np.float64]]:
-        """Each rater's true matrix [K, K] over the training cases, the same for every case."""
-        del case
-        return dict(zip(self.raters_, self.confusion_, strict=True))
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        """Probability, and each rater's true matrix [K, K] over the training cases, the same for every case."""
+        prediction = super().predict(case, samples=samples, seed=seed)
+        return replace(prediction, rater_confusion=dict(zip(self.raters_, self.confusion_, strict=True)))
 
 
 def _likelihoods(labels: npt.NDArray[Any], matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import nn
 
-from ...datasets.base import Case, Dataset, Floats
+from ...datasets.base import Case, Dataset
 from ...seeds import derived_seed
+from ..base import FitReport, Prediction
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import Slices, prepare_image, restore
-from ..learning.training import LAYERS, Training
+from ..learning.preparation import Slices, prepare_image
+from ..learning.training import LAYERS
 from ..learning.training import train as run_training
 
 
@@ -24,9 +25,9 @@ class SeparateNetworks(NetworkMethod):
     All networks start from the same weights and have the whole budget each, so a unit takes as many times longer as there are
     raters. A rater's network sees the slices of which that rater judged a voxel, and stops by that rater's validation loss. A
     rater who judged nothing in the validation part has the epoch of the least training loss, and one who judged nothing in
-    the training part has no network; both are said in ``warnings_``.
+    the training part has no network; the report says both.
 
-    After ``fit``: ``trainings_``, how each rater's training went, by name; ``training_`` is their mean.
+    The report has the mean of all curves, and each rater's own report in ``stages``.
     """
 
     module_: _SideBySide
@@ -51,34 +52,37 @@ class SeparateNetworks(NetworkMethod):
         """Train the networks one after the other, each with the same seed."""
         slices = self.initialise(train, seed=seed, device=device)
         held_out = self.slices(validation)
-        self.trainings_: dict[str, Training] = {}
+        report = self.report_
         for r, rater in enumerate(self.raters_):
             mine, theirs = _of_rater(slices, r), _of_rater(held_out, r)
             if not len(mine):
-                self.warnings_.append(f"rater {rater!r} judged nothing in the training part: there is no network for it")
+                report.warnings.append(f"rater {rater!r} judged nothing in the training part: there is no network for it")
                 continue
             if not len(theirs):
                 theirs = mine
-                self.warnings_.append(
+                report.warnings.append(
                     f"rater {rater!r} judged nothing in the validation part: its network has the least training loss"
                 )
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derived_seed(seed, LAYERS))
                 network = _SideBySide([self.module_.networks[r]])
-                self.trainings_[rater] = run_training(self, network, mine, theirs, seed=seed, device=self.device_)
-        self.training_ = mean_training(list(self.trainings_.values()))
+                report.stages[rater] = FitReport()
+                run_training(self, network, mine, theirs, report.stages[rater], seed=seed, device=self.device_)
+        report.curve = mean_curve([own.curve for own in report.stages.values()])
+        report.best_epoch = max(own.best_epoch for own in report.stages.values())
         self.finish(train, held_out)
         return self
 
     @torch.no_grad()
-    def predict_proba(self, case: Case) -> Floats:
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
         """Probability [K, *S] float32, the mean over the raters seen in training, in the case's own geometry."""
+        del samples, seed
         self.module_.eval()
         chunks = prepare_image(case, self.preparation_).to(self.device_).split(CHUNK)
-        networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.trainings_]
+        networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.report_.stages]
         # One network after the other: all logits of a volume for many raters at once would not fit into memory.
         total: Any = sum(self.recipe_.activate(torch.cat([network(chunk) for chunk in chunks])) for network in networks)
-        return restore(total / len(networks), case, self.preparation_)
+        return self.segmentation(total / len(networks), case)
 
 
 class _SideBySide(nn.Module):
@@ -97,12 +101,11 @@ def _of_rater(slices: Slices, r: int) -> Slices:
     return Slices(slices.images, slices.ratings[:, r : r + 1], slices.present[:, r : r + 1]).judged()
 
 
-def mean_training(trainings: list[Training]) -> Training:
-    """One curve for several trainings: each epoch's mean over those that had not stopped; the latest of the best epochs."""
-    length = max(len(training.curve) for training in trainings)
-    curve = []
-    for epoch in range(length):
-        losses = [training.curve[epoch][1:] for training in trainings if epoch < len(training.curve)]
-        fitted, validated = np.mean(losses, axis=0).tolist()
-        curve.append((epoch, fitted, validated))
-    return Training(curve, max(training.best_epoch for training in trainings))
+def mean_curve(curves: Sequence[Sequence[tuple[int, float, float]]]) -> list[tuple[int, float, float]]:
+    """One curve for several trainings: each epoch's mean losses over the trainings that had not stopped before."""
+    mean = []
+    for epoch in range(max(len(curve) for curve in curves)):
+        losses = [curve[epoch][1:] for curve in curves if epoch < len(curve)]
+        training, validation = np.mean(losses, axis=0).tolist()
+        mean.append((epoch, training, validation))
+    return mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...datasets.base import Case, Dataset, Floats
+from ...datasets.base import Case, Dataset
 from ...parameters import Range
+from ..base import Prediction
 from ..learning.backbone import SegmentationNetwork
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
@@ -120,16 +122,16 @@ class TGCE(LearnedTruthMethod):
         """Set ``reliability_``, and warn of raters that training never saw and of gates that tell or teach nothing."""
         super().finish(train, validation)
         for rater in sorted(self.unseen_):
-            self.warnings_.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
+            self.report_.warnings.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
         self.reliability_ = self._mean_reliability(validation)
         known = np.array([value for value in self.reliability_.values() if np.isfinite(value)])
-        form = self.resolved_form()
+        form, alarms = self.resolved_form(), self.report_.alarms
         if not form.opens_above(self.n_classes_):
-            self.alarm(["with this form, q and number of classes no vote is unlikely enough to close a rater's gate"])
+            alarms.append("with this form, q and number of classes no vote is unlikely enough to close a rater's gate")
         if known.size and (known < CLOSED).all():
-            self.alarm(["every rater is taken as unreliable nearly everywhere: hardly anything was learned from them"])
+            alarms.append("every rater is taken as unreliable nearly everywhere: hardly anything was learned from them")
         elif known.size and (form.centre_weight or form.sum_weight) and (np.minimum(known, 1 - known) < SATURATED).all():
-            self.alarm(["every rater's reliability is 0 or 1 although a regulariser is on: read it as a gate only"])
+            alarms.append("every rater's reliability is 0 or 1 although a regulariser is on: read it as a gate only")
 
     @torch.no_grad()
     def _mean_reliability(self, slices: Slices) -> dict[str, float]:
@@ -144,11 +146,12 @@ class TGCE(LearnedTruthMethod):
         return {r: np.nan if r in self.unseen_ else mean for r, mean in zip(self.raters_, means, strict=True)}
 
     @torch.no_grad()
-    def rater_reliability(self, case: Case) -> dict[str, Floats]:
-        """Each rater's gate at every voxel of the case, [*S] float32 in 0..1, NaN for a rater training never saw."""
-        maps = restore_maps(self.outputs(case, lambda outputs: outputs.reliability), case, self.preparation_).clip(0, 1)
-        unknown = np.full(case.shape, np.nan, dtype=np.float32)
-        return {rater: unknown if rater in self.unseen_ else maps[r] for r, rater in enumerate(self.raters_)}
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        """Probability, and each rater's gate at every voxel, [*S] in 0..1, NaN for a rater training never saw."""
+        del samples, seed
+        logits, reliability = self.outputs(case)
+        maps = restore_maps(reliability, case.shape, self.preparation_).clip(0, 1)
+        return replace(self.segmentation(self.recipe_.activate(logits), case), rater_reliability=self.by_rater(maps))
 
 
 class _WithReliability(nn.Module):

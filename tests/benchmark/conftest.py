@@ -20,7 +20,7 @@ BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}
 
 INSTANT = '''
 import numpy as np
-from raterbench.methods import Method
+from raterbench.methods import FitReport, Method, Prediction
 
 
 class Instant(Method):

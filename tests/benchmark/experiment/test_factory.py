@@ -127,7 +127,7 @@ def test_a_method_that_cannot_be_made_is_a_sentence(tiny, plugin):
 
 def test_an_oracle_is_skipped_where_nobody_knows_the_truth():
     class Oracle(FusedLabels):
-        needs_truth = True
+        needs = frozenset({"truth"})
 
     phantom = Phantom(subjects=2, slices=1, size=32)
     blind = CaseList("blind", [case.blind() for case in phantom], phantom.classes)

@@ -212,7 +212,7 @@ class Odd(Instant):
         ("def check_parameters(self): raise ValueError('no')", "ValueError: no"),
         ("def skip_reason(self, d): raise KeyError('x')", "KeyError: 'x'"),
         ("def skip_reason(self, d): return 5", "skip_reason gave 5: return a text, or None"),
-        ("needs_truth = property(lambda self: 1 / 0)", "ZeroDivisionError"),
+        ("needs = property(lambda self: 1 / 0)", "ZeroDivisionError"),
         ("def get_params(self, deep=True): raise RuntimeError('x')", "RuntimeError: x"),
     ],
 )

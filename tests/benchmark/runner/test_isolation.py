@@ -100,7 +100,10 @@ class GivesText(Bad):
 
 class BadWarnings(Bad):
     def spoil(self, train):
-        self.warnings_ = 5
+        self.report_ = FitReport(warnings=5)
+
+    def fit_report(self):
+        return self.report_
 
 
 class ChangesDirectory(Bad):

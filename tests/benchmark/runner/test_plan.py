@@ -93,7 +93,7 @@ from raterbench.methods import RandomRater
 
 
 class Oracle(RandomRater):
-    needs_truth = True
+    needs = frozenset({"truth"})
 """
     file = tmp_path / "oracle.py"
     file.write_text(source)

@@ -27,14 +27,11 @@ class Spy(Instant):
         SEEN.append(("predict", case.truth is None and case.diagnosis is None, bool(case.ratings)))
         return super().predict_proba(case)
 
-    def rater_confusion(self, case):
-        SEEN.append(("confusion", case.truth is None and case.diagnosis is None, bool(case.ratings)))
-
 
 class Oracle(Spy):
     """Declares that it needs the truth."""
 
-    needs_truth = True
+    needs = frozenset({"truth"})
 '''
 
 ODD = """
@@ -161,7 +158,7 @@ def test_a_method_sees_no_truth_in_training_and_no_label_in_prediction(tiny, tmp
     seen.clear()
     record = unit(tiny(candidates=(Candidate("it", name),), plugins=(file,)), tmp_path)
     assert record.status == "done", record.reason
-    assert {step for step, _, _ in seen} == {"fit", "predict", "confusion"}
+    assert {step for step, _, _ in seen} == {"fit", "predict"}
     assert all(ratings for step, _, ratings in seen if step == "fit")
     assert all(blind is not truth_in_fit for step, blind, _ in seen if step == "fit")
     assert all(blind and not ratings for step, blind, ratings in seen if step != "fit")

@@ -30,10 +30,11 @@ class Unknown(CaseList):
 class Trusting(Instant):
     '''Believes that nobody errs, here and there.'''
 
-    def rater_confusion(self, case):
+    def predict(self, case, *, samples=0, seed=0):
         field = np.broadcast_to(np.eye(3)[:, :, None, None], (3, 3, *case.shape))
         given = dict.fromkeys(("steady", "sparing", "patchy"), np.eye(3))
-        return {"careless": field, "generous": np.full((3, 3), np.nan), **given}
+        believed = {"careless": field, "generous": np.full((3, 3), np.nan), **given}
+        return Prediction(self.predict_proba(case), rater_confusion=believed)
 """
     settings = {"dataset": "unknown", "dataset_options": {}, "plugins": (plugin(lines),), "references": ("raters", "majority")}
     experiment = tiny(candidates=(Candidate("it", "trusting"),), metrics=("dice", "confusion rmse"), **settings)
@@ -56,8 +57,8 @@ def test_matrices_of_every_image_are_kept_and_are_those_of_the_error(tiny, tmp_p
 class Trusting(Instant):
     '''Believes that nobody errs.'''
 
-    def rater_confusion(self, case):
-        return {"careless": np.eye(3), "patchy": np.eye(3)}
+    def predict(self, case, *, samples=0, seed=0):
+        return Prediction(self.predict_proba(case), rater_confusion={"careless": np.eye(3), "patchy": np.eye(3)})
 """
     experiment = tiny(candidates=(Candidate("it", "trusting"),), metrics=("dice", "confusion rmse"), plugins=(plugin(lines),))
     record, phantom = unit(experiment, tmp_path), Phantom(subjects=6, slices=2, size=32)

@@ -23,9 +23,10 @@ from ..conftest import BUDGET, INSTANT, PHANTOM
 
 CLASSES = ("background", "white matter", "grey matter")
 BELIEVES = """
-    def rater_reliability(self, case):
+    def predict(self, case, *, samples=0, seed=0):
         left = np.arange(case.shape[-1]) < case.shape[-1] / 2
-        return {"sparse": np.broadcast_to(left, case.shape).astype(np.float32), "small": np.full(case.shape, np.nan)}
+        sparse = np.broadcast_to(left, case.shape).astype(np.float32)
+        return Prediction(self.predict_proba(case), rater_reliability={"sparse": sparse, "small": np.full(case.shape, np.nan)})
 """
 
 

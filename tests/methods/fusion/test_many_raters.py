@@ -56,16 +56,17 @@ def test_a_crowd_with_gaps_can_be_learned_from(method, n_classes, n_raters):
     train, validation = cases[:-3], cases[-3:]
     method = clone(method).fit(train, validation, seed=0)
     case = cases[0].unlabelled()
-    p = method.predict_proba(case)
+    prediction = method.predict(case)
+    p = prediction.probability
     assert p.shape == (n_classes, 32, 32) and np.isfinite(p).all()
     np.testing.assert_allclose(p.sum(axis=0), 1, atol=1e-4)
     seen = {rater for case in train for rater in case.ratings}
     assert f"rater {n_raters - 1}" not in seen
-    for rater, matrix in (method.rater_confusion(case) or {}).items():
+    for rater, matrix in (prediction.rater_confusion or {}).items():
         assert matrix.shape[:2] == (n_classes, n_classes)
         if rater not in seen:
             assert np.isnan(matrix).all()
         elif not isinstance(method, OracleConfusionNetwork):  # whose columns of classes that a rater never met are NaN
             assert np.isfinite(matrix).all()
-    for rater, reliability in (method.rater_reliability(case) or {}).items():
+    for rater, reliability in (prediction.rater_reliability or {}).items():
         assert reliability.shape == (32, 32) and np.isfinite(reliability).all() == (rater in seen)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from raterbench.methods import Budget, ConfusionNetwork
-from raterbench.methods.learning.alarms import agreement, agreement_counts, labels_swapped, not_dominant, truth_left_majority
+from raterbench.methods.learning.alarms import labels_swapped, majority_counts, majority_dice, not_dominant, truth_left_majority
 
 CLASSES = ("background", "outer", "inner")
 
@@ -15,22 +15,20 @@ def test_counts_leave_out_what_nobody_judged_and_use_present_raters_only():
     ratings = torch.nn.functional.one_hot(ratings, 2).movedim(-1, 2).float()
     present = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]], dtype=torch.bool).view(1, 3, 1, 4)
     learned = torch.tensor([0.9, 0.2, 0.3, 0.6]).view(1, 1, 1, 4)
-    counts = agreement_counts(torch.cat([1 - learned, learned], dim=1), ratings, present)
+    counts = majority_counts(torch.cat([1 - learned, learned], dim=1), ratings, present)
     # Majorities: 1 (two of three), 1, 1 (one rater), nobody; learned: 1, 0, 0.
     assert counts.tolist() == [[0, 2], [0, 1]]
-    assert agreement(counts.numpy()) == pytest.approx(2 * 1 / (1 + 3))
+    assert majority_dice(counts.numpy()) == pytest.approx(2 * 1 / (1 + 3))
 
 
-def test_agreement_without_any_foreground_is_perfect():
-    assert agreement(np.diag([5, 0, 0])) == 1
-    assert agreement(np.array([[5, 1], [0, 0]])) == 0
+def test_the_dice_without_any_foreground_is_perfect():
+    assert majority_dice(np.diag([5, 0, 0])) == 1
+    assert majority_dice(np.array([[5, 1], [0, 0]])) == 0
 
 
-@pytest.mark.parametrize(
-    ("agreements", "kept", "said"), [([0.8, 0.9, 0.5], 2, True), ([0.8, 0.9, 0.5], 1, False), ([], 0, False)]
-)
-def test_a_truth_that_leaves_the_majority_is_told_by_the_epoch_that_was_kept(agreements, kept, said):
-    assert bool(truth_left_majority(agreements, kept)) == said
+@pytest.mark.parametrize(("dice", "kept", "said"), [([0.8, 0.9, 0.5], 2, True), ([0.8, 0.9, 0.5], 1, False), ([], 0, False)])
+def test_a_truth_that_leaves_the_majority_is_told_by_the_epoch_that_was_kept(dice, kept, said):
+    assert bool(truth_left_majority(dice, kept)) == said
 
 
 def test_exchanged_classes_are_named():
@@ -65,4 +63,4 @@ def test_what_is_said_of_the_data_is_no_alarm(confused_cases):
     train = confused_cases(matrices, 8, absent=("ghost",))
     budget = Budget(epochs=8, batch_size=4, learning_rate=1e-2, rotation=0.0, translation=0.0, scaling=0.0, features=(8,) * 6)
     method = ConfusionNetwork(budget=budget).fit(train, confused_cases(matrices, 4, seed=1), seed=0)
-    assert [words for words in method.warnings_ if "ghost" in words] and method.alarms_ == []
+    assert [words for words in method.report_.warnings if "ghost" in words] and method.report_.alarms == []

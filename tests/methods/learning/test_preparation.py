@@ -15,8 +15,9 @@ from raterbench.methods.learning.preparation import (
     normalise_labels,
     prepare_image,
     prepare_ratings,
-    restore,
+    remove_padding,
     restore_maps,
+    restore_prepared,
     stack,
 )
 
@@ -41,6 +42,11 @@ def prepared(case, preparation, raters=("ann", "bob"), n_classes=3):
     return prepare_ratings(case.ratings, raters, n_classes, preparation)
 
 
+def restored(probability, case, preparation):
+    """Probabilities of padded slices as a map in the geometry of the case."""
+    return restore_prepared(remove_padding(probability, case.shape, preparation), case.shape, preparation)
+
+
 def one_hot(labels, n_classes=3):
     return np.equal(labels, np.arange(n_classes).reshape(-1, *[1] * labels.ndim)).astype(np.float32)
 
@@ -60,7 +66,7 @@ def test_without_resampling_what_is_prepared_is_restored_exactly(shape, axis, mu
     assert present.sum() == 2 * np.prod(shape), "nothing is cropped away, and no padding is judged"
     assert not ratings[~present.unsqueeze(2).expand_as(ratings)].any()
     for r, rater in enumerate(("ann", "bob")):
-        np.testing.assert_array_equal(restore(ratings[:, r], case, preparation), one_hot(case.ratings[rater]))
+        np.testing.assert_array_equal(restored(ratings[:, r], case, preparation), one_hot(case.ratings[rater]))
 
 
 def test_a_digit_of_28_pixels_is_padded_evenly_to_32():
@@ -69,7 +75,7 @@ def test_a_digit_of_28_pixels_is_padded_evenly_to_32():
     assert image.shape == (1, 1, 32, 32)
     assert present[:, :, 2:30, 2:30].all() and present.sum() == 2 * 28 * 28
     torch.testing.assert_close(image[..., :2, 2:30], image[..., 2:3, 2:30].expand(1, 1, 2, 28))
-    assert restore(torch.rand(1, 3, 32, 32).softmax(1), case, preparation).shape == (3, 28, 28)
+    assert restored(torch.rand(1, 3, 32, 32).softmax(1), case, preparation).shape == (3, 28, 28)
 
 
 @pytest.mark.parametrize("axis", "zyx")
@@ -92,9 +98,9 @@ def test_a_volume_of_one_slice_is_learned_as_that_slice(axis, thin):
     wrapped = replace(make_case(tuple(shape)), image=flat.image.reshape(1, *shape))
     torch.testing.assert_close(prepare_image(wrapped, preparation), prepare_image(flat, preparation))
     probability = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)).softmax(1)
-    restored = restore(probability, wrapped, preparation)
-    assert restored.shape == (3, *shape)
-    np.testing.assert_array_equal(restored.reshape(3, 9, 14), restore(probability, flat, preparation))
+    volume = restored(probability, wrapped, preparation)
+    assert volume.shape == (3, *shape)
+    np.testing.assert_array_equal(volume.reshape(3, 9, 14), restored(probability, flat, preparation))
 
 
 def test_an_unknown_axis_is_a_clear_error():
@@ -146,7 +152,7 @@ def test_resampled_labels_come_back_in_their_own_geometry(shape, size):
     assert ratings.shape[-2:] == tuple(-(-side // 32) * 32 for side in size)
     assert int(present[0].sum()) == size[0] * size[1]
     torch.testing.assert_close(ratings.sum(dim=2), present.float())
-    p = restore(torch.where(present, ratings[:, 0], 0.5), case, preparation)
+    p = restored(torch.where(present, ratings[:, 0], 0.5), case, preparation)
     assert p.shape == (2, *shape) and p.dtype == np.float32
     np.testing.assert_allclose(p.sum(axis=0), 1, atol=1e-5)
     hard = p.argmax(axis=0)
@@ -159,7 +165,7 @@ def test_resampled_labels_come_back_in_their_own_geometry(shape, size):
 def test_maps_are_restored_as_probabilities_are_but_never_rescaled(shape, axis):
     preparation, case = Preparation(slice_axis=axis), make_case(shape)
     ratings, _ = prepared(case, preparation)
-    maps = restore_maps(3.0 * ratings, case, preparation)
+    maps = restore_maps(3.0 * ratings, case.shape, preparation)
     assert maps.shape == (2, 3, *shape) and maps.dtype == np.float32 and maps.flags.c_contiguous
     np.testing.assert_array_equal(maps, [3 * one_hot(case.ratings[rater]) for rater in ("ann", "bob")])
 
@@ -169,10 +175,10 @@ def test_resampled_maps_keep_the_sums_that_they_had(shape):
     preparation, case = Preparation(size=(48, 80)), make_case(shape)
     n = prepare_image(case, preparation).shape[0]
     confusion = torch.randn(n, 4, 3, 3, 64, 96, generator=torch.Generator().manual_seed(0)).softmax(dim=2)
-    maps = restore_maps(confusion, case, preparation)
+    maps = restore_maps(confusion, case.shape, preparation)
     assert maps.shape == (4, 3, 3, *shape)
     np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
-    reliability = restore_maps(torch.full((n, 4, 64, 96), 0.3), case, preparation)
+    reliability = restore_maps(torch.full((n, 4, 64, 96), 0.3), case.shape, preparation)
     np.testing.assert_allclose(reliability, np.full((4, *shape), 0.3), atol=1e-6)
 
 

@@ -52,8 +52,8 @@ def scripted(losses, **options):
 
 def test_the_weights_of_the_best_epoch_are_kept():
     method = scripted([3.0, 1.0, 2.0, 1.0, 5.0])
-    assert method.training_.best_epoch == 1 and method.training_.best_loss == 1.0
-    assert [epoch for epoch, _, _ in method.training_.curve] == [0, 1, 2, 3, 4]
+    assert method.report_.best_epoch == 1
+    assert [epoch for epoch, _, _ in method.report_.curve] == [0, 1, 2, 3, 4]
     kept = method.module_.state_dict()
     assert all(torch.equal(kept[name], weight) for name, weight in method.weights_[1].items())
     assert not all(torch.equal(kept[name], weight) for name, weight in method.weights_[4].items())
@@ -62,9 +62,9 @@ def test_the_weights_of_the_best_epoch_are_kept():
 def test_training_stops_when_patience_is_spent_and_not_before():
     losses = [3.0, 2.0, 2.5, 2.5, 1.0, 2.0, 2.0, 2.0, 0.0]
     method = scripted(losses, patience=3)
-    assert [v for _, _, v in method.training_.curve] == losses[:8]
-    assert method.training_.best_epoch == 4
-    assert len(scripted(losses, patience=2).training_.curve) == 4
+    assert [v for _, _, v in method.report_.curve] == losses[:8]
+    assert method.report_.best_epoch == 4
+    assert len(scripted(losses, patience=2).report_.curve) == 4
 
 
 class Broken(NetworkMethod):
@@ -138,7 +138,7 @@ def test_all_candidates_see_the_same_batches_from_the_same_first_weights():
 
 def test_training_lowers_the_loss():
     still = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0}
-    curve = fit(NetworkMethod(budget=budget(epochs=15, learning_rate=1e-2, **still))).training_.curve
+    curve = fit(NetworkMethod(budget=budget(epochs=15, learning_rate=1e-2, **still))).report_.curve
     assert curve[-1][1] < 0.9 * curve[0][1]
 
 

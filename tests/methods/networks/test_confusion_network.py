@@ -69,20 +69,21 @@ def test_known_matrices_are_recovered(confused_cases, matrices, kind, options):
     # A low-rank matrix of three classes cannot be any matrix.
     assert rmse(method.confusion_, expected) < (0.12 if options.get("rank") and n > 2 else 0.06)
     np.testing.assert_allclose(method.confusion_.sum(axis=1), 1)
-    assert not method.warnings_
-    assert len(method.agreements_) == len(method.training_.curve) and method.agreements_[-1] > 0.8
+    assert not method.report_.warnings and not method.report_.alarms
+    assert len(method.report_.majority_dice) == len(method.report_.curve) and method.report_.majority_dice[-1] > 0.8
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_matrices_of_a_case_have_the_form_of_their_level(confused_cases, level):
     method, train = learned(confused_cases, TWO, level=level, epochs=1)
     shape = (2, 2, *train[0].shape) if level == "pixel" else (2, 2)
-    for matrix in method.rater_confusion(train[0]).values():
+    prediction = method.predict(train[0])
+    for matrix in prediction.rater_confusion.values():
         assert matrix.shape == shape
         np.testing.assert_allclose(matrix.sum(axis=0), 1, atol=1e-5)
-    p = method.predict_proba(train[0])
-    for rater, right in method.rater_reliability(train[0]).items():
-        matrix = method.rater_confusion(train[0])[rater].reshape(2, 2, *([-1] if level == "pixel" else [1]))
+    p = prediction.probability
+    for rater, right in prediction.rater_reliability.items():
+        matrix = prediction.rater_confusion[rater].reshape(2, 2, *([-1] if level == "pixel" else [1]))
         expected = (np.einsum("kk...->k...", matrix) * p.reshape(2, -1)).sum(axis=0)
         np.testing.assert_allclose(right.ravel(), expected, atol=1e-5)
 
@@ -90,17 +91,18 @@ def test_matrices_of_a_case_have_the_form_of_their_level(confused_cases, level):
 @pytest.mark.parametrize("kind", [ConfusionNetwork, CRNetwork])
 def test_a_rater_who_was_never_seen_has_no_matrix_and_a_warning(confused_cases, kind):
     method, train = learned(confused_cases, TWO, kind, absent=("ghost",), epochs=2, trace_weight=0.5)
-    confusion = method.rater_confusion(train[0])
-    assert np.isnan(confusion["ghost"]).all() and np.isnan(method.rater_reliability(train[0])["ghost"]).all()
+    prediction = method.predict(train[0])
+    confusion = prediction.rater_confusion
+    assert np.isnan(confusion["ghost"]).all() and np.isnan(prediction.rater_reliability["ghost"]).all()
     assert not np.isnan(confusion["careful"]).any()
-    assert [w for w in method.warnings_ if "'ghost' rated no training case" in w]
+    assert [w for w in method.report_.warnings if "'ghost' rated no training case" in w]
 
 
 def test_weights_of_the_warm_up_are_an_alarm(confused_cases):
     kept = "the epoch that was kept is one of the warm-up"
     for warmup, said in ((1.0, True), (0.0, False)):
         method, _ = learned(confused_cases, TWO, warmup=warmup, epochs=3)
-        assert any(kept in words for words in method.alarms_) == said
+        assert any(kept in words for words in method.report_.alarms) == said
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -187,7 +189,7 @@ def test_the_trace_counts_present_raters_only():
 
 def test_a_strong_trace_term_exchanges_the_labels_and_every_alarm_says_so(confused_cases):
     method, _ = learned(confused_cases, TWO, level="global", trace_weight=3.0, matrix_learning_rate=0.5, anchor=0.0)
-    said = " ".join(method.warnings_)
+    said = " ".join(method.report_.alarms)
     assert "has left the majority" in said and "not diagonally dominant" in said and "may be swapped" in said
 
 
@@ -213,7 +215,7 @@ def test_the_oracle_knows_the_raters_and_learns_the_truth(confused_cases, level)
     budget = Budget(epochs=20, batch_size=4, learning_rate=1e-2, **STILL)
     method = OracleConfusionNetwork(level=level, budget=budget).fit(train, test, seed=0)
     known = pooled_confusion(train)
-    for rater, matrix in method.rater_confusion(test[0]).items():
+    for rater, matrix in method.predict(test[0]).rater_confusion.items():
         np.testing.assert_allclose(matrix, known[rater])
     wrong = np.mean([(method.predict_proba(case).argmax(axis=0) != case.truth.labels).mean() for case in test])
     assert wrong < 0.03
@@ -296,7 +298,7 @@ def test_a_rank_of_two_is_used():
 @pytest.mark.parametrize(("level", "rank"), [("global", None), ("pixel", None), ("global", 2)])
 def test_a_start_at_the_identity_can_be_learned_from(confused_cases, start, level, rank):
     method, _ = learned(confused_cases, THREE, level=level, rank=rank, start=start, diagonal=1.0, epochs=3, warmup=0.0)
-    assert np.isfinite(method.training_.curve).all() and np.isfinite(method.confusion_).all()
+    assert np.isfinite(method.report_.curve).all() and np.isfinite(method.confusion_).all()
     for n_classes in (2, 40):
         found = matrices(starting_point(n_classes, rank, 1.0).view(1, 1, -1, 1, 1), n_classes, rank)[0, 0, :, :, 0, 0]
         torch.testing.assert_close(found.diagonal(), torch.full((n_classes,), CERTAIN), atol=2e-6, rtol=0)

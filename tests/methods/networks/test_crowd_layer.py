@@ -8,7 +8,6 @@ import torch
 
 from raterbench.datasets import RaterbenchError
 from raterbench.methods import Budget, CrowdLayer
-from raterbench.methods.learning.training import Training
 from raterbench.methods.networks.crowd_layer import CONNECTIONS
 
 STILL = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "features": (8, 8, 8, 8, 8, 8)}
@@ -61,8 +60,8 @@ def test_the_loss_is_the_softmax_cross_entropy_of_the_raters_layer_over_present_
 def test_a_column_of_the_confusion_is_what_is_said_where_the_network_is_certain(confused_cases, connection):
     train = confused_cases({"ann": GOOD, "bob": OVER}, 3, absent=("ghost",))
     method = CrowdLayer(connection=connection, budget=Budget(epochs=2, **STILL)).fit(train, train, seed=0)
-    confusion = method.rater_confusion(train[0])
-    assert np.isnan(confusion["ghost"]).all() and any("ghost" in warning for warning in method.warnings_)
+    confusion = method.predict(train[0]).rater_confusion
+    assert np.isnan(confusion["ghost"]).all() and any("ghost" in warning for warning in method.report_.warnings)
     for r, rater in enumerate(("ann", "bob")):
         for j in range(2):
             certain = torch.eye(2)[j].view(1, 2, 1, 1)
@@ -73,7 +72,6 @@ def test_a_column_of_the_confusion_is_what_is_said_where_the_network_is_certain(
 def test_untrained_its_confusion_is_not_the_identity(confused_cases):
     train = confused_cases({"ann": GOOD}, 2)
     method = begun(train)
-    method.training_ = Training()
     method.finish(train, method.slices(train))
     np.testing.assert_allclose(np.diag(method.confusion_[0]), math.e / (math.e + 1), atol=1e-6)
 
@@ -82,7 +80,7 @@ def test_it_tells_the_raters_apart_and_finds_what_they_mean(confused_cases):
     train = confused_cases({"good": GOOD, "over": OVER, "under": UNDER}, 12)
     budget = Budget(epochs=30, batch_size=3, learning_rate=1e-2, **STILL)
     method = CrowdLayer(budget=budget).fit(train, train, seed=0)
-    confusion = method.rater_confusion(train[0])
+    confusion = method.predict(train[0]).rater_confusion
     assert max(confusion, key=lambda rater: confusion[rater][1, 0]) == "over"
     assert max(confusion, key=lambda rater: confusion[rater][0, 1]) == "under"
     for case in train[:3]:

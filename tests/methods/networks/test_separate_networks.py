@@ -7,8 +7,7 @@ import torch
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import Case, CaseList
 from raterbench.methods import Budget, NetworkMethod, SeparateNetworks
-from raterbench.methods.learning.training import Training
-from raterbench.methods.networks.separate_networks import mean_training
+from raterbench.methods.networks.separate_networks import mean_curve
 
 BUDGET = {"epochs": 3, "batch_size": 2, "features": (4, 4, 4, 8, 8, 4)}
 
@@ -35,7 +34,7 @@ def test_the_prediction_is_the_mean_of_networks_that_each_saw_one_rater(dataset)
     for rater in dataset.raters:
         parts = [keep(part, lambda _, r, own=rater: r == own, raters=[rater]) for part in (train, validation)]
         one = NetworkMethod(budget=Budget(**BUDGET)).fit(*parts, seed=4)
-        assert one.training_.curve == method.trainings_[rater].curve
+        assert one.report_.curve == method.report_.stages[rater].curve
         alone.append(one.predict_proba(dataset[0]))
     np.testing.assert_allclose(method.predict_proba(dataset[0]), np.mean(alone, axis=0), atol=1e-6)
 
@@ -51,8 +50,8 @@ def test_all_networks_start_from_the_same_weights(dataset):
 def test_a_rater_who_judged_nothing_has_no_network(dataset):
     blank = keep(dataset, lambda _, rater: rater != "rater 1")
     method = SeparateNetworks(budget=Budget(**BUDGET)).fit(blank[:6], blank[6:], seed=0)
-    assert list(method.trainings_) == ["rater 0", "rater 2"]
-    assert any("'rater 1' judged nothing in the training part" in warning for warning in method.warnings_)
+    assert list(method.report_.stages) == ["rater 0", "rater 2"]
+    assert any("'rater 1' judged nothing in the training part" in warning for warning in method.report_.warnings)
     without = keep(dataset, lambda _, rater: rater != "rater 1", raters=["rater 0", "rater 2"])
     expected = SeparateNetworks(budget=Budget(**BUDGET)).fit(without[:6], without[6:], seed=0)
     np.testing.assert_array_equal(method.predict_proba(dataset[0]), expected.predict_proba(dataset[0]))
@@ -61,8 +60,8 @@ def test_a_rater_who_judged_nothing_has_no_network(dataset):
 def test_a_rater_without_validation_is_trained_to_its_least_training_loss(dataset):
     part = keep(dataset, lambda i, rater: rater != "rater 1" or i < 5)
     method = SeparateNetworks(budget=Budget(**BUDGET)).fit(part[:5], part[5:], seed=0)
-    assert any("'rater 1' judged nothing in the validation part" in warning for warning in method.warnings_)
-    assert len(method.trainings_["rater 1"].curve) == BUDGET["epochs"]
+    assert any("'rater 1' judged nothing in the validation part" in warning for warning in method.report_.warnings)
+    assert len(method.report_.stages["rater 1"].curve) == BUDGET["epochs"]
 
 
 def test_raters_who_saw_other_cases_are_each_learned(confused_cases):
@@ -81,6 +80,4 @@ def test_raters_who_saw_other_cases_are_each_learned(confused_cases):
 
 
 def test_the_mean_curve_is_of_those_that_still_train():
-    one, other = Training([(0, 1.0, 2.0), (1, 0.5, 1.0)], 1), Training([(0, 3.0, 4.0)], 0)
-    mean = mean_training([one, other])
-    assert mean.curve == [(0, 2.0, 3.0), (1, 0.5, 1.0)] and mean.best_epoch == 1
+    assert mean_curve([[(0, 1.0, 2.0), (1, 0.5, 1.0)], [(0, 3.0, 4.0)]]) == [(0, 2.0, 3.0), (1, 0.5, 1.0)]

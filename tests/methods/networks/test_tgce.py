@@ -1,5 +1,7 @@
 """TGCE: where reliability comes from, and what it does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -123,7 +125,7 @@ def test_as_printed_the_gate_never_closes_with_three_classes(q, confused_cases):
     assert TGCE(q=q, form="thesis").resolved_form().opens_above(3) == 0
     train = confused_cases({"ann": np.eye(3)}, 2)
     method = TGCE(q=q, form="thesis", budget=Budget(epochs=1, **STILL)).fit(train, train, seed=0)
-    assert any("no vote is unlikely enough" in warning for warning in method.warnings_)
+    assert any("no vote is unlikely enough" in alarm for alarm in method.report_.alarms)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +148,12 @@ def test_gates_that_tell_or_teach_nothing_are_an_alarm(confused_cases, bias, opt
     with torch.no_grad():
         method.module_.head.weight.zero_()
         method.module_.head.bias.fill_(bias)
-    method.warnings_ = []
+    method.report_.alarms.clear()
     method.finish(train, method.slices(train))
     assert method.reliability_["ann"] == pytest.approx(1 / (1 + np.exp(-bias)), abs=1e-5)
     assert np.isnan(method.reliability_["ghost"])
-    said = [warning for warning in method.warnings_ if "ghost" not in warning and "learned truth" not in warning]
-    assert [alarm in warning for warning in said] == [True] * (alarm is not None)
+    said = [words for words in method.report_.alarms if "learned truth" not in words]
+    assert [alarm in words for words in said] == [True] * (alarm is not None)
 
 
 def test_the_mean_reliability_is_over_what_a_rater_judged():
@@ -159,7 +161,7 @@ def test_the_mean_reliability_is_over_what_a_rater_judged():
     method = TGCE(level="pixel", budget=Budget(epochs=1, **STILL)).fit(dataset, dataset, seed=0)
     for rater, mean in method.reliability_.items():
         rated = [case for case in dataset if rater in case.ratings]
-        maps = [method.rater_reliability(case)[rater][case.ratings[rater] != IGNORE] for case in rated]
+        maps = [method.predict(case).rater_reliability[rater][case.ratings[rater] != IGNORE] for case in rated]
         assert mean == pytest.approx(np.concatenate(maps).mean(dtype=float), abs=1e-6)
 
 
@@ -180,10 +182,10 @@ def test_unknown_options_are_clear_errors(confused_cases):
 def test_reliability_has_the_geometry_of_the_case_and_is_unknown_for_the_never_seen(level, shape):
     dataset = make_dataset(shapes=[shape] * 3, absent=["ghost"])
     method = TGCE(level=level, budget=Budget(epochs=1, **STILL)).fit(dataset, dataset, seed=0)
-    found = method.rater_reliability(dataset[0].unlabelled())
+    found = method.predict(dataset[0].unlabelled()).rater_reliability
     assert list(found) == list(dataset.raters)
     assert all(reliability.shape == shape and reliability.dtype == np.float32 for reliability in found.values())
-    assert np.isnan(found.pop("ghost")).all() and any("ghost" in warning for warning in method.warnings_)
+    assert np.isnan(found.pop("ghost")).all() and any("ghost" in warning for warning in method.report_.warnings)
     assert all((reliability > 0).all() and (reliability < 1).all() for reliability in found.values())
     if level == "scalar" and len(shape) == 2:
         assert all(np.ptp(reliability) < 1e-6 for reliability in found.values())
@@ -192,15 +194,16 @@ def test_reliability_has_the_geometry_of_the_case_and_is_unknown_for_the_never_s
 @pytest.mark.parametrize(
     ("reliability", "message"),
     [
-        (np.ones((32, 32)), "rater_reliability gave numbers for a rater who rated no training case: give NaN"),
+        (np.ones((32, 32)), "rater_reliability has numbers for a rater who rated no training case: give NaN"),
         (np.full((32, 32), 1.5), "must be from 0 to 1 at every voxel"),
         (np.ones(3), "has shape (3,): it should be (32, 32)"),
     ],
 )
 def test_the_check_of_methods_finds_a_reliability_that_cannot_be(reliability, message):
     class Wrong(TGCE):
-        def rater_reliability(self, case):
-            return dict.fromkeys(self.raters_, reliability)
+        def predict(self, case, *, samples=0, seed=0):
+            wrong = dict.fromkeys(self.raters_, reliability)
+            return replace(super().predict(case), rater_reliability=wrong)
 
     (found,) = [result for result in check_method(Wrong) if result.message]
     assert found.name == "a rater who rated nothing" and message in found.message
