@@ -235,9 +235,7 @@ class Subset(Dataset):
 
     listed = False
 
-    def __init__(
-        self, parent: Dataset, positions: Iterable[int], *, blind: bool = False, needs: Collection[str] = ()
-    ) -> None:
+    def __init__(self, parent: Dataset, positions: Iterable[int], *, blind: bool = False, needs: Collection[str] = ()) -> None:
         self.parent, self.positions, self.is_blind, self.needs = parent, list(positions), blind, frozenset(needs)
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
         self.preparation, self.unit, self.anonymous_raters = parent.preparation, parent.unit, parent.anonymous_raters

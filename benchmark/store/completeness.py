@@ -7,12 +7,14 @@ import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from ...errors import RaterbenchError, shown
 from .archive import Archive, DamagedError
 from .units import (
+    ESTIMATES,
     UNIT,
     MeasuringUnit,
     PlannedUnit,
@@ -139,51 +141,54 @@ def read_units(
     ``parts`` names what a measuring unit of each kind should have. Files are read from the paths that the plan gives. Links,
     pipes and folders are never opened.
     """
-    foreign: list[ForeignFile] = []
-    other_settings = 0
     expected: dict[str, PlannedUnit] = {}
     for unit in planned:
         for path in (training_path(folder, unit), measuring_path(folder, unit), weights_path(folder, unit)):
             expected[path.name] = unit
+    by_key = {unit.key: unit for unit in planned}
+    foreign: dict[str, ForeignFile] = {}
+    other_settings = 0
     for path in _visible_files(folder / "units"):
         if why := not_a_file(path):
-            foreign.append(ForeignFile(path.name, why))
-        elif path.name not in expected:
-            if _is_unit(path):
-                other_settings += 1
-            else:
-                foreign.append(ForeignFile(path.name, "no unit of this experiment, or a damaged one"))
+            foreign[path.name] = ForeignFile(path.name, why)
+            continue
+        key, unit = _key_in(path), expected.get(path.name)
+        if unit is not None and key in (unit.key, None):
+            continue  # As planned, or damaged.
+        if key is not None and key in by_key:
+            held = f"it holds {by_key[key].owner} {by_key[key].place}, whose file has another name"
+            foreign[path.name] = ForeignFile(path.name, held)
+        elif unit is None and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
+            other_settings += 1
+        else:
+            foreign[path.name] = ForeignFile(path.name, "no unit, or a damaged one")
     units, states = [], []
     for unit in planned:
-        stored, state = _state_of(folder, unit, parts[unit.kind])
+        stored, state = _state_of(folder, unit, parts[unit.kind], foreign)
         states.append(state)
         if state.state in ("done", "failed", "skipped"):
             units.append(stored)
-    return units, Completeness(states, foreign, other_settings, running_process(folder))
+    return units, Completeness(states, list(foreign.values()), other_settings, running_process(folder))
 
 
-def _state_of(folder: Path, unit: PlannedUnit, wanted: Sequence[str]) -> tuple[StoredUnit, UnitState]:
+def _state_of(
+    folder: Path, unit: PlannedUnit, wanted: Sequence[str], foreign: Mapping[str, ForeignFile]
+) -> tuple[StoredUnit, UnitState]:
     """What is stored of a unit, and whether that is all that was planned."""
-    trained, measured, parts = None, None, dict[str, object]()
+    trained = None
     if unit.kind == "method":
-        trained, why = _whole(training_path(folder, unit), lambda path: read_training(path))
-        if trained is not None and trained.key != unit.key:
-            trained, why = None, "its file holds another unit"
+        path = training_path(folder, unit)
+        trained, state, why = _whole(path, foreign, read_training)
         if trained is None:
-            there = os.path.lexists(training_path(folder, unit))
-            return StoredUnit(unit, None, None, {}), UnitState(unit, "damaged" if there else "missing", why)
+            return StoredUnit(unit, None, None, {}), UnitState(unit, state, why)
         if trained.status != "done":
             return StoredUnit(unit, trained, None, {}), UnitState(unit, trained.status, trained.reason)
-    found, why = _whole(measuring_path(folder, unit), lambda path: read_measuring(path, wanted))
-    if found is not None and found[0].key == unit.key:
-        measured, parts = found
-    elif found is not None:
-        why = "its file holds another unit"
+    found, state, why = _whole(measuring_path(folder, unit), foreign, partial(read_measuring, wanted=wanted))
+    if found is None:
+        not_measured = "trained, but not measured" if trained is not None and state == "missing" and not why else why
+        return StoredUnit(unit, trained, None, {}), UnitState(unit, state, not_measured)
+    measured, parts = found
     stored = StoredUnit(unit, trained, measured, parts)
-    if measured is None:
-        there = os.path.lexists(measuring_path(folder, unit))
-        not_yet = "trained, but not measured" if unit.kind == "method" and not there else why
-        return stored, UnitState(unit, "damaged" if there else "missing", not_yet)
     if failed := [measured.failed[name] for name in wanted if name in measured.failed]:
         return stored, UnitState(unit, "failed", failed[0])
     if lacking := [name for name in wanted if name not in parts]:
@@ -191,26 +196,29 @@ def _state_of(folder: Path, unit: PlannedUnit, wanted: Sequence[str]) -> tuple[S
     return stored, UnitState(unit, "done")
 
 
-def _whole(path: Path, read: Callable[[Path], T | None]) -> tuple[T | None, str]:
-    """What a file holds, or None and why it cannot be read."""
-    if why := not_a_file(path):
-        return None, f"in its place is {why}"
+def _whole(
+    path: Path, foreign: Mapping[str, ForeignFile], read: Callable[[Path], T | None]
+) -> tuple[T | None, Literal["missing", "damaged"], str]:
+    """What a file holds; if nothing, whether it is missing or damaged, and why."""
+    if path.name in foreign:
+        return None, "missing", f"in its place is another file: {foreign[path.name].why}"
+    if not os.path.lexists(path):
+        return None, "missing", ""
     try:
-        return read(path), ""
+        return read(path), "damaged", ""
     except (OSError, RaterbenchError) as error:
-        return None, getattr(error, "strerror", None) or str(error)
+        return None, "damaged", getattr(error, "strerror", None) or str(error)
 
 
-def _is_unit(path: Path) -> bool:
-    """Whether a file is a unit of other settings, under the name that it was given."""
+def _key_in(path: Path) -> str | None:
+    """The key of the unit in a file; None if it is damaged or holds none."""
     if path.suffix == ".safetensors":
-        return True
+        return None
     try:
         with Archive(path) as archive:
-            kind = TrainingUnit if path.name.endswith(".trained.npz") else MeasuringUnit
-            return f".{archive.read(UNIT, kind).key[:12]}." in path.name
+            return archive.read(UNIT, TrainingUnit if ESTIMATES in archive.parts else MeasuringUnit).key
     except (OSError, DamagedError):
-        return False
+        return None
 
 
 def not_a_file(path: Path) -> str:

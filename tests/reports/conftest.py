@@ -13,7 +13,20 @@ import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.store.results import Results, read_results
-from raterbench.benchmark.store.units import Record, write_json, write_record
+from raterbench.benchmark.store.run_file import write_json
+from raterbench.benchmark.store.units import (
+    Calibration,
+    Origin,
+    Picture,
+    Pictures,
+    PredictedPicture,
+    PredictedPictures,
+    RaterErrors,
+    ThresholdSearch,
+)
+from raterbench.methods.base import FitReport
+
+from ..made_units import MadeUnit, write_run
 
 NAMES = ("Majority vote", "STAPLE", "Soft average", "Random rater", "Confusion matrices", "TGCE_ss 50% & more")
 CONFUSION_NAMES = ("Confusion matrices", "TGCE_ss 50% & more")
@@ -65,26 +78,21 @@ class Study:
                 dice = np.clip(0.92 - 0.12 * hard + 0.02 * skill + rng.normal(0, 0.015), 0, 1)
                 for k, name in enumerate(self.classes):
                     for metric in OVERLAP:
-                        rows.append(
-                            [candidate, kind, case, subject, centre, name, reference, metric, value(metric, dice - 0.05 * k)]
-                        )
+                        rows.append([candidate, case, subject, centre, name, reference, metric, value(metric, dice - 0.05 * k)])
                 if kind != "rater":
                     rows += [
-                        [candidate, kind, case, subject, centre, "all", reference, m, float((1 - dice) / 4)]
-                        for m in PROBABILISTIC
+                        [candidate, case, subject, centre, "all", reference, m, float((1 - dice) / 4)] for m in PROBABILISTIC
                     ]
                     if reference == "soft average":
                         error = float((1 - dice) / 5)
-                        rows.append([candidate, kind, case, subject, centre, "all", reference, "entropy error", error])
+                        rows.append([candidate, case, subject, centre, "all", reference, "entropy error", error])
             entropy = max(0.0, 0.02 + 0.05 * hard + 0.01 * skill + rng.normal(0, 0.004))
-            rows.append([candidate, kind, case, subject, centre, "all", "none", "entropy", float(entropy)])
+            rows.append([candidate, case, subject, centre, "all", "none", "entropy", float(entropy)])
         return rows
 
-    def rater_rows(
-        self, candidate: str, kind: str, error: float, cases: Sequence[Any], rng: np.random.Generator
-    ) -> list[list[Any]]:
+    def rater_rows(self, candidate: str, error: float, cases: Sequence[Any], rng: np.random.Generator) -> list[list[Any]]:
         reference = "truth" if self.truth else "raters"
-        head = [[candidate, kind, case, subject, centre, "all", reference, "confusion rmse"] for case, subject, centre in cases]
+        head = [[candidate, case, subject, centre, "all", reference, "confusion rmse"] for case, subject, centre in cases]
         return [[*row, float(abs(error + rng.normal(0, 0.01)))] for row in head]
 
 
@@ -122,110 +130,101 @@ def labels(study: Study, radius: float, shift: float = 0.0) -> npt.NDArray[np.ui
     return found
 
 
-def pictures(study: Study, shown: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, npt.NDArray[Any]]]:
+def pictures(study: Study, shown: Sequence[str]) -> Pictures:
     """The kept cases as the store holds them."""
     rng = np.random.default_rng(5)
-    meta, arrays = [], {}
+    found = []
     for n, case in enumerate(shown):
         truth = labels(study, 12 + 2 * n)
-        meta.append({"case": case, "why": "lowest rater agreement (Dice 0.52)", "raters": list(study.raters)})
-        arrays[f"picture{n}_image"] = np.clip(70 + 50 * truth + rng.normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
-        for i in range(len(study.raters)):
-            arrays[f"picture{n}_rating{i}"] = labels(study, 10 + 2 * n + i, shift=i - 2)
-        if study.truth:
-            arrays[f"picture{n}_truth"] = truth
-    return meta, arrays
+        image = np.clip(70 + 50 * truth + rng.normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
+        ratings = np.stack([labels(study, 10 + 2 * n + i, shift=i - 2) for i in range(len(study.raters))])
+        why = "lowest rater agreement (Dice 0.52)"
+        found.append(Picture(case, why, image, tuple(study.raters), ratings, truth if study.truth else None))
+    return Pictures(tuple(found))
 
 
-def kept(study: Study, number: int) -> npt.NDArray[np.uint8]:
-    """A stored prediction [K, *S] of 8 bits."""
-    hard = labels(study, 11 + number, shift=number / 2)
-    return np.stack([(hard == k) * np.uint8(255) for k in range(len(study.classes) + 1)]).astype(np.uint8)
-
-
-def confusions(study: Study, candidate: str, rng: np.random.Generator) -> list[list[Any]]:
-    """Rows candidate, rater, observed, true, estimate, truth, reference."""
+def confusions(study: Study, rng: np.random.Generator) -> RaterErrors:
+    """Each rater's confusion, as estimated and as it was."""
     k = len(study.classes) + 1
-    rows: list[list[Any]] = []
-    for r, rater in enumerate(study.raters):
+    estimate, truth = [], []
+    for r in range(len(study.raters)):
         true = np.full((k, k), 0.04 * (r + 1) / (k - 1))
         np.fill_diagonal(true, 1 - 0.04 * (r + 1))
         guess = np.clip(true + rng.normal(0, 0.02, (k, k)), 0.001, 1)
-        guess /= guess.sum(axis=0)
-        names = ["background", *study.classes]
-        for i in range(k):
-            for j in range(k):
-                known = float(true[i, j]) if study.compared else np.nan
-                reference = "none" if not study.compared else "truth" if study.truth else "others"
-                rows.append([candidate, rater, names[i], names[j], float(guess[i, j]), known, reference])
-    return rows
+        estimate.append(guess / guess.sum(axis=0))
+        truth.append(true if study.compared else np.full((k, k), np.nan))
+    reference = "none" if not study.compared else "truth" if study.truth else "others"
+    references = (reference,) * len(study.raters)
+    return RaterErrors(tuple(study.raters), references, np.stack(estimate), np.stack(truth))
 
 
-def unit(study: Study, number: int, repeat: int, fold: int, key: str) -> Record:
+def unit(study: Study, number: int, repeat: int, fold: int) -> MadeUnit:
     """One finished unit of a candidate."""
     name = study.candidates[number]
     rng = np.random.default_rng([number, repeat, fold])
     test = tested(study, fold)
-    meta: dict[str, Any] = {"seconds": 31.5 + fold, "epochs": 40, "best_epoch": 28, "threshold": 0.5, "peak_memory_mb": 512.0}
-    meta |= {
+    curve = [(e, float(0.2 + np.exp(-e / 8)), float(0.26 + 0.05 * fold / 5 + np.exp(-e / 8))) for e in range(40)]
+    warnings = ["rater Eve is absent from the training part"] if fold == 3 and number % 2 == 0 else []
+    training: dict[str, Any] = {
+        "report": FitReport(curve=curve, best_epoch=28, warnings=warnings),
+        "threshold": ThresholdSearch((0.5,), (0.8,), 4, 0.5),
         "n_train": 16,
         "n_validation": 4,
         "n_test": len(test),
-        "warnings": ["rater Eve is absent from the training part"] if fold == 3 and number % 2 == 0 else [],
+        "assignment": np.packbits([[r != study.raters[-1] for r in study.raters]] * 16),
     }
-    meta |= {"versions": {"python": "3.11.4", "torch": "2.13.0"}, "hardware": "x86_64, Linux"}
-    meta["curve"] = [[e, 0.2 + np.exp(-e / 8), 0.26 + 0.05 * fold / 5 + np.exp(-e / 8)] for e in range(40)]
-    arrays: dict[str, npt.NDArray[Any]] = {"assignment": np.packbits([[r != study.raters[-1] for r in study.raters]] * 16)}
+    parts: dict[str, object] = {}
     if study.calibration:
         references = [r for r in study.references if not r.startswith("rater:")]
-        meta["calibration"] = {"cases": [list(c) for c in test], "references": references, "regions": ["image", "foreground"]}
-        arrays["calibration"] = counts(len(test), len(references), 0.1 + 0.08 * number, rng)
+        found = counts(len(test), len(references), 0.1 + 0.08 * number, rng)
         if not study.saturated:
-            arrays["calibration"][..., 10, :] = 0
+            found[..., 10, :] = 0
+        for i, reference in enumerate(references):
+            parts[f"calibration/{reference}"] = Calibration(reference, ("image", "foreground"), found[:, i])
     if study.confusions and name in study.identified:
-        meta["confusions"] = confusions(study, name, rng)
+        parts["raters"] = confusions(study, rng)
     if study.pictures and repeat == 0:
-        shown = [c[0] for c in test[:1]]
-        meta["kept"] = shown
-        arrays |= {f"kept{i}": kept(study, number) for i in range(len(shown))}
-        if name in study.believed:
-            meta["reliability"], maps = reliability(study, shown, number)
-            arrays |= maps
+        parts["predicted/0"] = PredictedPictures(tuple(predicted(study, c[0], number) for c in test[:1]))
     rows = study.rows(name, "method", skill=0.4 * number, cases=test, rng=rng)
     if study.confusions and name in study.identified:
-        rows += study.rater_rows(name, "method", 0.04 + 0.01 * number, test, rng)
+        rows += study.rater_rows(name, 0.04 + 0.01 * number, test, rng)
     if study.empty:
-        rows = [[*row[:-1], None if row[7] == "hd95" else row[-1]] for row in rows]
-    return Record(key, name, "method", number, repeat, fold, "done", rows=rows, meta=meta, arrays=arrays)
+        rows = [[*row[:-1], None if row[6] == "hd95" else row[-1]] for row in rows]
+    versions = {"python": "3.11.4", "torch": "2.13.0"}
+    origin = Origin(31.5 + fold, 512.0, versions, "x86_64, Linux")
+    return MadeUnit(name, "method", repeat, fold, rows=rows, parts=parts, training=training, origin=origin)
 
 
-def labels_unit(study: Study, fold: int, key: str) -> Record:
+def label_units(study: Study, fold: int) -> list[MadeUnit]:
     """The rows that need no network on one fold, and its kept case."""
     rng = np.random.default_rng([99, fold])
     test = tested(study, fold)
     rows = [row for r, name in enumerate(study.raters) for row in study.rows(name, "rater", 1.5 - r / 2, test, rng)]
-    rows += [row for i, name in enumerate(FUSED) for row in study.rows(name, "fusion", 2.5 + i / 5, test, rng)]
-    if study.confusions:
-        rows += study.rater_rows("staple", "fusion", 0.05, test, rng)
-    meta: dict[str, Any] = {"n_test": len(test), "seconds": 2.0}
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    shown: dict[str, object] = {}
     if study.pictures and fold < 4:
-        meta["pictures"], arrays = pictures(study, [c[0] for c in test[:1]])
-    if study.confusions:
-        meta["confusions"] = confusions(study, "staple (fusion)", rng)
-    return Record(key, "labels", "labels", len(study.candidates), 0, fold, "done", rows=rows, meta=meta, arrays=arrays)
+        shown["pictures/0"] = pictures(study, [c[0] for c in test[:1]])
+    units = [MadeUnit("raters", "raters", 0, fold, rows=rows, parts=shown)]
+    for i, name in enumerate(FUSED):
+        rows = study.rows(name, "fusion", 2.5 + i / 5, test, rng)
+        parts: dict[str, object] = {}
+        if study.confusions and name == "staple":
+            rows += study.rater_rows(name, 0.05, test, rng)
+            parts["raters"] = confusions(study, rng)
+        units.append(MadeUnit(name, "fusion", 0, fold, rows=rows, parts=parts))
+    return units
 
 
-def reliability(study: Study, shown: Sequence[str], number: int) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
-    """Maps of all raters but the last: low around the outline, and the lower the further down the rater's list."""
-    meta, arrays = [], {}
-    names = list(study.raters)[:-1]
-    for n, case in enumerate(shown):
-        meta.append([case, names])
-        for i in range(len(names)):
-            edge = (labels(study, 15, shift=i - 2) > 0) ^ (labels(study, 9 + number / 2, shift=i - 2) > 0)
-            arrays[f"reliability{n}_rater{i}"] = np.where(edge, 150 - 20 * i, 250 - 5 * number).clip(0, 255).astype(np.uint8)
-    return meta, arrays
+def predicted(study: Study, case: str, number: int) -> PredictedPicture:
+    """A stored prediction, and for some candidates maps of all raters but the last: low around the outline."""
+    hard = labels(study, 11 + number, shift=number / 2)
+    probability = np.stack([(hard == k) * np.uint8(255) for k in range(len(study.classes) + 1)]).astype(np.uint8)
+    if study.candidates[number] not in study.believed:
+        return PredictedPicture(case, probability)
+    names, maps = tuple(study.raters[:-1]), []
+    for i in range(len(names)):
+        edge = (labels(study, 15, shift=i - 2) > 0) ^ (labels(study, 9 + number / 2, shift=i - 2) > 0)
+        maps.append(np.where(edge, 150 - 20 * i, 250 - 5 * number).clip(0, 255).astype(np.uint8))
+    return PredictedPicture(case, probability, names, np.stack(maps))
 
 
 def tested(study: Study, fold: int) -> list[tuple[str, str, str]]:
@@ -242,17 +241,16 @@ def write_study(folder: Path, study: Study) -> Path:
         candidates=tuple(Candidate(n, "majority-vote") for n in study.candidates),
         split=Split(folds=study.folds, repeats=study.repeats),
     )
-    records = [labels_unit(study, fold, f"labels-{fold}") for fold in range(study.folds)]
+    units = [made for fold in range(study.folds) for made in label_units(study, fold)]
     for number, name in enumerate(study.candidates):
         for repeat in range(study.repeats):
             for fold in range(study.folds):
-                key = f"{number}-{repeat}-{fold}"
                 if name == study.skipped:
-                    records.append(Record(key, name, "method", number, repeat, fold, "skipped", "needs the truth"))
+                    units.append(MadeUnit(name, "method", repeat, fold, "skipped", "needs the truth"))
                 elif (name, repeat, fold) in study.failed:
-                    records.append(Record(key, name, "method", number, repeat, fold, "failed", "the loss became NaN"))
+                    units.append(MadeUnit(name, "method", repeat, fold, "failed", "the loss became NaN"))
                 else:
-                    records.append(unit(study, number, repeat, fold, key))
+                    units.append(unit(study, number, repeat, fold))
     facts = {
         "dataset": "phantom",
         "title": "A made-up data set",
@@ -271,13 +269,10 @@ def write_study(folder: Path, study: Study) -> Path:
         "split_hash": "0123456789abcdef",
         "pictures": {},
     }
-    units = [{name: getattr(record, name) for name in ("key", "candidate", "kind", "repeat", "fold")} for record in records]
-    write_json(folder / "experiment.json", {"experiment": experiment.to_json(), "facts": facts, "units": units})
     train = [f"t{i}" for i in range(16)]
     folds = [{"repeat": r, "fold": f, "train": train} for r in range(study.repeats) for f in range(study.folds)]
     write_json(folder / "splits.json", {"folds": folds})
-    for record in records:
-        write_record(folder, record)
+    write_run(folder, experiment, facts, units)
     return folder
 
 

@@ -19,7 +19,7 @@ from raterbench.benchmark.experiment.experiment import Split
 from raterbench.benchmark.store import completeness
 from raterbench.benchmark.store.completeness import MEND, running_process
 from raterbench.benchmark.store.results import Results, read_results
-from raterbench.benchmark.store.units import Record, read_record, write_record
+from raterbench.benchmark.store.units import TrainingUnit, read_training, write_training
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.tables.captions import main_caption, split_words, validation_words
@@ -28,6 +28,7 @@ from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 
+from ..made_units import MadeUnit
 from .conftest import Study, write_study
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
@@ -36,8 +37,8 @@ STUDY: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "classes": ("lesion",), "raters": ("Ada", "Ben"), "subjects": 4, "slices": 1, "folds": 2,
     "repeats": 3, "pictures": False, "confusions": False, "calibration": False,
 }  # fmt: skip
-UNITS = 3 * 3 * 2 + 2
-"""Units of the study: candidates, repeats and folds, and each fold's raters and fused labels."""
+UNITS = 3 * 3 * 2 + 2 * 4
+"""Units of the study: candidates, repeats and folds, and each fold's raters and three fusions."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,8 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "out"))
 
 
-def file_of(folder: Path, candidate: str = "A", repeat: int = 0, fold: int = 0) -> Path:
-    (path,) = (folder / "units").glob(f"{candidate.lower()}-*.r{repeat}.f{fold}.*.npz")
+def file_of(folder: Path, candidate: str = "A", repeat: int = 0, fold: int = 0, kind: str = "trained") -> Path:
+    (path,) = (folder / "units").glob(f"{candidate.lower()}-*.r{repeat}.f{fold}.*.{kind}.npz")
     return path
 
 
@@ -65,7 +66,7 @@ def flip(path: Path, member: str) -> None:
     """Turn one bit in the middle of what the archive holds of a member."""
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(f"{member}.npy")
+        info = archive.getinfo(member)
     start = info.header_offset
     data = start + 30 + int.from_bytes(content[start + 26 : start + 28], "little")
     data += int.from_bytes(content[start + 28 : start + 30], "little")
@@ -102,17 +103,23 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "cut after the first byte": (cut(1), DAMAGED),
     "cut in the middle": (cut(700), DAMAGED),
     "cut before the last byte": (cut(-1), DAMAGED),
-    "a bit of the header": (lambda folder: flip(file_of(folder), "header"), DAMAGED),
-    "a bit of the rows": (lambda folder: flip(file_of(folder), "rows"), DAMAGED),
-    "a bit of an array": (lambda folder: flip(file_of(folder), "assignment"), DAMAGED),
+    "a bit of the training": (lambda folder: flip(file_of(folder), "unit.json"), DAMAGED),
+    "a bit of what was measured": (lambda f: flip(file_of(f, kind="measured"), "rows/dice/truth.0.npy"), DAMAGED),
+    "a bit of its head": (lambda folder: flip(file_of(folder, kind="measured"), "unit.json"), DAMAGED),
+    "a bit of an array": (lambda folder: flip(file_of(folder), "unit.0.npy"), DAMAGED),
+    "not measured": (
+        lambda folder: file_of(folder, kind="measured").unlink(),
+        [f"INCOMPLETE: 1 of {UNITS} units is missing: A (repeat 0 fold 0): trained, but not measured.", MEND],
+    ),
     "a link": (lambda f: in_place(f, lambda path, away: path.symlink_to(away)), [s.format("a link", "A") for s in REPLACED]),
     "a pipe": (lambda f: in_place(f, lambda path, _: os.mkfifo(path)), [s.format("a pipe", "A") for s in REPLACED]),
     "a folder": (lambda f: in_place(f, lambda path, _: path.mkdir()), [s.format("a folder", "A") for s in REPLACED]),
     "a deleted fold": (
         lambda folder: delete(folder, "*.r0.f1.*"),
         [
-            f"INCOMPLETE: 4 of {UNITS} units are missing: raters and fused labels (repeat 0 fold 1); A (repeat 0 fold 1); "
-            "B (repeat 0 fold 1); C (repeat 0 fold 1).",
+            f"INCOMPLETE: 7 of {UNITS} units are missing: raters (repeat 0 fold 1); fused labels majority-vote "
+            "(repeat 0 fold 1); fused labels staple (repeat 0 fold 1); fused labels soft-average (repeat 0 fold 1); "
+            "A (repeat 0 fold 1); B (repeat 0 fold 1); C (repeat 0 fold 1).",
             MEND,
         ],
     ),
@@ -144,7 +151,7 @@ def test_what_is_not_as_planned_is_said(folder: Path, name: str) -> None:
     assert results.completeness.is_sound == results.completeness.is_complete == (not said)
     counted = results.rows[results.rows["kind"] == "method"].drop_duplicates(["candidate", "repeat", "fold"])
     states = results.units["status"].value_counts()
-    assert len(counted) == states["done"] - (1 if name == "a deleted fold" else 2)
+    assert len(counted) == states["done"] - (4 if name == "a deleted fold" else 8)
     assert states.sum() == UNITS
 
 
@@ -163,9 +170,7 @@ def test_swapped_units_count_for_neither(folder: Path) -> None:
 def test_a_copy_counts_once_and_units_of_other_settings_are_kept_in_silence(folder: Path, whole: Path) -> None:
     path, before = file_of(folder), read_results(whole)
     shutil.copy(path, path.with_name(f"Copy of {path.name}"))
-    other = read_record(path)
-    assert other is not None
-    write_record(folder, dataclasses.replace(other, key="another"))
+    MadeUnit("A", "method", 0, 0, key="another").write(folder)
     results = read_results(folder)
     assert results.rows.equals(before.rows)
     assert results.completeness.is_complete and not results.completeness.is_sound
@@ -173,7 +178,7 @@ def test_a_copy_counts_once_and_units_of_other_settings_are_kept_in_silence(fold
     assert said.startswith(
         f"FOREIGN: 1 file among the units is not of this experiment and left out: Copy of {path.name} (it holds"
     )
-    assert results.completeness.other_settings == 1
+    assert results.completeness.other_settings == 2
 
 
 def test_without_any_unit_the_error_says_how_many_are_missing(folder: Path) -> None:
@@ -191,27 +196,23 @@ def test_a_unit_that_must_not_be_read_is_not_called_damaged(folder: Path, monkey
     """An administrator may read everything, so the system's answer is put in its place."""
     locked = file_of(folder)
 
-    def refuse(path: Path) -> Record | None:
+    def refuse(path: Path) -> TrainingUnit | None:
         if path == locked:
             raise PermissionError(13, "Permission denied", str(path))
-        return read_record(path)
+        return read_training(path)
 
-    monkeypatch.setattr(completeness, "read_record", refuse)
+    monkeypatch.setattr(completeness, "read_training", refuse)
     (entry,) = read_results(folder).completeness.having("damaged")
     assert entry.reason == "Permission denied"
 
 
-def test_a_plan_of_an_earlier_version_lists_keys_alone(folder: Path) -> None:
+def test_a_plan_of_an_earlier_version_is_a_sentence_with_the_mend(folder: Path) -> None:
     file = folder / "experiment.json"
     stored = json.loads(file.read_text())
     stored["keys"] = [unit["key"] for unit in stored.pop("units")]
     file.write_text(json.dumps(stored))
-    delete(folder, "c-*.r2.f1.*")
-    path = file_of(folder)
-    shutil.copy(path, path.with_name(f"Copy of {path.name}"))
-    found = read_results(folder).completeness
-    assert found.gaps() == [f"INCOMPLETE: 1 of {UNITS} units is missing: candidates that are not known (key 2-2-1)."]
-    assert len(found.foreign) == 1 and len(found.having("done")) == UNITS - 1
+    with pytest.raises(RaterbenchError, match=r"experiment.json has no 'units'; .* run the experiment again"):
+        read_results(folder)
 
 
 def test_a_run_that_is_going_on_is_said(folder: Path) -> None:
@@ -241,13 +242,13 @@ def test_an_unstarted_candidate_stays_in_the_family_and_nothing_is_confirmatory(
     table = comparison_table(analysis)
     assert [cell.text for row in table.rows if row[0].text == "C" for cell in row[1:]] == ["–"] * (len(table.head) - 1)
     assert "Dice of C, p (Holm) of C: not run yet." in " ".join(table.paragraphs)
-    assert "INCOMPLETE: 6 of 20 units are missing: C (all 6)." in table.caption
+    assert "INCOMPLETE: 6 of 26 units are missing: C (all 6)." in table.caption
     assert "so nothing is confirmatory" in table.caption and "Confirmatory" not in table.caption
     assert "3 repeats planned" in table.caption
     summary = summarise(analysis)
     assert summary.headline.startswith("Incomplete results. ")
     assert "The results are incomplete, so nothing here is confirmatory." in summary.warnings
-    assert "INCOMPLETE: without 6 of 20 units." in " ".join(main_table_text(analysis.results).split())
+    assert "INCOMPLETE: without 6 of 26 units." in " ".join(main_table_text(analysis.results).split())
 
 
 def by_hand(results: Results, candidate: str, repeats: list[int]) -> float:
@@ -290,14 +291,15 @@ def test_without_a_whole_repeat_the_folds_that_all_share_are_compared(folder: Pa
 
 def test_code_and_libraries_that_differ_are_told_apart(folder: Path, whole: Path) -> None:
     for repeat, fold in ((1, 0), (1, 1)):
-        record = read_record(file_of(folder, "C", repeat, fold))
-        assert record is not None
-        changed = {"code": "abc", "versions": {"python": "3.11.4", "torch": "2.12.0"}}
-        write_record(folder, dataclasses.replace(record, meta={**record.meta, **changed}))
+        path = file_of(folder, "C", repeat, fold)
+        trained = read_training(path)
+        assert trained is not None
+        origin = dataclasses.replace(trained.origin, code="abc", versions={"python": "3.11.4", "torch": "2.12.0"})
+        write_training(path, dataclasses.replace(trained, origin=origin), (), {})
     analysis = Analysis(read_results(folder))
     said = (
         "MIXED: the units were computed by different libraries. A: 6 units by torch 2.13.0; B: 6 units by torch 2.13.0; "
-        "C: 4 units by torch 2.13.0, 2 units by torch 2.12.0; raters and fused labels: 2 units by unknown. "
+        "C: 4 units by torch 2.13.0, 2 units by torch 2.12.0; raters and fused labels: 8 units by unknown. "
     )
     assert analysis.notices == [f"{said}Candidates are compared across them."]
     assert analysis.results.completeness.is_sound and analysis.confirmatory
@@ -350,7 +352,7 @@ def test_the_split_is_what_was_run(whole: Path, split: Split, facts: dict[str, A
 
 def test_terminal_page_and_exit_status_say_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     delete(folder, "c-*")
-    flip(file_of(folder, "B", 2, 1), "rows")
+    flip(file_of(folder, "B", 2, 1, "measured"), "rows/dice/truth.0.npy")
     (folder / "units" / "notes.txt").write_text("x")
     assert main(["report", str(folder)]) == 1
     printed = capsys.readouterr().out
@@ -359,4 +361,4 @@ def test_terminal_page_and_exit_status_say_it(folder: Path, capsys: pytest.Captu
     for notice in read_results(folder).completeness.notices():
         assert f"{notice}\n" in printed and notice in top
     assert "DAMAGED" in top and "INCOMPLETE" in top and "FOREIGN" in top
-    assert "<dd>13 of 20 finished</dd>" in page
+    assert "<dd>19 of 26 finished</dd>" in page

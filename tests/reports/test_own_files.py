@@ -14,7 +14,7 @@ from raterbench.benchmark.metrics import METRICS, RaterMetric
 from raterbench.benchmark.store import results as benchmark_results
 from raterbench.benchmark.store.metric_facts import metric_facts
 from raterbench.benchmark.store.results import read_results
-from raterbench.benchmark.store.units import write_json
+from raterbench.benchmark.store.run_file import write_json
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.describe import page as describe

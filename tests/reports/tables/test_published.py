@@ -10,11 +10,13 @@ from rich.console import Console
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.store.results import read_results
-from raterbench.benchmark.store.units import Record, write_json, write_record
+from raterbench.methods.base import FitReport
 from raterbench.reports.page.report import write_report
 from raterbench.reports.tables.published import HEAD, published_tables
 from raterbench.reports.tables.table import Table
 from raterbench.reports.tables.terminal import published_parts
+
+from ...made_units import MadeUnit, write_run
 
 REASON, DIFFERENCE = HEAD.index("Why they differ"), HEAD.index("Difference")
 TABLE_ONE = {
@@ -28,33 +30,28 @@ FACTS = {"title": "Digits", "citation": "", "licence": "", "source": "", "classe
 
 def study(folder: Path, values=TABLE_ONE, *, dataset="mnist", published="zhang2020-table1", fused=(), warnings=()) -> Path:
     """Results whose value of a repeat is its mean over four images; ``values``: candidate -> metric -> one value a repeat."""
-    said = {"warnings": list(warnings)}
+    training = {"report": FitReport(alarms=list(warnings))}
     repeats = max(len(v) for metrics in values.values() for v in metrics.values())
-    records = []
-    for order, (name, metrics) in enumerate(values.items()):
+    units = []
+    for name, metrics in values.items():
         for repeat in range(repeats):
-            mine = rows(name, "method", metrics, repeat)
-            records.append(Record(f"{order}-{repeat}", name, "method", order, repeat, 0, "done", rows=mine, meta=said))
-    fused_rows = [row for name, metrics in fused for row in rows(name, "fusion", metrics, 0)]
-    records.append(Record("labels", "labels", "labels", len(values), 0, 0, "done", rows=fused_rows))
+            units.append(MadeUnit(name, "method", repeat, rows=rows(name, metrics, repeat), training=training))
+    units += [MadeUnit(name, "fusion", rows=rows(name, metrics, 0)) for name, metrics in fused]
     experiment = Experiment(
         folder.name, tuple(Candidate(n, "majority-vote") for n in values), dataset=dataset, published=published,
         split=Split(policy="holdout", repeats=repeats),
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    keys = [record.key for record in records]
-    write_json(folder / "experiment.json", {"experiment": experiment.to_json(), "facts": FACTS, "keys": keys})
-    for record in records:
-        write_record(folder, record)
+    write_run(folder, experiment, FACTS, units)
     return folder
 
 
-def rows(name, kind, metrics, repeat):
+def rows(name, metrics, repeat):
     found = []
     for metric, values in metrics.items():
         for case in range(CASES):
             value = values[repeat] + 0.01 * (case - (CASES - 1) / 2)
-            head = [name, kind, f"c{case}", f"c{case}", "here", "all" if metric == "confusion rmse" else "digit"]
+            head = [name, f"c{case}", f"c{case}", "here", "all" if metric == "confusion rmse" else "digit"]
             found += [[*head, "truth", metric, value], [*head, "raters", metric, 0.1]]
     return found
 

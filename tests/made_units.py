@@ -1,0 +1,114 @@
+"""Made-up units as a run would have left them, from the rows that tests think in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from raterbench.benchmark.store.run_file import write_json
+from raterbench.benchmark.store.units import (
+    SCHEMA,
+    Calibration,
+    CaseName,
+    MeasuringUnit,
+    Origin,
+    PlannedUnit,
+    RaterErrors,
+    Rows,
+    TrainingUnit,
+    measuring_path,
+    stem,
+    training_path,
+    write_measuring,
+    write_training,
+)
+
+
+@dataclass
+class MadeUnit:
+    """A unit: its rows (name, case, subject, centre, class, reference, metric, value), and what else it has."""
+
+    name: str
+    kind: str = "method"
+    repeat: int = 0
+    fold: int = 0
+    status: str = "done"
+    reason: str = ""
+    rows: Sequence[Sequence[Any]] = ()
+    parts: Mapping[str, object] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default_factory=lambda: Origin(seconds=2.0))
+    key: str = ""
+
+    @property
+    def planned(self) -> PlannedUnit:
+        text = self.key or f"{self.kind}-{self.name}-{self.repeat}-{self.fold}"
+        key = hashlib.sha256(text.encode()).hexdigest()[:24]
+        file = stem(self.name if self.kind == "method" else f"{self.kind} {self.name}", self.repeat, self.fold, key)
+        return PlannedUnit(key, self.name, self.kind, self.repeat, self.fold, file)
+
+    def found(self) -> tuple[list[tuple[str, str, str]], list[str], dict[str, object]]:
+        """The cases, the names and the parts of the measuring unit."""
+        cases = list(dict.fromkeys(tuple(row[1:4]) for row in self.rows))
+        names = list(dict.fromkeys(row[0] for row in self.rows)) if self.kind == "raters" else [self.name]
+        return cases, names, {**row_parts(self.rows, names, cases), **self.parts}
+
+    def write(self, folder: Path, empty: Mapping[str, object] = MappingProxyType({})) -> None:
+        """Write what the unit would have left; ``empty`` are parts of which it has none of its own."""
+        planned = self.planned
+        if self.kind == "method":
+            trained = TrainingUnit(SCHEMA, planned.key, self.status, self.reason, origin=self.origin, **self.training)
+            write_training(training_path(folder, planned), trained, (), {})
+        if self.status == "done":
+            cases, names, parts = self.found()
+            head = MeasuringUnit(SCHEMA, planned.key, tuple(CaseName(*c) for c in cases), tuple(names), origin=self.origin)
+            write_measuring(measuring_path(folder, planned), head, {**empty, **parts})
+
+
+def row_parts(rows: Sequence[Sequence[Any]], names: Sequence[str], cases: Sequence[Any]) -> dict[str, Rows]:
+    """Rows as the parts of a measuring unit."""
+    groups: dict[tuple[str, str], list[Sequence[Any]]] = {}
+    for row in rows:
+        groups.setdefault((row[6], row[5]), []).append(row)
+    parts = {}
+    for (metric, reference), mine in groups.items():
+        classes = tuple(dict.fromkeys(row[4] for row in mine))
+        values = np.full((len(names), len(cases), len(classes), 1), np.nan)
+        measured = np.zeros((len(names), len(cases)), bool)
+        for name, *case, head, _, _, value in mine if names else ():
+            place = names.index(name), cases.index(tuple(case))
+            values[(*place, classes.index(head), 0)] = np.nan if value is None else value
+            measured[place] = True
+        parts[f"rows/{metric}/{reference}"] = Rows(metric, "", reference, classes, ("",), values, measured)
+    return parts
+
+
+def empty_part(part: object) -> object:
+    """A part of the same kind in which nothing was measured."""
+    if isinstance(part, Rows):
+        return replace(part, values=part.values[:, :0], measured=part.measured[:, :0])
+    if isinstance(part, Calibration):
+        return replace(part, counts=part.counts[:0])
+    if isinstance(part, RaterErrors):
+        return RaterErrors((), (), part.estimate[:0], part.truth[:0])
+    return replace(part, pictures=())
+
+
+def write_run(folder: Path, experiment: Any, facts: Mapping[str, Any], units: Sequence[MadeUnit]) -> None:
+    """Write ``experiment.json`` and all units; each unit has all parts of its kind, some of them empty."""
+    empty: dict[str, dict[str, object]] = {kind: {} for kind in ("method", "raters", "fusion")}
+    for unit in units:
+        if unit.status == "done":
+            empty[unit.kind] |= {name: empty_part(part) for name, part in unit.found()[2].items()}
+    planned = [vars(unit.planned) for unit in units]
+    parts = {kind: sorted(names) for kind, names in empty.items()}
+    stored = {"experiment": experiment.to_json(), "facts": facts, "units": planned, "parts": parts}
+    write_json(folder / "experiment.json", stored)
+    for unit in units:
+        unit.write(folder, empty[unit.kind])
