@@ -71,7 +71,7 @@ def fitted(method: Method, dataset: CaseList) -> Method:
     require(reason is None or isinstance(reason, str), f"skip_reason gave {reason!r}: return a text, or None where it can run")
     if reason is not None:
         raise NotApplicableError(f"skip_reason says: {reason}")
-    positions, blind = range(len(dataset)), not fresh.needs_truth
+    positions, blind = range(len(dataset)), "truth" not in fresh.needs
     train, validation = (dataset.subset(p, blind=blind) for p in (positions[:-VALIDATION], positions[-VALIDATION:]))
     require(fresh.fit(train, validation, seed=SEED, device="cpu") is fresh, "fit must return self")
     return fresh

@@ -9,9 +9,17 @@ import numpy as np
 
 from ...datasets.base import Case, Dataset, Floats, Labels
 from ...errors import RaterbenchError
-from ..metrics.base import UNIT_SYMBOLS, Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
+from ..metrics.base import (
+    UNIT_SYMBOLS,
+    Metric,
+    MetricBase,
+    RaterMetric,
+    Segmentation,
+    argmax_with_confidence,
+    table_names,
+)
 from ..metrics.calibration import N_BINS, confidence_of, count_confidence
-from ..metrics.overlap import dice_of
+from ..metrics.counts import Counts, Doubles, dice_from_counts, label_counts
 from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
 
 Row = tuple[str, str, str, float]
@@ -32,7 +40,7 @@ def hard_labels(probability: Floats, threshold: float = 0.5) -> Labels:
     """
     if len(probability) == 2:
         return np.asarray(probability[1] >= np.float32(threshold)).astype(np.uint8)
-    return decide(probability)[0]
+    return argmax_with_confidence(probability)[0]
 
 
 def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> float:
@@ -51,14 +59,14 @@ def search_threshold(probabilities: Iterable[Floats], references: Iterable[Label
         if counts.any():
             # Row t of the sum from above: what passes threshold t, in and outside the reference.
             above = counts[::-1].cumsum(axis=0)[::-1][1:]
-            dices.append(dice_of(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
+            dices.append(dice_from_counts(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
     if not dices:
         return 0.5
     mean = np.mean(dices, axis=0)
     return THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
 
 
-def measures_lengths(metric: Metric) -> bool:
+def measures_lengths(metric: MetricBase) -> bool:
     """Whether the metric has a unit: lengths, sizes, and what depends on a tolerance."""
     return metric.label_in("mm", 2) != metric.label_in("pixel", 2)
 
@@ -81,12 +89,12 @@ def measure_case(
     case: Case,
     prediction: Segmentation,
     *,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricBase],
     references: Sequence[str],
     classes: Sequence[str],
     sources: References | None = None,
 ) -> list[Row]:
-    """Every metric of a prediction against every reference that makes sense for it; metrics of raters give no row here.
+    """Every metric of a pair against every reference that makes sense for it; other kinds of metrics give no row here.
 
     ``classes`` [K] with the background first. ``raters`` is the mean of the metric over each single rater who rated the
     case (values that are NaN left out; NaN if none is left). A reference that the case does not have gives no row.
@@ -99,15 +107,15 @@ def measure_case(
         expected = (len(classes), *case.shape)
         raise RaterbenchError(f"case {case.id!r}: the prediction has shape {prediction.probability.shape}, not {expected}")
     sources = sources or References(case, len(classes))
-    metrics = [metric for metric in metrics if not isinstance(metric, RaterMetric)]
-    table = _table(prediction, metrics, references, sources)
+    named = [(n, m) for n, m in zip(table_names(metrics), metrics, strict=True) if isinstance(m, Metric)]
+    table = _table(prediction, [metric for _, metric in named], references, sources)
     rows: list[Row] = []
-    for position, metric in enumerate(metrics):
+    for position, (called, metric) in enumerate(named):
         names = classes[1:] if metric.per_class else [ALL_CLASSES]
         for name in [NO_REFERENCE] if metric.references == "none" else references:
             if (position, name) in table:
                 values = np.atleast_1d(table[position, name])
-                rows.extend((c, name, metric.name, float(v)) for c, v in zip(names, values, strict=True))
+                rows.extend((c, name, called, float(v)) for c, v in zip(names, values, strict=True))
     return rows
 
 
@@ -131,10 +139,12 @@ def _table(
     return table
 
 
-def makes_sense(metric: Metric, reference: str) -> bool:
+def makes_sense(metric: MetricBase, reference: str) -> bool:
     """Whether the metric can be measured against the reference: some need soft labels, a certain reference, or none."""
     if isinstance(metric, RaterMetric):
         return reference in ("truth", RATERS)
+    if not isinstance(metric, Metric):
+        return False
     if metric.references == "none" or reference == NO_REFERENCE:
         return metric.references == "none" and reference == NO_REFERENCE
     if metric.references in REFERENCE_NAMES:

@@ -1,16 +1,15 @@
-"""How well a rater's confusion is estimated: root mean square error to the confusion that is really there.
+"""How well a rater's confusion is estimated: root mean square error to the true confusion.
 
 Everywhere ``[i, j]`` is "the rater says i where the truth is j": rows observed, columns true, columns sum to 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from ...datasets.base import Labels
-from .base import Counts, Doubles, RaterMetric, label_counts, ratio
+from .base import RaterMetric
+from .counts import Counts, Doubles, label_counts, ratio
 
 
 class ConfusionRMSE(RaterMetric):
@@ -27,11 +26,6 @@ class ConfusionRMSE(RaterMetric):
 def confusion_counts(observed: Labels, true: Labels, n_classes: int) -> Counts:
     """Voxels [K, K] int64 that a rater called i where the truth is j; voxels that either did not judge are left out."""
     return label_counts(observed, true, n_classes)
-
-
-def pool_counts(counts: Iterable[Counts], n_classes: int) -> Counts:
-    """The sum of counts [K, K] over cases, zeros for no case: a rater's confusion is estimated once over all of them."""
-    return sum(counts, np.zeros((n_classes, n_classes), np.int64))
 
 
 def confusion_from_counts(counts: Counts) -> Doubles:

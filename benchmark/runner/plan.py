@@ -14,7 +14,7 @@ import torch
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest
 from ...plugin_errors import calling
-from ..experiment.experiment import LABELS, Experiment, canonical, check_units
+from ..experiment.experiment import LABELS, Experiment, check_units
 from ..experiment.factory import (
     build_fusions,
     build_method,
@@ -27,6 +27,7 @@ from ..experiment.factory import (
     planned_method,
     plugins_hash,
 )
+from ..experiment.settings import canonical
 from ..experiment.splits import Fold, make_folds, manifest
 from ..measuring.measure import makes_sense, measures_lengths
 from ..measuring.pictures import choose_pictures
@@ -127,14 +128,12 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     listed = manifest(dataset, folds)
     fingerprint = dataset.fingerprint()
     pictures, found = _first_look(experiment, dataset, folds, folder, [fingerprint, listed["hash"]])
-    measure = [experiment.references, experiment.surface_tolerance, sorted(pictures)]
     common = {
         "schema": SCHEMA,
         "dataset": [dataset.name, fingerprint, class_identity(type(dataset)), experiment.dataset_options],
         "preparation": identity(vars(dataset.preparation)),
-        "metrics": [[m.name, *class_identity(type(m))] for m in metrics],
-        # Only what is not the default is added: units of before keep their keys.
-        "measure": measure if experiment.surface_at_image_border else [*measure, "no surface at the image border"],
+        "metrics": [[metric.name, identity(metric)] for metric in metrics],
+        "measure": [experiment.references, sorted(pictures)],
         "seed": experiment.seed,
         "device": torch.device(device).type,
     }
@@ -155,7 +154,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         _facts(experiment, dataset, listed, pictures) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
     )
     facts["warnings"] = tolerance_warnings(experiment, facts)
-    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs_truth]
+    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if "truth" in method.needs]
     return Plan(experiment, dataset, folder, tasks, skipped, listed, facts)
 
 

@@ -22,7 +22,7 @@ from ...methods.base import Method
 from ...methods.fusion.majority import MajorityVote
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.experiment import LABELS, Candidate, Experiment
-from ..experiment.factory import build_fusions, build_method, fusions_by_unit, load_plugins, plugins_hash
+from ..experiment.factory import build_fusions, build_method, fusions_by_unit, load_plugins, needs_of, plugins_hash
 from ..experiment.settings import build
 from ..experiment.splits import Fold
 from ..measuring.measure import ANY_RATER, hard_labels, mean_rows, search_threshold
@@ -151,7 +151,7 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
     assert task.candidate is not None
     experiment, fold = task.experiment, task.fold
     method = build_method(task.candidate, experiment)
-    train, validation = (dataset.subset(part, blind=not method.needs_truth) for part in (fold.train, fold.validation))
+    train, validation = (dataset.subset(part, blind="truth" not in needs_of(method)) for part in (fold.train, fold.validation))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.device)

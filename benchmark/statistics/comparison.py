@@ -185,7 +185,9 @@ def directions(metrics: Sequence[str]) -> dict[str, str]:
     from ..metrics import METRICS
 
     known = set(METRICS.names())
-    return {m: METRICS.get(m).better if m in known else "none" for m in metrics}
+    # A metric that is listed twice has its parameters behind its name: "surface dice (tolerance=2.0)".
+    named = {m: m if m in known else m.partition(" (")[0] for m in metrics}
+    return {m: METRICS.get(name).better if name in known else "none" for m, name in named.items()}
 
 
 def split_ratio(units: pd.DataFrame) -> float:

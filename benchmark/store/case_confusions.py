@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..metrics.base import Doubles
+from ..metrics.counts import Doubles
 from .units import Record
 
 MOST = 4_000_000

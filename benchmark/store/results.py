@@ -129,10 +129,6 @@ def read_results(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     stored = read_run_file(folder)
-    # The name in earlier versions.
-    before = stored["experiment"].pop("surface_tolerance_mm", None) if isinstance(stored["experiment"], dict) else None
-    if before is not None:
-        stored["experiment"]["surface_tolerance"] = before
     try:
         experiment = Experiment.from_json(stored["experiment"], where=str(folder / "experiment.json"))
     except RaterbenchError as error:

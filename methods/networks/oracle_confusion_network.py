@@ -11,6 +11,7 @@ import torch
 
 from ...datasets.base import IGNORE, Case, Dataset
 from ...datasets.simulation.raters import pooled_confusion, true_confusion
+from ..base import Need
 from ..learning.budget import Budget
 from ..learning.losses import masked_mean
 from ..learning.network import NetworkMethod, nan_confusion
@@ -32,7 +33,7 @@ class OracleConfusionNetwork(NetworkMethod):
         budget: what all candidates share.
     """
 
-    needs_truth: ClassVar[bool] = True
+    needs: ClassVar[frozenset[Need]] = frozenset({"truth"})
     needs_rater_identity = True
 
     def __init__(self, *, level: Literal["global", "image"] = "image", budget: Budget | None = None) -> None:

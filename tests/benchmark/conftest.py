@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
-from raterbench.benchmark.metrics import METRICS
-from raterbench.datasets import DATASETS
-from raterbench.methods import FUSIONS, METHODS
-from raterbench.methods.learning.recipes import RECIPES
-from raterbench.registry import Registry
+from raterbench.benchmark.experiment.factory import registries as all_registries
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}
 BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}
@@ -44,7 +40,7 @@ class Instant(Method):
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test's plug-ins add is gone after the test."""
-    known: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
+    known = list(all_registries().values())
     before = [registry._found and dict(registry._found) for registry in known]
     yield
     for registry, found in zip(known, before, strict=True):
