@@ -124,13 +124,13 @@ class Experiment:
         for name in names:
             if names.count(name) > 1:
                 raise RaterbenchError(f"{where} has two candidates called {name!r}: rename one")
+        for key in ("metrics", "references", "fused_rows", "plugins"):
+            check_different(getattr(self, key), f"{where}: {key}")
         self._check_declared(names)
         check_part(self.budget, Budget, "budget")
         check_part(self.preparation, Preparation, "preparation")
         if "data" in self.dataset_options:
             raise RaterbenchError(f"{where}: dataset_options has no 'data': the folder of downloaded data is given to the run")
-        for key in ("metrics", "references", "fused_rows", "plugins"):
-            check_different(getattr(self, key), f"{where}: {key}")
         check_plain(self, where)
         if self.published and self.published not in published_names():
             near = nearest(self.published, published_names())

@@ -45,8 +45,8 @@ def test_a_plan_has_every_candidate_on_every_fold_and_label_rows_once(tiny, tmp_
         {"preparation": {"size": [64, 64]}},
         {"metrics": ("dice",)},
         {"references": ("truth", "raters")},
-        {"surface_tolerance": 2.0},
-        {"surface_at_image_border": False},
+        {"metrics": ("dice", "brier", {"name": "surface dice", "tolerance": 2.0})},
+        {"metrics": ("dice", "brier", {"name": "surface dice", "image_border": False})},
         {"keep_cases": 3},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"fusion": "staple"}),)},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"recipe": "softseg"}),)},
@@ -93,7 +93,7 @@ from raterbench.methods import RandomRater
 
 
 class Oracle(RandomRater):
-    needs_truth = True
+    needs = frozenset({"truth"})
 """
     file = tmp_path / "oracle.py"
     file.write_text(source)

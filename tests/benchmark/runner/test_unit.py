@@ -34,7 +34,7 @@ class Spy(Instant):
 class Oracle(Spy):
     """Declares that it needs the truth."""
 
-    needs_truth = True
+    needs = frozenset({"truth"})
 '''
 
 ODD = """
