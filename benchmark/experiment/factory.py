@@ -123,7 +123,7 @@ def build_metrics(experiment: Experiment) -> list[MetricBase]:
     return metrics
 
 
-def _configured(cls: type[Any], options: Mapping[str, Any], where: str, budget: Mapping[str, Any]) -> Any:
+def _configured(cls: Any, options: Mapping[str, Any], where: str, budget: Mapping[str, Any]) -> Any:
     """An instance of an estimator from plain values, with what it holds: keys, kinds and ranges are checked at each level."""
     hints, known = parameter_hints(cls), _parameters(cls)
     check_keys(options, known, where)

@@ -36,8 +36,8 @@ def confusion_from_counts(counts: Counts) -> Doubles:
 def sums_over_truth(confusion: Doubles, true: Labels) -> tuple[Doubles, Counts]:
     """Sums [K, K] of a confusion of each voxel [K, K, *S], column j over the voxels whose truth is j, and how many they are.
 
-    Sums and numbers can be added over cases before they are divided. NaN voxels are left out of both, and so is a truth
-    that is no class.
+    Sums and numbers can be added over cases before they are divided (the plain mean over all voxels would be dominated by the
+    background). NaN voxels are left out of both, and so is a truth that is no class.
     """
     n_classes = len(confusion)
     flat = confusion.reshape(n_classes, n_classes, -1)
@@ -48,14 +48,6 @@ def sums_over_truth(confusion: Doubles, true: Labels) -> tuple[Doubles, Counts]:
         return np.einsum("ijn,jn->ij", flat, here, dtype=np.float64), n
     n = (here & ~unknown).sum(axis=2)
     return np.einsum("ijn,jn->ij", np.where(unknown, 0.0, flat), here, dtype=np.float64), n
-
-
-def average_over_truth(confusion: Doubles, true: Labels) -> Doubles:
-    """One matrix [K, K] from a confusion of each voxel [K, K, *S]: column j is the mean over voxels whose truth is j.
-
-    NaN columns for true classes that do not occur. The plain mean over all voxels would be dominated by the background.
-    """
-    return ratio(*sums_over_truth(confusion, true))
 
 
 def confusion_rmse(estimate: Doubles, truth: Doubles) -> float:

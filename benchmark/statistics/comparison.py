@@ -105,12 +105,6 @@ class Comparison:
         """The rows of one metric and kind, indexed by candidate."""
         return self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)].set_index("candidate")
 
-    def means(self, kind: str = "method") -> pd.DataFrame:
-        """Candidates x metrics."""
-        of_kind = self.table[self.table["kind"] == kind]
-        wide = of_kind.pivot(index="candidate", columns="metric", values="mean")
-        return wide.reindex(index=pd.unique(of_kind["candidate"]), columns=pd.unique(of_kind["metric"]))
-
 
 def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     rows: pd.DataFrame,

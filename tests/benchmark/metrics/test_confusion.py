@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.metrics.confusion import (
-    average_over_truth,
     confusion_counts,
     confusion_from_counts,
     confusion_rmse,
+    sums_over_truth,
 )
+from raterbench.benchmark.metrics.counts import ratio
 from raterbench.datasets.base import IGNORE
 
 IDENTITY, BLANK, UNIFORM = np.eye(2), np.array([[1.0, 1.0], [0.0, 0.0]]), np.full((2, 2), 0.5)
@@ -50,10 +51,10 @@ def test_a_confusion_of_each_voxel_is_averaged_where_the_truth_is_the_column():
     rng = np.random.default_rng(1)
     confusion = rng.dirichlet(np.ones(3), size=(3, 5, 7)).transpose(3, 0, 1, 2)
     true = rng.integers(0, 2, (5, 7)).astype(np.uint8)
-    average = average_over_truth(confusion, true)
+    average = ratio(*sums_over_truth(confusion, true))
     for j in range(2):
         np.testing.assert_allclose(average[:, j], confusion[:, j].reshape(3, -1)[:, true.ravel() == j].mean(axis=1))
         assert average[:, j].sum() == pytest.approx(1)
     assert np.isnan(average[:, 2]).all()
     same = np.broadcast_to(BLANK[:, :, None, None], (2, 2, 5, 7))
-    np.testing.assert_allclose(average_over_truth(same, true), BLANK)
+    np.testing.assert_allclose(ratio(*sums_over_truth(same, true)), BLANK)
