@@ -1,4 +1,4 @@
-"""An experiment: what is compared, on what, how often, and what was declared before anything ran. One TOML file."""
+"""An experiment as one TOML file or Python object: what is compared, on which data, how often, and what was declared before."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def _split(values: Any, where: str) -> Split:
 
 
 def check_units(units: int, split: Split) -> None:
-    """Raise a RaterbenchError if a plan has more units than anybody will wait for."""
+    """Raise a RaterbenchError if a plan has more than ``MOST_UNITS`` units."""
     if units > MOST_UNITS:
         raise RaterbenchError(
             f"split.repeats = {split.repeats} with split.policy = {split.policy!r} makes at least {units} units, "
@@ -260,7 +260,7 @@ def check_units(units: int, split: Split) -> None:
 
 
 def _short(dataset: str) -> str:
-    """A data set in a word: the name, or the folder's name."""
+    """A short name of a data set: its name, or that of its folder."""
     if dataset.startswith("folder:"):
         # The working directory alone tells what "." and ".." are called; a link keeps the name that the user gave it.
         return Path(os.path.normpath(Path.cwd() / dataset.removeprefix("folder:"))).name

@@ -1,4 +1,4 @@
-"""From plain values, as TOML and JSON have them, to dataclasses: every wrong key, kind or range is a plain sentence."""
+"""Builds and checks dataclasses from the plain values of TOML and JSON; errors name the key, the value and what is allowed."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .counts import Counts, Doubles, ratio
 
 N_BINS = 11
 UNIT = 2.0**-24
-"""What one step of a stored sum of confidence is worth: float32 confidence of 0.5 and more is a whole number of these."""
+"""The unit of stored sums of confidence: a float32 confidence of 0.5 or more is a whole number of these."""
 
 LastBin = Literal["open", "closed"]
 
@@ -31,7 +31,7 @@ def _float32_edges() -> Floats:
 
 
 class Confidence(NamedTuple):
-    """A probability map as calibration sees it, one entry a voxel: predicted class, bin, fixed-point confidence."""
+    """The predicted class, bin and fixed-point confidence of each voxel of a probability map."""
 
     labels: Labels
     bins: Labels
