@@ -138,7 +138,7 @@ def allows(hint: Any, value: Any) -> bool:
 def classes_in(hint: Any) -> Iterator[type]:
     """The classes that a type hint names, also within ``|``, ``Annotated`` and lists."""
     origin, inner = get_origin(hint) or hint, get_args(hint)
-    if isinstance(origin, type) and not issubclass(origin, NoneType | UnionType):
+    if isinstance(origin, type) and origin not in (Annotated, Any, NoneType, UnionType):
         yield origin
     for one in inner[:1] if origin is Annotated else () if origin is Literal else inner:
         yield from classes_in(one)
