@@ -22,7 +22,7 @@ _PUBLIC = {
     "Method": "methods.base",
     "NetworkMethod": "methods.learning.network",
     "RaterbenchError": "errors",
-    "Split": "benchmark.experiment.experiment",
+    "Split": "benchmark.experiment.splits",
     "read_experiment": "benchmark.experiment.experiment",
     "read_results": "benchmark.store.results",
     "run": "benchmark.runner.run",

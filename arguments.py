@@ -15,7 +15,7 @@ from .errors import nearest, shown
 from .names import visible
 from .parameters import Range
 
-KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
+KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "splits", "experiments")
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -126,7 +126,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     command.add_argument(
         "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="list what this file adds, too"
     )
-    add("check", "run the contract tests on your own method, fusion or metric").add_argument(
+    add("check", "run the contract tests on your own method, fusion, metric, split or data set").add_argument(
         "file", type=path_text, metavar="FILE"
     )
     command = add("perf", "measure speed, as ratios in one run")

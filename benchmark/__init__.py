@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .experiment.experiment import Candidate as Candidate
     from .experiment.experiment import Experiment as Experiment
-    from .experiment.experiment import Split as Split
     from .experiment.experiment import Statistics as Statistics
     from .experiment.experiment import read_experiment as read_experiment
+    from .experiment.splits import Split as Split
     from .runner.run import run as run
     from .store.results import Results as Results
     from .store.results import read_results as read_results
@@ -22,7 +22,7 @@ _LAZY = {
     "Candidate": "experiment.experiment",
     "Experiment": "experiment.experiment",
     "Results": "store.results",
-    "Split": "experiment.experiment",
+    "Split": "experiment.splits",
     "Statistics": "experiment.experiment",
     "read_experiment": "experiment.experiment",
     "read_results": "store.results",

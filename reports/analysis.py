@@ -110,7 +110,7 @@ class Analysis:
     def metrics(self) -> list[str]:
         """Metrics among the results, the primary one first, then in the experiment's order."""
         have = [str(m) for m in pd.unique(self._methods["metric"])]
-        order = [self.metric, *self.results.experiment.metrics, *have]
+        order = [self.metric, *(name for name, _ in self.results.experiment.metric_entries), *have]
         return [m for m in dict.fromkeys(order) if m in have and self.references[m]]
 
     @cached_property

@@ -23,7 +23,7 @@ from ...parameters import check_arguments, check_keys
 from ...paths import path_kind
 from ...registry import kebab
 from ..experiment.settings import read_setting
-from ..metrics.base import label_counts, ratio
+from ..metrics.counts import label_counts, ratio
 from . import agreement
 from .agreement import Apart, Float64s, Tally
 from .batch import over_cases

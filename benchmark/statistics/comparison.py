@@ -105,12 +105,6 @@ class Comparison:
         """The rows of one metric and kind, indexed by candidate."""
         return self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)].set_index("candidate")
 
-    def means(self, kind: str = "method") -> pd.DataFrame:
-        """Candidates x metrics."""
-        of_kind = self.table[self.table["kind"] == kind]
-        wide = of_kind.pivot(index="candidate", columns="metric", values="mean")
-        return wide.reindex(index=pd.unique(of_kind["candidate"]), columns=pd.unique(of_kind["metric"]))
-
 
 def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     rows: pd.DataFrame,
@@ -185,7 +179,9 @@ def directions(metrics: Sequence[str]) -> dict[str, str]:
     from ..metrics import METRICS
 
     known = set(METRICS.names())
-    return {m: METRICS.get(m).better if m in known else "none" for m in metrics}
+    # A metric that is listed twice has its parameters behind its name: "surface dice (tolerance=2.0)".
+    named = {m: m if m in known else m.partition(" (")[0] for m in metrics}
+    return {m: METRICS.get(name).better if name in known else "none" for m, name in named.items()}
 
 
 def split_ratio(units: pd.DataFrame) -> float:

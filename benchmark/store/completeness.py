@@ -152,13 +152,13 @@ def read_units(
         if why := not_a_file(path):
             foreign[path.name] = ForeignFile(path.name, why)
             continue
-        key, unit = _key_in(path), expected.get(path.name)
-        if unit is not None and key in (unit.key, None):
+        key, place = _key_in(path), expected.get(path.name)
+        if place is not None and key in (place.key, None):
             continue  # As planned, or damaged.
         if key is not None and key in by_key:
             held = f"it holds {by_key[key].owner} {by_key[key].place}, whose file has another name"
             foreign[path.name] = ForeignFile(path.name, held)
-        elif unit is None and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
+        elif place is None and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
             other_settings += 1
         else:
             foreign[path.name] = ForeignFile(path.name, "no unit, or a damaged one")
@@ -216,7 +216,9 @@ def _key_in(path: Path) -> str | None:
         return None
     try:
         with Archive(path) as archive:
-            return archive.read(UNIT, TrainingUnit if ESTIMATES in archive.parts else MeasuringUnit).key
+            if ESTIMATES in archive.parts:
+                return archive.read(UNIT, TrainingUnit).key
+            return archive.read(UNIT, MeasuringUnit).key
     except (OSError, DamagedError):
         return None
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...methods.base import Prediction
 
 FULL = 65520
-"""The fixed-point number of probability 1. Halves, thirds, quarters, fifths, sevenths and twentieths are whole numbers of it, so
+"""The fixed-point number of probability 1. Halves, thirds, quarters, fifths and twentieths are whole numbers of it, so
 shares of a few raters are exact, and so are the thresholds that are searched."""
 BYTE = 255
 
@@ -105,4 +105,5 @@ def from_fixed_point(stored: npt.NDArray[np.uint16], axis: int = 0) -> Floats:
 
 
 def _to_byte(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    return np.rint(np.clip(np.nan_to_num(values), 0, 1) * BYTE).astype(np.uint8)
+    stored: npt.NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * BYTE).astype(np.uint8)
+    return stored

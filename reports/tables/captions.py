@@ -58,7 +58,7 @@ def split_words(analysis: Analysis) -> str:
     """How cases were split."""
     # Results of earlier versions do not say how many folds there really were.
     split, facts = analysis.results.experiment.split, analysis.results.facts
-    n_folds, n_repeats = facts.get("n_folds") or [split.folds], facts.get("n_repeats", split.repeats)
+    n_folds, n_repeats = facts.get("n_folds") or [split.parameters.get("folds", 1)], facts.get("n_repeats", split.repeats)
     folds = count_of(max(n_folds), "fold") if len(n_folds) == 1 else f"{min(n_folds)} to {max(n_folds)} folds"
     tested, n_cases = facts.get("n_tested") or [], facts.get("n_cases", 0)
     several = " in each repeat" if n_repeats > 1 else ""
@@ -72,8 +72,14 @@ def split_words(analysis: Analysis) -> str:
         how = f"leaving one centre out ({folds})" if "n_folds" in facts else "leaving one centre out"
     elif split.policy == "holdout":
         how = "the data set’s own test part" + (f" ({_range(tested)} of {n_cases} cases)" if tested else "")
-    else:
+    elif split.policy == "random":
+        how = "subjects drawn at random" + (f" ({_range(tested)} of {n_cases} cases tested in each repeat)" if tested else "")
+    elif split.policy == "centres":
+        how = f"centres that train, validate and are tested apart ({folds})"
+    elif split.policy == "folds":
         how = f"{max(n_folds)}-fold cross-validation grouped by subject"
+    else:
+        how = f"‘{split.policy}’ ({folds})"
     repeats = f"{count_of(n_repeats, 'repeat')} planned" if not analysis.results.completeness.is_complete else ""
     return f"Split: {how}, {repeats or count_of(n_repeats, 'repeat')}."
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
-from raterbench.benchmark.metrics import METRICS
+from raterbench.benchmark.experiment.factory import registries as all_registries
 from raterbench.benchmark.runner.measure import measure_units
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.train import train_unit
@@ -24,10 +24,6 @@ from raterbench.benchmark.store.units import (
     read_measuring,
     training_path,
 )
-from raterbench.datasets import DATASETS
-from raterbench.methods import FUSIONS, METHODS
-from raterbench.methods.learning.recipes import RECIPES
-from raterbench.registry import Registry
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}
 BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}
@@ -58,7 +54,7 @@ class Instant(Method):
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test's plug-ins add is gone after the test."""
-    known: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
+    known = list(all_registries().values())
     before = [registry._found and dict(registry._found) for registry in known]
     yield
     for registry, found in zip(known, before, strict=True):

@@ -1,6 +1,5 @@
 """Odd files in a results folder: a sentence with the mend, or a unit that runs again; never a traceback."""
 
-import dataclasses
 import json
 
 import numpy as np

@@ -235,13 +235,18 @@ def test_lengths_are_in_the_unit_of_the_data_set(results: Results, facts: dict[s
 
 
 def test_what_was_warned_of_in_the_plan_is_in_the_caption_and_in_the_summary(results: Results) -> None:
-    said = "surface_tolerance = 9 mm is at least half the diagonal of the smallest image."
+    said = "the tolerance of surface dice, 9 mm, is at least half the diagonal of the smallest image."
     analysis = Analysis(dataclasses.replace(results, facts={**results.facts, "warnings": [said]}))
     assert said in comparison_table(analysis).caption
-    assert f"S{said[1:]}" in summarise(analysis).warnings
+    assert f"T{said[1:]}" in summarise(analysis).warnings
 
 
 def test_the_caption_says_whether_cuts_by_the_image_are_surface(results: Results) -> None:
     assert "edge voxels, also where the image cuts an object" in comparison_table(Analysis(results)).caption
-    without = dataclasses.replace(results, experiment=results.experiment.replace(surface_at_image_border=False))
+    without = dataclasses.replace(
+        results,
+        experiment=results.experiment.replace(
+            metrics=("dice", {"name": "surface dice", "image_border": False}, {"name": "hd95", "image_border": False})
+        ),
+    )
     assert "edge voxels, but not where the image cuts an object" in comparison_table(Analysis(without)).caption
