@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from ..errors import RaterbenchError as RaterbenchError
+from ..errors import RaterbenchError as RaterbenchError  # noqa: PLC0414
 from ..errors import nearest, shown
 from ..parameters import check_arguments, check_keys
 from ..plugin_errors import calling, is_foreign
