@@ -119,12 +119,14 @@ def _complain(message: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
     from .benchmark.experiment.experiment import read_experiment
+
+    experiment = read_experiment(options.experiment, options.set, options.dataset)
+    # Only now what needs torch: it takes seconds to import, and a mistake in the experiment is said before.
     from .benchmark.runner.plan import make_plan
     from .benchmark.runner.run import check_device, dry_run, execute
     from .benchmark.store.results_folder import check_results_folder
     from .reports.page.report import check_report_places
 
-    experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
         experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).absolute()) for p in options.plugin)))
     folder = Path(options.out or Path("results") / experiment.name)
