@@ -1,4 +1,4 @@
-"""Does who knows the raters segment better? One point a candidate, and who raised an alarm about itself."""
+"""Do better estimates of the raters go with better segmentation? One point a candidate, with the alarms that it raised."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
+from ...benchmark.statistics.rater_errors import IDENTITY, over_raters
 from ..analysis import Analysis
-from ..tables.rater_errors import IDENTITY, against, alarmed, compared, estimators, known, over_raters, rater_errors
+from ..tables.rater_wording import against, alarmed
 from ..tables.wording import words_of
 from . import style
 from .identification_rows import rows_figure
@@ -74,16 +75,16 @@ def _rows(analysis: Analysis, points: Sequence[Point]) -> Figure:
 
 
 def _points(analysis: Analysis) -> list[Point]:
-    if not compared(analysis):
+    if not analysis.confusions_compared_with:
         return []
-    errors = over_raters(rater_errors(analysis))
-    values = analysis.of(analysis.metric)
+    errors = over_raters(analysis.rater_errors)
+    values = analysis.rows_for(analysis.metric)
     warned = alarmed(analysis)
     found = []
-    for name in estimators(analysis):
+    for name in analysis.estimators:
         if name not in analysis.candidates or name not in values.index:
             continue
-        x = known(analysis, errors.loc[errors["candidate"] == name, "rmse"])
+        x = analysis.mean_interval(errors.loc[errors["candidate"] == name, "rmse"])
         y, low, high = (float(values[column].to_dict()[name]) for column in ("mean", "ci_low", "ci_high"))
         if np.isfinite(x.mean) and np.isfinite(y):
             found.append(Point(name, (x.mean, x.low, x.high), (y, low, high), name in warned))
@@ -97,7 +98,7 @@ def _lines(axes: Axes, analysis: Analysis) -> None:
     if np.isfinite(trivial):
         axes.axvline(trivial, **dashes)
         axes.annotate(
-            "nobody errs", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
+            "identity matrix", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
             ha="center", va="bottom", color=style.MUTED,
         )  # fmt: skip
     fused = _fused(analysis)
@@ -110,12 +111,12 @@ def _lines(axes: Axes, analysis: Analysis) -> None:
 
 
 def _trivial(analysis: Analysis) -> float:
-    errors = over_raters(rater_errors(analysis))
+    errors = over_raters(analysis.rater_errors)
     return float(errors.loc[errors["candidate"] == IDENTITY, "rmse"].mean())
 
 
 def _fused(analysis: Analysis) -> float:
-    means = analysis.of(analysis.metric, "fusion")["mean"]
+    means = analysis.rows_for(analysis.metric, "fusion")["mean"]
     return float(means.get(MAJORITY, np.nan))
 
 
@@ -188,12 +189,12 @@ def _caption(analysis: Analysis, points: Sequence[Point]) -> str:
         f"One {mark} a candidate: {analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} "
         "bootstrap interval, and the root mean square error of the estimated confusions, mean over raters and folds, with "
         f"a {analysis.confidence_words} t interval over folds and repeats where there are several. {against(analysis)} "
-        "Nobody errs (dashed): the error of believing so.",
+        "Dashed: error of the identity matrix.",
     ]
     if np.isfinite(_fused(analysis)):
         parts.append("Fused majority (dashed): of the test cases’ own raters, which no network can see.")
     if any(p.alarm for p in points):
-        parts.append("Hollow with an exclamation mark: the candidate raised an alarm, which it did without knowing the truth.")
+        parts.append("Hollow with an exclamation mark: the candidate raised an alarm, without knowing the truth.")
     return " ".join(parts)
 
 

@@ -14,6 +14,7 @@ import pytest
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.benchmark.store.units import Record, write_json, write_record
+from raterbench.reports.analysis import Analysis
 
 NAMES = ("Majority vote", "STAPLE", "Soft average", "Random rater", "Confusion matrices", "TGCE_ss 50% & more")
 CONFUSION_NAMES = ("Confusion matrices", "TGCE_ss 50% & more")
@@ -290,6 +291,12 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def results(study_folder: Path) -> Results:
     return read_results(study_folder)
+
+
+@pytest.fixture(scope="session")
+def analysis(results: Results) -> Analysis:
+    """The analysis of the whole study: what it has computed for one test is there for the next."""
+    return Analysis(results)
 
 
 @pytest.fixture
