@@ -364,8 +364,8 @@ def test_any_terminal_will_do(tmp_path):
     # One process for both widths: most of its time goes into importing torch.
     done = subprocess.run([sys.executable, "-c", BOTH_WIDTHS, *arguments], check=False, capture_output=True, env=place)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
-    assert done.stderr.count(b"0 is the status") == done.stderr.count(b"candidates on phantom") == 2
-    assert b"[bold]" in done.stderr
+    assert done.stderr.splitlines().count(b"0 is the status") == 2
+    assert done.stderr.count(b"[bold]") >= 2
 
 
 def test_what_nobody_foresaw_is_called_a_fault_with_its_place(monkeypatch, capsys):

@@ -189,8 +189,8 @@ def test_maps_say_what_they_are(results: Results) -> None:
     known = dataclasses.replace(results, experiment=results.experiment.replace(candidates=candidates), confusions=confusions)
     plots = maps.reliability_maps(Analysis(known))
     assert [plot.name for plot in plots] == ["reliability-maps", "reliability-maps-2"]
-    assert "Confusion matrices: the probability that the rater says the truth." in plots[0].caption
-    assert "TGCE_ss 50% & more: a gate" in plots[0].caption and "no graded measure" in plots[0].caption
+    assert "Confusion matrices: the probability that the rater is right." in plots[0].caption
+    assert "TGCE_ss 50% & more: a gate" in plots[0].caption and "not a graded measure" in plots[0].caption
     shown = [axes.get_title() for axes in plots[0].figure.axes if axes.get_title()]
     assert shown == ["Image", "Ada", "Ben", "Cleo", "Dan"]
     panel = plots[0].figure.axes[1].images[0]
