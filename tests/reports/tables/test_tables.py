@@ -98,7 +98,7 @@ def test_what_only_some_candidates_estimate_is_described_and_not_tested(
 
 
 def test_without_a_truth_the_caption_says_what_stands_in(make: Callable[..., Path], table: Table) -> None:
-    words = "the truth is unknown, so each rater is compared with the majority of the others"
+    words = "the truth is unknown, so each rater is compared with the majority of the other raters of the case"
     assert words in comparison_table(Analysis(read_results(make(subjects=4, slices=1, folds=2, truth=False)))).caption
     assert words not in table.caption
 
