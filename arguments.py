@@ -166,12 +166,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument("--retry-failed", action="store_true", help="run failed units again")
     command.add_argument("--fresh", action="store_true", help="run every unit again")
-    _add_statistics(command)
+    _add_protocol(command)
 
 
 def _report(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=path_text, metavar="OUT", help="a results folder")
-    _add_statistics(command)
+    _add_protocol(command)
 
 
 def _fuse(command: argparse.ArgumentParser) -> None:
@@ -234,9 +234,9 @@ def _describe(command: argparse.ArgumentParser) -> None:
     add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
 
 
-def _add_statistics(command: argparse.ArgumentParser) -> None:
+def _add_protocol(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--statistics",
+        "--protocol",
         choices=("per-subject", "as-published"),
         default="per-subject",
         help="as-published tests over trained models, as the papers did; it is anti-conservative",

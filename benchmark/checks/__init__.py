@@ -27,6 +27,9 @@ def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckR
         RaterbenchError: the file cannot be imported, or defines nothing that could be checked.
     """
     from ...errors import RaterbenchError
+    from ...text_files import read_bytes
+
+    read_bytes(Path(path), "plug-in")  # A missing file is an error before torch is imported, which takes seconds.
     from ..runner.workers import Died, side_by_side
 
     imports = (f"{__package__.rpartition('.')[0]}.runner.template",)

@@ -131,12 +131,12 @@ def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, 
     if analysis.protocol != "per-subject":
         return f"{EXPLORED}: {alpha}, uncorrected."
     label = analysis.label(analysis.metric)
-    if not analysis.results.completeness.is_complete and not analysis.stands_in:
+    if not analysis.results.completeness.is_complete and not analysis.baseline_replaced:
         return f"The results are incomplete, so nothing is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
-    if analysis.stands_in:
+    if analysis.baseline_replaced:
         return (
-            f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} stands in, so nothing is "
-            f"confirmatory. {EXPLORED}: {alpha} after Holm within a column."
+            f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} replaces it, so nothing "
+            f"is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
         )
     return (
         f"{CONFIRMED}: differs from {analysis.baseline} on {label} (confirmatory, {alpha} after Holm); "
@@ -157,7 +157,9 @@ def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
     about = [m for m in metrics if (facts := analysis.results.metric(m)) and facts.of_raters]
     if any(analysis.reference_of(m) == "raters" for m in about):
         labels = " and ".join(map(analysis.label, about))
-        found.append(f"{labels}: nobody knows the truth, so each rater is held against the majority of the case’s others.")
+        found.append(
+            f"{labels}: the truth is unknown, so each rater is compared with the majority of the other raters of the case."
+        )
     other = analysis.calibration.reference
     if other and other != analysis.reference:
         found.append(f"ECE is against {words_of(other)}.")
