@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import resource
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -42,7 +41,7 @@ def code_version() -> str:
 def environment() -> dict[str, Any]:
     """What a unit stores about where it ran, and the peak memory since ``reset_peak_memory``."""
     return {
-        "peak_memory_mb": round(_peak_memory_mb(), 1),
+        "peak_memory_mb": _peak_memory_mb(),
         "versions": versions(),
         "hardware": f"{platform.machine()}, {platform.system()}",
         "code": code_version(),
@@ -78,9 +77,15 @@ def reset_peak_memory() -> None:
         return
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    """The most memory that this process has used, in MiB; None where the platform does not say."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
+        return round(next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10, 1)
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        try:
+            import resource
+        except ImportError:  # Windows
+            return None
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        return round(most, 1)
