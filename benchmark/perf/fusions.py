@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from ...datasets.base import Labels
 from ...methods.base import Consensus
-from ...methods.fusion.engine.vote_encoding import n_threads
+from ...methods.fusion.engine.threads import n_threads
 from ...methods.fusion.staple import STAPLE
 from .examples import outlines
 from .timing import compare, written
