@@ -16,7 +16,7 @@ from ...methods.base import Consensus
 from ...methods.fusion.engine.threads import n_threads
 from ...methods.fusion.staple import STAPLE
 from .examples import outlines
-from .timing import compare, written
+from .timing import compare, format_ratios
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def fusions(repeats: int) -> Iterator[str]:
         fused = STAPLE().fuse(ratings, work.n_classes)
         ratios = compare(by_simpleitk(ratings, work.n_classes), ours(ratings, work.n_classes), repeats, calls=work.calls)
         name = "STAPLEImageFilter" if work.n_classes == 2 else "MultiLabelSTAPLEImageFilter"
-        yield f"{work}: SimpleITK's {name} / ours {written(ratios)} (at least {work.at_least}), {fused.iterations} iterations"
+        yield f"{work}: SimpleITK's {name} / ours {format_ratios(ratios)} (at least {work.at_least}), {fused.iterations} iterations"
         if position == 0:
             ratios = compare(ours(ratings, work.n_classes), copying(ratings, fused), repeats, calls=(7, 7))
-            yield f"{work}: ours / one copy of input and output {written(ratios)} (at most 6)"
+            yield f"{work}: ours / one copy of input and output {format_ratios(ratios)} (at most 6)"
             yield f"{work}: peak memory above input and output {peak_above(ratings, work.n_classes):.2f} of the input (below 1)"
 
 

@@ -1,4 +1,4 @@
-"""Spatial STAPLE against its definition written down as a loop over windows."""
+"""Spatial STAPLE against its definition format_ratios down as a loop over windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...methods.fusion.spatial_staple import SpatialSTAPLE
 from ...methods.fusion.staple import STAPLE
 from .examples import outlines
-from .timing import seconds, written
+from .timing import seconds, format_ratios
 
 Float64s = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def spatial(repeats: int) -> Iterator[str]:
     iterations = fusion.fuse(ratings, 2).iterations
     ratios = [seconds(loop) * EVERY * iterations / seconds(lambda: fusion.fuse(ratings, 2)) for _ in range(repeats)]
     yield (
-        f"SpatialSTAPLE, 2 classes, 5 raters, 512x512: loop over windows / ours {written(ratios)} (at least 50), {iterations} "
+        f"SpatialSTAPLE, 2 classes, 5 raters, 512x512: loop over windows / ours {format_ratios(ratios)} (at least 50), {iterations} "
         f"iterations; the loop timed on one in {EVERY} of the contested voxels"
     )
 
