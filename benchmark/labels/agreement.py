@@ -174,7 +174,7 @@ def suspects(patterns: Patterns) -> list[Suspect]:
 
 @dataclass(frozen=True, eq=False)
 class OutlierResult:
-    """Distances of values from their median: ``below`` [n], positive for low values, and ``limit``, beyond which is an outlier."""
+    """Distances of values from their median: ``below`` [n], positive for low values; outliers are beyond ``limit``."""
 
     below: Float64s
     limit: float
@@ -229,7 +229,7 @@ def disagreement(ratings: Ratings, n_classes: int) -> npt.NDArray[np.float32]:
 def intervals(
     tallies: Sequence[Tally], means: Mapping[str, Float64s], *, resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap intervals over subjects of "kappa", "alpha" and the mean of each of ``means``; NaN for fewer than 5 subjects.
+    """95 % bootstrap intervals over subjects of "kappa", "alpha" and each mean of ``means``; NaN for fewer than 5 subjects.
 
     ``tallies`` and the values [N] of ``means`` have one entry for each subject; NaN values are left out.
     """

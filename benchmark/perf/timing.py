@@ -24,6 +24,6 @@ def seconds(work: Callable[[], object], calls: int = 1) -> float:
     return statistics.median(taken)
 
 
-def format_ratios(ratios: list[float]) -> str:
+def summarise(ratios: list[float]) -> str:
     """The median and range of ratios as text."""
     return f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs)"
