@@ -133,9 +133,8 @@ def _renamed_classes(fusion: Fusion, example: Example) -> None:
     if fusion.get_params().get("ties") in get_args(Ties):
         fusion = clone(fusion).set_params(ties="undecided")  # all other rules depend on the numbers of the classes
     order = np.arange(IGNORE + 1)
-    order[1 : example.n_classes] = order[1 : example.n_classes][
-        ::-1
-    ]  # the background keeps its number, because unions treat it differently
+    # The background keeps its number, because unions treat it differently.
+    order[1 : example.n_classes] = order[1 : example.n_classes][::-1]
     renamed = {rater: order[labels].astype(np.uint8) for rater, labels in example.ratings.items()}
     fused = _fuse(fusion, example.ratings, example.n_classes)
     other = _fuse(fusion, renamed, example.n_classes)

@@ -39,8 +39,8 @@ def spatial(repeats: int) -> Iterator[str]:
     iterations = fusion.fuse(ratings, 2).iterations
     ratios = [seconds(loop) * EVERY * iterations / seconds(lambda: fusion.fuse(ratings, 2)) for _ in range(repeats)]
     yield (
-        f"SpatialSTAPLE, 2 classes, 5 raters, 512x512: loop over windows / ours {summarise(ratios)} (at least 50), {iterations} "
-        f"iterations; the loop timed on one in {EVERY} of the contested voxels"
+        f"SpatialSTAPLE, 2 classes, 5 raters, 512x512: loop over windows / ours {summarise(ratios)} (at least 50), "
+        f"{iterations} iterations; the loop timed on one in {EVERY} of the contested voxels"
     )
 
 
