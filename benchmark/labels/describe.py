@@ -18,14 +18,14 @@ from ...datasets.label_files.rating_folder import RatingFolder
 from ...datasets.layout.rater_layout import check_raters_meet
 from ...errors import RaterbenchError
 from ...methods.base import Fusion
-from ...methods.fusion.engine.patterns import find_patterns
+from ...methods.fusion.engine.patterns import Float64s, find_patterns
 from ...parameters import check_arguments, check_keys
 from ...paths import path_kind
 from ...registry import kebab
 from ..experiment.settings import read_setting
 from ..metrics.base import label_counts, ratio
 from . import agreement
-from .agreement import Float64s, OutlierResult, Tally
+from .agreement import OutlierResult, Tally
 from .batch import over_cases
 
 CHUNKS = 8

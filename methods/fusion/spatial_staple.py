@@ -104,7 +104,7 @@ class SpatialSTAPLE(EMFusion):
         field = partial(PerformanceField, patterns, inside, anchor=estimate.confusion, lam=lam, radius=radius)
         contested = field(inside & patterns.spread(~patterns.agreed))
         start = np.where(patterns.agreed, patterns.mean, estimate.posterior)
-        prior = contested.local_prior(estimate.prior) if self.prior == "local" else estimate.prior  # type: ignore[comparison-overlap]
+        prior = contested.local_prior(estimate.prior) if self.prior == "local" else estimate.prior
         posterior, likelihoods, converged = self._iterate(contested, patterns.spread(start), prior)
         if self.field:
             everywhere = field(np.ones_like(inside)).confusion(posterior)

@@ -29,4 +29,5 @@ def make_consensus(patterns: Patterns, share: Float64s, ties: Ties, *, tied: int
         tied = int(patterns.counts[(best_classes(share).sum(axis=0) > 1) & ~nobody].sum())
     probability = np.where(nobody, 1.0 / len(share), share).astype(np.float32)
     labels = np.where(nobody, np.uint8(IGNORE), break_ties(share, ties))
-    return Consensus(*patterns.spread_all(probability, labels), patterns.raters, tied=tied, **fields)
+    spread_probability, spread_labels = patterns.spread_all(probability, labels)
+    return Consensus(spread_probability, spread_labels, patterns.raters, tied=tied, **fields)

@@ -36,7 +36,8 @@ def normalise_columns(counts: npt.NDArray[Any], otherwise: Float64s | float = np
         return shares
     shares = np.empty(counts.shape)
     shares[...] = otherwise
-    return np.divide(counts, total, out=shares, where=total > 0)
+    np.divide(counts, total, out=shares, where=total > 0)
+    return shares
 
 
 class FullConfusion:

@@ -48,4 +48,5 @@ def break_ties(share: Float64s, ties: Ties) -> Labels:
 def winner_takes_all(share: Float64s, ties: Ties) -> Float64s:
     """Shares [K, P] of 1 for the class that wins and 0 for all others; undecided ties share evenly."""
     winner, best = break_ties(share, ties), best_classes(share)
-    return np.where(winner == IGNORE, best / best.sum(axis=0), winner == np.arange(len(share))[:, None])
+    taken: Float64s = np.where(winner == IGNORE, best / best.sum(axis=0), winner == np.arange(len(share))[:, None])
+    return taken
