@@ -11,7 +11,7 @@ from ...datasets.phantom import Phantom
 from ...methods.learning.budget import Budget
 from ...methods.learning.losses import soft_cross_entropy
 from ...methods.networks.fused_labels import FusedLabels
-from .timing import compare, written
+from .timing import compare, summarise
 
 EPOCHS = 12
 
@@ -28,7 +28,7 @@ def training(repeats: int) -> Iterator[str]:
     method = FusedLabels(budget=budget)
     method.fit(train, validation, seed=0)
     ratios = compare(lambda: method.fit(train, validation, seed=0), lambda: bare_loop(method, train), repeats)
-    yield f"fit / bare loop, {EPOCHS} epochs of {len(train)} slices: {written(ratios)} (at most 1.15)"
+    yield f"fit / bare loop, {EPOCHS} epochs of {len(train)} slices: {summarise(ratios)} (at most 1.15)"
 
 
 def bare_loop(method: FusedLabels, train: Dataset) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
+
+from filelock import lock_descriptor
 
 from ...errors import RaterbenchError, shown
 from .archive import Archive, DamagedError
@@ -242,13 +243,11 @@ def running_process(folder: Path) -> str:
         return ""
     try:
         with lock.open("rb") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock_descriptor(stream.fileno(), blocking=False):
                 holder = stream.read(20).decode(errors="replace").strip() or "unknown"
                 return "" if holder == str(os.getpid()) else holder
     except OSError:
-        pass  # No lock, or a file system without locks.
+        pass  # No lock, or a platform or file system without locks.
     return ""
 
 
