@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ...datasets.base import IGNORE, Case
 from ...datasets.label_files.rating_files import LabelCode
 from ...methods.base import Consensus
-from ..metrics.base import label_counts, ratio
+from ...voxel_counts import label_counts, ratio
 
 Float64s = npt.NDArray[np.float64]
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...datasets.base import IGNORE, Case, Floats, Labels
 from ...errors import RaterbenchError
-from ..metrics.base import Counts, Doubles, Metric, RaterMetric, decide, ratio
+from ...voxel_counts import decide, ratio
+from ..metrics.base import Counts, Doubles, Metric, RaterMetric
 from ..metrics.confusion import confusion_counts, confusion_from_counts, sums_over_truth
 from .measure import ALL_CLASSES, Row
 from .references import NO_REFERENCE, RATERS

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Floats, Labels, Unit, read_only
 from ...errors import RaterbenchError
+from ...voxel_counts import label_counts
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -135,16 +136,6 @@ def needed(metric: Metric, reference: Segmentation | None) -> Segmentation:
     return reference
 
 
-def decide(probability: Floats) -> tuple[Labels, Floats]:
-    """The most probable class of each voxel [*S] (the lowest on ties) and its probability [*S]."""
-    labels, best = np.zeros(probability.shape[1:], np.uint8), probability[0].copy()
-    # A running maximum is several times faster than argmax over the first, widely strided axis.
-    for k in range(1, len(probability)):
-        labels[probability[k] > best] = k
-        np.maximum(best, probability[k], out=best)
-    return labels, best
-
-
 def from_labels(labels: Labels, n_classes: int, *, region: Mask | None = None) -> Segmentation:
     """Hard labels as a segmentation: one-hot probability, uniform where nothing was judged."""
     classes = np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)
@@ -187,17 +178,6 @@ def judged(prediction: Segmentation, reference: Segmentation) -> Mask | None:
     return remember(prediction, reference, "judged", compute)
 
 
-def label_counts(first: Labels, second: Labels, n_classes: int) -> Counts:
-    """``[i, j]`` = number of voxels that ``first`` calls i and ``second`` calls j, [K, K]; ``IGNORE`` is left out."""
-    wide = n_classes + 1
-    # IGNORE becomes one class more, so that one pass counts everything without a mask.
-    code = np.minimum(first, n_classes).astype(np.intp)
-    code *= wide
-    code += np.minimum(second, n_classes)
-    counts = np.bincount(code.ravel(), minlength=wide * wide).reshape(wide, wide)
-    return counts[:n_classes, :n_classes].astype(np.int64)
-
-
 def pair_counts(prediction: Segmentation, reference: Segmentation) -> Counts:
     """``[i, j]`` = number of voxels predicted i and referred to as j, [K, K]; computed once for a pair."""
     judged(prediction, reference)
@@ -206,11 +186,3 @@ def pair_counts(prediction: Segmentation, reference: Segmentation) -> Counts:
         return label_counts(prediction.labels, reference.labels, prediction.n_classes)
 
     return remember(prediction, reference, "counts", compute)
-
-
-def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, otherwise: float = np.nan) -> Doubles:
-    """``numerator / denominator`` elementwise, ``otherwise`` where the denominator is 0."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    result: Doubles = np.full(np.broadcast_shapes(top.shape, bottom.shape), otherwise)
-    np.divide(top, bottom, out=result, where=bottom != 0)
-    return result

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ...datasets.base import IGNORE, Floats, Labels
-from .base import Counts, Doubles, Mask, decide, ratio
+from ...voxel_counts import decide, ratio
+from .base import Counts, Doubles, Mask
 
 N_BINS = 11
 UNIT = 2.0**-24

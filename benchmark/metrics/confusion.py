@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from ...datasets.base import Labels
-from .base import Counts, Doubles, RaterMetric, label_counts, ratio
+from ...voxel_counts import label_counts, ratio
+from .base import Counts, Doubles, RaterMetric
 
 
 class ConfusionRMSE(RaterMetric):

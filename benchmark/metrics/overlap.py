@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Counts, Doubles, Metric, Segmentation, needed, pair_counts, ratio
+from ...voxel_counts import dice_of, ratio
+from .base import Counts, Doubles, Metric, Segmentation, needed, pair_counts
 
 
 class Hits(NamedTuple):
@@ -24,11 +25,6 @@ def hits(metric: Metric, prediction: Segmentation, reference: Segmentation | Non
     counts = pair_counts(prediction, needed(metric, reference))
     both, predicted, referred = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     return Hits(both[1:], predicted[1:], referred[1:], int(counts.sum()))
-
-
-def dice_of(both: Counts, predicted: Counts, referred: Counts) -> Doubles:
-    """Dice from counts: 2 both / (predicted + referred), and 1 where both are empty."""
-    return ratio(2 * both, predicted + referred, otherwise=1.0)
 
 
 class Dice(Metric):

@@ -8,7 +8,8 @@ from math import inf, prod
 import numpy as np
 
 from ...datasets.base import Unit
-from .base import Doubles, Metric, Segmentation, ratio
+from ...voxel_counts import ratio
+from .base import Doubles, Metric, Segmentation
 from .overlap import hits
 
 

@@ -8,7 +8,6 @@ import random
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,16 +15,16 @@ import numpy as np
 import torch
 
 from ...datasets import load_dataset
-from ...datasets.base import Case, Dataset, Labels, Preparation
+from ...datasets.base import Case, Dataset, Preparation
 from ...errors import RaterbenchError, StoppedError
 from ...methods.base import Method, Prediction
-from ...methods.fusion.majority import MajorityVote
+from ...methods.thresholds import hard_labels, majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.experiment import LABELS, Candidate, Experiment
 from ..experiment.factory import build_fusions, build_method, fusions_by_unit, load_plugins, plugins_hash
 from ..experiment.settings import build
 from ..experiment.splits import Fold
-from ..measuring.measure import ANY_RATER, hard_labels, mean_rows, search_threshold
+from ..measuring.measure import ANY_RATER, mean_rows
 from ..measuring.measured import Measured
 from ..measuring.pictures import pack_kept, pack_pictures, pack_reliability
 from ..measuring.rater_estimates import RaterEstimates, behaviour, reliability_maps
@@ -155,7 +154,7 @@ def _method(task: Task, dataset: Dataset, seed: int) -> tuple[list[list[Any]], d
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.device)
-        threshold = _threshold(method, validation)
+        threshold = majority_threshold(lambda case: predicted(method, case, 2).probability, validation)
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
         rows, meta, arrays = _tested(task, method, dataset, threshold)
     report = method.fit_report()
@@ -245,24 +244,6 @@ def _labels(task: Task, dataset: Dataset) -> tuple[list[list[Any]], dict[str, An
         known = {}  # A matrix over cases would mix the persons of one name.
     confusions = [row for name, found in known.items() for row in found.rows(f"{name} (fusion)", dataset.raters)]
     return rows, {**meta, "n_test": len(task.fold.test), "confusions": confusions}, arrays
-
-
-def _threshold(method: Method, validation: Dataset) -> float | None:
-    """For two classes, the threshold that suits the majority of the raters best on validation cases; the same for all.
-
-    Only cases with several raters count: the majority of one rater is that rater, and a threshold that suits whoever came
-    along copies what raters do wrong on average. Without such cases it is 0.5.
-    """
-    if validation.n_classes != 2:
-        return None
-    vote = MajorityVote()
-    several = validation.subset([i for i, raters in enumerate(validation.index["raters"]) if len(raters) > 1])
-
-    def majority() -> Iterator[Labels]:
-        for case in several:
-            yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
-
-    return search_threshold((predicted(method, case, 2).probability for case in several), majority())
 
 
 def predicted(method: Method, case: Case, n_classes: int) -> Prediction:

@@ -1,6 +1,6 @@
-"""Confusion matrices as tensors: how they are parameterised, where they start, and what they make of a network's truth.
+"""Confusion matrices as tensors: their parameters, their start, and the votes that they predict.
 
-Everywhere ``[..., i, j, ...]`` is "the rater says i, given that the truth is j": columns, the sums over i, are 1.
+Everywhere ``[..., i, j, ...]`` is "the rater says i, given that the truth is j": columns sum to 1 over i.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ...errors import RaterbenchError
+from .backbone import Backbone, spatial_mean
 from .losses import LEAST
 from .precision import full_precision
 
@@ -82,12 +83,16 @@ def matrices(parameters: torch.Tensor, n_classes: int, rank: int | None) -> torc
     with full_precision(values):
         product = torch.einsum("bric...,brcj...->brij...", second, first)
     identity = torch.eye(n_classes, device=values.device).view(n_classes, n_classes, *[1] * (values.ndim - 3))
-    unscaled: torch.Tensor = product + scale.unsqueeze(2) * identity
-    return unscaled / unscaled.sum(dim=2, keepdim=True)
+    return normalise_columns(product + scale.unsqueeze(2) * identity, observed=2)
 
 
-def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
-    """What each rater is expected to say, [B, R, K, *S]: the matrix of every voxel times its probabilities.
+def normalise_columns(matrices: torch.Tensor, *, observed: int) -> torch.Tensor:
+    """Divide by the sums over the axis of the ``observed`` class, so that columns sum to 1."""
+    return matrices / matrices.sum(dim=observed, keepdim=True)
+
+
+def expected_votes(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
+    """The probability of each vote of each rater, [B, R, K, *S]: the matrix of every voxel times its class probabilities.
 
     ``confusion`` [B, R, K, K, *S], or with spatial axes of length 1 where all voxels share a matrix; ``probability``
     [B, K, *S].
@@ -96,13 +101,13 @@ def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
         return (confusion * probability[:, None, None]).sum(dim=3)
     shared = confusion.flatten(3)  # [B, R, K, K]
     with full_precision(shared):
-        said = shared.flatten(1, 2) @ probability.flatten(2)
-    return said.view(*confusion.shape[:3], *probability.shape[2:])
+        votes = shared.flatten(1, 2) @ probability.flatten(2)
+    return votes.view(*confusion.shape[:3], *probability.shape[2:])
 
 
-def surprise(said: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
-    """Negative log-likelihood [B, R, *S] of ratings [B, R, K, *S] under what raters were expected to say."""
-    return -(ratings * said.clamp(min=LEAST).log()).sum(dim=2)
+def negative_log_likelihood(expected: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood [B, R, *S] of ratings [B, R, K, *S] under the expected votes [B, R, K, *S]."""
+    return -(ratings * expected.clamp(min=LEAST).log()).sum(dim=2)
 
 
 def trace(confusion: torch.Tensor) -> torch.Tensor:
@@ -111,23 +116,23 @@ def trace(confusion: torch.Tensor) -> torch.Tensor:
 
 
 class MatrixHead(nn.Module):
-    """From features to the parameters of a matrix for each rater, [B, R, C, H, W].
+    """From features to the parameters of a matrix for each rater, [B, R, C, *S].
 
-    ``global``: numbers of their own, the same for all images. ``image``: a linear layer on the mean of the deepest
-    features. ``pixel``: a 1x1 convolution of the last features.
+    ``global``: free parameters, the same for all images. ``image``: a linear layer on the mean of the bottleneck's features.
+    ``pixel``: a 1x1 convolution of the decoder's features.
 
     Args:
         level: ``global``, ``image`` or ``pixel``.
-        width: channels of the features that the level looks at.
-        start: parameters [C] at which all raters start; weights then begin near zero. None keeps torch's random start.
+        backbone: the network whose features the head gets.
         n_raters, n_parameters: R and C.
+        start: parameters [C] at which all raters start; weights then begin near zero. None keeps torch's random start.
     """
 
-    def __init__(self, level: str, width: int, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
+    def __init__(self, level: str, backbone: Backbone, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
         super().__init__()
         self.level, self.size = level, (n_raters, n_parameters)
-        features = 1 if level == "global" else width
-        self.layer = nn.Conv2d(features, n_raters * n_parameters, kernel_size=1, bias=level != "global")
+        width = {"global": 1, "image": backbone.bottleneck_width, "pixel": backbone.decoder_width}[level]
+        self.layer = backbone.pointwise(width, n_raters * n_parameters, bias=level != "global")
         numbers = self.layer.weight if self.layer.bias is None else self.layer.bias
         if start is not None:
             with torch.no_grad():
@@ -135,12 +140,12 @@ class MatrixHead(nn.Module):
                 numbers.copy_(start.repeat(n_raters).view_as(numbers))
 
     def forward(self, decoder: torch.Tensor, bottleneck: torch.Tensor) -> torch.Tensor:
-        """Decoder features [B, F, H, W] and the bottleneck's [B, G, h, w]; H and W are 1 unless the level is ``pixel``."""
+        """Parameters [B, R, C, *S] from ``Features``; spatial axes have length 1 unless the level is ``pixel``."""
         if self.level == "pixel":
             source = decoder
         elif self.level == "image":
-            source = bottleneck.mean(dim=(2, 3), keepdim=True)
+            source = spatial_mean(bottleneck)
         else:
-            source = decoder.new_ones(len(decoder), 1, 1, 1)
+            source = decoder.new_ones(len(decoder), *[1] * (decoder.ndim - 1))
         raw = self.layer(source)
         return torch.unflatten(raw, 1, self.size)

@@ -1,4 +1,4 @@
-"""Fuse the raters first, then train on the consensus as if it were the truth."""
+"""Fuse the raters first, then train on the consensus."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..base import Fusion
 from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
+from ..learning.preparation import one_hot
 from ..learning.recipes import Recipe
 
 SINGLE = 1e-6
@@ -55,20 +56,19 @@ class FusedLabels(NetworkMethod):
             return None
         return f"{type(self.fusion).__name__} needs {needed} raters a case, and {fewer} of {len(dataset)} cases have fewer"
 
-    def fit_labels(self, train: Dataset) -> None:
+    def fit_targets(self, train: Dataset) -> None:
         self.fusion_: Fusion = clone(self.fusion) if self.fusion is not None else MajorityVote()
         self.fusion_.fit(train, train.n_classes)
 
-    def label_names(self, train: Dataset) -> tuple[str, ...]:
+    def target_names(self, train: Dataset) -> tuple[str, ...]:
         del train
         return ("consensus",)
 
-    def labels(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
+    def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
         consensus = self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
         probability, labels = consensus.probability, consensus.labels
-        teaches = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
+        judged = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
         if self.recipe_.makes_hard:
             tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1
-            classes = np.arange(len(probability)).reshape(-1, *[1] * labels.ndim)
-            probability = np.where(tied, labels == classes, probability).astype(np.float32)
-        return {"consensus": probability if teaches.all() else np.where(teaches, probability, np.float32(0))}
+            probability = np.where(tied, one_hot(labels, len(probability)), probability).astype(np.float32)
+        return {"consensus": probability if judged.all() else np.where(judged, probability, np.float32(0))}

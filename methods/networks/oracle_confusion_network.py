@@ -1,4 +1,4 @@
-"""What the confusion-matrix network could reach if it knew the raters: the matrices are given, only the truth is learned."""
+"""An upper bound for confusion-matrix networks: the raters' true matrices are given, only the truth is learned."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OracleConfusionNetwork(NetworkMethod):
         super().__init__(budget=budget)
         self.level = level
 
-    def fit_labels(self, train: Dataset) -> None:
+    def fit_targets(self, train: Dataset) -> None:
         """Measure each rater over the training cases.
 
         Raises:
@@ -50,7 +50,7 @@ class OracleConfusionNetwork(NetworkMethod):
         found = pooled_confusion(train)
         self.confusion_ = np.stack([found.get(rater, nan_confusion(train.n_classes)) for rater in train.raters])
 
-    def labels(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
+    def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
         own = true_confusion(case) if self.level == "image" else {}
         overall = dict(zip(self.raters_, self.confusion_, strict=True))
         found = {}

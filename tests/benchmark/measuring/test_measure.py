@@ -8,11 +8,8 @@ from sklearn.metrics import f1_score
 
 from raterbench.benchmark.measuring.measure import (
     REGIONS,
-    THRESHOLDS,
     calibrate_case,
-    hard_labels,
     measure_case,
-    search_threshold,
 )
 from raterbench.benchmark.measuring.references import References, foreground_region
 from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
@@ -20,6 +17,7 @@ from raterbench.benchmark.metrics.base import RaterMetric
 from raterbench.benchmark.metrics.calibration import calibration_counts
 from raterbench.datasets.base import IGNORE, Case, Geometry, Truth
 from raterbench.errors import RaterbenchError
+from raterbench.methods.thresholds import THRESHOLDS, hard_labels, search_threshold
 
 EVERY = [METRICS.get(name)() for name in METRICS.names()]
 OF_PREDICTIONS = [metric for metric in EVERY if not isinstance(metric, RaterMetric)]

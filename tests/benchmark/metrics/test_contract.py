@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
-from raterbench.benchmark.metrics.base import RaterMetric, decide, judged, remember
+from raterbench.benchmark.metrics.base import RaterMetric, judged, remember
 from raterbench.datasets.base import IGNORE
 from raterbench.errors import RaterbenchError
+from raterbench.voxel_counts import decide
 
 ALL = METRICS.names()
 OF_RATERS = [name for name in ALL if issubclass(METRICS.get(name), RaterMetric)]

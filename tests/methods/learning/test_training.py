@@ -147,7 +147,7 @@ def test_a_random_rater_is_present_and_drawn_evenly():
     present = torch.ones(3000, 3, 2, 2, dtype=torch.bool)
     present[:, 1] = False
     ratings = torch.arange(3.0).view(1, 3, 1, 1, 1).expand(3000, 3, 2, 2, 2)
-    drawn, there = method.draw(ratings, present, torch.Generator().manual_seed(0))
+    drawn, there = method.select_targets(ratings, present, torch.Generator().manual_seed(0))
     assert drawn.shape == (3000, 1, 2, 2, 2) and there.shape == (3000, 1, 2, 2) and there.all()
     counts = np.bincount(drawn[:, 0, 0, 0, 0].long().numpy(), minlength=3)
     assert counts[1] == 0 and 1350 < counts[0] < 1650
@@ -168,4 +168,4 @@ def test_slices_that_nobody_judged_are_left_out_of_training():
     slices = np.arange(4)[:, None, None]
     half = make_dataset(shapes=[(4, 32, 32)], change=lambda labels: np.where(slices < 2, 255, labels).astype(np.uint8))
     method = NetworkMethod(budget=budget())
-    assert len(method.initialise(half, seed=0)) == 2
+    assert len(method.prepare(half, seed=0)) == 2
