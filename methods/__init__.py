@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .networks.random_rater import RandomRater as RandomRater
     from .networks.separate_networks import SeparateNetworks as SeparateNetworks
     from .networks.tgce import TGCE as TGCE
+    from .networks.tuned import Tuned as Tuned
 
 METHODS = Registry("method", Method, f"{__name__}.networks")
 FUSIONS = Registry("fusion", Fusion, f"{__name__}.fusion")
@@ -73,6 +74,7 @@ _LAZY = {
     "SoftSTAPLE": "fusion.soft_staple",
     "SoftSeg": "learning.recipes",
     "SpatialSTAPLE": "fusion.spatial_staple",
+    "Tuned": "networks.tuned",
     "Union": "fusion.union",
 }
 
@@ -112,6 +114,7 @@ __all__ = [
     "SoftSeg",
     "SpatialSTAPLE",
     "Trial",
+    "Tuned",
     "Union",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -166,9 +166,13 @@ class Method(BaseEstimator, ABC):
     ``predict``, and one that has something to tell about its training ``fit_report``.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset()
-    """What the method must see of training cases beyond images and ratings. It gets this and nothing else of the kind, on
-    training cases only, and the report says so."""
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the method must see of training cases beyond images and ratings.
+
+        It gets this and nothing else of the kind, on training cases only, and the report says so.
+        """
+        return frozenset()
 
     @property
     def needs_rater_identity(self) -> bool:
@@ -187,6 +191,11 @@ class Method(BaseEstimator, ABC):
         """Why this method cannot run on the data set, in words; None if it can."""
         del dataset
         return None
+
+    def n_networks(self, n_raters: int) -> int:
+        """How many networks ``fit`` trains, for estimates of time."""
+        del n_raters
+        return 1
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from ..datasets.base import Case, Dataset, Floats, Labels
-from ..voxel_counts import decide, dice_of, label_counts
+from ..voxel_counts import Doubles, decide, dice_of, label_counts
 from .fusion.majority import MajorityVote
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -23,27 +23,38 @@ def hard_labels(probability: Floats, threshold: float = 0.5) -> Labels:
     return decide(probability)[0]
 
 
-def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> float:
-    """The threshold of .05, .10 ... .95 with the best mean Dice over cases; the largest of equals (Lemay et al., 2022).
+def dice_by_threshold(probability: Floats, reference: Labels) -> Doubles | None:
+    """Dice of one case at each of ``THRESHOLDS``, 1 where both are empty; None if no voxel was judged.
 
-    ``probabilities`` [2, *S] and ``references`` [*S] case by case. Dice is 1 where both are empty; a case without a
-    judged voxel does not count. 0.5 if no case counts.
+    ``probability`` [2, *S], ``reference`` [*S].
     """
     edges = np.array(THRESHOLDS, np.float32)
-    dices = []
-    for probability, reference in zip(probabilities, references, strict=True):
-        passed = np.zeros(reference.shape, np.uint8)
-        for edge in edges:
-            passed += probability[1] >= edge
-        counts = label_counts(passed, reference, len(edges) + 1)[:, :2]
-        if counts.any():
-            # Row t of the sum from above: what passes threshold t, in and outside the reference.
-            above = counts[::-1].cumsum(axis=0)[::-1][1:]
-            dices.append(dice_of(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
+    passed = np.zeros(reference.shape, np.uint8)
+    for edge in edges:
+        passed += probability[1] >= edge
+    counts = label_counts(passed, reference, len(edges) + 1)[:, :2]
+    if not counts.any():
+        return None
+    # Row t of the sum from above: what passes threshold t, in and outside the reference.
+    above = counts[::-1].cumsum(axis=0)[::-1][1:]
+    return dice_of(above[:, 1], above.sum(axis=1), counts[:, 1].sum())
+
+
+def best_threshold(dices: Sequence[Doubles]) -> float:
+    """The threshold with the best mean over cases of ``dice_by_threshold``, the largest of equals; 0.5 without a case."""
     if not dices:
         return 0.5
     mean = np.mean(dices, axis=0)
     return THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
+
+
+def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> float:
+    """The threshold of .05, .10 ... .95 with the best mean Dice over cases; the largest of equals (Lemay et al., 2022).
+
+    ``probabilities`` [2, *S] and ``references`` [*S] case by case; a case without a judged voxel does not count.
+    """
+    found = [dice_by_threshold(*pair) for pair in zip(probabilities, references, strict=True)]
+    return best_threshold([dices for dices in found if dices is not None])
 
 
 def majority_threshold(predict: Callable[[Case], Floats], validation: Dataset) -> float | None:

@@ -15,6 +15,8 @@ from ...datasets.case_list import CaseList
 from ...methods.base import Method, Prediction
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
+from ...methods.networks.fused_labels import FusedLabels
+from ...methods.networks.tuned import Tuned
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
 from .parameters import parameters_are_stored
@@ -42,11 +44,15 @@ def check_method(method: Method | type[Method]) -> list[CheckResult]:
 
 
 def small(method: Method) -> Method:
-    """A clone whose budget, if it has one, is spent in no time."""
+    """A clone that is fitted in a second: few epochs, few trials, a small network, also in the methods that it holds."""
     fresh: Method = clone(method)
-    if "budget" in fresh.get_params(deep=False):
-        budget: Budget = clone(fresh.get_params()["budget"] or Budget())
+    parameters = fresh.get_params(deep=False)
+    if "budget" in parameters:
+        budget: Budget = clone(parameters["budget"] or Budget())
         fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4)))
+    if isinstance(fresh, Tuned):
+        fresh.set_params(trials=2, method=fresh.method or FusedLabels())
+    fresh.set_params(**{name: small(part) for name, part in fresh.get_params(deep=False).items() if isinstance(part, Method)})
     return fresh
 
 

@@ -61,7 +61,7 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
 def networks(experiment: Experiment, dataset: Dataset) -> float:
     """Networks that a unit trains, the mean over candidates."""
     methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
-    n = [m.n_networks(len(dataset.raters)) if isinstance(m, NetworkMethod) else 1 for m in methods]
+    n = [method.n_networks(len(dataset.raters)) for method in methods]
     return sum(n) / len(n)
 
 

@@ -200,11 +200,6 @@ class NetworkMethod(Method):
         prepared = remove_padding(probability, case.shape, self.preparation_)
         return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
 
-    def n_networks(self, n_raters: int) -> int:
-        """How many networks ``fit`` trains, for estimates of time."""
-        del n_raters
-        return 1
-
 
 def _concatenate(parts: list[Any]) -> Any:
     """Join the outputs of chunks: tensors along the batch, tuples and dictionaries of them part by part."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ class OracleConfusionNetwork(NetworkMethod):
         budget: what all candidates share.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"truth"})
+    needs: frozenset[Need] = frozenset({"truth"})
     needs_rater_identity = True
 
     def __init__(self, *, level: Literal["global", "image"] = "image", budget: Budget | None = None) -> None:
