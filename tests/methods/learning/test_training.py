@@ -169,3 +169,30 @@ def test_slices_that_nobody_judged_are_left_out_of_training():
     half = make_dataset(shapes=[(4, 32, 32)], change=lambda labels: np.where(slices < 2, 255, labels).astype(np.uint8))
     method = NetworkMethod(budget=budget())
     assert len(method.prepare(half, seed=0)) == 2
+
+
+class WithPosterior(NetworkMethod):
+    """A second network sees the ratings; its code of two numbers enters the logits and is kept near zero."""
+
+    listed = False
+
+    def build(self, n_channels, n_classes, n_raters):
+        return torch.nn.ModuleDict({"prior": self.backbone(n_channels, n_classes), "posterior": torch.nn.Linear(n_classes, 2)})
+
+    def step_loss(self, module, batch):
+        self.seen_ = [*getattr(self, "seen_", []), (module.training, batch)]
+        code = module["posterior"](batch.ratings.mean(dim=(1, 3, 4)))
+        logits = module["prior"](batch.images) + code[..., None, None]
+        return self.loss(logits, batch.ratings, batch.present) + code.square().mean()
+
+
+def test_a_method_with_a_posterior_network_needs_no_loop_of_its_own():
+    method = fit(WithPosterior(budget=budget(rotation=0.0, translation=0.0, scaling=0.0)))
+    assert len(method.report_.curve) == 4
+    prepared = method.slices(TRAIN)
+    assert prepared.cases.tolist() == list(range(6))
+    for training, batch in method.seen_:
+        assert training or batch.cases.tolist() == [0, 1]
+        if training:
+            assert torch.equal(batch.images, prepared.images[batch.cases])
+    assert sorted(i for training, batch in method.seen_[:4] if training for i in batch.cases.tolist()) == list(range(6))
