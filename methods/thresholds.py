@@ -58,7 +58,7 @@ def search_threshold(probabilities: Iterable[Floats], references: Iterable[Label
 
 
 def majority_threshold(predict: Callable[[Case], Floats], validation: Dataset) -> float | None:
-    """The threshold that suits the majority of the raters best on validation cases; None unless there are two classes.
+    """The threshold with the best Dice with the majority of the raters on validation cases; None unless there are two classes.
 
     Only cases with several raters count: the majority of one rater is that rater, and a threshold that fits single raters
     reproduces their mean error. Without such cases it is 0.5. ``predict`` gives the probability [2, *S] of a case.

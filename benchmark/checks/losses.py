@@ -1,6 +1,6 @@
-"""What the loss and the targets of a network method owe to raters, classes and voxels, tried at its first weights.
+"""Contract checks of the loss and the targets of a network method, at its first weights.
 
-The example has five classes and seven raters, so that an axis of a weight or of an output tells what it counts.
+The example has five classes and seven raters, so the length of an axis of a weight tells whether it stands for either.
 """
 
 from __future__ import annotations
@@ -75,14 +75,11 @@ def _finite(method: NetworkMethod) -> None:
     batch = begun.batch()
     ratings, present = begun.method.select_targets(batch.ratings, batch.present, torch.Generator().manual_seed(0))
     loss = begun.method.step_loss(begun.method.module_, batch._replace(ratings=ratings, present=present))
-    require(isinstance(loss, torch.Tensor) and loss.ndim == 0, f"loss must return a scalar tensor; it gave {_form(loss)}")
+    given = f"shape {list(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+    require(isinstance(loss, torch.Tensor) and loss.ndim == 0, f"loss must return a scalar tensor; it gave {given}")
     _descends(begun, loss, "a batch")
     sizes = [p.grad.abs().max() for p in begun.method.module_.parameters() if p.grad is not None]
     require(any(float(size) > 0 for size in sizes), "the loss has no gradient: no weight of the network can learn from it")
-
-
-def _form(value: Any) -> str:
-    return f"shape {list(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
 
 
 def _descends(begun: Start, loss: torch.Tensor, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The contract of a method as checks that can be run on any class, the suite's own or a plug-in's, in a few seconds."""
+"""Contract checks of methods, for the suite's own classes and those of plug-ins; they take a few seconds a class."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALIDATION = 2
 
 
 def check_method(method: Method | type[Method]) -> list[CheckResult]:
-    """Try a method, or a class of methods with its default parameters, against the whole contract."""
+    """Run all checks on a method, or on a class of methods with its default parameters."""
     results = run_checks({"parameters are only stored": parameters_are_stored}, method)
     if not results[0].passed:
         return results
@@ -51,7 +51,7 @@ def small(method: Method) -> Method:
         budget: Budget = clone(parameters["budget"] or Budget())
         fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4)))
     if isinstance(fresh, Tuned):
-        fresh.set_params(trials=2, method=fresh.method or FusedLabels())
+        fresh.set_params(trials=2, segmenter=fresh.segmenter or FusedLabels())
     fresh.set_params(**{name: small(part) for name, part in fresh.get_params(deep=False).items() if isinstance(part, Method)})
     return fresh
 
@@ -95,7 +95,7 @@ def predict(method: Method, case: Case, n_classes: int) -> Prediction:
         f"predict_proba gave {p.dtype} {p.shape} for an image {case.image.shape} of {n_classes} classes: "
         f"return float32 {expected}, in the case's own geometry",
     )
-    require(bool(np.isfinite(p).all()), "predict_proba gave values that are no numbers")
+    require(bool(np.isfinite(p).all()), "predict_proba gave NaN or infinite values")
     require(bool((p >= 0).all() and (p <= 1).all()), "predict_proba gave probabilities below 0 or above 1")
     low, high = (float(f(p.sum(axis=0))) for f in (np.min, np.max))
     require(

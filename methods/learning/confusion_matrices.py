@@ -19,11 +19,11 @@ from .precision import full_precision
 CERTAIN = 1 - 1e-6
 """The largest diagonal at the start: a matrix of exactly 0 and 1 has no gradient, and the logarithm of 0 is not finite."""
 SPREAD = 0.5
-"""How far the terms of a low-rank matrix are from equal at the start, as a share of their entries."""
+"""The largest deviation of the terms of a low-rank matrix from equal ones at the start, relative to their entries."""
 
 
 def n_parameters(n_classes: int, rank: int | None) -> int:
-    """Numbers that make one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity.
+    """The number of parameters C of one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity.
 
     Raises:
         RaterbenchError: the rank is below 1.
@@ -34,21 +34,23 @@ def n_parameters(n_classes: int, rank: int | None) -> int:
 
 
 def starting_diagonal(n_classes: int, diagonal: float) -> float:
-    """The diagonal at which a matrix starts: as asked for, and ``CERTAIN`` for a start at the identity.
+    """The initial diagonal of a matrix: ``diagonal``, but at most ``CERTAIN``.
 
     Raises:
-        RaterbenchError: the diagonal is not above 1/K and up to 1: the start must be better than chance.
+        RaterbenchError: the diagonal is not above 1/K, which would be no better than chance, or it is above 1.
     """
     if not 1 / n_classes < diagonal <= 1:
-        raise RaterbenchError(f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1: above it, and 1 at most")
+        raise RaterbenchError(
+            f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1: larger than 1/{n_classes}, at most 1"
+        )
     return min(diagonal, CERTAIN)
 
 
 def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.Tensor:
-    """Parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
+    """Initial parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
 
-    The terms of a low-rank matrix add up to that, but each starts elsewhere, drawn from torch's generator: equal terms would
-    have equal gradients, stay equal for good, and make a matrix of rank 1 whatever the rank.
+    The terms of a low-rank matrix add up to that, but each starts at random numbers from torch's generator: equal terms would
+    have equal gradients and stay equal, so the matrix would have rank 1 whatever the rank.
 
     Raises:
         RaterbenchError: the rank is below 1, or the diagonal not above 1/K and up to 1.
@@ -61,7 +63,7 @@ def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.T
     equal = math.sqrt((1 - d) / (d * n_classes - 1) / rank)
     first = torch.full((rank, n_classes), equal)
     if rank > 1:
-        # Where one factor is constant, the product depends on the sum of the other's rows alone: they move apart around it.
+        # One factor is constant, so the product depends only on the sum of the other's rows, which is left as it is.
         apart = torch.rand(rank, n_classes) - 0.5
         first *= 1 + 2 * SPREAD * (apart - apart.mean(dim=0))
     factors = torch.cat([first.flatten(), torch.full((n_classes * rank,), equal), torch.ones(1)])

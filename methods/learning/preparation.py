@@ -1,4 +1,4 @@
-"""From a case's native geometry to the slices a network sees, and back without cropping anything away."""
+"""From a case's native geometry to the padded slices that a network gets, and back without cropping."""
 
 from __future__ import annotations
 
@@ -147,8 +147,8 @@ def restore_prepared(prepared: Floats, case_shape: Sequence[int], preparation: P
 def restore_maps(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
     """Maps of padded slices [n, *C, H, W] as [*C, *S] float32 in the case's own geometry, each channel by itself.
 
-    For what need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel. Bilinear
-    where the slices were resampled, so a sum over an axis of channels that is the same at every voxel stays what it is.
+    For maps that need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel.
+    Resampling is bilinear, which keeps sums over channels that are the same at every voxel.
     """
     prepared = remove_padding(maps, case_shape, preparation)
     return _from_slices(_native_slices(prepared, case_shape, preparation), case_shape, preparation)
@@ -223,7 +223,7 @@ def _resize(slices: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
 
 
 def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant") -> torch.Tensor:
-    """Pad [..., h, w] evenly to ``shape``; the image's edge goes on outwards, labels and presence become zero."""
+    """Pad [..., h, w] evenly to ``shape``; images repeat their edge, labels and presence are padded with zeros."""
     height, width = shape[0] - slices.shape[-2], shape[1] - slices.shape[-1]
     top, left = height // 2, width // 2
     if not height and not width:

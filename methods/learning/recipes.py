@@ -1,4 +1,4 @@
-"""Recipes: label processing, activation and loss. What turns logits and ratings into a training signal."""
+"""Recipes: label processing, activation and loss."""
 
 from __future__ import annotations
 

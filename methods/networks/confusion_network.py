@@ -51,10 +51,10 @@ class ConfusionOutputs(NamedTuple):
 class ConfusionNetwork(LearnedTruthMethod):
     """A segmentation network and confusion matrices of the raters, learned together (Zhang et al. 2020, eq. 4).
 
-    The network's probabilities p are taken through each rater's matrix A (``A[i, j] = p(rater says i, given the truth is
-    j)``, columns sum to 1), and the negative log-likelihood of what present raters said is the loss, plus a weight times the
-    trace of A. Unlike the published code, the likelihood is that of A p itself, not of a second softmax of it, and a rater
-    who is absent takes no part.
+    The network's probabilities p are multiplied by each rater's matrix A (``A[i, j] = p(rater says i, given the truth is
+    j)``, columns sum to 1). The loss is the negative log-likelihood of the present raters' labels, plus a weight times the
+    trace of A. Unlike in the published code, the likelihood is that of A p itself and not of a second softmax of it, and
+    absent raters have no effect.
 
     The likelihood does not identify the truth: any p explains the ratings if the matrices compensate for it. The
     initialisation fixes which class is which. The matrices start near the identity and stay there while the network learns
@@ -71,8 +71,8 @@ class ConfusionNetwork(LearnedTruthMethod):
             published code, whose start is random; here they add up to the same start as that of full matrices.
         trace_weight: lambda, the weight of the trace, which is minimised; its mean over present (voxel, rater) pairs.
         start: ``identity``, near the identity; or ``random``, as in the published code, for comparison.
-        diagonal: the diagonal at the start, above 1/K. 1 is the identity but for an error in a million: a matrix of exactly 0
-            and 1 could not be learned from.
+        diagonal: the diagonal at the start, above 1/K. 1 becomes 1 - 1e-6, because a matrix of exactly 0 and 1 has no
+            gradient.
         matrix_learning_rate: Adam's for the matrices, through the same cosine schedule.
         warmup: share of the epochs during which the matrices are kept at their start.
         anchor: weight of the negative log-likelihood under matrices that stay at their start; 0 leaves it out.

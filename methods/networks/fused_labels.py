@@ -18,17 +18,17 @@ from ..learning.preparation import one_hot
 from ..learning.recipes import Recipe
 
 SINGLE = 1e-6
-"""Probabilities closer than this are equal: they are in single precision."""
+"""Probabilities that differ by less than this are ties: rounding error of single precision must not break them."""
 
 
 class FusedLabels(NetworkMethod):
-    """A fusion and a recipe: the network learns the consensus's probability map as its only rater.
+    """Trains a network on the consensus of the raters, as if it were the only rater.
 
-    The fusion sees each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
-    the network learns the fusion's probabilities as they are: 0 or 1 for a vote, shares for the soft average, posteriors for
-    STAPLE, and the shares of the classes that tie where ``ties="undecided"`` leaves a voxel without a label. A recipe that
-    makes labels hard cannot learn from equal probabilities: it gets the label that the fusion's rule for ties gives, and an
-    undecided voxel is left out as if nobody had judged it.
+    The fusion gets each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
+    the targets are the fusion's probabilities: 0 or 1 for a vote, proportions for the soft average, posteriors for STAPLE, and
+    the proportions of the tied classes where ``ties="undecided"`` leaves a voxel without a label. A recipe that makes labels
+    hard cannot use equal probabilities: its target is the label that the fusion's rule for ties gives, and an undecided voxel
+    is left out as if nobody had judged it.
 
     Args:
         fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion is fitted on the training part only.

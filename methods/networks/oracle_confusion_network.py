@@ -18,16 +18,16 @@ from ..learning.losses import masked_mean
 from ..learning.network import NetworkMethod, nan_confusion
 
 NEVER = torch.finfo(torch.float32).tiny
-"""The least likelihood of a class, in place of 0."""
+"""The smallest likelihood of a class, in place of 0."""
 
 
 class OracleConfusionNetwork(NetworkMethod):
     """The oracle of Zhang et al. (2020): each rater's confusion is measured against the truth, and kept fixed.
 
-    The network is never shown the truth itself. With the matrix A of a rater who said i, the loss at a voxel is
+    The loss does not use the truth itself. With the matrix A of a rater who said i, the loss at a voxel is
     ``-log(sum_j A[i, j] p[j])``, so a rating enters as the likelihood of each class, scaled to sum to 1, which changes no
-    gradient. What is reported of a test image's raters are their matrices over the training cases: the paper does not say
-    how its oracle's error, which is not zero, came about.
+    gradient. The matrices that it reports for a test image are those over the training cases; the paper does not say
+    how it got the error of its oracle, which is not zero.
 
     Args:
         level: matrices over all training cases (``global``), or of each training ``image``, as the paper's error is measured.
@@ -56,14 +56,14 @@ class OracleConfusionNetwork(NetworkMethod):
         found = {}
         for rater, labels in case.ratings.items():
             matrix = own.get(rater, overall[rater])
-            # A class that this image lacks has no column of its own; a rater training never saw says nothing of the truth.
+            # A class that this image lacks has no column of its own; a rater whom training never saw is no evidence.
             matrix = np.where(np.isnan(matrix), overall[rater], matrix)
             found[rater] = _likelihoods(labels, np.nan_to_num(matrix, nan=1 / self.n_classes_))
         return found
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        # Known matrices hold zeros: a network that is certain of an impossible class must still be drawn away from it, so
-        # this is computed in logarithms, in which no probability becomes 0.
+        # Known matrices hold zeros: a network that is certain of an impossible class still needs a gradient, so this is
+        # computed in logarithms, in which no probability becomes 0.
         joint = ratings.clamp(min=NEVER).log() + outputs.float().log_softmax(dim=1).unsqueeze(1)
         return masked_mean(-joint.logsumexp(dim=2), present)
 

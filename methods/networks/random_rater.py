@@ -1,4 +1,4 @@
-"""Show the network one rater at a time, drawn at random."""
+"""Train on one rater at a time, drawn at random."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ from ..learning.preparation import prepare_image
 class SeparateNetworks(NetworkMethod):
     """A network trained on each rater alone; the prediction is the mean of their probabilities (Zhang et al. 2020).
 
-    All networks start from the same weights and have the whole budget each, so a unit takes as many times longer as there are
-    raters. A rater's network sees the slices of which that rater judged a voxel, and stops by that rater's validation loss. A
-    rater who judged nothing in the validation part has the epoch of the least training loss, and one who judged nothing in
-    the training part has no network; the report says both.
+    All networks start from the same weights, and each has the whole budget, so training time grows with the number of raters.
+    A rater's network is trained on the slices of which that rater judged a voxel, and stops by that rater's validation loss.
+    For a rater who judged nothing in the validation part the training slices validate, and one who judged nothing in the
+    training part has no network; the report warns of both.
 
     The report has the mean of all curves, and each rater's own report in ``stages``.
     """

@@ -36,10 +36,11 @@ class Tuned(Method):
     validation cases, so scores are slightly too high; test cases are never seen.
 
     Args:
-        method: the method to tune, which may itself hold methods; None is ``FusedLabels()``.
-        space: dotted parameter names of ``method``, such as ``q`` or ``budget.learning_rate``, to the list of values to choose
-            from, or to a range ``{"low": 1e-4, "high": 1e-1, "log": True}``; whole numbers where both ends are. None is that
-            range for ``budget.learning_rate``.
+        segmenter: the method to tune, which may itself hold methods; None is ``FusedLabels()``. It is not called ``method``
+            because in an experiment's TOML that key names the class.
+        space: dotted parameter names of ``segmenter``, such as ``q`` or ``budget.learning_rate``, to the list of values to
+            choose from, or to a range ``{"low": 1e-4, "high": 1e-1, "log": True}``; whole numbers where both ends are. None
+            is that range for ``budget.learning_rate``.
         trials: how many settings to try; where ``space`` has only lists, not more than it has settings.
         metric: the score, ``dice`` or ``jaccard``, 1 where prediction and rater are both empty.
 
@@ -47,19 +48,19 @@ class Tuned(Method):
     every setting and score in ``trials`` and the report of each trial in ``stages``.
 
     >>> from raterbench.methods import GCE, Budget, Tuned
-    >>> method = Tuned(method=GCE(), space={"q": [0.1, 0.4, 0.7], "budget.epochs": {"low": 20, "high": 60}}, trials=5)
+    >>> method = Tuned(segmenter=GCE(), space={"q": [0.1, 0.4, 0.7], "budget.epochs": {"low": 20, "high": 60}}, trials=5)
     >>> method.check_parameters()
     """
 
     def __init__(
         self,
         *,
-        method: Method | None = None,
+        segmenter: Method | None = None,
         space: Mapping[str, Any] | None = None,
         trials: Annotated[int, Range(1, 10_000)] = 10,
         metric: Literal["dice", "jaccard"] = "dice",
     ) -> None:
-        self.method = method
+        self.segmenter = segmenter
         self.space = space
         self.trials = trials
         self.metric = metric
@@ -143,7 +144,7 @@ class Tuned(Method):
         return self.trials * self._inner().n_networks(n_raters)
 
     def _inner(self) -> Method:
-        return FusedLabels() if self.method is None else self.method
+        return FusedLabels() if self.segmenter is None else self.segmenter
 
     def _space(self) -> Mapping[str, Any]:
         return {"budget.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}} if self.space is None else self.space

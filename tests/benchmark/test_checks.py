@@ -179,7 +179,7 @@ PREDICTIONS = {
     "p = p * 2": ("probabilities of 2-D images of odd sizes", "the sums reach from 2 to 2"),
     "p = p.astype(float)": ("probabilities of 3-D volumes", "predict_proba gave float64 (3, 3, 20, 28)"),
     "p = p[:, :32, :32]": ("probabilities of 2-D images of odd sizes", "in the case's own geometry"),
-    "p[0] = np.nan": ("training with one rater", "values that are no numbers"),
+    "p[0] = np.nan": ("training with one rater", "NaN or infinite values"),
     "p = np.random.default_rng().dirichlet(np.ones(self.k_), case.shape).astype('f4'); p = np.moveaxis(p, -1, 0)": (
         "determinism",
         "fitted twice with the same seed it predicted differently",

@@ -41,7 +41,7 @@ VARIANTS = [
     GCE(q=1.0),
     *(CrowdLayer(connection=connection) for connection in CONNECTIONS[1:]),
     SeparateNetworks(recipe=SoftSeg()),
-    Tuned(method=FusedLabels(fusion=STAPLE()), space={"fusion.pool": ["case", "dataset"]}),
+    Tuned(segmenter=FusedLabels(fusion=STAPLE()), space={"fusion.pool": ["case", "dataset"]}),
 ]
 
 

@@ -46,7 +46,7 @@ def fitted(train=TRAIN, validation=VALIDATION, seed=0, **options):
 
 def test_every_trial_is_recorded_and_the_same_seed_draws_the_same():
     space = {"budget.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "q": [0.1, 0.7]}
-    methods = [fitted(method=GCE(budget=SMALL), space=space, trials=3, seed=seed) for seed in (0, 0, 1)]
+    methods = [fitted(segmenter=GCE(budget=SMALL), space=space, trials=3, seed=seed) for seed in (0, 0, 1)]
     one, again, other = ([trial.parameters for trial in method.fit_report().trials] for method in methods)
     assert one == again != other
     report = methods[0].fit_report()
@@ -69,7 +69,7 @@ def test_the_best_is_the_one_that_the_harness_would_measure_as_best(n_classes, c
     matrices = {"ann": np.eye(n_classes) * 0.8 + 0.2 / n_classes, "bob": np.eye(n_classes)}
     train, validation = confused_cases(matrices, 2), confused_cases(matrices, 3, seed=1)
     shares = [0.2, 0.5, 0.8]
-    method = fitted(train, validation, method=Marks(), space={"share": shares}, trials=3)
+    method = fitted(train, validation, segmenter=Marks(), space={"share": shares}, trials=3)
     expected = {}
     for share in shares:
         one = Marks(share=share).fit(train, validation, seed=0)
@@ -96,12 +96,12 @@ def test_jaccard_is_that_of_each_pair(confused_cases):
 
 def test_a_trial_that_raises_is_recorded_and_the_rest_goes_on(confused_cases):
     cases = confused_cases({"ann": np.eye(2)}, 2)
-    report = fitted(cases, cases, method=Marks(), space={"share": [0.5, 0.95]}, trials=5).fit_report()
+    report = fitted(cases, cases, segmenter=Marks(), space={"share": [0.5, 0.95]}, trials=5).fit_report()
     failed = {trial.parameters["share"]: trial.failed for trial in report.trials}
     assert failed == {0.5: "", 0.95: "ValueError: too much"}, "two settings are not more than two trials"
     assert len(report.stages) == 1 and "too much" in report.warnings[0]
     with pytest.raises(RaterbenchError, match="all 1 trials failed: ValueError: too much"):
-        fitted(cases, cases, method=Marks(), space={"share": [0.95]})
+        fitted(cases, cases, segmenter=Marks(), space={"share": [0.95]})
 
 
 def test_whole_numbers_are_drawn_where_both_ends_are_whole(confused_cases):
@@ -111,7 +111,7 @@ def test_whole_numbers_are_drawn_where_both_ends_are_whole(confused_cases):
         "held.budget.batch_size": {"low": 1, "high": 2},
         "share": {"low": 0.1, "high": 0.4},
     }
-    report = fitted(cases, cases, method=Marks(held=GCE()), space=space, trials=12).fit_report()
+    report = fitted(cases, cases, segmenter=Marks(held=GCE()), space=space, trials=12).fit_report()
     drawn = [trial.parameters for trial in report.trials]
     assert {type(one["held.budget.epochs"]) for one in drawn} == {int}
     assert {one["held.budget.batch_size"] for one in drawn} == {1, 2}
@@ -119,22 +119,22 @@ def test_whole_numbers_are_drawn_where_both_ends_are_whole(confused_cases):
 
 
 def test_parameters_of_nested_methods_are_found_to_any_depth():
-    inner = Tuned(method=FusedLabels(fusion=STAPLE(), budget=SMALL), space={"fusion.pool": ["case", "dataset"]}, trials=2)
-    outer = Tuned(method=inner, space={"method.budget.learning_rate": [1e-3, 1e-2]}, trials=2)
+    inner = Tuned(segmenter=FusedLabels(fusion=STAPLE(), budget=SMALL), space={"fusion.pool": ["case", "dataset"]}, trials=2)
+    outer = Tuned(segmenter=inner, space={"segmenter.budget.learning_rate": [1e-3, 1e-2]}, trials=2)
     outer = clone(outer).fit(TRAIN, VALIDATION, seed=0)
     report = outer.fit_report()
-    assert [set(trial.parameters) for trial in report.trials] == [{"method.budget.learning_rate"}] * 2
+    assert [set(trial.parameters) for trial in report.trials] == [{"segmenter.budget.learning_rate"}] * 2
     assert all(len(stage.trials) == 2 and len(stage.stages) == 2 for stage in report.stages.values())
     assert outer.best_.best_.fusion.pool in ("case", "dataset") and outer.n_networks(5) == 4
-    assert inner.method.budget.learning_rate == SMALL.learning_rate, "the method that was given is left as it is"
+    assert inner.segmenter.budget.learning_rate == SMALL.learning_rate, "the method that was given is left as it is"
     np.testing.assert_allclose(outer.predict_proba(PHANTOM[0].unlabelled()).sum(axis=0), 1, atol=1e-5)
 
 
 def test_it_needs_what_its_method_needs():
-    oracle = Tuned(method=OracleConfusionNetwork())
+    oracle = Tuned(segmenter=OracleConfusionNetwork())
     assert oracle.needs == {"truth"} and oracle.needs_rater_identity
     assert Tuned().needs == frozenset() and not Tuned().needs_rater_identity
-    alone = Tuned(method=FusedLabels(fusion=STAPLE())).skip_reason(PHANTOM)
+    alone = Tuned(segmenter=FusedLabels(fusion=STAPLE())).skip_reason(PHANTOM)
     assert alone == FusedLabels(fusion=STAPLE()).skip_reason(PHANTOM)
 
 
@@ -153,4 +153,4 @@ def test_it_needs_what_its_method_needs():
 )
 def test_a_wrong_space_is_a_clear_error(space, words):
     with pytest.raises(RaterbenchError, match=words):
-        Tuned(method=GCE(), space=space).check_parameters()
+        Tuned(segmenter=GCE(), space=space).check_parameters()
