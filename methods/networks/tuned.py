@@ -112,14 +112,15 @@ class Tuned(Method):
         stages: dict[str, FitReport] = {}
         best, best_score = None, -np.inf
         for number, setting in enumerate(self._settings(seed), start=1):
+            recorded = {name: repr(v) if isinstance(v, BaseEstimator) else v for name, v in setting.items()}
             try:
                 method = with_parameters(self._inner(), setting).fit(train, validation, seed=seed, device=device)
                 stages[f"trial {number}"] = method.fit_report()
                 score = validation_score(method, validation, self.metric)
-            except Exception as error:
-                trials.append(Trial(setting, np.nan, failed=f"{type(error).__name__}: {error}"))
+            except Exception as error:  # One bad setting must not end the search, whatever it raises.
+                trials.append(Trial(recorded, np.nan, failed=f"{type(error).__name__}: {error}"))
                 continue
-            trials.append(Trial(setting, score, failed="" if np.isfinite(score) else "it has no finite score"))
+            trials.append(Trial(recorded, score, failed="" if np.isfinite(score) else "it has no finite score"))
             if score > best_score:
                 best, best_score = method, score
         if best is None:

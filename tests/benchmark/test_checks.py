@@ -222,12 +222,10 @@ def test_fits_that_break_a_promise_are_found(check, tmp_path):
 
 def test_an_absent_rater_with_numbers_is_found(tmp_path):
     body = BLACK_BOX.format(fit="self.raters_ = train.raters", predict="")
-    body += """
-            def predict(self, case, *, samples=0, seed=0):
-                from raterbench.methods.base import Prediction
-
-                return Prediction(self.predict_proba(case), {rater: np.eye(self.k_) for rater in self.raters_})
-        """
+    body += "\n    def predict(self, case, *, samples=0, seed=0):"
+    body += "\n        from raterbench.methods import Prediction"
+    body += "\n        believed = {rater: np.eye(self.k_) for rater in self.raters_}"
+    body += "\n        return Prediction(self.predict_proba(case), rater_confusion=believed)\n"
     assert "give NaN" in findings(tmp_path, body)["a rater who rated nothing"]
 
 

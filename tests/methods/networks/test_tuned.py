@@ -8,7 +8,7 @@ from sklearn.base import clone
 from raterbench.benchmark.measuring.measure import measure_case
 from raterbench.benchmark.metrics import METRICS, Segmentation
 from raterbench.datasets import Phantom, RaterbenchError
-from raterbench.methods import GCE, STAPLE, Budget, FusedLabels, Method, OracleConfusionNetwork, Tuned
+from raterbench.methods import GCE, STAPLE, Budget, FusedLabels, Method, OracleConfusionNetwork, SoftAverage, Tuned
 from raterbench.methods.networks.tuned import validation_score, with_parameters
 from raterbench.methods.thresholds import hard_labels, majority_threshold
 
@@ -128,6 +128,12 @@ def test_parameters_of_nested_methods_are_found_to_any_depth():
     assert outer.best_.best_.fusion.pool in ("case", "dataset") and outer.n_networks(5) == 4
     assert inner.segmenter.budget.learning_rate == SMALL.learning_rate, "the method that was given is left as it is"
     np.testing.assert_allclose(outer.predict_proba(PHANTOM[0].unlabelled()).sum(axis=0), 1, atol=1e-5)
+
+
+def test_parts_can_be_chosen_and_are_recorded_as_text():
+    method = fitted(segmenter=FusedLabels(budget=SMALL), space={"fusion": [STAPLE(), SoftAverage()]}, trials=2)
+    assert {trial.parameters["fusion"] for trial in method.fit_report().trials} == {"STAPLE()", "SoftAverage()"}
+    assert isinstance(method.best_.fusion, STAPLE | SoftAverage)
 
 
 def test_it_needs_what_its_method_needs():
