@@ -33,5 +33,6 @@ from .networks.oracle_confusion_network import OracleConfusionNetwork as OracleC
 from .networks.random_rater import RandomRater as RandomRater
 from .networks.separate_networks import SeparateNetworks as SeparateNetworks
 from .networks.tgce import TGCE as TGCE
+from .networks.tuned import Tuned as Tuned
 from .registries import FUSIONS as FUSIONS
 from .registries import METHODS as METHODS

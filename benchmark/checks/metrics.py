@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...datasets.base import IGNORE, Labels
+from ...voxel_counts import Doubles
 from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
-from ..metrics.counts import Doubles
 from .parameters import parameters_are_stored
 from .result import CheckResult, NotApplicableError, require, run_checks
 

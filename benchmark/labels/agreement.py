@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...methods.base import Ratings
 from ...methods.fusion.engine.patterns import Bools, Float64s, Patterns, find_patterns
-from ..metrics.counts import ratio
+from ...voxel_counts import ratio
 
 OUTLIER_DEVIATIONS = 3.5
 """Robust standard deviations beyond which a value is an outlier (Iglewicz and Hoaglin, 1993)."""

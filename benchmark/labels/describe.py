@@ -22,8 +22,8 @@ from ...methods.fusion.engine.patterns import Float64s, find_patterns
 from ...parameters import check_arguments, check_keys
 from ...paths import path_kind
 from ...registry import kebab
+from ...voxel_counts import label_counts, ratio
 from ..experiment.settings import read_setting
-from ..metrics.counts import label_counts, ratio
 from . import agreement
 from .agreement import OutlierResult, Tally
 from .batch import over_cases

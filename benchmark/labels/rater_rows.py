@@ -10,7 +10,7 @@ from ...datasets.base import IGNORE, Case
 from ...datasets.label_files.rating_files import LabelCode
 from ...methods.base import Consensus
 from ...methods.fusion.engine.rater_models import normalise_columns
-from ..metrics.counts import Doubles, label_counts, ratio
+from ...voxel_counts import Doubles, label_counts, ratio
 
 
 def rater_rows(case: Case, consensus: Consensus, code: LabelCode) -> list[dict[str, Any]]:

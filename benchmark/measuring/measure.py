@@ -1,25 +1,23 @@
-"""Measure one case: every metric against every reference, calibration counts, and the threshold that makes labels."""
+"""Measure one case: every metric against every reference, and calibration counts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ...datasets.base import Case, Dataset, Floats, Labels
+from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
+from ...voxel_counts import Counts, Doubles
 from ..metrics.base import (
     UNIT_SYMBOLS,
     Metric,
     MetricBase,
     RaterMetric,
     Segmentation,
-    argmax_with_confidence,
     table_names,
 )
 from ..metrics.calibration import N_BINS, confidence_of, count_confidence
-from ..metrics.counts import Counts, Doubles, dice_from_counts, label_counts
-from ..store.units import ThresholdSearch
 from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
 
 Row = tuple[str, str, str, float]
@@ -30,41 +28,6 @@ ALL_CLASSES = "all"
 ANY_RATER = "any rater"
 """In whose name the mean over the raters of a case stands where raters are anonymous."""
 REGIONS = ("image", "foreground")
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
-
-
-def hard_labels(probability: Floats, threshold: float = 0.5) -> Labels:
-    """Labels [*S] of a map [K, *S]: ``p[1] >= threshold`` for two classes, else the most probable class, lowest on ties.
-
-    A voxel whose probabilities are all 0 is background.
-    """
-    if len(probability) == 2:
-        return np.asarray(probability[1] >= np.float32(threshold)).astype(np.uint8)
-    return argmax_with_confidence(probability)[0]
-
-
-def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> ThresholdSearch:
-    """Mean Dice over cases at each threshold of .05, .10 ... .95, and the best; the largest of equals (Lemay et al., 2022).
-
-    ``probabilities`` [2, *S] and ``references`` [*S] case by case. Dice is 1 where both are empty; a case without a
-    judged voxel does not count. The choice is 0.5 if no case counts.
-    """
-    edges = np.array(THRESHOLDS, np.float32)
-    dices = []
-    for probability, reference in zip(probabilities, references, strict=True):
-        passed = np.zeros(reference.shape, np.uint8)
-        for edge in edges:
-            passed += probability[1] >= edge
-        counts = label_counts(passed, reference, len(edges) + 1)[:, :2]
-        if counts.any():
-            # Row t of the sum from above: what passes threshold t, in and outside the reference.
-            above = counts[::-1].cumsum(axis=0)[::-1][1:]
-            dices.append(dice_from_counts(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
-    if not dices:
-        return ThresholdSearch(THRESHOLDS, (), 0, 0.5)
-    mean = np.mean(dices, axis=0)
-    best = THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
-    return ThresholdSearch(THRESHOLDS, tuple(mean.tolist()), len(dices), best)
 
 
 def measures_lengths(metric: MetricBase) -> bool:

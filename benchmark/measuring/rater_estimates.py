@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Floats, Labels
 from ...errors import RaterbenchError
-from ..metrics.base import MetricBase, RaterMetric, argmax_with_confidence
+from ...voxel_counts import Counts, Doubles, argmax_with_confidence, ratio
+from ..metrics.base import MetricBase, RaterMetric
 from ..metrics.confusion import confusion_counts, confusion_from_counts, sums_over_truth
-from ..metrics.counts import Counts, Doubles, ratio
 from ..store.units import Estimates, RaterErrors
 from .references import NO_REFERENCE, RATERS
 

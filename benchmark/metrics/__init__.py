@@ -8,8 +8,8 @@ Importing this folder imports neither torch nor MONAI: tables and figures only n
 """
 
 from ...registry import Registry
+from ...voxel_counts import dice_from_counts, label_counts, one_hot
 from .base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels, table_names
-from .counts import dice_from_counts, label_counts, one_hot
 
 METRICS: Registry[MetricBase] = Registry("metric", MetricBase, __name__)
 """Every metric by the name that tables and experiments use: ``METRICS.get("dice")()``."""

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from ...datasets.base import IGNORE, Floats, Labels, Unit, read_only
 from ...errors import RaterbenchError
 from ...parameters import check_stored
-from .counts import Counts, Doubles, label_counts, one_hot
+from ...voxel_counts import Counts, Doubles, label_counts, one_hot
 
 Mask = npt.NDArray[np.bool_]
 Better = Literal["higher", "lower", "zero", "none"]
@@ -214,16 +214,6 @@ def needed(metric: Metric, reference: Segmentation | None) -> Segmentation:
     if reference is None:
         raise RaterbenchError(f"metric {metric.name!r} needs a reference")
     return reference
-
-
-def argmax_with_confidence(probability: Floats) -> tuple[Labels, Floats]:
-    """The most probable class of each voxel [*S] (the lowest on ties) and its probability [*S]."""
-    labels, best = np.zeros(probability.shape[1:], np.uint8), probability[0].copy()
-    # A running maximum is several times faster than argmax over the first, widely strided axis.
-    for k in range(1, len(probability)):
-        labels[probability[k] > best] = k
-        np.maximum(best, probability[k], out=best)
-    return labels, best
 
 
 def from_labels(labels: Labels, n_classes: int, *, region: Mask | None = None) -> Segmentation:

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ...datasets.base import IGNORE, Floats, Labels
-from .base import Mask, PooledMetric, Segmentation, argmax_with_confidence
-from .counts import Counts, Doubles, ratio
+from ...voxel_counts import Counts, Doubles, argmax_with_confidence, ratio
+from .base import Mask, PooledMetric, Segmentation
 
 N_BINS = 11
 UNIT = 2.0**-24

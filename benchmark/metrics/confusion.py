@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...datasets.base import Labels
+from ...voxel_counts import Counts, Doubles, label_counts, ratio
 from .base import RaterMetric
-from .counts import Counts, Doubles, label_counts, ratio
 
 
 class ConfusionRMSE(RaterMetric):

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...datasets.base import IGNORE
 from ...errors import RaterbenchError
+from ...voxel_counts import Doubles, ratio
 from .base import Mask, SampleMetric, Segmentation
-from .counts import Doubles, ratio
 
 
 class GeneralisedEnergyDistance(SampleMetric):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...voxel_counts import Counts, Doubles, dice_from_counts, ratio
 from .base import Metric, Segmentation, needed, pair_counts
-from .counts import Counts, Doubles, dice_from_counts, ratio
 
 
 class Hits(NamedTuple):

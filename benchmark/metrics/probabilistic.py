@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import entr
 
 from ...datasets.base import IGNORE, Floats
+from ...voxel_counts import Doubles
 from .base import Mask, Metric, Segmentation, judged, needed, remember
-from .counts import Doubles
 
 
 def mean_over(values: Floats, mask: Mask | None) -> Doubles:

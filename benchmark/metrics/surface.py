@@ -16,8 +16,8 @@ from scipy.ndimage import binary_dilation
 
 from ...datasets.base import Unit
 from ...parameters import Range
+from ...voxel_counts import Doubles
 from .base import UNIT_SYMBOLS, Mask, Metric, Segmentation, judged, needed, remember
-from .counts import Doubles
 
 
 class Surfaces(NamedTuple):

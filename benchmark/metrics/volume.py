@@ -8,8 +8,8 @@ from math import inf, prod
 import numpy as np
 
 from ...datasets.base import Unit
+from ...voxel_counts import Doubles, ratio
 from .base import Metric, Segmentation
-from .counts import Doubles, ratio
 from .overlap import hits
 
 

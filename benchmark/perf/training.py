@@ -38,7 +38,7 @@ def bare_loop(method: FusedLabels, train: Dataset) -> None:
     optimiser = torch.optim.AdamW(module.parameters(), lr=method.budget_.learning_rate, weight_decay=0)
     batches = [slices.batch(rows, torch.device("cpu")) for rows in torch.arange(len(slices)).split(method.budget_.batch_size)]
     for _ in range(method.budget_.epochs):
-        for images, ratings, present in batches:
+        for images, ratings, present, _ in batches:
             loss = soft_cross_entropy(module(images), ratings, present)
             optimiser.zero_grad()
             loss.backward()

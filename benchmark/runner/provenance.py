@@ -16,7 +16,7 @@ LIBRARIES = ("torch", "monai", "numpy", "scipy")
 
 DECIDING = (
     *("errors.py", "names.py", "parameters.py", "paths.py", "plugin_errors.py"),
-    *("registry.py", "seeds.py", "steps.py", "text_files.py", "whole_files.py"),
+    *("registry.py", "seeds.py", "steps.py", "text_files.py", "voxel_counts.py", "whole_files.py"),
     "datasets/**/*.py",
     "methods/**/*.py",
     "benchmark/experiment/factory.py",

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ...errors import RaterbenchError
 from ...methods.base import FitReport
+from ...methods.thresholds import ThresholdSearch
 from ...paths import path_kind, unreachable
 from .archive import Archive, DamagedError, write_archive
 from .predictions import StoredPrediction
@@ -79,20 +80,6 @@ class Origin:
     code: str = ""
     printed: str = ""
     traceback: str = ""
-
-
-@dataclass(frozen=True)
-class ThresholdSearch:
-    """The search for the threshold that makes labels of probabilities, for two classes.
-
-    ``dice`` is the mean Dice over ``cases`` validation cases at each of ``thresholds``; ``chosen`` is the best, and .5 where no
-    case could be used.
-    """
-
-    thresholds: tuple[float, ...]
-    dice: tuple[float, ...]
-    cases: int
-    chosen: float
 
 
 @dataclass(frozen=True, eq=False)

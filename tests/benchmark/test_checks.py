@@ -180,7 +180,7 @@ PREDICTIONS = {
     "p = p * 2": ("probabilities of 2-D images of odd sizes", "the sums reach from 2 to 2"),
     "p = p.astype(float)": ("probabilities of 3-D volumes", "predict_proba gave float64 (3, 3, 20, 28)"),
     "p = p[:, :32, :32]": ("probabilities of 2-D images of odd sizes", "in the case's own geometry"),
-    "p[0] = np.nan": ("training with one rater", "values that are no numbers"),
+    "p[0] = np.nan": ("training with one rater", "NaN or infinite values"),
     "p = np.random.default_rng().dirichlet(np.ones(self.k_), case.shape).astype('f4'); p = np.moveaxis(p, -1, 0)": (
         "determinism",
         "fitted twice with the same seed it predicted differently",
@@ -223,12 +223,10 @@ def test_fits_that_break_a_promise_are_found(check, tmp_path):
 
 def test_an_absent_rater_with_numbers_is_found(tmp_path):
     body = BLACK_BOX.format(fit="self.raters_ = train.raters", predict="")
-    body += """
-            def predict(self, case, *, samples=0, seed=0):
-                from raterbench.methods.base import Prediction
-
-                return Prediction(self.predict_proba(case), {rater: np.eye(self.k_) for rater in self.raters_})
-        """
+    body += "\n    def predict(self, case, *, samples=0, seed=0):"
+    body += "\n        from raterbench.methods import Prediction"
+    body += "\n        believed = {rater: np.eye(self.k_) for rater in self.raters_}"
+    body += "\n        return Prediction(self.predict_proba(case), rater_confusion=believed)\n"
     assert "give NaN" in findings(tmp_path, body)["a rater who rated nothing"]
 
 

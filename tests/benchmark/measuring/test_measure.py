@@ -8,12 +8,9 @@ from sklearn.metrics import f1_score
 
 from raterbench.benchmark.measuring.measure import (
     REGIONS,
-    THRESHOLDS,
     calibrate_case,
-    hard_labels,
     makes_sense,
     measure_case,
-    search_threshold,
 )
 from raterbench.benchmark.measuring.references import References, foreground_region
 from raterbench.benchmark.metrics import METRICS, Metric, Segmentation, from_labels
@@ -21,6 +18,7 @@ from raterbench.benchmark.metrics.calibration import calibration_counts
 from raterbench.benchmark.statistics.comparison import directions
 from raterbench.datasets.base import IGNORE, Case, Geometry, Truth
 from raterbench.errors import RaterbenchError
+from raterbench.methods.thresholds import THRESHOLDS, hard_labels, search_threshold
 
 EVERY = [METRICS.get(name)() for name in METRICS.names()]
 OF_PREDICTIONS = [metric for metric in EVERY if isinstance(metric, Metric)]
@@ -178,7 +176,7 @@ def test_labels_of_more_classes_are_the_most_probable_lowest_on_ties():
 def test_the_largest_of_the_best_thresholds_wins():
     p = np.array([[0.96, 0.80, 0.55, 0.30, 0.10, 0.02]], np.float32)
     reference = (np.array([[1, 1, 0.6, 0.4, 0, 0]]) >= 0.5).astype(np.uint8)
-    assert search_threshold([np.stack([1 - p, p])], [reference]) == 0.55
+    assert search_threshold([np.stack([1 - p, p])], [reference]).chosen == 0.55
 
 
 def test_the_threshold_is_that_of_trying_each():

@@ -9,8 +9,8 @@ from raterbench.benchmark.metrics.confusion import (
     confusion_rmse,
     sums_over_truth,
 )
-from raterbench.benchmark.metrics.counts import ratio
 from raterbench.datasets.base import IGNORE
+from raterbench.voxel_counts import ratio
 
 IDENTITY, BLANK, UNIFORM = np.eye(2), np.array([[1.0, 1.0], [0.0, 0.0]]), np.full((2, 2), 0.5)
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.metrics import METRICS, Metric, RaterMetric, Segmentation, from_labels, one_hot
-from raterbench.benchmark.metrics.base import argmax_with_confidence, judged, remember
+from raterbench.benchmark.metrics.base import judged, remember
 from raterbench.datasets.base import IGNORE
 from raterbench.errors import RaterbenchError
+from raterbench.voxel_counts import argmax_with_confidence
 
 ALL = METRICS.names()
 OF_RATERS = [name for name in ALL if issubclass(METRICS.get(name), RaterMetric)]

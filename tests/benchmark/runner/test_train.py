@@ -129,7 +129,7 @@ class Watched(NetworkMethod):
         module.register_forward_pre_hook(lambda _, images: BATCHES.setdefault(self.number, []).append(images[0].clone()))
         return module
 
-    def draw(self, ratings, present, generator):
+    def select_targets(self, ratings, present, generator):
         if self.number:
             torch.rand(5, generator=generator)
         return ratings, present
