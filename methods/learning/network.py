@@ -172,6 +172,9 @@ class NetworkMethod(Method):
     def fit_report(self) -> FitReport:
         return self.report_
 
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        return self.module_.state_dict()
+
     def predict_proba(self, case: Case) -> Floats:
         return self.predict(case).probability
 

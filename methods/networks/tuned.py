@@ -141,6 +141,9 @@ class Tuned(Method):
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
         return self.best_.predict(case, samples=samples, seed=seed)
 
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        return self.best_.weights()
+
     def n_networks(self, n_raters: int) -> int:
         return self.trials * self._inner().n_networks(n_raters)
 
