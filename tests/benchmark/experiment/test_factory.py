@@ -30,8 +30,9 @@ def built(tiny, method, options=None, **changes):
 def test_every_method_can_be_a_candidate_with_the_shared_budget(tiny, name):
     method = built(tiny, name)
     assert isinstance(method, Method)
-    assert method.budget.epochs == 1
-    assert method.budget.features == (4, 4, 4, 4, 4, 4)
+    if "budget" in method.get_params(deep=False):  # A method that only holds another one has none of its own.
+        assert method.budget.epochs == 1
+        assert method.budget.features == (4, 4, 4, 4, 4, 4)
     assert identity(clone(method)) == identity(method)
 
 
