@@ -155,6 +155,10 @@ class NetworkMethod(Method):
     def fit_report(self) -> FitReport:
         return self.report_
 
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        weights: Mapping[str, torch.Tensor] = self.module_.state_dict()
+        return weights
+
     def predict_proba(self, case: Case) -> Floats:
         return self.predict(case).probability
 
