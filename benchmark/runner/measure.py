@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from ...datasets.base import Case, Dataset
@@ -16,6 +17,7 @@ from ..measuring.pictures import picture_of, predicted_picture
 from ..measuring.rater_estimates import mean_confusions, observed_confusions
 from ..measuring.references import References
 from ..metrics import Segmentation, from_labels
+from ..store.completeness import not_a_file
 from ..store.units import (
     SCHEMA,
     CaseName,
@@ -166,13 +168,18 @@ def _add(
 ) -> None:
     """Write the unit's file anew: what it held, with the parts that were found or failed in place of what was there."""
     path = measuring_path(task.setting.folder, unit)
-    before = read_measuring(path)
-    parts, failures = (dict(before[1]), dict(before[0].failed)) if before and before[0].key == unit.key else ({}, {})
+    before = None if not_a_file(path) else read_measuring(path)
+    if before and before[0].key != unit.key:
+        before = None
+    parts, failures = (dict(before[1]), dict(before[0].failed)) if before else ({}, {})
     for name in (*found, *failed):
         parts.pop(name, None)
         failures.pop(name, None)
-    if before and not cases:
-        cases, names = before[0].cases, before[0].names
-    where = origin(seconds + (before[0].origin.seconds if before else 0.0), printed=printed)
+    where = origin(seconds, printed=printed)
+    if before:
+        cases, names = cases or before[0].cases, names or before[0].names
+    if before and parts:  # As long as a part of other code or libraries is kept, the unit says so.
+        older = before[0].origin
+        where = replace(older, seconds=seconds + older.seconds, peak_memory_mb=where.peak_memory_mb, printed=printed)
     head = MeasuringUnit(SCHEMA, unit.key, tuple(cases), tuple(names), {**failures, **failed}, where)
     write_measuring(path, head, {**parts, **found})
