@@ -8,8 +8,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ...datasets.base import Case, Dataset
-from ...errors import RaterbenchError
-from ...plugin_errors import described, message_of
+from ...errors import RaterbenchError, StoppedError
+from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_fusions, build_metrics
 from ..measuring.measure import hard_labels
 from ..measuring.parts import HALF, SEARCHED, PartsInProgress, plan_parts
@@ -46,11 +46,16 @@ def measure_units(task: MeasuringTask) -> list[tuple[PlannedUnit, str]]:
     The cases of the fold are read once, whatever the number of units.
     """
     reset_peak_memory()
-    start = time.perf_counter()
+    start, pressed = time.perf_counter(), list[int]()
+    with interrupts_noted(pressed):
+        return _measured(task, pressed, start)
+
+
+def _measured(task: MeasuringTask, pressed: list[int], start: float) -> list[tuple[PlannedUnit, str]]:
     dataset = prepare_process(task.setting)
     seed_everything(0)
     stored = StoredReferences(task.references)
-    subjects = [_Subject(task, unit, wanted, dataset) for unit, wanted in zip(task.units, task.wanted, strict=True)]
+    subjects = [_Subject(task, unit, wanted, dataset, pressed) for unit, wanted in zip(task.units, task.wanted, strict=True)]
     cases = []
     for case in dataset.subset(task.fold.test):
         cases.append(CaseName(case.id, case.subject, case.centre))
@@ -72,8 +77,11 @@ def store_failure(task: MeasuringTask, reason: str, printed: str = "") -> None:
 class _Subject:
     """What is measured of one unit: a candidate's predictions, the raters, or a fusion's labels."""
 
-    def __init__(self, task: MeasuringTask, unit: PlannedUnit, wanted: Sequence[str], dataset: Dataset) -> None:
-        self.task, self.unit, self.wanted, self.dataset, self.failed = task, unit, wanted, dataset, ""
+    def __init__(
+        self, task: MeasuringTask, unit: PlannedUnit, wanted: Sequence[str], dataset: Dataset, pressed: list[int]
+    ) -> None:
+        self.task, self.unit, self.wanted, self.dataset, self.pressed = task, unit, wanted, dataset, pressed
+        self.failed = ""
         experiment = task.setting.experiment
         parts = plan_parts(unit.kind, build_metrics(experiment), experiment.references, task.kept)
         names = dataset.raters if unit.kind == "raters" else (unit.name,)
@@ -137,8 +145,8 @@ class _Subject:
         self.parts.compare_raters(self.unit.name, given, case)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            raise error
+        if self.pressed or isinstance(error, StoppedError):
+            raise error  # Else it is one that a fusion raised by itself.
         self.failed = message_of(error) if isinstance(error, RaterbenchError) else described(error)
 
     def write(self, cases: Sequence[CaseName], seconds: float) -> None:
