@@ -18,9 +18,12 @@ from raterbench.benchmark.store.units import (
     CaseName,
     MeasuringUnit,
     Origin,
+    Pictures,
     PlannedUnit,
+    PredictedPictures,
     RaterErrors,
     Rows,
+    Status,
     TrainingUnit,
     measuring_path,
     stem,
@@ -69,6 +72,32 @@ class MadeUnit:
             cases, names, parts = self.found()
             head = MeasuringUnit(SCHEMA, planned.key, tuple(CaseName(*c) for c in cases), tuple(names), origin=self.origin)
             write_measuring(measuring_path(folder, planned), head, {**empty, **parts})
+
+
+def write_trained(folder: Path, unit: PlannedUnit, status: Status = "done", **fields: Any) -> None:
+    """Write a training unit of a plan, without predictions; ``fields`` are those of ``TrainingUnit``."""
+    trained = TrainingUnit(SCHEMA, unit.key, status, **{"reason": "" if status == "done" else "a reason", **fields})
+    write_training(training_path(folder, unit), trained, (), {})
+
+
+def write_measured(
+    folder: Path,
+    unit: PlannedUnit,
+    parts: Sequence[str],
+    *,
+    failed: Mapping[str, str] = MappingProxyType({}),
+    origin: Origin = Origin(),  # noqa: B008
+) -> None:
+    """Write a measuring unit of a plan, in whose ``parts`` nothing was measured."""
+    empty: dict[str, object] = {
+        "rows": Rows("dice", "", "truth", (), ("",), np.zeros((1, 0, 0, 1)), np.zeros((1, 0), bool)),
+        "calibration": Calibration("truth", ("image", "foreground"), np.zeros((0, 2, 11, 3), np.int64)),
+        "raters": RaterErrors((), (), np.zeros((0, 2, 2)), np.zeros((0, 2, 2))),
+        "pictures": Pictures(()),
+        "predicted": PredictedPictures(()),
+    }
+    head = MeasuringUnit(SCHEMA, unit.key, (), (unit.name,), dict(failed), origin)
+    write_measuring(measuring_path(folder, unit), head, {name: empty[name.partition("/")[0]] for name in parts})
 
 
 def row_parts(rows: Sequence[Sequence[Any]], names: Sequence[str], cases: Sequence[Any]) -> dict[str, Rows]:

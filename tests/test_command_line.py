@@ -98,8 +98,9 @@ def files(folder="."):
 def test_a_run_from_a_file_to_the_report(toml, capsys):
     assert main(["run", toml, "--jobs", "1"]) == 0
     said = capsys.readouterr()
-    assert "6 units: 0 done, 6 to run, 1 at a time; about " in said.err
-    assert len(re.findall(r"^\d/6 .*; (about|took) ", said.err, re.MULTILINE)) == 6
+    assert "8 units: 0 done, 4 to train, 4 only to measure, 1 at a time; about " in said.err
+    # A line for each training that is measured, and one for all rows of a fold that need none.
+    assert len(re.findall(r"^\d/8 measuring .*; (about|took) ", said.err, re.MULTILINE)) == 6
     assert "Vote" in said.out
     assert "Instant" in said.out
     assert "report: results/tiny/report.html" in said.out
@@ -107,16 +108,29 @@ def test_a_run_from_a_file_to_the_report(toml, capsys):
     wanted = ("report.html", "experiment.json", "splits.json", "results.csv.gz", "calibration.csv.gz", "tables/comparison.csv")
     for name in wanted:
         assert f"results/tiny/{name}" in written
+    units = [name for name in written if name.startswith("results/tiny/units/")]
+    assert sum(name.endswith(".trained.npz") for name in units) == 4
+    assert sum(name.endswith(".measured.npz") for name in units) == len(units) - 4 == 8
     table = pd.read_csv("results/tiny/results.csv.gz")
     assert set(table.loc[table["kind"] == "method", "candidate"]) == {"Vote", "Instant"}
 
     page = Path("results/tiny/report.html")
     page.unlink()
     assert main(["run", toml]) == 0
-    assert "6 units: all done, nothing to run" in capsys.readouterr().err
+    assert "8 units: all done, nothing to run" in capsys.readouterr().err
     assert files("results/tiny") == written
     assert main(["report", "results/tiny", "--protocol", "as-published"]) == 0
     assert "anti-conservative" in page.read_text(encoding="utf-8")
+
+
+def test_one_more_metric_is_measured_and_nothing_trained(toml, capsys):
+    assert main(["run", toml, "--jobs", "1"]) == 0
+    before = {path: content for path, content in files("results/tiny/units").items() if path.endswith(".trained.npz")}
+    capsys.readouterr()
+    assert main(["run", toml, "--jobs", "1", "--set", "metrics=['dice', 'brier', 'precision']"]) == 0
+    assert "8 units: 0 done, 0 to train, 8 only to measure, 1 at a time\n" in capsys.readouterr().err
+    assert files("results/tiny/units").items() >= before.items()
+    assert "precision" in set(pd.read_csv("results/tiny/results.csv.gz")["metric"])
 
 
 def test_a_run_with_failures_reports_the_rest_and_ends_with_1(toml, capsys):
@@ -140,7 +154,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(toml, capsys):
     assert main(["run", toml, "--dry-run", "--jobs", "3"]) == 0
     *_, first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("tiny: 2 candidates on phantom (6 subjects, 6 cases, 5 raters, 3 classes), folds, 2 folds, 1")
-    assert re.fullmatch("6 units: 0 done, 6 to run, 3 at a time; about \\d+ s", second)
+    assert re.fullmatch("8 units: 0 done, 4 to train, 4 only to measure, 3 at a time; about \\d+ s", second)
     assert not files()
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from ...datasets.base import Case, Dataset
-from ...errors import RaterbenchError
+from ...errors import RaterbenchError, StoppedError
 from ...methods.thresholds import hard_labels
-from ...plugin_errors import described, message_of
+from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_fusions, build_metrics
 from ..measuring.parts import HALF, SEARCHED, PartsInProgress, plan_parts
 from ..measuring.pictures import picture_of, predicted_picture
 from ..measuring.rater_estimates import mean_confusions, observed_confusions
 from ..measuring.references import References
 from ..metrics import Segmentation, from_labels
+from ..store.completeness import not_a_file
 from ..store.units import (
     SCHEMA,
     CaseName,
@@ -44,11 +46,16 @@ def measure_units(task: MeasuringTask) -> list[tuple[PlannedUnit, str]]:
     The cases of the fold are read once, whatever the number of units.
     """
     reset_peak_memory()
-    start = time.perf_counter()
+    start, pressed = time.perf_counter(), list[int]()
+    with interrupts_noted(pressed):
+        return _measured(task, pressed, start)
+
+
+def _measured(task: MeasuringTask, pressed: list[int], start: float) -> list[tuple[PlannedUnit, str]]:
     dataset = prepare_process(task.setting)
     seed_everything(0)
     stored = StoredReferences(task.references)
-    subjects = [_Subject(task, unit, wanted, dataset) for unit, wanted in zip(task.units, task.wanted, strict=True)]
+    subjects = [_Subject(task, unit, wanted, dataset, pressed) for unit, wanted in zip(task.units, task.wanted, strict=True)]
     cases = []
     for case in dataset.subset(task.fold.test):
         cases.append(CaseName(case.id, case.subject, case.centre))
@@ -70,8 +77,11 @@ def store_failure(task: MeasuringTask, reason: str, printed: str = "") -> None:
 class _Subject:
     """What is measured of one unit: a candidate's predictions, the raters, or a fusion's labels."""
 
-    def __init__(self, task: MeasuringTask, unit: PlannedUnit, wanted: Sequence[str], dataset: Dataset) -> None:
-        self.task, self.unit, self.wanted, self.dataset, self.failed = task, unit, wanted, dataset, ""
+    def __init__(
+        self, task: MeasuringTask, unit: PlannedUnit, wanted: Sequence[str], dataset: Dataset, pressed: list[int]
+    ) -> None:
+        self.task, self.unit, self.wanted, self.dataset, self.pressed = task, unit, wanted, dataset, pressed
+        self.failed = ""
         experiment = task.setting.experiment
         parts = plan_parts(unit.kind, build_metrics(experiment), experiment.references, task.kept)
         names = dataset.raters if unit.kind == "raters" else (unit.name,)
@@ -135,8 +145,8 @@ class _Subject:
         self.parts.compare_raters(self.unit.name, given, case)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            raise error
+        if self.pressed or isinstance(error, StoppedError):
+            raise error  # Else it is one that a fusion raised by itself.
         self.failed = message_of(error) if isinstance(error, RaterbenchError) else described(error)
 
     def write(self, cases: Sequence[CaseName], seconds: float) -> None:
@@ -166,13 +176,18 @@ def _add(
 ) -> None:
     """Write the unit's file anew: what it held, with the parts that were found or failed in place of what was there."""
     path = measuring_path(task.setting.folder, unit)
-    before = read_measuring(path)
-    parts, failures = (dict(before[1]), dict(before[0].failed)) if before and before[0].key == unit.key else ({}, {})
+    before = None if not_a_file(path) else read_measuring(path)
+    if before and before[0].key != unit.key:
+        before = None
+    parts, failures = (dict(before[1]), dict(before[0].failed)) if before else ({}, {})
     for name in (*found, *failed):
         parts.pop(name, None)
         failures.pop(name, None)
-    if before and not cases:
-        cases, names = before[0].cases, before[0].names
-    where = origin(seconds + (before[0].origin.seconds if before else 0.0), printed=printed)
+    where = origin(seconds, printed=printed)
+    if before:
+        cases, names = cases or before[0].cases, names or before[0].names
+    if before and parts:  # As long as a part of other code or libraries is kept, the unit says so.
+        older = before[0].origin
+        where = replace(older, seconds=seconds + older.seconds, peak_memory_mb=where.peak_memory_mb, printed=printed)
     head = MeasuringUnit(SCHEMA, unit.key, tuple(cases), tuple(names), {**failures, **failed}, where)
     write_measuring(path, head, {**parts, **found})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,15 +88,21 @@ class Plan:
         """All units but those of skipped candidates."""
         return [unit for unit in self.units if unit.kind != "method" or unit.name not in self.skipped]
 
+    def distinct(self) -> list[PlannedUnit]:
+        """The units that can run, one for each key: candidates that are alike share theirs."""
+        return list({unit.key: unit for unit in reversed(self.runnable())}.values())[::-1]
+
     def to_train(self, *, fresh: bool = False, retry_failed: bool = False) -> list[TrainingTask]:
         """Training units that are not there whole; with ``retry_failed`` also those that failed.
+
+        Candidates that are alike share their training units, of which each is there once.
 
         Raises:
             RaterbenchError: a folder, which no unit can replace, lies where a unit belongs.
             PermissionError: a file must not be read.
         """
         todo = []
-        for unit in self.runnable():
+        for unit in self.distinct():
             if unit.kind == "method":
                 stored = None if fresh else self.trained(unit, whole=True)
                 again = stored is None or stored.status == "skipped" or (retry_failed and stored.status == "failed")
@@ -139,10 +145,17 @@ class Plan:
         found = read_training(path, whole=whole)
         return found if found is not None and found.key == unit.key else None
 
-    def damaged(self, tasks: Sequence[TrainingTask]) -> list[TrainingTask]:
-        """Those of the tasks whose file is there and holds no whole unit of theirs."""
-        there = [task for task in tasks if os.path.lexists(training_path(self.folder, task.unit))]
-        return [task for task in there if self.trained(task.unit, whole=True) is None]
+    def damaged(self, units: Iterable[PlannedUnit]) -> list[PlannedUnit]:
+        """Those of the units of which a file is there that does not hold, whole, what it should."""
+        found = []
+        for unit in units:
+            training, measuring = training_path(self.folder, unit), measuring_path(self.folder, unit)
+            measured = None if not_a_file(measuring) else read_measuring(measuring)
+            if (os.path.lexists(training) and self.trained(unit, whole=True) is None) or (
+                os.path.lexists(measuring) and (measured is None or measured[0].key != unit.key)
+            ):
+                found.append(unit)
+        return found
 
     def listed(self) -> dict[str, Any]:
         """The plan as ``experiment.json`` has it, so that whoever reads the results knows what is missing."""

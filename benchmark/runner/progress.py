@@ -32,7 +32,7 @@ STARTUP_SECONDS = 6.0
 class Progress:
     """Prints the plan, then a line for each unit that ends, and a moving bar on a terminal.
 
-    The time left starts from timed steps and turns to the mean of finished units, of methods and of label rows apart.
+    The time left starts from timed steps and turns to the mean of what is finished, of training and of measuring apart.
     """
 
     def __init__(
@@ -41,11 +41,10 @@ class Progress:
         self.console = console or _console()
         first = first or Estimate()
         self.jobs = max(1, min(jobs, len(todo.units)))
-        self.left = {unit: unit.kind == "method" for unit in todo.units}
-        self.to_train = {task.unit for task in todo.training}
+        self.left, self.to_train = set(todo.units), {task.unit for task in todo.training}
         self.total = len(todo.units)
-        self.guess = {True: first.method, False: first.labels}
-        self.seconds: dict[bool, list[float]] = {True: [], False: []}
+        self.guess = {"training": first.method, "measuring": first.labels}
+        self.seconds: dict[str, list[float]] = {"training": [], "measuring": []}
         self.startup, self.start = STARTUP_SECONDS, time.monotonic()
         self.failed = 0
         announce(plan, self.jobs, todo, expected_seconds(todo, first, self.jobs), self.console)
@@ -55,9 +54,10 @@ class Progress:
         self._task = self._bar.add_task("units", total=self.total)
 
     def remaining(self) -> float:
-        """Seconds until all units are done: finished units as long as they were, the others as long as their mean."""
-        mean = {kind: sum(known) / len(known) if known else self.guess[kind] for kind, known in self.seconds.items()}
-        durations = [*self.seconds[True], *self.seconds[False], *(mean[kind] for kind in self.left.values())]
+        """Seconds until all is done: what is finished took as long as it did, the rest will take as long as the mean."""
+        mean = {what: sum(known) / len(known) if known else self.guess[what] for what, known in self.seconds.items()}
+        left = {"training": len(self.to_train), "measuring": len(self.left)}
+        durations = [s for what in ("training", "measuring") for s in (*self.seconds[what], *[mean[what]] * left[what])]
         return max(1.0, self.startup + makespan(durations, self.jobs) - (time.monotonic() - self.start))
 
     def finished(self, task: Task, ended: Ended) -> None:
@@ -69,18 +69,17 @@ class Progress:
             _say(self.console, f"warning: {task.words}: {warning}", "yellow")
         if isinstance(task, ReferenceTask):
             return
+        if not any(self.seconds.values()):
+            self.startup = max(0.0, time.monotonic() - self.start - ended.seconds)
         if isinstance(task, TrainingTask):
-            if not any(self.seconds.values()):
-                self.startup = max(0.0, time.monotonic() - self.start - ended.seconds)
-            self.seconds[True].append(ended.seconds)
-            complete = [unit for unit in self.left if unit.key == task.unit.key] if ended.failed else []
+            self.seconds["training"].append(ended.seconds)
+            self.to_train.discard(task.unit)
+            complete = self.left & {task.unit} if ended.failed else set()
         else:
-            complete = [unit for unit in task.units if unit in self.left]
-            if task.units[0].kind != "method":
-                self.seconds[False] += [ended.seconds / len(task.units)] * len(task.units)
-        for unit in complete:
-            del self.left[unit]
-            self._bar.advance(self._task)
+            self.seconds["measuring"] += [ended.seconds / len(task.units)] * len(task.units)
+            complete = self.left.intersection(task.units)
+        self.left -= complete
+        self._bar.advance(self._task, len(complete))
         if complete and not self.console.is_terminal:
             _say(self.console, f"{self.total - len(self.left)}/{self.total} {task.words}; {self.words()}")
 
@@ -118,7 +117,7 @@ class _TimeLeft(ProgressColumn):
 def announce(plan: Plan, jobs: int, todo: Todo, seconds: float = 0.0, console: Console | None = None) -> None:
     """Print what will run, before anything does."""
     console = console or _console()
-    facts, experiment, units = plan.facts, plan.experiment, plan.runnable()
+    facts, experiment, units = plan.facts, plan.experiment, plan.distinct()
     folds = len({fold for _, fold in plan.folds})
     repeats = len({repeat for repeat, _ in plan.folds})
     policy = "split manifest" if experiment.split.manifest else experiment.split.policy
@@ -143,7 +142,7 @@ def announce(plan: Plan, jobs: int, todo: Todo, seconds: float = 0.0, console: C
         n_train, n = len(todo.training), len(todo.units)
         what = f"{n_train} to train" + (f", {n - n_train} only to measure" if n > n_train else "")
         _say(console, f"{counted(len(units), 'unit')}: {len(units) - n} done, {what}, {side} at a time{time_left}")
-    if damaged := plan.damaged(todo.training):
+    if damaged := plan.damaged(todo.units):
         what = f"{counted(len(damaged), 'unit')} of these had a file that is damaged or another unit's"
         _say(console, f"{what}, and will be computed again", "yellow")
     if len(todo.units) < len(units) and (outdated := plan.outdated()):
@@ -157,8 +156,7 @@ def expected_seconds(todo: Todo, first: Estimate, jobs: int) -> float:
     """How long the units may take that are to run, ``jobs`` side by side; 0 where nothing is known of them."""
     if not todo.units or not (first.method or first.labels):
         return 0.0
-    labels = sum(unit.kind != "method" for unit in todo.measuring)
-    durations = [first.method] * len(todo.training) + [first.labels] * labels
+    durations = [first.method] * len(todo.training) + [first.labels] * len(todo.measuring)
     return STARTUP_SECONDS + makespan(durations, max(1, min(jobs or cores(), len(durations))))
 
 

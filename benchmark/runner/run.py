@@ -122,7 +122,7 @@ def what_to_do(plan: Plan, *, fresh: bool = False, retry_failed: bool = False) -
     training = plan.to_train(fresh=fresh, retry_failed=retry_failed)
     trained_now = {task.unit.key for task in training}
     ready, later = [], []
-    for unit in plan.runnable():
+    for unit in plan.distinct():
         if unit.key in trained_now:
             later.append(unit)
         elif unit.kind != "method" or ((stored := plan.trained(unit)) is not None and stored.status == "done"):
@@ -244,6 +244,8 @@ def _store_death(task: Task, died: Died, reason: str) -> Ended:
         write_training(training_path(task.setting.folder, task.unit), unit, (), {})
     elif isinstance(task, MeasuringTask):
         store_failure(task, reason, died.output)
+    else:
+        return _not_fused(0.0, reason)
     return Ended(failed=((task.words, reason),))
 
 
@@ -263,5 +265,13 @@ def _work(task: Task) -> Ended:
             ended = [(unit, reason) for unit in task.units]
         places = f"repeat {task.fold.repeat}, fold {task.fold.fold}"
         return Ended(time.perf_counter() - start, tuple((f"measuring {u.owner}, {places}", why) for u, why in ended if why))
-    fuse_references(task)
+    try:
+        fuse_references(task)
+    except Exception as error:
+        return _not_fused(time.perf_counter() - start, str(error) if isinstance(error, RaterbenchError) else described(error))
     return Ended(time.perf_counter() - start)
+
+
+def _not_fused(seconds: float, reason: str) -> Ended:
+    """The end of references that could not be fused: no unit's, since each unit then fuses them itself or says why not."""
+    return Ended(seconds, warnings=(f"not fused in advance: {reason}",))

@@ -24,6 +24,7 @@ from ..store.units import (
     Estimates,
     Status,
     TrainingUnit,
+    read_training,
     training_path,
     weights_path,
     write_training,
@@ -47,22 +48,30 @@ def train_unit(task: TrainingTask) -> TrainingUnit:
     path = training_path(task.setting.folder, task.unit)
     predictions: list[StoredPrediction] = []
     estimates: dict[str, Estimates] = {}
+
+    def failed(error: BaseException) -> TrainingUnit:
+        predictions.clear()
+        estimates.clear()
+        said = {"trace": "".join(traceback.format_exception(error)), "printed": own_output()}
+        return ended_unit(task, "failed", _reason(error), seconds=time.perf_counter() - start, **said)
+
     try:
         with interrupts_noted(pressed):
             unit = _trained(task, predictions, estimates, start)
-            if os.getpid() == process:
-                write_training(path, unit, predictions, estimates)
     except BaseException as error:  # SystemExit, too: a method can end nothing but its unit
         if pressed or isinstance(error, StoppedError):
             raise
-        if isinstance(error, OSError) and error.filename is not None and str(path.parent) in str(error.filename):
-            raise  # The results folder cannot be written.
-        said = {"trace": traceback.format_exc(), "printed": own_output()}
-        unit = ended_unit(task, "failed", _reason(error), seconds=time.perf_counter() - start, **said)
-        if os.getpid() == process:
-            write_training(path, unit, (), {})
+        unit = failed(error)
     if os.getpid() != process:
         os._exit(1)  # A process that the method forked has come here, and must not go on as if it were the unit.
+    # A results folder that cannot be written is no fault of the unit: that ends the run.
+    try:
+        write_training(path, unit, predictions, estimates)
+        if read_training(path) is None:
+            raise TypeError("a value of its fit report cannot be stored, since it is of another kind than FitReport says")
+    except (TypeError, UnicodeError) as error:
+        unit = failed(error)
+        write_training(path, unit, (), {})
     return unit
 
 
@@ -124,9 +133,10 @@ def _keep_weights(method: Method, task: TrainingTask) -> None:
 
     from ...whole_files import replacing
 
-    if weights := method.weights():
-        with replacing(weights_path(task.setting.folder, task.unit)) as place:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, place)
+    # The file of a method without weights is empty, so that the next run does not train again to get them.
+    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in method.weights().items()}
+    with replacing(weights_path(task.setting.folder, task.unit)) as place:
+        save_file(weights, place)
 
 
 def _is_ours(caught: warnings.WarningMessage) -> bool:

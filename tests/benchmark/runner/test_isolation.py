@@ -6,8 +6,9 @@ from pathlib import Path
 from raterbench.benchmark.experiment.experiment import Candidate
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import execute
-from raterbench.benchmark.store.completeness import planned_units, read_units
-from raterbench.benchmark.store.units import read_run_file
+from raterbench.benchmark.store.completeness import read_units
+from raterbench.benchmark.store.run_file import planned_units, read_run_file
+from raterbench.benchmark.store.units import Rows
 
 HOSTILE = """
 import os, signal, subprocess, sys, threading, time, warnings
@@ -123,7 +124,7 @@ class ChangesDefaults(Bad):
 class PatchesMetric(Bad):
     def spoil(self, train):
         from raterbench.benchmark.metrics.overlap import Dice
-        Dice.values = lambda *a, **k: 1.0
+        Dice.measure = lambda *a, **k: 1.0
 
 
 class Prints(Bad):
@@ -157,6 +158,28 @@ class ClosesStreams(Bad):
 from raterbench.methods import MajorityVote
 
 
+class ExitsVotes(MajorityVote):
+    def fuse(self, ratings, n_classes, *, geometry=None):
+        sys.exit(0)
+
+
+class InterruptsVotes(MajorityVote):
+    def fuse(self, ratings, n_classes, *, geometry=None):
+        raise KeyboardInterrupt
+
+
+class CrashesVotes(MajorityVote):
+    def fuse(self, ratings, n_classes, *, geometry=None):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class PatchesVotes(MajorityVote):
+    def fuse(self, ratings, n_classes, *, geometry=None):
+        from raterbench.benchmark.metrics.overlap import Dice
+        Dice.measure = lambda *a, **k: 1.0
+        return super().fuse(ratings, n_classes, geometry=geometry)
+
+
 class WritesVotes(MajorityVote):
     def fuse(self, ratings, n_classes, *, geometry=None):
         for labels in ratings.values():
@@ -173,12 +196,18 @@ FAILS = {
     "crashes": "its process died twice: SIGSEGV (mine.py, line",
     "terminates": "its process died twice: SIGTERM",
     "recurses": "RecursionError: maximum recursion depth exceeded",
-    "gives-nan": "the prediction has values that are no numbers",
+    "gives-nan": "the prediction has NaN or infinite values",
     "writes-image": "ValueError: assignment destination is read-only (mine.py, line",
     "writes-labels": "ValueError: assignment destination is read-only (mine.py, line",
     "unreadable-error": "Odd (mine.py, line",
     "gives-text": "case '",
     "bad-warnings": "TypeError",
+}
+FUSIONS_FAIL = {
+    "writes-votes": "assignment destination is read-only",
+    "exits-votes": "SystemExit: 0 (mine.py, line",
+    "interrupts-votes": "KeyboardInterrupt (mine.py, line",
+    "crashes-votes": "its process died twice: SIGSEGV (mine.py, line",
 }
 HARMLESS = (
     "changes-directory",
@@ -193,14 +222,29 @@ HARMLESS = (
 
 
 def stored(folder):
-    return read_units(folder, planned_units(folder, read_run_file(folder)))[0]
+    """What became of the units, by name: the state, and what is stored."""
+    run_file = read_run_file(folder)
+    units, completeness = read_units(folder, planned_units(run_file, str(folder)), run_file["parts"])
+    return {s.unit.name: s for s in completeness.units}, {s.unit.name: s for s in units}
+
+
+def only(plan, units):
+    """The plan as if it had only these units."""
+    return dataclasses.replace(plan, units=units, training={u: task for u, task in plan.training.items() if u in units})
+
+
+def rows(stored):
+    """What was measured, as plain values."""
+    parts = {name: part for name, part in stored.parts.items() if isinstance(part, Rows)}
+    assert parts
+    return {name: (part.values.tobytes(), part.measured.tobytes()) for name, part in parts.items()}
 
 
 def test_a_hostile_method_spoils_nothing_but_its_own_unit(tiny, tmp_path, plugin):
     names = ("instant", *FAILS, *HARMLESS)
     experiment = tiny(
         candidates=tuple(Candidate(name, name) for name in names),
-        fused_rows=("majority-vote", "writes-votes"),
+        fused_rows=("majority-vote", *FUSIONS_FAIL, "patches-votes"),
         plugins=(plugin(HOSTILE),),
         dataset_options={"subjects": 4, "slices": 1, "size": 32},
         metrics=("dice",),
@@ -209,27 +253,46 @@ def test_a_hostile_method_spoils_nothing_but_its_own_unit(tiny, tmp_path, plugin
     )
     here = Path.cwd()
     plan = make_plan(experiment, tmp_path / "out")
-    plan = dataclasses.replace(plan, tasks=[task for task in plan.tasks if task.fold.fold == 0])
+    plan = only(plan, [unit for unit in plan.units if unit.fold == 0])
     execute(plan, jobs=3)
-    units = {record.candidate: record for record in stored(tmp_path / "out")}
-    assert set(units) == {*names, "labels", "labels: writes-votes"}
-    for name, reason in FAILS.items():
-        assert units[name].status == "failed", name
-        assert reason in units[name].reason, name
-    for name in ("instant", "labels", *HARMLESS):
-        assert units[name].status == "done", units[name].reason
-    assert "assignment destination is read-only" in units["labels: writes-votes"].reason
-    # Every harmless method predicts what `instant` does, so what it changed must not be seen in what was measured.
-    expected = [row[2:] for row in units["instant"].rows]
-    for name in set(HARMLESS) - {"patches-metric"}:
-        assert [row[2:] for row in units[name].rows] == expected, name
-    assert "chatter" in units["prints"].meta["printed"]
+    states, units = stored(tmp_path / "out")
+    assert set(states) == {*names, "raters", "majority-vote", *FUSIONS_FAIL, "patches-votes"}
+    for name, reason in (FAILS | FUSIONS_FAIL).items():
+        assert states[name].state == "failed", name
+        assert reason in states[name].reason, name
+    for name in ("instant", "raters", "majority-vote", *HARMLESS):
+        assert states[name].state == "done", states[name].reason
+    # Every harmless method predicts what `instant` does, and is measured in another process than it was trained in.
+    for name in HARMLESS:
+        assert rows(units[name]) == rows(units["instant"]), name
+    votes = [part.values for part in units["majority-vote"].parts.values() if isinstance(part, Rows)]
+    assert votes and all((values < 1).any() for values in votes)
+    assert "chatter" in units["prints"].trained.origin.printed
     assert Path.cwd() == here
 
 
 def test_a_unit_that_hangs_is_a_failed_one(tiny, tmp_path, plugin):
     experiment = tiny(candidates=(Candidate("hangs", "hangs"),), plugins=(plugin(HOSTILE),), fused_rows=(), timeout=1.5)
     plan = make_plan(experiment, tmp_path / "out")
-    execute(dataclasses.replace(plan, tasks=plan.tasks[:1]))
-    (unit,) = stored(tmp_path / "out")
-    assert (unit.status, unit.reason) == ("failed", "it took longer than the 1.5 s allowed")
+    execute(only(plan, plan.units[:1]))
+    states, _ = stored(tmp_path / "out")
+    assert (states["hangs"].state, states["hangs"].reason) == ("failed", "it took longer than the 1.5 s allowed")
+
+
+def test_a_fusion_that_hangs_is_a_failed_row(tiny, tmp_path, plugin):
+    lines = """
+import time
+from raterbench.methods import MajorityVote
+
+
+class HangsVotes(MajorityVote):
+    def fuse(self, ratings, n_classes, *, geometry=None):
+        time.sleep(600)
+"""
+    fused = ("majority-vote", "hangs-votes")
+    experiment = tiny(candidates=(Candidate("it", "instant"),), plugins=(plugin(lines),), fused_rows=fused, timeout=10)
+    plan = make_plan(experiment, tmp_path / "out")
+    execute(only(plan, [unit for unit in plan.units if unit.fold == 0]))
+    states, _ = stored(tmp_path / "out")
+    assert (states["hangs-votes"].state, states["hangs-votes"].reason) == ("failed", "it took longer than the 10 s allowed")
+    assert {states[name].state for name in ("it", "raters", "majority-vote")} == {"done"}

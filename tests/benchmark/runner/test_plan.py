@@ -6,33 +6,49 @@ import pytest
 from raterbench.benchmark.experiment.experiment import Candidate, Split, Statistics
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.provenance import code_version, versions
-from raterbench.benchmark.runner.run import write_plan
-from raterbench.benchmark.store.units import write_json, write_record
+from raterbench.benchmark.runner.run import what_to_do, write_plan
+from raterbench.benchmark.store.run_file import planned_units, read_run_file, write_json
+from raterbench.benchmark.store.units import Origin, measuring_path, training_path, weights_path
 from raterbench.datasets import RaterbenchError
+
+from ...made_units import write_measured, write_trained
 
 
 def keys(experiment, folder, **options):
     plan = make_plan(experiment, folder, **options)
-    return {(task.name, task.fold.repeat, task.fold.fold): task.key for task in plan.tasks}
+    return {(unit.name, unit.repeat, unit.fold): unit.key for unit in plan.units}
+
+
+def parts(experiment, folder):
+    return make_plan(experiment, folder).parts["method"].names
+
+
+def trained(plan):
+    return [task.unit for task in plan.to_train()]
 
 
 def test_a_plan_has_every_candidate_on_every_fold_and_label_rows_once(tiny, tmp_path):
     experiment = tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "random-rater")), split=Split(folds=2, repeats=2))
     plan = make_plan(experiment, tmp_path)
-    assert [(t.name, t.order, t.fold.repeat, t.fold.fold) for t in plan.tasks] == [
-        ("a", 0, 0, 0),
-        ("b", 1, 0, 0),
-        ("labels", 2, 0, 0),
-        ("a", 0, 0, 1),
-        ("b", 1, 0, 1),
-        ("labels", 2, 0, 1),
-        ("a", 0, 1, 0),
-        ("b", 1, 1, 0),
-        ("a", 0, 1, 1),
-        ("b", 1, 1, 1),
+    assert [(u.name, u.kind, u.repeat, u.fold) for u in plan.units] == [
+        ("a", "method", 0, 0),
+        ("b", "method", 0, 0),
+        ("raters", "raters", 0, 0),
+        ("majority-vote", "fusion", 0, 0),
+        ("staple", "fusion", 0, 0),
+        ("a", "method", 0, 1),
+        ("b", "method", 0, 1),
+        ("raters", "raters", 0, 1),
+        ("majority-vote", "fusion", 0, 1),
+        ("staple", "fusion", 0, 1),
+        ("a", "method", 1, 0),
+        ("b", "method", 1, 0),
+        ("a", "method", 1, 1),
+        ("b", "method", 1, 1),
     ]
-    assert len({task.key for task in plan.tasks}) == len(plan.tasks)
-    assert plan.missing() == plan.tasks
+    assert len({unit.key for unit in plan.units}) == len({unit.stem for unit in plan.units}) == len(plan.units)
+    assert trained(plan) == [unit for unit in plan.units if unit.kind == "method"] == list(plan.training)
+    assert plan.to_measure(plan.units) == {unit: plan.parts[unit.kind].names for unit in plan.units}
     assert not list(tmp_path.iterdir())
 
 
@@ -43,11 +59,7 @@ def test_a_plan_has_every_candidate_on_every_fold_and_label_rows_once(tiny, tmp_
         {"seed": 1},
         {"dataset_options": {"subjects": 6, "slices": 2, "size": 48}},
         {"preparation": {"size": [64, 64]}},
-        {"metrics": ("dice",)},
-        {"references": ("truth", "raters")},
-        {"metrics": ("dice", "brier", {"name": "surface dice", "tolerance": 2.0})},
-        {"metrics": ("dice", "brier", {"name": "surface dice", "image_border": False})},
-        {"keep_cases": 3},
+        {"samples": 3},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"fusion": "staple"}),)},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"recipe": "softseg"}),)},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"budget": {"epochs": 7}}),)},
@@ -68,6 +80,12 @@ def test_what_decides_about_a_result_changes_its_key(tiny, tmp_path, changes):
         {"candidates": (Candidate("Majority vote", "FusedLabels", {"budget": {"epochs": 1}}),)},
         {"fused_rows": ("soft-average",)},
         {"split": Split(folds=2, repeats=3)},
+        {"metrics": ("dice",)},
+        {"references": ("truth", "raters")},
+        {"metrics": ("dice", "brier", {"name": "surface dice", "tolerance": 2.0})},
+        {"metrics": ("dice", "brier", {"name": "surface dice", "image_border": False})},
+        {"keep_cases": 3},
+        {"keep_weights": True},
     ],
 )
 def test_what_does_not_decide_leaves_the_key(tiny, tmp_path, changes):
@@ -75,16 +93,55 @@ def test_what_does_not_decide_leaves_the_key(tiny, tmp_path, changes):
     assert all(before[unit] == after[unit] for unit in before if unit[0] == "Majority vote")
 
 
-def test_candidates_alike_are_two_units(tiny, tmp_path):
-    twins = keys(tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "tgce"))), tmp_path)
-    assert len(set(twins.values())) == len(twins)
+METRICS = ("dice", "surface dice", "brier", "entropy")
 
 
-def test_label_rows_do_not_depend_on_training(tiny, tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({"metrics": (*METRICS, "precision")}, "rows/precision/"),
+        ({"references": ("truth", "raters", "majority", "staple")}, ("rows/", "calibration/staple")),
+        ({"metrics": ("dice", {"name": "surface dice", "tolerance": 2.0}, "brier", "entropy")}, "rows/surface dice/"),
+        ({"metrics": ("dice", {"name": "surface dice", "image_border": False}, "brier", "entropy")}, "rows/surface dice/"),
+        ({"keep_cases": 3}, "predicted/"),
+    ],
+)
+def test_what_decides_about_a_measurement_changes_which_parts_are_wanted(tiny, tmp_path, changes, changed):
+    settings = {"metrics": METRICS, "references": ("truth", "raters", "majority")}
+    before, after = parts(tiny(**settings), tmp_path), parts(tiny(**settings | changes), tmp_path)
+    new = [name for name in after if name not in before]
+    assert new
+    assert all(name.startswith(changed) for name in (*new, *(name for name in before if name not in after)))
+    if "references" in changes:
+        assert all("/staple" in name for name in new)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"metrics": METRICS[:-1]}, {"references": ("truth", "raters")}, {"keep_cases": 0}, {"budget": {"epochs": 2}}]
+)
+def test_what_is_left_out_leaves_the_other_parts(tiny, tmp_path, changes):
+    settings = {"metrics": METRICS}
+    assert set(parts(tiny(**settings | changes), tmp_path)) <= set(parts(tiny(**settings), tmp_path))
+
+
+def test_candidates_alike_share_what_is_trained_and_measured(tiny, tmp_path):
+    plan = make_plan(tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "tgce"))), tmp_path)
+    by_name = {name: [unit.key for unit in plan.units if unit.name == name] for name in ("a", "b")}
+    assert by_name["a"] == by_name["b"]
+    assert [task.unit.key for task in plan.to_train()] == by_name["a"]
+    todo = what_to_do(plan)
+    assert len(todo.after_training) == 2
+    assert len(todo.units) == len(plan.distinct()) == len(plan.units) - 2
+
+
+def test_rows_without_a_network_do_not_depend_on_training(tiny, tmp_path):
     before = keys(tiny(), tmp_path)
     same, other = keys(tiny(budget={"epochs": 9}), tmp_path), keys(tiny(fused_rows=("staple",)), tmp_path)
-    for fold in (0, 1):
-        assert before["labels", 0, fold] == same["labels", 0, fold] != other["labels", 0, fold]
+    for name in ("raters", "majority-vote", "staple"):
+        for fold in (0, 1):
+            assert before[name, 0, fold] == same[name, 0, fold]
+    assert {unit[0] for unit in before if unit not in other} == {"majority-vote"}
+    assert all(before[unit] == key for unit, key in other.items())
 
 
 def test_facts_name_who_sees_the_truth(tiny, tmp_path):
@@ -122,7 +179,7 @@ class Mine(MajorityVote):
         found.append(keys(experiment, tmp_path))
     assert found[0] == found[2]
     same = {name for name, key in found[0].items() if key == found[1][name]}
-    assert same == {("labels", 0, 0), ("labels", 0, 1)}
+    assert same == {("raters", 0, 0), ("raters", 0, 1)}
 
 
 def test_a_module_that_a_plugin_imports_decides_too(tiny, tmp_path, plugin):
@@ -139,50 +196,113 @@ def test_a_module_that_a_plugin_imports_decides_too(tiny, tmp_path, plugin):
     assert all(found[0][unit] == found[2][unit] for unit in units)
 
 
-def test_stored_units_are_not_missing_whatever_became_of_them(tiny, tmp_path):
-    plan = make_plan(tiny(), tmp_path)
-    done, failed, skipped, *rest = plan.tasks
-    for task, status in ((done, "done"), (failed, "failed"), (skipped, "skipped")):
-        write_record(tmp_path, task.record(status))
+def test_stored_units_are_not_trained_again_whatever_became_of_them(tiny, tmp_path):
+    plan = make_plan(tiny(split=Split(folds=2, repeats=2)), tmp_path)
+    done, failed, skipped, *rest = plan.training
+    for unit, status in ((done, "done"), (failed, "failed"), (skipped, "skipped")):
+        write_trained(tmp_path, unit, status)
     # A candidate that was skipped and now can run, because its code or the data changed, is run.
-    assert plan.missing() == [skipped, *rest]
-    assert plan.missing(retry_failed=True) == [failed, skipped, *rest]
-    plan.path(done).write_bytes(plan.path(done).read_bytes()[:-20])
-    assert plan.missing() == [done, skipped, *rest]
+    assert trained(plan) == [skipped, *rest]
+    assert [task.unit for task in plan.to_train(retry_failed=True)] == [failed, skipped, *rest]
+    assert [task.unit for task in plan.to_train(fresh=True)] == list(plan.training)
+    todo = what_to_do(plan)
+    assert done in todo.measuring
+    assert failed not in todo.units
+    assert set(todo.after_training) == {skipped, *rest}
+    path = training_path(tmp_path, done)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert trained(plan) == [done, skipped, *rest]
 
 
-def test_a_unit_that_is_not_whole_or_not_its_own_runs_again(tiny, tmp_path):
+def test_only_the_parts_that_are_missing_are_measured(tiny, tmp_path):
     plan = make_plan(tiny(), tmp_path)
-    for task in plan.tasks:
-        write_record(tmp_path, task.record("done", rows=[["a"] * 8 + [1.0]] * 50))
-    one, other, *_ = (plan.path(task) for task in plan.tasks)
-    assert plan.missing() == plan.damaged(plan.tasks) == []
+    whole, half, failed, *rest = plan.units
+    names = {unit: plan.parts[unit.kind].names for unit in plan.units}
+    write_measured(tmp_path, whole, names[whole])
+    write_measured(tmp_path, half, names[half][1:])
+    write_measured(tmp_path, failed, names[failed][2:], failed=dict.fromkeys(names[failed][:1], "a reason"))
+    others = {unit: names[unit] for unit in rest}
+    assert plan.to_measure(plan.units) == {half: names[half][:1], failed: names[failed][1:2]} | others
+    assert plan.to_measure(plan.units, retry_failed=True)[failed] == names[failed][:2]
+    assert plan.to_measure(plan.units, fresh=True) == names
+    path = measuring_path(tmp_path, whole)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert plan.to_measure([whole]) == {whole: names[whole]}
+
+
+def test_weights_that_are_asked_for_later_are_trained_for(tiny, tmp_path):
+    write_trained(tmp_path, (plan := make_plan(tiny(keep_weights=True), tmp_path)).units[0])
+    assert plan.units[0] in trained(plan)
+    weights_path(tmp_path, plan.units[0]).touch()
+    assert plan.units[0] not in trained(plan)
+
+
+def write_all(plan):
+    """All units as finished ones."""
+    for unit in plan.units:
+        if unit.kind == "method":
+            write_trained(plan.folder, unit)
+        write_measured(plan.folder, unit, plan.parts[unit.kind].names)
+
+
+def test_a_training_that_is_not_whole_or_not_its_own_runs_again(tiny, tmp_path):
+    plan = make_plan(tiny(), tmp_path)
+    write_all(plan)
+    first, second = plan.training
+    one, other = training_path(tmp_path, first), training_path(tmp_path, second)
+    assert trained(plan) == plan.damaged(plan.units) == []
     whole = one.read_bytes()
     altered = bytearray(whole)
-    altered[altered.index(b"rows.npy") + 60] ^= 1
+    altered[altered.index(b"estimates.json") + 15] ^= 255
     one.write_bytes(altered)
-    assert plan.stored(plan.tasks[0]) is not None, "its header is as it was"
-    assert plan.missing() == plan.damaged(plan.tasks) == plan.tasks[:1]
+    assert plan.trained(first) is not None, "its head is as it was"
+    assert trained(plan) == plan.damaged(plan.units) == [first]
     one.write_bytes(other.read_bytes())
     other.write_bytes(whole)
-    assert plan.missing() == plan.damaged(plan.tasks) == plan.tasks[:2]
+    assert trained(plan) == plan.damaged(plan.units) == [first, second]
     one.unlink()
     os.mkfifo(one)
     other.write_bytes(one.name.encode())
-    assert plan.missing() == plan.tasks[:2], "nobody waits for a pipe"
+    assert trained(plan) == [first, second], "nobody waits for a pipe"
     one.unlink()
     one.mkdir()
     with pytest.raises(RaterbenchError, match=r"\.npz is a folder, where the file of a unit belongs: move it elsewhere"):
-        plan.missing()
+        plan.to_train()
+
+
+def test_what_was_measured_and_is_not_whole_or_not_its_own_is_measured_again(tiny, tmp_path):
+    plan = make_plan(tiny(), tmp_path)
+    write_all(plan)
+    first, second = plan.units[0], plan.units[1]
+    one, other = measuring_path(tmp_path, first), measuring_path(tmp_path, second)
+    whole = one.read_bytes()
+    altered = bytearray(whole)
+    altered[altered.index(b"calibration/truth.json") + 25] ^= 255
+    for content in (altered, whole[:-9], b"", other.read_bytes()):
+        one.write_bytes(content)
+        assert list(plan.to_measure(plan.units)) == plan.damaged(plan.units) == [first]
+    one.unlink()
+    assert list(plan.to_measure(plan.units)) == [first]
+    assert plan.damaged(plan.units) == []
+    os.mkfifo(one)
+    assert list(plan.to_measure(plan.units)) == plan.damaged(plan.units) == [first], "nobody waits for a pipe"
+    assert trained(plan) == []
 
 
 def test_units_of_other_code_or_libraries_are_told(tiny, tmp_path):
     plan = make_plan(tiny(), tmp_path)
-    for task, meta in zip(plan.tasks, ({"code": "older"}, {}, {"versions": {"torch": "1.0"}}), strict=False):
-        write_record(tmp_path, task.record("done", meta=meta))
+    older, newer = Origin(code="older"), Origin(code=code_version())
+    a, raters, vote, _, b, *_ = plan.units
+    write_trained(tmp_path, a, origin=older)
+    write_measured(tmp_path, a, (), origin=newer)
+    write_trained(tmp_path, b, origin=newer)
+    write_measured(tmp_path, b, (), origin=older)
+    write_measured(tmp_path, raters, ())
+    write_measured(tmp_path, vote, (), origin=Origin(versions={"torch": "1.0"}))
     assert plan.outdated() == [
-        (plan.tasks[0], [f"code older, now {code_version()}"]),
-        (plan.tasks[2], [f"torch 1.0, now {versions()['torch']}"]),
+        (a, [f"code older, now {code_version()}"]),
+        (vote, [f"torch 1.0, now {versions()['torch']}"]),
+        (b, [f"code older, now {code_version()}"]),
     ]
 
 
@@ -196,9 +316,15 @@ def test_the_plan_says_what_its_folds_are_and_lists_its_units(tiny, tmp_path):
     part = make_plan(tiny(split=Split(manifest=str(tmp_path / "mine.json"))), tmp_path)
     assert [part.facts[name] for name in names] == [1, [1], [4], [0.25]]
     write_plan(part)
-    listed = json.loads((tmp_path / "experiment.json").read_text())["units"]
-    assert [unit["key"] for unit in listed] == [task.key for task in part.tasks]
-    assert listed[-1] == {"key": part.tasks[-1].key, "candidate": "labels", "kind": "labels", "repeat": 0, "fold": 0}
+    listed = json.loads((tmp_path / "experiment.json").read_text())
+    last = part.units[-1]
+    assert [unit["key"] for unit in listed["units"]] == [unit.key for unit in part.units]
+    assert listed["units"][-1] == {
+        "key": last.key, "name": "staple", "kind": "fusion", "repeat": 0, "fold": 0, "stem": last.stem
+    }  # fmt: skip
+    assert listed["parts"] == {kind: list(part.parts[kind].names) for kind in ("method", "raters", "fusion")}
+    stored = read_run_file(tmp_path)
+    assert planned_units(stored, "here") == part.units
 
 
 def test_kept_cases_stay_those_of_an_earlier_run(tiny, tmp_path):
@@ -206,7 +332,7 @@ def test_kept_cases_stay_those_of_an_earlier_run(tiny, tmp_path):
     write_plan(plan)
     assert make_plan(tiny(), tmp_path).facts == plan.facts
     for damaged in ({}, None, []):
-        write_json(tmp_path / "experiment.json", {"experiment": {}, "facts": damaged, "keys": []})
+        write_json(tmp_path / "experiment.json", {"experiment": {}, "facts": damaged, "units": [], "parts": {}})
         assert make_plan(tiny(), tmp_path).facts == plan.facts
 
 
@@ -254,7 +380,7 @@ class Longest(Metric):
 )
 def test_what_cannot_be_planned_is_said_before_anything_runs(tiny, tmp_path, changes, says):
     if says is None:
-        assert make_plan(tiny(**changes), tmp_path).tasks
+        assert make_plan(tiny(**changes), tmp_path).units
         return
     with pytest.raises(RaterbenchError, match=says):
         make_plan(tiny(**changes), tmp_path)

@@ -13,8 +13,11 @@ from raterbench.benchmark.runner.estimate import Estimate, estimate, networks
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.progress import Progress, announce, cores, duration, makespan
 from raterbench.benchmark.runner.provenance import code_version
-from raterbench.benchmark.store.units import write_record
+from raterbench.benchmark.runner.run import Ended, what_to_do
+from raterbench.benchmark.store.units import Origin, measuring_path, training_path
 from raterbench.datasets import Phantom
+
+from ...made_units import write_measured, write_trained
 
 
 @pytest.fixture
@@ -24,7 +27,20 @@ def console():
 
 @pytest.fixture
 def plan(tiny, tmp_path):
-    return make_plan(tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "tgce"))), tmp_path)
+    return make_plan(tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "gce"))), tmp_path)
+
+
+def measuring(plan, *units):
+    return plan.measuring_task(
+        {unit: plan.parts[unit.kind].names for unit in units}, plan.folds[units[0].repeat, units[0].fold]
+    )
+
+
+def write_all(plan, **of_training):
+    for unit in plan.runnable():
+        if unit.kind == "method":
+            write_trained(plan.folder, unit, **of_training)
+        write_measured(plan.folder, unit, plan.parts[unit.kind].names)
 
 
 class Clock:
@@ -62,79 +78,127 @@ def test_the_last_task_ends_when_a_plain_loop_says(durations, jobs):
 
 
 def test_the_plan_is_announced_in_whole_lines(plan, console):
-    announce(plan, 2, seconds=150, console=console)
+    announce(plan, 2, what_to_do(plan), seconds=150, console=console)
     first, second = console.file.getvalue().splitlines()
     assert first.startswith(
         "tiny: 2 candidates on phantom (6 subjects, 12 cases, 5 raters, 3 classes), folds, 2 folds, 1 repeat; results in"
     )
-    assert second == "6 units: 0 done, 6 to run, 2 at a time; about 2 min"
+    assert second == "10 units: 0 done, 4 to train, 6 only to measure, 2 at a time; about 2 min"
 
 
 def test_done_skipped_and_outdated_units_are_announced(plan, console):
     plan.skipped["b"] = "it needs [more]"
-    for task in plan.runnable():
-        write_record(plan.folder, task.record("done", meta={"code": "older"} if task.fold.fold else {}))
-    announce(plan, 0, console=console)
+    write_all(plan)
+    older = Origin(code="older")
+    write_trained(plan.folder, plan.units[0], origin=older)
+    write_measured(plan.folder, plan.units[2], plan.parts["raters"].names, origin=older)
+    announce(plan, 0, what_to_do(plan), console=console)
     assert console.file.getvalue().splitlines()[1:] == [
         "skipped: b: it needs [more]",
-        "4 units: all done, nothing to run",
-        "computed by other code, libraries or machines: 1 unit of a, 1 unit of labels "
+        "8 units: all done, nothing to run",
+        "computed by other code, libraries or machines: 1 unit of a, 1 unit of raters "
         f"(code older, now {code_version()}); a fresh run computes all again",
     ]
-    path = plan.path(plan.tasks[0])
-    path.write_bytes(path.read_bytes()[:-9])
-    announce(plan, 0, console=console)
+    for path in (training_path(plan.folder, plan.units[0]), measuring_path(plan.folder, plan.units[3])):
+        path.write_bytes(path.read_bytes()[:-9])
+    announce(plan, 1, what_to_do(plan), console=console)
     assert console.file.getvalue().splitlines()[6:8] == [
-        "4 units: 3 done, 1 to run, 1 at a time",
-        "1 unit of these had a file that is damaged or another unit's, and will be computed again",
+        "8 units: 6 done, 1 to train, 1 only to measure, 1 at a time",
+        "2 units of these had a file that is damaged or another unit's, and will be computed again",
     ]
+
+
+def test_trained_units_whose_parts_are_wanted_are_only_to_measure(plan, console):
+    write_all(plan)
+    more = make_plan(plan.experiment.replace(metrics=("dice", "brier", "entropy", "precision")), plan.folder)
+    announce(more, 3, what_to_do(more), console=console)
+    assert console.file.getvalue().splitlines()[1] == "10 units: 0 done, 0 to train, 10 only to measure, 3 at a time"
+
+
+def test_candidates_alike_are_counted_once(tiny, tmp_path, console):
+    plan = make_plan(tiny(candidates=(Candidate("a", "tgce"), Candidate("b", "tgce"))), tmp_path)
+    todo = what_to_do(plan)
+    with Progress(plan, todo, 1, Estimate(), console) as shown:
+        for task in todo.training:
+            shown.finished(task, Ended(1.0))
+        for unit in todo.units:
+            shown.finished(measuring(plan, unit), Ended(1.0))
+    lines = console.file.getvalue().splitlines()
+    assert lines[1] == "8 units: 0 done, 2 to train, 6 only to measure, 1 at a time"
+    assert lines[-1].startswith("8/8 measuring ") and "; took " in lines[-1]
 
 
 @pytest.mark.parametrize(("jobs", "guess"), [(1, 5.0), (2, 20.0), (4, 5.0)])
 def test_the_time_left_is_right_within_a_factor_of_two(plan, console, clock, jobs, guess):
-    """Units of 10 seconds, a first guess that is wrong by a factor of two, and a start-up that is not known."""
+    """Trainings of 10 seconds, measurements of 1, a first guess wrong by a factor of two, and a start-up that is not known."""
     plan = make_plan(plan.experiment.replace(split=Split(folds=2, repeats=4)), plan.folder)
-    todo, length, startup = plan.tasks, {True: 10.0, False: 1.0}, 3.0
+    todo, length, startup = what_to_do(plan), {True: 10.0, False: 1.0}, 3.0
     shown = Progress(plan, todo, jobs, Estimate(guess, guess / 10), console)
     free, ends = [startup] * jobs, []
-    for task in todo:
+    labels, trainings = [[measuring(plan, unit)] for unit in todo.measuring], list(todo.training)
+    for tasks in (*labels, *([one, measuring(plan, one.unit)] for one in trainings)):
         slot = free.index(min(free))
-        free[slot] += length[task.candidate is not None]
-        ends.append((free[slot], task))
+        for task in tasks:
+            free[slot] += length[task in trainings]
+            ends.append((free[slot], task))
     real = max(free)
     assert real / 2.1 < shown.remaining() < real * 2.1
     for end, task in sorted(ends, key=lambda pair: pair[0]):
         clock.now = 1000 + end
-        shown.finished(task.record("done", meta={"seconds": length[task.candidate is not None]}))
-        if shown.left and task.candidate is not None:
+        shown.finished(task, Ended(length[task in trainings]))
+        if shown.left and task in trainings:
             assert abs(shown.remaining() - (real - end)) <= max(1.5, (real - end) / 2)
     assert console.file.getvalue().splitlines()[-1].endswith(f"took {duration(real)}")
 
 
 def test_each_end_is_a_line_and_reasons_are_printed_as_they_are(plan, console, clock):
-    todo = plan.tasks[:3]
+    todo = what_to_do(plan)
+    first, second = todo.training[:2]
+    raters, *fusions = [unit for unit in plan.units if unit.kind != "method"][:3]
+    reason = "a [bold] reason [/with] brackets that is longer than the screen is wide"
     with Progress(plan, todo, 1, Estimate(), console) as shown:
         clock.now += 4
-        shown.finished(
-            todo[0].record("failed", reason="a [bold] reason [/with] brackets that is longer than the screen is wide", meta={})
-        )
-        shown.finished(todo[1].record("done", meta={"seconds": 2.0, "warnings": ["[look] here"]}))
-        shown.finished(todo[2].record("done", meta={"seconds": 2.0}))
+        shown.finished(first, Ended(2.0, failed=((first.words, reason),)))
+        shown.finished(second, Ended(2.0, warnings=("[look] here",)))
+        shown.finished(plan.references[0], Ended(2.0))
+        shown.finished(measuring(plan, second.unit), Ended(2.0))
+        shown.finished(measuring(plan, raters, *fusions), Ended(2.0, failed=(("measuring raters", "[why]"),)))
     lines = console.file.getvalue().splitlines()
-    assert lines[1] == "6 units: 3 done, 3 to run, 1 at a time"
-    assert lines[2] == "failed: a, repeat 0, fold 0: a [bold] reason [/with] brackets that is longer than the screen is wide"
-    assert lines[3].startswith("1/3 a, repeat 0, fold 0; about ")
+    assert lines[1] == "10 units: 0 done, 4 to train, 6 only to measure, 1 at a time"
+    assert lines[2] == f"failed: a, repeat 0, fold 0: {reason}"
+    assert lines[3].startswith("1/10 a, repeat 0, fold 0; about ")
     assert lines[4] == "warning: b, repeat 0, fold 0: [look] here"
-    assert lines[6] == "3/3 labels, repeat 0, fold 0; took 4 s"
-    assert lines[7] == "1 unit failed; its reason is in the report (run again with --retry-failed)"
+    assert lines[5].startswith("2/10 measuring b, repeat 0, fold 0; about ")
+    assert lines[6] == "failed: measuring raters: [why]"
+    assert lines[7].startswith("5/10 measuring 3 units, repeat 0, fold 0; about ")
+    assert lines[8] == "2 units failed; their reasons are in the report (run again with --retry-failed)"
+    assert len(lines) == 9
+
+
+def test_the_last_end_says_how_long_it_took(plan, console, clock):
+    write_all(plan)
+    first, last = (training_path(plan.folder, unit) for unit in plan.training if unit.name == "a")
+    for path in (first, last):
+        path.unlink()
+    todo = what_to_do(plan)
+    with Progress(plan, todo, 1, Estimate(), console) as shown:
+        clock.now += 4
+        shown.finished(todo.training[0], Ended(2.0, failed=(("a", "why"),)))
+        shown.finished(todo.training[1], Ended(2.0))
+        shown.finished(measuring(plan, todo.training[1].unit), Ended(0.1))
+    lines = console.file.getvalue().splitlines()
+    assert lines[1] == "10 units: 8 done, 2 to train, 1 at a time"
+    assert lines[-2] == "2/2 measuring a, repeat 0, fold 1; took 4 s"
+    assert lines[-1] == "1 unit failed; its reason is in the report (run again with --retry-failed)"
 
 
 def test_a_terminal_gets_a_bar(plan):
     console = Console(file=StringIO(), force_terminal=True, width=100)
-    with Progress(plan, plan.tasks, 2, Estimate(1, 1), console) as shown:
-        for task in plan.tasks:
-            shown.finished(task.record("done", meta={"seconds": 1.0}))
-    assert "6/6" in console.file.getvalue()
+    todo = what_to_do(plan)
+    with Progress(plan, todo, 2, Estimate(1, 1), console) as shown:
+        for unit in plan.units:
+            shown.finished(measuring(plan, unit), Ended(1.0))
+    assert "10/10" in console.file.getvalue()
 
 
 def test_an_estimate_grows_with_what_there_is_to_do(tiny):

@@ -5,16 +5,32 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from raterbench.benchmark.experiment.experiment import Candidate, read_experiment
+from raterbench.benchmark.experiment.factory import build_method
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import check_device, execute, run
 from raterbench.benchmark.runner.workers import only_run
-from raterbench.benchmark.store.units import read_record, write_record
+from raterbench.benchmark.store.archive import Archive
+from raterbench.benchmark.store.results import read_results
+from raterbench.benchmark.store.units import (
+    MeasuringUnit,
+    Origin,
+    TrainingUnit,
+    measuring_path,
+    read_measuring,
+    read_training,
+    training_path,
+    weights_path,
+)
 from raterbench.datasets import RaterbenchError
+
+from ...made_units import write_measured, write_trained
 
 FATAL = """
 import os
@@ -74,13 +90,14 @@ def stamps(folder):
 
 
 def contents(folder):
-    """What the units say, but for time and memory."""
+    """What the files of units say, but for time, memory and code."""
     units = {}
     for path in sorted((folder / "units").glob("*.npz")):
-        record = read_record(path)
-        meta = {k: v for k, v in record.meta.items() if k not in ("seconds", "peak_memory_mb", "code")}
-        arrays = {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in record.arrays.items()}
-        units[path.name] = repr(dataclasses.replace(record, meta=meta, arrays=arrays))
+        with Archive(path) as archive, zipfile.ZipFile(path) as members:
+            head = archive.read("unit", MeasuringUnit if "measured" in path.name else TrainingUnit)
+            rest = {name: members.read(name) for name in members.namelist() if name != "unit.json"}
+        assert rest
+        units[path.name] = repr((dataclasses.replace(head, origin=Origin()), rest))
     return units
 
 
@@ -91,32 +108,39 @@ def test_a_run_survives_its_units_goes_on_where_it_was_and_computes_nothing_twic
     experiment = tiny(candidates=tuple(Candidate(n, n) for n in names), plugins=(plugin(FATAL),))
     results = run(experiment, out, jobs=2)
     said = capsys.readouterr().err
-    status = results.units.set_index(["candidate", "fold"])[["status", "reason"]].T.to_dict()
+    methods = results.units[results.units["kind"] == "method"]
+    status = methods.set_index(["candidate", "fold"])[["status", "reason"]].T.to_dict()
     fatal = next(f for f in (0, 1) if status["fatal", f]["status"] == "failed")
     assert status["fatal", fatal]["reason"] == "its process died twice: SIGKILL, out of memory or killed by somebody"
     assert status["fatal", 1 - fatal]["status"] == "done"
     assert all(
         status["raises", f]["reason"].startswith("RuntimeError: [bold] is no markup [/nothing] (mine.py") for f in (0, 1)
     )
-    assert all(status[name, f]["status"] == "done" for name in ("instant", "labels") for f in (0, 1))
+    assert all(status["instant", f]["status"] == "done" for f in (0, 1))
+    assert list(results.units.loc[results.units["candidate"] == "labels", "status"]) == ["done"] * 6
     assert all(status["picky", f] == {"status": "skipped", "reason": "it is for volumes"} for f in (0, 1))
-    assert "8 units: 0 done, 8 to run, 2 at a time" in said
+    assert "12 units: 0 done, 6 to train, 6 only to measure, 2 at a time" in said
     assert "skipped: picky: it is for volumes" in said
     assert "3 units failed; their reasons are in the report" in said
     assert "[bold] is no markup" in said
-    assert not [p for p in (out / "units").iterdir() if p.suffix != ".npz"]
+    assert not [p for p in (out / "units").iterdir() if not p.name.endswith((".trained.npz", ".measured.npz"))]
+    measured = {name.split(".")[0] for name in stamps(out) if name.endswith(".measured.npz")}
+    assert {name.rsplit("-", 1)[0] if name.startswith("fusion") else name for name in measured} == {
+        *("instant", "fatal", "raters", "fusion-majority-vote", "fusion-staple"),
+    }
 
     before = stamps(out)
     run(experiment, out, jobs=2)
     assert stamps(out) == before
-    assert "8 units: all done, nothing to run" in capsys.readouterr().err
+    assert "12 units: all done, nothing to run" in capsys.readouterr().err
 
     armed.unlink()
     again = run(experiment, out, jobs=1, retry_failed=True)
     after = stamps(out)
-    assert {name for name in after if after[name] != before[name]} == {
-        n for n in before if n.startswith(("raises", f"fatal-{n[6:12]}.r0.f{fatal}"))
+    assert {name for name in after if after[name] != before.get(name)} == {
+        n for n in after if n.startswith(("raises.", f"fatal.r0.f{fatal}"))
     }
+    assert len([n for n in after if n.startswith(f"fatal.r0.f{fatal}")]) == 2
     assert set(again.units.loc[again.units["candidate"] == "fatal", "status"]) == {"done"}
 
 
@@ -126,9 +150,10 @@ def test_any_number_of_jobs_gives_the_same_bits(tiny, tmp_path):
     for jobs in (1, 2):
         execute(make_plan(experiment, tmp_path / str(jobs)), jobs=jobs)
     one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
-    assert len(one) == 6
+    assert len(one) == 14
     assert one == two
-    assert all("status='done'" in text for text in one.values())
+    assert all("status='done'" in text for name, text in one.items() if name.endswith(".trained.npz"))
+    assert all("failed={}" in text for name, text in one.items() if name.endswith(".measured.npz"))
 
 
 def test_fresh_computes_all_again_and_units_of_other_settings_stay(tiny, tmp_path, plugin):
@@ -137,14 +162,18 @@ def test_fresh_computes_all_again_and_units_of_other_settings_stay(tiny, tmp_pat
         return make_plan(tiny(candidates=candidates, plugins=(plugin(),), fused_rows=()), tmp_path)
 
     plan, other = made(0.5), made(0.4)
-    for task in {task.key: task for task in (*plan.tasks, *other.tasks)}.values():
-        write_record(tmp_path, task.record("done"))
+    for unit in {unit.key: unit for unit in (*plan.units, *other.units)}.values():
+        if unit.kind == "method":
+            write_trained(tmp_path, unit)
+        write_measured(tmp_path, unit, plan.parts[unit.kind].names)
     before = stamps(tmp_path)
     execute(plan, jobs=1, fresh=True)
     after = stamps(tmp_path)
     assert set(after) == set(before)
-    assert {name for name in after if after[name] != before[name]} == {plan.path(task).name for task in plan.tasks}
-    assert len(before) == len(plan.tasks) + 2
+    written = {measuring_path(tmp_path, unit).name for unit in plan.units}
+    written |= {training_path(tmp_path, unit).name for unit in plan.training}
+    assert {name for name in after if after[name] != before[name]} == written
+    assert len(before) == len(written) + 4
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tiny, tmp_path, plugin):
@@ -178,7 +207,7 @@ def test_devices_and_jobs_that_are_not_there_are_sentences(tiny, tmp_path):
 
 @pytest.fixture
 def command(tmp_path, plugin):
-    """A run of six slow units as a user starts it, in a group of processes of its own; it is gone after the test."""
+    """A run of six slow trainings as a user starts it, in a group of processes of its own; it is gone after the test."""
     toml = tmp_path / "slow.toml"
     (tmp_path / "slow").touch()
     toml.write_text(TOML.format(plugin=plugin(SLOW)))
@@ -209,13 +238,15 @@ def wait_for(condition, seconds=180.0):
 
 def test_after_kill_9_nobody_is_left_and_the_next_run_computes_only_what_was_running(command, tmp_path):
     out = tmp_path / "out"
-    wait_for(lambda: len(stamps(out)) >= 4)
+    wait_for(lambda: len([name for name in stamps(out) if "trained" in name]) >= 2)
     assert len(group(command)) >= 3
     command.kill()
     wait_for(lambda: not group(command), seconds=15)
     kept = stamps(out)
-    assert len(kept) < 9
-    assert all(read_record(out / "units" / name) is not None for name in kept)
+    assert len(kept) < 15
+    for name in kept:
+        read = read_training if name.endswith(".trained.npz") else read_measuring
+        assert read(out / "units" / name) is not None
 
     (tmp_path / "slow").unlink()
     command.wait()
@@ -224,7 +255,7 @@ def test_after_kill_9_nobody_is_left_and_the_next_run_computes_only_what_was_run
     results = run(read_experiment(str(tmp_path / "slow.toml")), out, jobs=1)
     after = stamps(out)
     assert {name: after[name] for name in kept} == kept
-    assert len(after) == 9
+    assert len(after) == 6 + 6 + 3
     assert set(results.units["status"]) == {"done"}
     assert not half.exists()
 
@@ -237,3 +268,48 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(command, tmp_path):
     assert said.endswith("raterbench: stopped; run the same command again to go on\n")
     assert "Traceback" not in said
     wait_for(lambda: not group(command), seconds=15)
+
+
+@pytest.mark.parametrize("method", ["fused-labels", "instant"])
+def test_weights_are_kept_where_they_are_asked_for(tiny, tmp_path, plugin, method):
+    experiment = tiny(candidates=(Candidate("it", method),), plugins=(plugin(),), fused_rows=(), keep_weights=True)
+    plan = make_plan(experiment, tmp_path / "out")
+    (unit, task), *_ = plan.training.items()
+    execute(plan, jobs=1)
+    weights = load_file(weights_path(plan.folder, unit))
+    module = getattr(build_method(task.candidate, experiment), "build", None)
+    assert bool(weights) == (module is not None)
+    assert all(torch.isfinite(tensor).all() for tensor in weights.values() if tensor.is_floating_point())
+    before = stamps(plan.folder)
+    execute(make_plan(experiment, plan.folder), jobs=1)
+    assert stamps(plan.folder) == before, "nothing is trained again to get them"
+    results = read_results(plan.folder)
+    assert results.completeness.is_sound
+
+
+BROKEN = """
+from raterbench.datasets import Phantom
+
+
+class Brittle(Phantom):
+    '''The phantom, of which a file is broken as soon as `broken` is there.'''
+
+    name = "brittle"
+
+    def load(self, position):
+        if position == 3 and (Path(__file__).parent / "broken").exists():
+            raise OSError("case 3 is broken")
+        return super().load(position)
+"""
+
+
+def test_a_case_that_cannot_be_read_fails_its_fold_and_the_rest_goes_on(tiny, tmp_path, plugin, capsys):
+    lines = "from pathlib import Path\n" + BROKEN
+    experiment = tiny(candidates=(Candidate("it", "instant"),), dataset="brittle", plugins=(plugin(lines),))
+    plan = make_plan(experiment, tmp_path / "out")
+    (tmp_path / "broken").touch()
+    execute(plan, jobs=1)
+    results = read_results(plan.folder)
+    assert len(results.completeness.having("done")) == 4
+    assert {entry.reason.split(" (")[0] for entry in results.completeness.having("failed")} == {"OSError: case 3 is broken"}
+    assert "warning: reference majority, 12 cases: not fused in advance: OSError: case 3 is broken" in capsys.readouterr().err

@@ -1,0 +1,180 @@
+"""What is measured of a finished run when more is asked for, or when something of it is gone: nothing is trained for it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pandas.testing import assert_frame_equal
+
+from raterbench.benchmark.experiment.experiment import Candidate
+from raterbench.benchmark.runner import provenance
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.run import execute
+from raterbench.benchmark.store.results import read_results
+from raterbench.benchmark.store.units import measuring_path, read_measuring, write_measuring
+
+METRICS = ("dice", "surface dice", "brier", "entropy", "confusion rmse")
+
+LINES = """
+class Lines(Instant):
+    '''Its probability depends on the image.'''
+
+    def predict_proba(self, case):
+        bright = (case.image[0] > np.median(case.image)).astype(np.float32)
+        return np.stack([0.7 - 0.5 * bright, 0.2 + 0.2 * bright, 0.1 + 0.3 * bright])
+"""
+
+
+@pytest.fixture
+def experiment(tiny, plugin):
+    """A network, and a method that is none."""
+    candidates = (Candidate("Lines", "lines"), Candidate("Votes", "fused-labels"))
+    options = {"subjects": 4, "slices": 1, "size": 32}
+    return tiny(candidates=candidates, plugins=(plugin(LINES),), metrics=METRICS, dataset_options=options)
+
+
+def finish(experiment, folder: Path):
+    plan = make_plan(experiment, folder)
+    execute(plan, jobs=1)
+    results = read_results(folder)
+    assert results.completeness.is_sound, results.completeness.notices()
+    return plan, results
+
+
+def stamps(folder: Path, kind: str) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.npz") if kind in str(path.relative_to(folder))}
+
+
+def measured(plan):
+    """The parts of each unit, as bytes."""
+    found = {}
+    for unit in plan.units:
+        _, parts = read_measuring(measuring_path(plan.folder, unit))
+        for name, part in parts.items():
+            arrays = {key: value for key, value in vars(part).items() if isinstance(value, np.ndarray)}
+            found[unit.key, name] = repr({key: value.tobytes() for key, value in arrays.items()} or part)
+    return found
+
+
+def same(one, other):
+    assert len(one)
+    assert_frame_equal(one, other, check_exact=True)
+
+
+def rows_of(table, **chosen):
+    return table[np.logical_and.reduce([table[key].isin(values) for key, values in chosen.items()])].reset_index(drop=True)
+
+
+def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(experiment, tmp_path):
+    plan, first = finish(experiment, tmp_path)
+    trained, before = stamps(tmp_path, ".trained"), measured(plan)
+    assert len(trained) == 4
+
+    more = experiment.replace(
+        metrics=(*METRICS, "precision"),
+        references=("truth", "raters", "majority", "staple"),
+        keep_cases=3,
+        surface_tolerance=2.0,
+        fused_rows=("majority-vote", "staple", "soft-average"),
+    )
+    plan, second = finish(more, tmp_path)
+    after = measured(plan)
+    assert stamps(tmp_path, ".trained") == trained
+    wanted = {unit.key: set(plan.parts[unit.kind].names) for unit in plan.units}
+    assert all(wanted[unit.key] <= {name for key, name in after if key == unit.key} for unit in plan.units)
+    assert all(after[place] == content for place, content in before.items()), "what was there is kept, bit for bit"
+    assert len(second.pictures) == 3
+    assert set(second.long_table["parameters"]) != set(first.long_table["parameters"])
+    old = rows_of(first.long_table, metric=("dice", "brier", "entropy"))
+    kept = {"metric": ("dice", "brier", "entropy"), "reference": (*experiment.references, "none")}
+    same(old, rows_of(second.long_table, candidate=set(old["candidate"]), **kept))
+
+    stamped = stamps(tmp_path, "units")
+    _, third = finish(experiment, tmp_path)
+    assert stamps(tmp_path, "units") == stamped, "what is asked for no longer costs nothing"
+    same(third.long_table, first.long_table)
+    same(third.calibration, first.calibration)
+
+
+def test_only_missing_parts_are_measured(experiment, tmp_path):
+    """Kept parts are altered on disk: if any were measured again, it would have its old content."""
+    plan, _ = finish(experiment, tmp_path)
+    for unit in plan.units:
+        head, parts = read_measuring(measuring_path(tmp_path, unit))
+        name = next(name for name in parts if name.startswith("rows/dice/raters"))
+        parts[name].values[:] = 0.123
+        write_measuring(measuring_path(tmp_path, unit), head, parts)
+    _, results = finish(experiment.replace(metrics=(*METRICS, "precision")), tmp_path)
+    table = results.long_table
+    assert set(rows_of(table, metric=("dice",), reference=("raters",))["value"]) == {0.123}
+    assert rows_of(table, metric=("precision",))["value"].between(0, 1).any()
+    assert not (rows_of(table, metric=("precision",))["value"] == 0.123).any()
+
+
+def test_measuring_again_gives_the_same_bits(experiment, tmp_path):
+    plan, first = finish(experiment, tmp_path)
+    trained, units = stamps(tmp_path, ".trained"), [measuring_path(tmp_path, unit) for unit in plan.units]
+    assert len(units) == len(stamps(tmp_path, ".measured")) == 10
+    for path in units:
+        path.unlink()
+    _, again = finish(experiment, tmp_path)
+    for table in ("long_table", "calibration", "confusions"):
+        same(getattr(first, table), getattr(again, table))
+
+    # One is gone, one is cut, one is another unit's.
+    before = stamps(tmp_path, ".measured")
+    one, other, third, fourth, *_ = units
+    one.unlink()
+    other.write_bytes(other.read_bytes()[:-30])
+    third.write_bytes(fourth.read_bytes())
+    _, mended = finish(experiment, tmp_path)
+    same(first.long_table, mended.long_table)
+    after = stamps(tmp_path, ".measured")
+    assert {name for name in after if after[name] != before[name]} == {one.name, other.name, third.name}
+    assert stamps(tmp_path, ".trained") == trained
+
+
+def test_references_are_fused_once_and_for_all(experiment, tmp_path):
+    plan, first = finish(experiment, tmp_path)
+    fused = stamps(tmp_path, "references")
+    assert len(fused) == len(plan.references) == 1
+    plan, _ = finish(experiment.replace(references=("truth", "raters", "majority", "soft average")), tmp_path)
+    assert len(plan.references) == 2
+    assert fused.items() < stamps(tmp_path, "references").items(), "those that are there are used"
+
+    # A damaged one is replaced, as soon as something is to be measured.
+    path = plan.references[0].path
+    path.write_bytes(path.read_bytes()[:-50])
+    _, again = finish(experiment, tmp_path)
+    same(first.long_table, again.long_table)
+    for unit in plan.units:
+        measuring_path(tmp_path, unit).unlink()
+    _, again = finish(experiment, tmp_path)
+    same(first.long_table, again.long_table)
+    assert stamps(tmp_path, "references")[path.name] > fused[path.name]
+
+
+def test_results_do_not_need_the_fused_references(experiment, tmp_path):
+    plan, first = finish(experiment, tmp_path)
+    for task in plan.references:
+        task.path.unlink()
+    (tmp_path / "references").rmdir()
+    stamped = stamps(tmp_path, "units")
+    _, again = finish(experiment, tmp_path)
+    assert stamps(tmp_path, "units") == stamped
+    same(first.long_table, again.long_table)
+
+
+def test_a_unit_that_keeps_parts_of_other_code_says_so(experiment, tmp_path):
+    plan, _ = finish(experiment, tmp_path)
+    assert plan.outdated() == []
+    for unit in plan.units:
+        head, parts = read_measuring(measuring_path(tmp_path, unit))
+        older = replace(head, origin=replace(head.origin, code="older"))
+        write_measuring(measuring_path(tmp_path, unit), older, parts)
+    plan, _ = finish(experiment.replace(metrics=(*METRICS, "precision")), tmp_path)
+    assert {difference for _, differ in plan.outdated() for difference in differ} == {
+        f"code older, now {provenance.code_version()}"
+    }
+    assert len(plan.outdated()) == len(plan.units)
