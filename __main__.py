@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .benchmark.labels.fuse import Draw
-    from .benchmark.statistics.metric_table import Mode
+    from .benchmark.statistics.metric_table import Protocol
     from .reports.page.report import Report
 
 PLAIN_WIDTH = 110
@@ -119,12 +119,14 @@ def _complain(message: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
     from .benchmark.experiment.experiment import read_experiment
+
+    experiment = read_experiment(options.experiment, options.set, options.dataset)
+    # Only now what needs torch: it takes seconds to import, and a mistake in the experiment is said before.
     from .benchmark.runner.plan import make_plan
     from .benchmark.runner.run import check_device, dry_run, execute
     from .benchmark.store.results_folder import check_results_folder
     from .reports.page.report import check_report_places
 
-    experiment = read_experiment(options.experiment, options.set, options.dataset)
     if options.plugin:
         experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).absolute()) for p in options.plugin)))
     folder = Path(options.out or Path("results") / experiment.name)
@@ -135,13 +137,13 @@ def run(options: argparse.Namespace) -> int:
         dry_run(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
         return 0
     execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
-    report = _report(folder, options.statistics, strict=options.debug)
+    report = _report(folder, options.protocol, strict=options.debug)
     return 0 if report.is_sound else 1
 
 
 def report(options: argparse.Namespace) -> int:
     """``raterbench report``: rebuild every table and figure from the stored units."""
-    return 0 if _report(Path(options.folder), options.statistics, strict=options.debug).is_sound else 1
+    return 0 if _report(Path(options.folder), options.protocol, strict=options.debug).is_sound else 1
 
 
 def fuse(options: argparse.Namespace) -> int:
@@ -230,11 +232,11 @@ def perf(options: argparse.Namespace) -> int:
     return 0
 
 
-def _report(folder: Path, statistics: Mode, *, strict: bool) -> Report:
+def _report(folder: Path, protocol: Protocol, *, strict: bool) -> Report:
     from .reports.page.escaping import terminal_text
     from .reports.page.report import make_report, published_parts, terminal_table
 
-    report = make_report(folder, statistics=statistics, strict=strict)
+    report = make_report(folder, protocol=protocol, strict=strict)
     analysis, console = report.analysis, _console()
     for notice in analysis.notices:
         console.print(terminal_text(notice), style="bold red", soft_wrap=True)

@@ -15,7 +15,7 @@ from .errors import nearest, shown
 from .names import visible
 from .parameters import Range
 
-KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "experiments")
+KINDS = ("methods", "fusions", "recipes", "datasets", "metrics", "splits", "experiments")
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -126,7 +126,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     command.add_argument(
         "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="list what this file adds, too"
     )
-    add("check", "run the contract tests on your own method, fusion or metric").add_argument(
+    add("check", "run the contract tests on your own method, fusion, metric, split or data set").add_argument(
         "file", type=path_text, metavar="FILE"
     )
     command = add("perf", "measure speed, as ratios in one run")
@@ -166,12 +166,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument("--retry-failed", action="store_true", help="run failed units again")
     command.add_argument("--fresh", action="store_true", help="run every unit again")
-    _add_statistics(command)
+    _add_protocol(command)
 
 
 def _report(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=path_text, metavar="OUT", help="a results folder")
-    _add_statistics(command)
+    _add_protocol(command)
 
 
 def _fuse(command: argparse.ArgumentParser) -> None:
@@ -234,9 +234,9 @@ def _describe(command: argparse.ArgumentParser) -> None:
     add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
 
 
-def _add_statistics(command: argparse.ArgumentParser) -> None:
+def _add_protocol(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--statistics",
+        "--protocol",
         choices=("per-subject", "as-published"),
         default="per-subject",
         help="as-published tests over trained models, as the papers did; it is anti-conservative",

@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import RaterbenchError, nearest, shown
@@ -133,6 +133,24 @@ def allows(hint: Any, value: Any) -> bool:
     else:
         fits = origin is Any or not isinstance(origin, type) or isinstance(value, origin)
     return fits
+
+
+def classes_in(hint: Any) -> Iterator[type]:
+    """The classes that a type hint names, also within ``|``, ``Annotated`` and lists."""
+    origin, inner = get_origin(hint) or hint, get_args(hint)
+    if isinstance(origin, type) and origin not in (Annotated, Any, NoneType, UnionType):
+        yield origin
+    for one in inner[:1] if origin is Annotated else () if origin is Literal else inner:
+        yield from classes_in(one)
+
+
+def as_hinted(hint: Any, value: Any) -> Any:
+    """The value with whole numbers as floats where the type hint knows floats alone, so that 2 and 2.0 are one setting."""
+    kinds = set(classes_in(hint))
+    if isinstance(value, tuple) and tuple in kinds:
+        return tuple(as_hinted(hint, one) for one in value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and float in kinds and not kinds & {int, bool} else value
 
 
 def _each_fits(origin: Any, inner: tuple[Any, ...], values: Sequence[Any]) -> bool:

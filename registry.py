@@ -34,7 +34,7 @@ class Registry(Generic[T]):
     """All concrete subclasses of ``base`` found in a package's modules, by the kebab-case name of the class.
 
     A class attribute ``name`` overrides the derived name, and ``listed = False`` keeps a class out, though not its subclasses.
-    Modules are imported at the first question, not before; for one name only those whose text speaks of it, if that will do.
+    Modules are imported when a name is first asked for: only the one whose text defines the name, or all if none does.
     """
 
     def __init__(self, kind: str, base: type[T], package: str) -> None:
@@ -51,7 +51,7 @@ class Registry(Generic[T]):
         Raises:
             RaterbenchError: nothing is called so; the nearest known name is given.
         """
-        early = self._glance(name) if self._found is None else None
+        early = self._from_text(name) if self._found is None else None
         if early is not None:
             return early
         known = self._all()
@@ -109,8 +109,8 @@ class Registry(Generic[T]):
         classes = [c for c in _defined(module) if issubclass(c, self.base) and not inspect.isabstract(c)]
         return [c for c in classes if c is not self.base and c.__dict__.get("listed", True)]
 
-    def _glance(self, name: str) -> type[T] | None:
-        """The class called ``name``, if a look at the texts tells where it is: a fusion then costs no network's import."""
+    def _from_text(self, name: str) -> type[T] | None:
+        """The class called ``name``, if the text of a module defines it: only that module is imported then."""
         if name in {entry.name for entry in entry_points(group=f"raterbench.{self.kind}s")}:
             return None
         package = importlib.import_module(self.package)

@@ -1,11 +1,11 @@
-"""The two contracts of this folder: a fusion merges label maps, a method learns from them."""
+"""The contracts of this folder: ``Fusion`` merges label maps, ``Method`` learns to segment from them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -122,13 +122,13 @@ class Prediction:
 
 @dataclass
 class FitReport:
-    """What ``fit`` has to tell about itself. All of it is stored with the results.
+    """What ``fit`` reports: the course of training, and what a reader must know. Stored with the results.
 
     Args:
         curve: (epoch, training loss, validation loss) of each epoch that ran; empty for methods without epochs.
         best_epoch: the epoch whose weights were kept; -1 for methods without epochs.
         warnings: sentences about the data or the training that a reader of the results must know.
-        alarms: sentences about what was learned, such as "labels may be swapped"; they are shown beside the results.
+        alarms: sentences about what was learned, such as "labels may be swapped"; not repeated in ``warnings``.
         majority_dice: Dice between the learned truth and the majority of the raters on validation slices, after each epoch.
         stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
         trials: the settings that a tuned method tried, in order, each with its validation score.
@@ -162,13 +162,17 @@ class Method(BaseEstimator, ABC):
     ``__init__`` only stores keyword parameters, fitted attributes end in ``_``, ``sklearn.base.clone`` works. Parameters may
     be methods themselves, to any depth.
 
-    A subclass implements ``fit`` and ``predict_proba``; one that has more to give than a probability map overrides
-    ``predict``, and one that has something to tell about its training ``fit_report``.
+    A subclass implements ``fit`` and ``predict_proba``. One that gives more than a probability map overrides ``predict``, and
+    one that reports on its training overrides ``fit_report``.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset()
-    """What the method must see of training cases beyond images and ratings. It gets this and nothing else of the kind, on
-    training cases only, and the report says so."""
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the method must see of training cases beyond images and ratings.
+
+        It gets this and nothing else of the kind, on training cases only, and the report says so.
+        """
+        return frozenset()
 
     @property
     def needs_rater_identity(self) -> bool:
@@ -187,6 +191,11 @@ class Method(BaseEstimator, ABC):
         """Why this method cannot run on the data set, in words; None if it can."""
         del dataset
         return None
+
+    def n_networks(self, n_raters: int) -> int:
+        """How many networks ``fit`` trains, for estimates of time."""
+        del n_raters
+        return 1
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
@@ -208,7 +217,7 @@ class Method(BaseEstimator, ABC):
         return Prediction(self.predict_proba(case))
 
     def fit_report(self) -> FitReport:
-        """What ``fit`` has to tell; empty for a method that has nothing to tell."""
+        """The report of ``fit``; empty by default."""
         return FitReport()
 
     def weights(self) -> Mapping[str, torch.Tensor]:

@@ -1,19 +1,8 @@
-"""What people read: tables, figures, the HTML page. Names are imported when they are first asked for."""
+"""What people read: tables, figures and the HTML page.
 
-from __future__ import annotations
+``__init__.pyi`` lists the names; each is imported when it is first used.
+"""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from .page.report import main_table as main_table
-    from .page.report import main_table_text as main_table_text
-    from .page.report import write_report as write_report
-
-__all__ = ["main_table", "main_table_text", "write_report"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module(".page.report", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

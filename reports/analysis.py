@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..benchmark.measuring.references import REFERENCE_NAMES
 from ..benchmark.statistics.collapse import OVERLAPS, collapsed_candidates, far_behind
-from ..benchmark.statistics.comparison import Comparison, breakdown, compare
-from ..benchmark.statistics.metric_table import Mode
+from ..benchmark.statistics.comparison import Comparison, breakdown, compare, split_ratio
+from ..benchmark.statistics.metric_table import Protocol
 from ..benchmark.statistics.pooled import KINDS, PooledCalibration
+from ..benchmark.statistics.rater_errors import MeanInterval, compared_with, estimators, mean_interval, rater_errors
 from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
 from ..benchmark.store.results import Results
@@ -36,7 +37,7 @@ class Analysis:
     """
 
     results: Results
-    protocol: Mode = "per-subject"
+    protocol: Protocol = "per-subject"
     part_maker: PartMaker = field(default_factory=PartMaker)
 
     def __post_init__(self) -> None:
@@ -67,14 +68,14 @@ class Analysis:
         return self.declared_baseline if self.declared_baseline in self.candidates else self.candidates[0]
 
     @property
-    def stands_in(self) -> bool:
-        """Whether another candidate stands in for a baseline without results."""
+    def baseline_replaced(self) -> bool:
+        """Whether the declared baseline has no results, and another candidate is used in its place."""
         return self.baseline != self.declared_baseline
 
     @property
     def confirmatory(self) -> bool:
         """Whether tests are those that were declared: with all planned units, the declared baseline, one value a subject."""
-        return self.results.completeness.is_complete and not self.stands_in and self.protocol == "per-subject"
+        return self.results.completeness.is_complete and not self.baseline_replaced and self.protocol == "per-subject"
 
     @cached_property
     def notices(self) -> list[str]:
@@ -110,7 +111,7 @@ class Analysis:
     def metrics(self) -> list[str]:
         """Metrics among the results, the primary one first, then in the experiment's order."""
         have = [str(m) for m in pd.unique(self._methods["metric"])]
-        order = [self.metric, *self.results.experiment.metrics, *have]
+        order = [self.metric, *(name for name, _ in self.results.experiment.metric_entries), *have]
         return [m for m in dict.fromkeys(order) if m in have and self.references[m]]
 
     @cached_property
@@ -169,15 +170,15 @@ class Analysis:
                 asked = self.reference if reference == "none" else reference
                 found = self.part_maker.make("metric", metric, partial(self.compare, [metric], asked))
                 parts += [found.table] if found else []
-        return self.declared(pd.concat(parts, ignore_index=True))
+        return self.without_confirmatory(pd.concat(parts, ignore_index=True))
 
-    def declared(self, table: pd.DataFrame) -> pd.DataFrame:
-        """``table`` without a confirmatory family where the tests are not those that were declared."""
+    def without_confirmatory(self, table: pd.DataFrame) -> pd.DataFrame:
+        """``table``, its tests all exploratory where they are not those that were declared."""
         if not self.confirmatory:
             table.loc[table["family"] == "confirmatory", "family"] = "exploratory"
         return table
 
-    def of(self, metric: str, kind: str = "method") -> pd.DataFrame:
+    def rows_for(self, metric: str, kind: str = "method") -> pd.DataFrame:
         """The rows of one metric and kind, indexed by candidate."""
         chosen = self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)]
         return chosen.set_index("candidate")
@@ -185,7 +186,7 @@ class Analysis:
     @cached_property
     def differences(self) -> pd.DataFrame:
         """Differences to the baseline on the primary metric, indexed by candidate."""
-        table = self.of(self.metric)
+        table = self.rows_for(self.metric)
         return table[table["difference"].notna()].rename(columns={"difference_low": "low", "difference_high": "high"})
 
     def subjects(self, metric: str, reference: str, class_: str = FOREGROUND, kind: str = "method") -> pd.DataFrame:
@@ -254,6 +255,39 @@ class Analysis:
                 part = mine[mine["class"] == name]
                 means[words] = subject_means(case_values(part, metric, self.reference_of(metric), name)).mean()
         return collapsed_candidates(means)
+
+    # What candidates estimate of the raters --------------------------------------------------------------------------
+
+    @cached_property
+    def estimators(self) -> list[str]:
+        """Who estimates raters: candidates in their order, then fusions."""
+        return estimators(self.results.confusions, self.candidates)
+
+    @cached_property
+    def estimated_raters(self) -> list[str]:
+        """The raters of whom something is estimated, in the order of the data set's raters."""
+        have = [str(rater) for rater in dict.fromkeys(self.results.confusions["rater"])]
+        order = [str(rater) for rater in self.results.facts.get("raters", [])]
+        return [r for r in order if r in have] + [r for r in have if r not in order]
+
+    @cached_property
+    def confusions_compared_with(self) -> str:
+        """What estimates are compared with: ``truth``, ``others`` where the truth is unknown, or nothing (empty)."""
+        return compared_with(self.results.confusions)
+
+    @cached_property
+    def rater_errors(self) -> pd.DataFrame:
+        """``candidate repeat fold rater rmse`` of every estimate, and of the identity."""
+        return rater_errors(self.results.confusions)
+
+    @property
+    def is_holdout(self) -> bool:
+        """Whether all repeats have the data set's own training and test part."""
+        return self.results.experiment.split.policy == "holdout"
+
+    def mean_interval(self, values: pd.Series) -> MeanInterval:
+        """Mean and interval of values, one a fold and repeat."""
+        return mean_interval(values, 0.0 if self.is_holdout else split_ratio(self.results.units), self.alpha)
 
     # How values are written ------------------------------------------------------------------------------------------
 

@@ -19,6 +19,11 @@ def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn but not saved, which takes ten times as long: for tests of what a report says in words."""
-    from matplotlib.figure import Figure
+    from raterbench.reports.figures import style
 
-    monkeypatch.setattr(Figure, "savefig", lambda self, place, **_: self.draw_without_rendering())
+    def arranged(figure):
+        figure.draw_without_rendering()
+        return b""
+
+    monkeypatch.setattr(style, "_png", arranged)
+    monkeypatch.setattr(style, "_pdf", lambda figure: b"")

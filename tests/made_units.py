@@ -121,7 +121,7 @@ def row_parts(rows: Sequence[Sequence[Any]], names: Sequence[str], cases: Sequen
 def empty_part(part: object) -> object:
     """A part of the same kind in which nothing was measured."""
     if isinstance(part, Rows):
-        return replace(part, values=part.values[:, :0], measured=part.measured[:, :0])
+        return replace(part, values=np.full_like(part.values, np.nan), measured=np.zeros_like(part.measured))
     if isinstance(part, Calibration):
         return replace(part, counts=part.counts[:0])
     if isinstance(part, RaterErrors):

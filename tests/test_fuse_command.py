@@ -166,8 +166,8 @@ def test_a_consensus_corrected_by_hand_is_not_fused_over(here, capsys):
 
 def test_a_killed_fuse_leaves_nothing_beyond_the_next_one(here):
     script = (
-        "import os; from raterbench.benchmark.labels.outputs import Outputs; from pathlib import Path\n"
-        "with Outputs([]) as outputs: outputs.add(Path('out.nii.gz')).write_text('half'); os.kill(os.getpid(), 9)"
+        "import os; from raterbench.benchmark.labels.outputs import OutputFiles; from pathlib import Path\n"
+        "with OutputFiles([]) as outputs: outputs.add(Path('out.nii.gz')).write_text('half'); os.kill(os.getpid(), 9)"
     )
     there = set(here.iterdir())
     subprocess.run([sys.executable, "-c", script], check=False)

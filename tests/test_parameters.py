@@ -7,7 +7,16 @@ import pytest
 from raterbench.datasets import BUBIL, ISBI2015, MNIST, ConfusedShapes, Phantom, RaterbenchError, load_dataset
 from raterbench.datasets.base import Preparation
 from raterbench.methods import Budget
-from raterbench.parameters import Range, allows, check_arguments, check_values, parameter_hints, words
+from raterbench.parameters import (
+    Range,
+    allows,
+    as_hinted,
+    check_arguments,
+    check_values,
+    classes_in,
+    parameter_hints,
+    words,
+)
 
 SHARE = Annotated[float, Range(0, 1, without="both")]
 NOT_NUMBERS = [True, False, None, "1", "nan", [1], {"a": 1}]
@@ -125,3 +134,38 @@ def test_options_of_data_sets_are_checked_before_anything_is_read(name, value):
 def test_what_is_built_in_python_is_checked_too(make, says):
     with pytest.raises(RaterbenchError, match=says):
         make()
+
+
+@pytest.mark.parametrize(
+    ("hint", "classes"),
+    [
+        (Budget | None, {Budget}),
+        (Sequence[Budget | int], {Sequence, Budget, int}),
+        (tuple[Annotated[float, Range(0, 1)], ...], {tuple, float}),
+        (Mapping[str, Any], {Mapping, str}),
+        (Literal["a", 1], set()),
+    ],
+)
+def test_the_classes_in_a_hint_are_found_at_any_depth(hint, classes):
+    assert set(classes_in(hint)) == classes
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (float, 2, 2.0),
+        (SHARE | None, 1, 1.0),
+        (float | None, None, None),
+        (int, 2, 2),
+        (int | float, 2, 2),
+        (float, True, True),
+        (tuple[float, ...], (1, 2.5), (1.0, 2.5)),
+        (tuple[int, int], (1, 2), (1, 2)),
+        (str, "2", "2"),
+        (None, 2, 2),
+    ],
+)
+def test_whole_numbers_are_floats_where_only_floats_are_known(hint, value, expected):
+    found = as_hinted(hint, value)
+    assert found == expected
+    assert str(found) == str(expected)

@@ -18,7 +18,7 @@ LONGEST = 600.0
 
 
 def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckResult]:
-    """The findings on every method, fusion, metric and data set that a Python file defines, listed or not.
+    """The findings on every method, fusion, metric, split policy and data set that a Python file defines, listed or not.
 
     Each class is checked in a process of its own, so that one that hangs, crashes or ends its process is a failed check.
     A check's name starts with the class: ``"SymmetricCrossEntropy: rater order"``. ``timeout`` is in seconds, for each class.
@@ -27,6 +27,9 @@ def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckR
         RaterbenchError: the file cannot be imported, or defines nothing that could be checked.
     """
     from ...errors import RaterbenchError
+    from ...text_files import read_bytes
+
+    read_bytes(Path(path), "plug-in")  # A missing file is an error before torch is imported, which takes seconds.
     from ..runner.workers import Died, side_by_side
 
     imports = (f"{__package__.rpartition('.')[0]}.runner.template",)
@@ -51,8 +54,8 @@ def class_names(path: str | Path) -> list[str]:
     names = [cls.__name__ for cls, _ in _checkable(load_plugin(path))]
     if not names:
         raise RaterbenchError(
-            f"{str(path)!r} defines no method, fusion, dataset or metric to check: subclass one of raterbench's bases in it, "
-            "and implement what the base leaves open"
+            f"{str(path)!r} defines no method, fusion, dataset, metric or split policy to check: subclass one of raterbench's "
+            "bases in it, and implement what the base leaves open"
         )
     return names
 
@@ -78,9 +81,10 @@ def check_name(cls: type) -> list[CheckResult]:
     from ...errors import RaterbenchError
     from ...methods import FUSIONS, METHODS
     from ...registry import Registry
+    from ..experiment.splits import SPLITS
     from ..metrics import METRICS
 
-    registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, DATASETS, METRICS)
+    registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, DATASETS, METRICS, SPLITS)
     try:
         for registry in registries:
             if issubclass(cls, registry.base):
@@ -94,17 +98,20 @@ def _checkable(module: ModuleType) -> Iterator[tuple[type, Callable[[Any], list[
     """Each concrete class that the module defines, in the order of the file, with what checks it."""
     from ...datasets.base import Dataset
     from ...methods.base import Fusion, Method
-    from ..metrics.base import Metric
+    from ..experiment.splits import SplitPolicy
+    from ..metrics.base import MetricBase
     from .datasets import check_dataset
     from .fusions import check_fusion
     from .methods import check_method
     from .metrics import check_metric
+    from .splits import check_split
 
     kinds: dict[type, Callable[[Any], list[CheckResult]]] = {
         Method: check_method,
         Fusion: check_fusion,
         Dataset: check_dataset,
-        Metric: check_metric,
+        MetricBase: check_metric,
+        SplitPolicy: check_split,
     }
     for cls in vars(module).values():
         if inspect.isclass(cls) and cls.__module__ == module.__name__ and not inspect.isabstract(cls):

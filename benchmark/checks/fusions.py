@@ -1,4 +1,4 @@
-"""The contract of a fusion as checks that can be run on any class, the suite's own or a plug-in's."""
+"""Checks of the contract of a fusion, for any class: of this package or of a plug-in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .result import BrokenContractError, CheckResult, require, run_checks
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Ratings to try a fusion on."""
+    """Ratings to check a fusion with."""
 
     ratings: dict[str, Labels]
     n_classes: int
@@ -31,9 +31,9 @@ class Example:
 
 
 def make_example(seed: int, *, n_raters: int, n_classes: int, shape: tuple[int, ...], missing: float = 0.0) -> Example:
-    """Raters who name a random truth with one error in eight, and leave the share ``missing`` of the voxels unjudged.
+    """Ratings of a random truth with an error at one voxel in eight; a share ``missing`` of the voxels is not judged.
 
-    No voxel shows a voting tie, so that whatever a fusion does with ties plays no part.
+    The votes tie at no voxel, so the rule for ties does not matter.
     """
     random = np.random.default_rng(seed)
     truth = random.integers(n_classes, size=shape)
@@ -46,7 +46,7 @@ def make_example(seed: int, *, n_raters: int, n_classes: int, shape: tuple[int, 
 
 
 def check_fusion(fusion: Fusion | type[Fusion]) -> list[CheckResult]:
-    """Try a fusion, or a class of fusions with its default parameters, against the whole contract."""
+    """Check a fusion, or a class with its default parameters, against the whole contract."""
     results = run_checks({"it can be built without arguments and cloned": _can_be_cloned}, fusion)
     if not results[0].passed:
         return results
@@ -131,9 +131,10 @@ def _rater_order(fusion: Fusion, example: Example) -> None:
 
 def _renamed_classes(fusion: Fusion, example: Example) -> None:
     if fusion.get_params().get("ties") in get_args(Ties):
-        fusion = clone(fusion).set_params(ties="undecided")  # the other rules name classes by their numbers, as they should
+        fusion = clone(fusion).set_params(ties="undecided")  # all other rules depend on the numbers of the classes
     order = np.arange(IGNORE + 1)
-    order[1 : example.n_classes] = order[1 : example.n_classes][::-1]  # the background keeps its name: unions treat it apart
+    # The background keeps its number, because unions treat it differently.
+    order[1 : example.n_classes] = order[1 : example.n_classes][::-1]
     renamed = {rater: order[labels].astype(np.uint8) for rater, labels in example.ratings.items()}
     fused = _fuse(fusion, example.ratings, example.n_classes)
     other = _fuse(fusion, renamed, example.n_classes)
@@ -223,7 +224,7 @@ Check = Callable[[Fusion, Example], None]
 
 
 def _with_enough_raters(check: Check) -> Check:
-    """The check, where an example has as many raters as the fusion needs; else that the fusion refuses it in words."""
+    """The check if the example has as many raters as the fusion needs, else a check that it raises a clear error."""
 
     def checked(fusion: Fusion, example: Example) -> None:
         if 1 < len(example.ratings) < fusion.min_raters():
@@ -237,7 +238,7 @@ def _with_enough_raters(check: Check) -> Check:
 def _too_few_raters(fusion: Fusion, example: Example) -> None:
     ratings = np.stack(list(example.ratings.values()))
     highest = np.where(ratings == IGNORE, 0, ratings).max(axis=0)
-    if (ratings.min(axis=0) >= highest).all():  # IGNORE is above every class: who judged agrees everywhere
+    if (ratings.min(axis=0) >= highest).all():  # IGNORE is above every class, so all raters who judged agree
         return
     try:
         _fuse(fusion, example.ratings, example.n_classes)

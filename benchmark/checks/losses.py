@@ -1,6 +1,6 @@
-"""What the loss and the targets of a network method owe to raters, classes and voxels, tried at its first weights.
+"""Contract checks of the loss and the targets of a network method, at its first weights.
 
-The example has five classes and seven raters, so that an axis of a weight or of an output tells what it counts.
+The example has five classes and seven raters, so the length of an axis of a weight tells whether it stands for either.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from ...datasets.case_list import CaseList
 from ...methods.learning.network import NetworkMethod
-from ...methods.learning.preparation import Slices
+from ...methods.learning.preparation import Batch, Slices
 from .examples import make_dataset, renumber, reorder
 from .result import NotApplicableError, require
 from .weights import alike, narrowed, outside, relabelled
@@ -34,20 +34,19 @@ class Start:
     method: NetworkMethod
     slices: Slices
 
-    def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images, ratings and presence."""
+    def batch(self) -> Batch:
+        """All slices."""
         return self.slices.batch(torch.arange(len(self.slices)), self.method.device_)
 
     def loss(self) -> torch.Tensor:
         """The method's loss of the batch."""
-        images, ratings, present = self.batch()
-        return self.method.loss(self.method.module_(images), ratings, present)
+        return self.method.step_loss(self.method.module_, self.batch())
 
 
 def start(method: NetworkMethod, dataset: CaseList) -> Start:
     """A clone of the method, prepared for the data set but not trained."""
     fresh: NetworkMethod = clone(method)
-    slices = fresh.initialise(dataset, seed=0)
+    slices = fresh.prepare(dataset, seed=0)
     fresh.module_.eval()
     return Start(fresh, slices)
 
@@ -73,17 +72,14 @@ def _change(one: torch.Tensor, other: torch.Tensor) -> str:
 
 def _finite(method: NetworkMethod) -> None:
     begun = start(method, example(method))
-    images, ratings, present = begun.batch()
-    drawn = begun.method.draw(ratings, present, torch.Generator().manual_seed(0))
-    loss = begun.method.loss(begun.method.module_(images), *drawn)
-    require(isinstance(loss, torch.Tensor) and loss.ndim == 0, f"loss must return a scalar tensor; it gave {_form(loss)}")
+    batch = begun.batch()
+    ratings, present = begun.method.select_targets(batch.ratings, batch.present, torch.Generator().manual_seed(0))
+    loss = begun.method.step_loss(begun.method.module_, batch._replace(ratings=ratings, present=present))
+    given = f"shape {list(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+    require(isinstance(loss, torch.Tensor) and loss.ndim == 0, f"loss must return a scalar tensor; it gave {given}")
     _descends(begun, loss, "a batch")
     sizes = [p.grad.abs().max() for p in begun.method.module_.parameters() if p.grad is not None]
     require(any(float(size) > 0 for size in sizes), "the loss has no gradient: no weight of the network can learn from it")
-
-
-def _form(value: Any) -> str:
-    return f"shape {list(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
 
 
 def _descends(begun: Start, loss: torch.Tensor, what: str) -> None:
@@ -102,9 +98,9 @@ def _rater_order(method: NetworkMethod) -> None:
     turned = reorder(dataset, (*dataset.raters[1:], dataset.raters[0]))
     one, other = start(method, dataset), start(method, turned)
     for case, again in zip(dataset, turned, strict=True):
-        there, here = (dict(begun.method.labels(c)) for begun, c in ((one, case), (other, again)))
+        there, here = (dict(begun.method.targets(c)) for begun, c in ((one, case), (other, again)))
         same = there.keys() == here.keys() and all(np.allclose(there[name], here[name], atol=1e-5) for name in there)
-        require(same, "labels changed when the raters came in another order: look them up by name and treat them alike")
+        require(same, "targets changed when the raters came in another order: look them up by name and treat them alike")
     if not _same(one.loss(), other.loss()):
         # Heads that start at random differ from rater to rater; with their mean in each, only the loss can tell raters apart.
         for begun in (one, other):
@@ -122,7 +118,7 @@ def _class_relabelling(method: NetworkMethod) -> None:
     order = [0, *range(2, plain.n_classes), 1]
     one, other = start(method, plain), start(method, renumber(plain, order))
     targets = one.slices.ratings[:, :, order].float()
-    sentence = "labels changed when the foreground classes got other numbers, although nothing is tied: treat them alike"
+    sentence = "targets changed when the foreground classes got other numbers, although nothing is tied: treat them alike"
     require(bool(torch.allclose(targets, other.slices.ratings.float(), atol=1e-5)), sentence)
     relabelled(other.method.module_, order, N_RATERS)
     before, after = one.loss(), other.loss()
@@ -151,7 +147,7 @@ def _missing_rater(method: NetworkMethod) -> None:
 
 def _unjudged_voxels(method: NetworkMethod) -> None:
     begun = start(method, example(method))
-    images, ratings, present = begun.batch()
+    images, ratings, present, _ = begun.batch()
     outputs = begun.method.module_(images)
     size = images.shape[-2:]
     before = begun.method.loss(outputs, ratings, present)
@@ -190,9 +186,9 @@ def _empty_masks(method: NetworkMethod) -> None:
     empty = start(method, example(method, change=np.zeros_like))
     _descends(empty, empty.loss(), "a batch without foreground")
     nobody = start(method, example(method))
-    images, ratings, present = nobody.batch()
-    outputs = nobody.method.module_(images)
-    loss = nobody.method.loss(outputs, torch.zeros_like(ratings), torch.zeros_like(present))
+    batch = nobody.batch()
+    blank = batch._replace(ratings=torch.zeros_like(batch.ratings), present=torch.zeros_like(batch.present))
+    loss = nobody.method.step_loss(nobody.method.module_, blank)
     sentence = f"the loss of a batch that nobody judged is {loss.item()}: divide by present.sum().clamp(min=1)"
     require(bool(loss.isfinite()), sentence)
 

@@ -1,4 +1,4 @@
-"""The contract of a method as checks that can be run on any class, the suite's own or a plug-in's, in a few seconds."""
+"""Contract checks of methods, for the suite's own classes and those of plug-ins; they take a few seconds a class."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from ...datasets.case_list import CaseList
 from ...methods.base import Method, Prediction
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
+from ...methods.networks.fused_labels import FusedLabels
+from ...methods.networks.tuned import Tuned
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
 from .parameters import parameters_are_stored
@@ -29,7 +31,7 @@ VALIDATION = 2
 
 
 def check_method(method: Method | type[Method]) -> list[CheckResult]:
-    """Try a method, or a class of methods with its default parameters, against the whole contract."""
+    """Run all checks on a method, or on a class of methods with its default parameters."""
     results = run_checks({"parameters are only stored": parameters_are_stored}, method)
     if not results[0].passed:
         return results
@@ -42,11 +44,15 @@ def check_method(method: Method | type[Method]) -> list[CheckResult]:
 
 
 def small(method: Method) -> Method:
-    """A clone whose budget, if it has one, is spent in no time."""
+    """A clone that is fitted in a second: few epochs, few trials, a small network, also in the methods that it holds."""
     fresh: Method = clone(method)
-    if "budget" in fresh.get_params(deep=False):
-        budget: Budget = clone(fresh.get_params()["budget"] or Budget())
+    parameters = fresh.get_params(deep=False)
+    if "budget" in parameters:
+        budget: Budget = clone(parameters["budget"] or Budget())
         fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4)))
+    if isinstance(fresh, Tuned):
+        fresh.set_params(trials=2, segmenter=fresh.segmenter or FusedLabels())
+    fresh.set_params(**{name: small(part) for name, part in fresh.get_params(deep=False).items() if isinstance(part, Method)})
     return fresh
 
 
@@ -89,7 +95,7 @@ def predict(method: Method, case: Case, n_classes: int) -> Prediction:
         f"predict_proba gave {p.dtype} {p.shape} for an image {case.image.shape} of {n_classes} classes: "
         f"return float32 {expected}, in the case's own geometry",
     )
-    require(bool(np.isfinite(p).all()), "predict_proba gave values that are no numbers")
+    require(bool(np.isfinite(p).all()), "predict_proba gave NaN or infinite values")
     require(bool((p >= 0).all() and (p <= 1).all()), "predict_proba gave probabilities below 0 or above 1")
     low, high = (float(f(p.sum(axis=0))) for f in (np.min, np.max))
     require(

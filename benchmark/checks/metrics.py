@@ -8,31 +8,51 @@ from typing import Any
 import numpy as np
 
 from ...datasets.base import IGNORE, Labels
-from ..metrics.base import Doubles, Metric, RaterMetric, Segmentation, from_labels
+from ...voxel_counts import Doubles
+from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
+from .parameters import parameters_are_stored
 from .result import CheckResult, NotApplicableError, require, run_checks
 
 K, SHAPE = 3, (12, 14)
-ATTRIBUTES = {"name": str, "label": str, "better": str, "range": tuple, "per_class": bool, "references": str, "empty": str}
+ATTRIBUTES = {"name": str, "label": str, "better": str, "range": tuple, "references": str, "empty": str}
 
 
-def check_metric(metric: Metric | type[Metric]) -> list[CheckResult]:
+def check_metric(metric: MetricBase | type[MetricBase]) -> list[CheckResult]:
     """Try a metric, or a class of metrics with its default parameters, against the whole contract."""
-    results = run_checks({"it describes itself": describes_itself}, metric)
-    if not results[0].passed:
+    first = {"parameters are stored": parameters_are_stored, "it describes itself": describes_itself}
+    results = run_checks(first, metric)
+    if not all(result.passed for result in results):
         return results
-    built = metric if isinstance(metric, Metric) else metric()
-    return results + (run_checks(RATER_CHECKS, built) if isinstance(built, RaterMetric) else run_checks(CHECKS, built))
+    built = metric if isinstance(metric, MetricBase) else metric()
+    kinds: dict[type[MetricBase], dict[str, Callable[[Any], None]]] = {
+        Metric: CHECKS,
+        RaterMetric: RATER_CHECKS,
+        SampleMetric: SAMPLE_CHECKS,
+        PooledMetric: POOLED_CHECKS,
+    }
+    return results + [
+        result for kind, checks in kinds.items() if isinstance(built, kind) for result in run_checks(checks, built)
+    ]
 
 
-def describes_itself(metric: Metric | type[Metric]) -> None:
+def describes_itself(metric: MetricBase | type[MetricBase]) -> None:
     """Raise ``BrokenContractError`` unless the metric has all that tables and captions need to know of it."""
-    built = metric if isinstance(metric, Metric) else metric()
-    for name, kind in ATTRIBUTES.items():
+    built = metric if isinstance(metric, MetricBase) else metric()
+    require(
+        isinstance(built, Metric | RaterMetric | SampleMetric | PooledMetric),
+        "it is none of the four kinds of metrics: subclass Metric, RaterMetric, SampleMetric or PooledMetric",
+    )
+    more: dict[str, type] = {} if isinstance(built, PooledMetric) else {"per_class": bool}
+    for name, kind in (ATTRIBUTES | more).items():
         value = getattr(built, name, None)
         require(isinstance(value, kind), f"its attribute {name} is {value!r}: give a {kind.__name__}")
     better, references = ("higher", "lower", "zero", "none"), ("any", "soft", "none", "truth", "soft average")
     require(built.better in better, f"its attribute better is {built.better!r}: one of {', '.join(better)}")
     require(built.references in references, f"its attribute references is {built.references!r}: one of {', '.join(references)}")
+    uses = getattr(built, "uses", "labels")
+    require(uses in ("labels", "probability"), f'its attribute uses is {uses!r}: "labels" or "probability"')
+    strange = set(built.shown_parameters) - set(built.get_params(deep=False))
+    require(not strange, f"its attribute shown_parameters names {', '.join(sorted(strange))}, which is no parameter of it")
     require(built.range[0] < built.range[1], f"its range {built.range} is empty: give the lowest and the highest value")
     require(
         built.empty.endswith("."),
@@ -51,17 +71,22 @@ def measured(metric: Metric, prediction: Segmentation, reference: Segmentation) 
     """The metric's values, after a look at their form."""
     other = None if metric.references == "none" else reference
     values = metric.measure(prediction, other, spacing=[1.0, 2.0, 3.0][: prediction.labels.ndim])
+    return _checked(metric, "measure", values, (prediction.n_classes - 1,) if metric.per_class else ())
+
+
+def _checked(metric: MetricBase, function: str, values: Any, expected: tuple[int, ...]) -> Doubles:
+    """Values after a look at their form and range."""
     values = np.asarray(values)
-    expected = (prediction.n_classes - 1,) if metric.per_class else ()
     require(
         values.shape == expected and values.dtype == np.float64,
-        f"measure gave {values.dtype} {values.shape} for {prediction.n_classes} classes: return float64 {expected}",
+        f"{function} gave {values.dtype} {values.shape} for {K} classes: return float64 {expected}",
     )
     known = values[~np.isnan(values)]
     low, high = metric.range
     inside = bool(((known >= low - 1e-9) & (known <= high + 1e-9)).all())
-    require(inside, f"measure gave {known.tolist()}, and its range is {low} to {high}: mend one of them")
-    return values
+    require(inside, f"{function} gave {known.tolist()}, and its range is {low} to {high}: mend one of them")
+    found: Doubles = values
+    return found
 
 
 def _same(one: Doubles, other: Doubles) -> bool:
@@ -130,8 +155,20 @@ def _perfection(metric: Metric) -> None:
     require(_same(values, np.full_like(values, best)), f"a perfect prediction has {values.tolist()} and should have {best:g}")
 
 
+def _uses_what_it_says(metric: Metric) -> None:
+    prediction, reference, other = segmentation(0), segmentation(1), segmentation(2)
+    if metric.uses == "labels":
+        changed, what = Segmentation(prediction.labels, other.probability, prediction.region), "probability"
+    else:
+        changed, what = Segmentation(other.labels, prediction.probability, prediction.region), "labels"
+    same = _same(measured(metric, prediction, reference), measured(metric, changed, reference))
+    wanted = "probability" if metric.uses == "labels" else "labels"
+    require(same, f"its attribute uses is {metric.uses!r}, but the {what} of the prediction changed the value: use {wanted!r}")
+
+
 CHECKS: dict[str, Callable[[Metric], None]] = {
     "it is a pure function": _is_pure,
+    "it uses what it says": _uses_what_it_says,
     "3-D volumes": _volumes,
     "class relabelling": _class_relabelling,
     "unjudged voxels": _unjudged_voxels,
@@ -194,4 +231,77 @@ RATER_CHECKS: dict[str, Callable[[RaterMetric], None]] = {
     "class relabelling": _rater_relabelling,
     "unknown entries": _rater_unknown,
     "nothing is better than perfect": _rater_perfection,
+}
+
+
+def measured_samples(metric: SampleMetric, samples: list[Segmentation], raters: list[Segmentation]) -> Doubles:
+    """The metric's values, after a look at their form."""
+    values = metric.measure_samples(samples, raters, spacing=[1.0, 2.0])
+    return _checked(metric, "measure_samples", values, (K - 1,) if metric.per_class else ())
+
+
+def _groups() -> tuple[list[Segmentation], list[Segmentation]]:
+    return [segmentation(seed) for seed in (0, 1, 2)], [segmentation(seed) for seed in (3, 4)]
+
+
+def _samples_are_pure(metric: SampleMetric) -> None:
+    one, again = measured_samples(metric, *_groups()), measured_samples(metric, *_groups())
+    require(np.array_equal(one, again, equal_nan=True), "measured twice, the same samples had other values: use no randomness")
+
+
+def _samples_have_no_order(metric: SampleMetric) -> None:
+    samples, raters = _groups()
+    same = _same(measured_samples(metric, samples, raters), measured_samples(metric, samples[::-1], raters[::-1]))
+    require(same, "the values changed with the order of samples or raters: they are sets")
+
+
+def _samples_unjudged(metric: SampleMetric) -> None:
+    samples, _ = _groups()
+    nobody = from_labels(np.full(SHAPE, IGNORE, dtype=np.uint8), K)
+    values = measured_samples(metric, samples, [nobody])
+    require(bool(np.isnan(values).all()), f"where nothing was judged it gave {values.tolist()}: give NaN")
+
+
+def _samples_perfect(metric: SampleMetric) -> None:
+    _, raters = _groups()
+    best = metric.range[1] if metric.better == "higher" else 0.0
+    values = measured_samples(metric, raters, raters)
+    require(_same(values, np.full_like(values, best)), f"samples like the raters have {values.tolist()}, not {best:g}")
+
+
+SAMPLE_CHECKS: dict[str, Callable[[SampleMetric], None]] = {
+    "it is a pure function": _samples_are_pure,
+    "order of samples and raters": _samples_have_no_order,
+    "unjudged voxels": _samples_unjudged,
+    "nothing is better than perfect": _samples_perfect,
+}
+
+
+def counted(metric: PooledMetric, prediction: Segmentation, reference: Segmentation) -> Any:
+    """The metric's counts of a case, after a look at their form."""
+    counts = np.asarray(metric.count(prediction, reference))
+    require(counts.dtype == np.int64, f"count gave {counts.dtype}: return whole numbers, int64, whose sums are exact")
+    return counts
+
+
+def _pooled_form(metric: PooledMetric) -> None:
+    one, other = (counted(metric, segmentation(a), segmentation(b)) for a, b in ((0, 1), (2, 3)))
+    require(one.shape == other.shape, f"count gave {one.shape} and {other.shape}: the shape must be that of every case")
+    _checked(metric, "value", metric.value(one + other), ())
+    _checked(metric, "value", metric.value(np.stack([one, other])), (2,))
+    again = counted(metric, segmentation(0), segmentation(1))
+    require(np.array_equal(one, again), "counted twice, the same pair had other counts: use no randomness")
+
+
+def _pooled_nothing(metric: PooledMetric) -> None:
+    nobody = from_labels(np.full(SHAPE, IGNORE, dtype=np.uint8), K, region=np.ones(SHAPE, dtype=bool))
+    counts = counted(metric, segmentation(0), nobody)
+    require(not counts.any(), "it counted voxels that the reference did not judge: leave them out")
+    value = float(metric.value(counts))
+    require(np.isnan(value), f"where nothing was judged it gave {value}: give NaN")
+
+
+POOLED_CHECKS: dict[str, Callable[[PooledMetric], None]] = {
+    "counts are whole numbers that can be added": _pooled_form,
+    "unjudged voxels": _pooled_nothing,
 }

@@ -1,22 +1,22 @@
-"""An experiment: what is compared, on what, how often, and what was declared before anything ran. One TOML file."""
+"""An experiment as one TOML file or Python object: what is compared, on which data, how often, and what was declared before."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from ...datasets.base import Preparation
 from ...errors import RaterbenchError, nearest, shown
 from ...methods.learning.budget import Budget
 from ...parameters import Range, Seed
-from .files import DATASET, OF_DATASET, read_values
+from .files import DATASET, OF_DATASET, read_values, without_policy
 from .published import published_names
 from .settings import (
+    MOST_UNITS,
     build,
     check_different,
     check_fields,
@@ -26,6 +26,8 @@ from .settings import (
     check_table,
     read_setting,
 )
+from .splits import SPLITS, Split
+from .splits.settings import SHARED_KEYS
 
 DEFAULT_METRICS = (
     "dice",
@@ -43,31 +45,16 @@ DEFAULT_METRICS = (
     "confusion rmse",
 )
 DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
-Policy = Literal["folds", "leave-one-centre-out", "holdout"]
-
-MOST_UNITS = 5000
-"""Units of an experiment at most: at a minute each, three days and a half on one core."""
+REPLACED = {
+    "surface_tolerance": 'metrics = [..., {{ name = "surface dice", tolerance = {} }}]',
+    "surface_at_image_border": (
+        'metrics = [..., {{ name = "surface dice", image_border = {0} }}, {{ name = "hd95", image_border = {0} }}]'
+    ),
+}
+"""What to write in place of keys that experiments once had."""
 
 LABELS = "labels"
 """The candidate name of units that measure raters and fused labels, without any network."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """How cases are split. Subjects are never split; validation subjects come out of the training part.
-
-    ``policy``: ``folds`` (repeated cross-validation grouped by subject), ``leave-one-centre-out``, or ``holdout`` (the data
-    set's own test part). ``validation`` is the share of the training subjects. ``manifest`` names a ``splits.json`` to reuse.
-    """
-
-    policy: Policy = "folds"
-    folds: Annotated[int, Range(2, 1000)] = 5
-    repeats: Annotated[int, Range(1, 10**9)] = 1
-    validation: Annotated[float, Range(0, 1, without="both")] = 0.2
-    manifest: str = ""
-
-    def __post_init__(self) -> None:
-        check_fields(self, "split")
 
 
 @dataclass(frozen=True)
@@ -116,16 +103,14 @@ class Experiment:
     dataset: str = DATASET
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     preparation: Mapping[str, Any] = field(default_factory=dict)
-    split: Split = Split()
+    split: Split = field(default_factory=Split)
     budget: Mapping[str, Any] = field(default_factory=dict)
-    metrics: tuple[str, ...] = DEFAULT_METRICS
+    metrics: tuple[str | Mapping[str, Any], ...] = DEFAULT_METRICS
     references: tuple[str, ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
     keep_cases: Annotated[int, Range(0, 10_000)] = 4
     keep_weights: bool = False
     samples: Annotated[int, Range(0, 10_000)] = 0
-    surface_tolerance: Annotated[float, Range(0, 10_000, without="low")] = 1.0
-    surface_at_image_border: bool = True
     seed: Seed = 0
     timeout: Annotated[float, Range(0, 10**7, without="low")] | None = None
     statistics: Statistics = Statistics()
@@ -142,21 +127,23 @@ class Experiment:
         for name in names:
             if names.count(name) > 1:
                 raise RaterbenchError(f"{where} has two candidates called {name!r}: rename one")
+        for key in ("metrics", "references", "fused_rows", "plugins"):
+            check_different(getattr(self, key), f"{where}: {key}")
         self._check_declared(names)
         check_part(self.budget, Budget, "budget")
         check_part(self.preparation, Preparation, "preparation")
         if "data" in self.dataset_options:
             raise RaterbenchError(f"{where}: dataset_options has no 'data': the folder of downloaded data is given to the run")
-        for key in ("metrics", "references", "fused_rows", "plugins"):
-            check_different(getattr(self, key), f"{where}: {key}")
         check_plain(self, where)
         if self.published and self.published not in published_names():
             near = nearest(self.published, published_names())
             raise RaterbenchError(f"published {self.published!r} is no table of a paper that is known here{near}")
-        if not self.split.manifest:
-            # How many centres a data set has is not known here: two at least.
-            folds = {"folds": self.split.folds, "holdout": 1, "leave-one-centre-out": 2}[self.split.policy]
-            check_units(self.split.repeats * folds * len(names), self.split)
+        if self.split.policy in SPLITS.names():
+            if not self.split.manifest:
+                check_units(self.split.repeats * self.split.build().least_folds() * len(names), self.split)
+        elif not self.plugins:  # Plug-ins are loaded when the experiment is planned, not when it is read.
+            near = nearest(self.split.policy, SPLITS.names())
+            raise RaterbenchError(f"{where}: there is no split.policy called {self.split.policy!r}{near}")
 
     def _check_declared(self, names: Sequence[str]) -> None:
         declared = self.statistics
@@ -164,9 +151,15 @@ class Experiment:
             raise RaterbenchError(
                 f"statistics.baseline {declared.baseline!r} is no candidate{nearest(declared.baseline, names)}"
             )
-        if declared.primary_metric not in self.metrics:
-            near = nearest(declared.primary_metric, self.metrics)
+        listed = [name for name, _ in self.metric_entries]
+        if declared.primary_metric not in listed:
+            near = nearest(declared.primary_metric, listed)
             raise RaterbenchError(f"statistics.primary_metric {declared.primary_metric!r} is not among the metrics{near}")
+        if listed.count(declared.primary_metric) > 1:
+            raise RaterbenchError(
+                f"statistics.primary_metric {declared.primary_metric!r} is listed more than once in metrics, with different "
+                "parameters: list it once, or declare another metric"
+            )
 
     @property
     def baseline(self) -> str:
@@ -174,10 +167,19 @@ class Experiment:
         return self.statistics.baseline or self.candidates[0].name
 
     @property
-    def metric_options(self) -> dict[str, dict[str, Any]]:
-        """The parameters of metrics that have some."""
-        border = {"image_border": self.surface_at_image_border}
-        return {"surface dice": {"tolerance": self.surface_tolerance, **border}, "hd95": border}
+    def metric_entries(self) -> list[tuple[str, dict[str, Any]]]:
+        """The name and the parameters of each metric.
+
+        Raises:
+            RaterbenchError: an entry is a table without a name.
+        """
+        entries = []
+        for entry in self.metrics:
+            options = dict(entry) if isinstance(entry, Mapping) else {"name": entry}
+            if not isinstance(name := options.pop("name", None), str):
+                raise RaterbenchError(f'metrics: {shown(entry)} names no metric: write {{ name = "surface dice", ... }}')
+            entries.append((name, options))
+        return entries
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only: what is stored beside the results."""
@@ -191,8 +193,13 @@ class Experiment:
             RaterbenchError: a key is unknown; the nearest known key is given.
         """
         check_table(values, where)
+        for key, instead in REPLACED.items():
+            if key in values:
+                raise RaterbenchError(
+                    f"{where}: {key} is a parameter of a metric: write {instead.format(str(values[key]).lower())}"
+                )
         values = dict(values)
-        values["split"] = build(Split, values.get("split", {}), f"{where}: split")
+        values["split"] = _split(values.get("split", {}), where)
         values["statistics"] = build(Statistics, values.get("statistics", {}), f"{where}: statistics")
         candidates = values.get("candidates", ())
         if not isinstance(candidates, list | tuple):
@@ -232,8 +239,22 @@ def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
     return build(Candidate, {"name": values.get("name", method), "method": method, "options": options}, f"{where}: candidates")
 
 
+def _split(values: Any, where: str) -> Split:
+    if isinstance(values, Split):
+        return values
+    check_table(values, f"{where}: split")
+    shared = {key: values[key] for key in SHARED_KEYS if key in values}
+    stored = values.get("parameters", {})  # As to_json writes them; in a TOML file they stand beside the other keys.
+    check_table(stored, f"{where}: split: parameters")
+    own = {key: value for key, value in values.items() if key not in (*SHARED_KEYS, "parameters")}
+    try:
+        return Split(**shared, parameters={**stored, **own})
+    except RaterbenchError as error:
+        raise RaterbenchError(f"{where}: {error}") from error
+
+
 def check_units(units: int, split: Split) -> None:
-    """Raise a RaterbenchError if a plan has more units than anybody will wait for."""
+    """Raise a RaterbenchError if a plan has more than ``MOST_UNITS`` units."""
     if units > MOST_UNITS:
         raise RaterbenchError(
             f"split.repeats = {split.repeats} with split.policy = {split.policy!r} makes at least {units} units, "
@@ -242,7 +263,7 @@ def check_units(units: int, split: Split) -> None:
 
 
 def _short(dataset: str) -> str:
-    """A data set in a word: the name, or the folder's name."""
+    """A short name of a data set: its name, or that of its folder."""
     if dataset.startswith("folder:"):
         # The working directory alone tells what "." and ".." are called; a link keeps the name that the user gave it.
         return Path(os.path.normpath(Path.cwd() / dataset.removeprefix("folder:"))).name
@@ -272,6 +293,9 @@ def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None
     if any(key == "dataset" and value != below for key, value in read):
         values = {key: value for key, value in values.items() if key not in OF_DATASET}
     for key, value in read:
+        if key == "split.policy":
+            values["split"] = without_policy(values.get("split"), value)
+    for key, value in read:
         _apply(values, key, value)
     if read and values.get("description") and all(key != "description" for key, _ in read):
         values["description"] = f"{values['description']} Changed for this run: {', '.join(settings)}."
@@ -285,8 +309,3 @@ def _apply(values: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(values, dict):
             raise RaterbenchError(f"--set {shown(key)}: {parent!r} is no table of settings")
     values[last] = value
-
-
-def canonical(values: Any) -> str:
-    """One text for equal values, to hash: sorted keys, no spaces."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,10 +1,10 @@
-"""From the words of an experiment to configured objects: methods with their fusion, recipe and budget."""
+"""From the plain values of an experiment to configured objects: methods that may hold methods, fusions, splits, metrics."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,41 +14,49 @@ from ...datasets import DATASETS
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, shown
 from ...methods import FUSIONS, METHODS
-from ...methods.base import Fusion, Method
+from ...methods.base import Fusion, Method, Need
 from ...methods.learning.budget import Budget
-from ...parameters import check_arguments, check_keys
+from ...parameters import as_hinted, check_arguments, check_keys, classes_in, parameter_hints
 from ...plugin_errors import calling, is_foreign
 from ...registry import Registry, load_plugin
 from ..checks.metrics import describes_itself
-from ..metrics import METRICS, Metric
+from ..metrics import METRICS, MetricBase, table_names
 from .experiment import Candidate, Experiment
 from .local_modules import with_local_modules
-from .settings import check_part, read_setting
+from .settings import check_different, check_part, check_table, read_setting
+from .splits import SPLITS
 
 T = TypeVar("T")
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
 
 
+def registries() -> dict[str, Registry[Any]]:
+    """Everything that a plug-in can add, by the word that ``raterbench list`` has for it."""
+    from ...methods.learning.recipes import RECIPES
+
+    return {
+        "methods": METHODS,
+        "fusions": FUSIONS,
+        "recipes": RECIPES,
+        "datasets": DATASETS,
+        "metrics": METRICS,
+        "splits": SPLITS,
+    }
+
+
 def build_method(candidate: Candidate, experiment: Experiment) -> Method:
-    """The method of a candidate, with the experiment's budget.
+    """The method of a candidate with everything that it holds, to any depth.
+
+    A parameter whose type hint is a method, fusion or recipe is a name, or a table with the name and parameters; a budget is
+    a table. The experiment's budget goes to every method that takes one, with the entries of its own table on top.
 
     Raises:
-        RaterbenchError: a method, fusion, recipe or parameter is unknown; the nearest known name is given.
+        RaterbenchError: something named is unknown, or a parameter is of another kind or out of range; the message says where,
+            such as ``candidate 'X': segmenter: fusion``, and the nearest known name.
     """
-    cls = METHODS.get(candidate.method)
     where = f"candidate {candidate.name!r}"
-    known = _parameters(cls)
-    check_keys(candidate.options, known, where)
-    options: dict[str, Any] = dict(candidate.options)
-    if "fusion" in options:
-        options["fusion"] = _part(FUSIONS, options["fusion"], f"{where}: fusion")
-    if "recipe" in options:
-        options["recipe"] = _recipe(options["recipe"], f"{where}: recipe")
-    if "budget" in known:
-        own = options.get("budget", {})
-        check_part(own, Budget, f"{where}: budget")
-        options["budget"] = build_budget({**experiment.budget, **own}, f"{where}: budget")
-    return _configured(cls, options, where)
+    method: Method = _configured(_named(METHODS, candidate.method, where), candidate.options, where, experiment.budget)
+    return method
 
 
 def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
@@ -58,7 +66,7 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
     """
     fusions = {}
     for entry in experiment.fused_rows:
-        fusion = _part(FUSIONS, entry, "fused_rows")
+        fusion = _from_registry(FUSIONS, entry, "fused_rows", {})
         options = "" if isinstance(entry, str) else " " + " ".join(str(v) for k, v in entry.items() if k != "name")
         fusions[(entry if isinstance(entry, str) else str(entry["name"])) + options] = fusion
     return fusions
@@ -71,7 +79,7 @@ def build_fusion(name: str, settings: Sequence[str] = ()) -> Fusion:
         RaterbenchError: there is no such fusion or parameter; the nearest known name is given.
     """
     where, options = f"fusion {shown(name)}", dict(read_setting(text, "ties=foreground") for text in settings)
-    fusion: Fusion = _part(FUSIONS, {**options, "name": name}, where)
+    fusion: Fusion = _configured(_named(FUSIONS, name, where), options, where, {})
     return fusion
 
 
@@ -82,61 +90,95 @@ def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
         RaterbenchError: a key is unknown, or a value is of another kind or out of range.
     """
     check_part(values, Budget, where)
-    return _configured(Budget, values, where)
+    budget: Budget = _configured(Budget, values, where, {})
+    return budget
 
 
-def build_metrics(experiment: Experiment) -> list[Metric]:
-    """The experiment's metrics; those of surfaces get the experiment's tolerance, and whether the image's border counts.
+def build_metrics(experiment: Experiment) -> list[MetricBase]:
+    """The experiment's metrics: each entry is a name, or a table with the name and parameters.
 
     Raises:
-        RaterbenchError: a metric is unknown, or one from elsewhere does not say what tables need to know of it.
+        RaterbenchError: a metric or parameter is unknown, or a metric of a plug-in does not say what tables need to know of it.
     """
-    options = experiment.metric_options
     metrics = []
-    for name in experiment.metrics:
-        metric = _configured(METRICS.get(name), options.get(name, {}), f"metric {name!r}")
+    for name, options in experiment.metric_entries:
+        where = f"metric {name!r}"
+        metric = _configured(_named(METRICS, name, where), options, where, {})
         if is_foreign(type(metric)):
-            with calling(type(metric), f"metric {name!r}"):
+            with calling(type(metric), where):
                 describes_itself(metric)
         metrics.append(metric)
+    check_different(table_names(metrics), "metrics")
     return metrics
 
 
-def _recipe(value: Any, where: str) -> BaseEstimator:
-    from ...methods.learning.recipes import RECIPES
-
-    return _part(RECIPES, value, where)
-
-
-def _part(registry: Registry[Any], value: Any, where: str) -> Any:
-    """A fusion or recipe from its name, or from a table with its name and parameters."""
-    options = dict(value) if isinstance(value, Mapping) else {"name": value}
-    if "name" not in options:
-        raise RaterbenchError(f'{where}: the table has no name: add name = "..."')
-    name = options.pop("name")
-    if not isinstance(name, str):
-        raise RaterbenchError(
-            f"{where}: {shown(name)} must be the name of a {registry.kind}, or a table with name and parameters"
-        )
-    return _configured(registry.get(name), options, where)
-
-
-def _configured(cls: type[T], options: Mapping[str, Any], where: str) -> T:
-    """An instance with its parameters checked: keys, kinds and ranges by their type hints, the rest by the class itself."""
-    check_keys(options, _parameters(cls), where)
-    check_arguments(cls, options, where)
+def _configured(cls: Any, options: Mapping[str, Any], where: str, budget: Mapping[str, Any]) -> Any:
+    """An instance of an estimator from plain values, with what it holds: keys, kinds and ranges are checked at each level."""
+    hints, known = parameter_hints(cls), _parameters(cls)
+    check_keys(options, known, where)
+    built = {key: _value(value, _held(key, hints), f"{where}: {key}", budget) for key, value in options.items()}
+    for key in known:
+        if key not in built and _held(key, hints) is Budget:
+            built[key] = build_budget(budget)
+    check_arguments(cls, built, where)
+    built = {key: as_hinted(hints.get(key), value) for key, value in built.items()}
     with calling(cls, where):
-        configured: Any = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        configured: Any = cls(**built)
         try:
             configured.check_parameters()
         except RaterbenchError as error:
             raise RaterbenchError(f"{where}: {error}") from error
-    return configured  # type: ignore[no-any-return]
+    return configured
 
 
-def _parameters(cls: type) -> Mapping[str, Any]:
+def _parameters(cls: type) -> list[str]:
     parameters = inspect.signature(cls).parameters
-    return {name: p.default for name, p in parameters.items() if name != "self" and p.kind is not p.VAR_KEYWORD}
+    return [name for name, p in parameters.items() if name != "self" and p.kind is not p.VAR_KEYWORD]
+
+
+def _held(key: str, hints: Mapping[str, Any]) -> type | None:
+    """The kind of estimator that a parameter holds: by its type hint, or without one by its name; None for plain values."""
+    if key in hints:
+        return next((found for found in classes_in(hints[key]) if issubclass(found, BaseEstimator)), None)
+    by_name = {registry.kind: registry.base for registry in registries().values()} | {"budget": Budget}
+    return by_name.get(key)
+
+
+def _value(value: Any, kind: type | None, where: str, budget: Mapping[str, Any]) -> Any:
+    """The value of a parameter: an estimator where its ``kind`` is one, a list of them, or a plain value."""
+    if isinstance(value, list | tuple):
+        return (
+            tuple(_value(one, kind, f"{where}[{place}]", budget) for place, one in enumerate(value)) if kind else tuple(value)
+        )
+    if kind is None or value is None:
+        return value
+    for registry in registries().values():
+        if issubclass(kind, registry.base):
+            return _from_registry(registry, value, where, budget)
+    check_table(value, where)
+    return _configured(kind, {**budget, **value} if kind is Budget else value, where, budget)
+
+
+def _from_registry(registry: Registry[Any], value: Any, where: str, budget: Mapping[str, Any]) -> Any:
+    """A method, fusion ... from its name, or from a table of parameters with the name under ``name`` or under its kind."""
+    options = dict(value) if isinstance(value, Mapping) else {"name": value}
+    key = "name" if "name" in options or registry.kind not in options else registry.kind
+    if key not in options:
+        raise RaterbenchError(f'{where}: the table has no name: add {registry.kind} = "..."')
+    name = options.pop(key)
+    if not isinstance(name, str):
+        raise RaterbenchError(
+            f"{where}: {shown(name)} must be the name of a {registry.kind}, or a table with name and parameters"
+        )
+    return _configured(_named(registry, name, where), options, where, budget)
+
+
+def _named(registry: Registry[T], name: str, where: str) -> type[T]:
+    """The class of this name; an unknown name says where it stands."""
+    try:
+        return registry.get(name)
+    except RaterbenchError as error:
+        raise RaterbenchError(f"{where}: {error}") from error
 
 
 def load_plugins(paths: tuple[str, ...]) -> None:
@@ -147,17 +189,15 @@ def load_plugins(paths: tuple[str, ...]) -> None:
     """
     if not paths:
         return
-    from ...methods.learning.recipes import RECIPES
-
-    registries: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
+    known = list(registries().values())
+    kinds = [registry.kind for registry in known]
     defined_in: dict[tuple[str, str], str] = {}
     for path in dict.fromkeys(paths):
         module = load_plugin(path)
-        names = [(registry.kind, registry.name_of(found)) for registry in registries for found in registry.add(module)]
+        names = [(registry.kind, registry.name_of(found)) for registry in known for found in registry.add(module)]
         if not names:
             raise RaterbenchError(
-                f"plug-in {path!r} defines no method, fusion, recipe, dataset or metric: "
-                "subclass one of raterbench's bases in it"
+                f"plug-in {path!r} defines no {', '.join(kinds[:-1])} or {kinds[-1]}: subclass one of raterbench's bases in it"
             )
         for kind, name in names:
             if defined_in.setdefault((kind, name), path) != path:
@@ -213,13 +253,14 @@ def plugin_sources(cls: type) -> list[bytes]:
 
 
 class PlannedMethod(NamedTuple):
-    """What a plan needs to know of a candidate's method on a data set.
+    """What a plan needs to know of a candidate's method on a data set, and of all methods within it.
 
-    ``skip_reason`` says why it cannot run there, or is None; ``identity`` is what decides about its results.
+    ``skip_reason`` says why it cannot run there, or is None; ``needs`` is what it must see of training cases beyond images and
+    ratings; ``identity`` is what decides about its results.
     """
 
     skip_reason: str | None
-    needs: frozenset[str]
+    needs: frozenset[Need]
     identity: Any
 
 
@@ -227,23 +268,46 @@ def planned_method(candidate: Candidate, method: Method, dataset: Dataset) -> Pl
     """Ask a method all that a plan needs to know.
 
     Raises:
-        RaterbenchError: a class from elsewhere raises something, or gives a reason that is no text.
+        RaterbenchError: a class of a plug-in raises something, or gives a reason that is no text.
     """
     where = f"candidate {candidate.name!r}"
-    with calling(type(method), where):
+    from_plugin = next((type(one) for one in estimators_within(method) if is_foreign(type(one))), type(method))
+    with calling(from_plugin, where):
         reason = skip_reason(method, dataset)
         if not (reason is None or isinstance(reason, str)):
             raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
-        return PlannedMethod(reason, frozenset(method.needs), identity(method))
+        return PlannedMethod(reason, needs_of(method), identity(method))
+
+
+def estimators_within(value: Any) -> Iterator[BaseEstimator]:
+    """An estimator and every estimator among its parameters, to any depth, also in lists and tables."""
+    if isinstance(value, BaseEstimator):
+        yield value
+        value = value.get_params(deep=False)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from estimators_within(one)
+
+
+def needs_of(method: Method) -> frozenset[Need]:
+    """What a method, or any method within it, must see of training cases beyond images and ratings."""
+    return frozenset(need for one in estimators_within(method) if isinstance(one, Method) for need in one.needs)
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
-    """Why a method cannot run on a data set: its own reason, or that it needs a truth or raters nobody knows."""
-    if "truth" in method.needs and dataset[0].truth is None:
-        return "it needs the truth, which this data set does not have"
-    if method.needs_rater_identity and dataset.anonymous_raters:
+    """Why a method cannot run on a data set, or None: what is not known there, then its own reason and those within it."""
+    for need in sorted(needs_of(method)):
+        if getattr(dataset[0], need, None) is None:
+            return f"it needs the {need}, which this data set does not have"
+    within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]
+    if dataset.anonymous_raters and any(one.needs_rater_identity for one in within):
         return f"it learns each rater over many cases, but {ANONYMOUS}"
-    return method.skip_reason(dataset)
+    for one in within:
+        if isinstance(one, Method) and (reason := one.skip_reason(dataset)) is not None:
+            return reason
+    return None
 
 
 def check_identity(fusions: Mapping[str, Fusion], dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import RaterbenchError, nearest, shown
 from ...text_files import parse_toml, read_text
+from .splits.settings import SHARED_KEYS
 
 SHIPPED = files(__package__.rpartition(".")[0]) / "experiments"
 DATASET = "phantom"
@@ -56,7 +57,16 @@ def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     below = inherited.get("dataset", DATASET)
     if own.get("dataset", below) != below:
         inherited = {key: value for key, value in inherited.items() if key not in OF_DATASET}
+    if isinstance(split := own.get("split"), dict) and "split" in inherited:
+        inherited["split"] = without_policy(inherited["split"], split.get("policy"))
     return _merged(inherited, own)
+
+
+def without_policy(split: Any, policy: Any) -> Any:
+    """The table ``[split]`` without the parameters of its policy, if that is not ``policy``; None is no other policy."""
+    if not isinstance(split, Mapping) or policy in (None, split.get("policy", "folds")):
+        return split if split is not None else {}
+    return {key: value for key, value in split.items() if key in SHARED_KEYS}
 
 
 def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The files of one's own that a Python file imports: what a plug-in does is not in the plug-in's file alone."""
+"""Finds the local modules that a plug-in imports, directly or not: its results depend on them, too."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LIBRARY_FOLDERS = ("site-packages", "dist-packages")
 def with_local_modules(files: Iterable[Path]) -> list[Path]:
     """The files, and what they import, directly or not, but not of the standard library, site-packages and this package.
 
-    Found in the text, without running it: imports within functions and ``import_module("...")`` count, names that are made
-    while the code runs are not seen. What lies beside the importing file is taken to be meant, whatever the search path is.
+    They are found in the text, without running it: imports within functions and ``import_module("...")`` count, names that are
+    computed at run time are not found. A module beside the importing file comes first, whatever the search path is.
     """
     found: dict[Path, None] = {}
     waiting = [file.resolve() for file in files]

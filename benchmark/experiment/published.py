@@ -1,4 +1,4 @@
-"""Tables of papers as they were printed, with their sources: what a report shows beside what was measured."""
+"""Tables as papers printed them, with their sources, for reports to show beside the measured values."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def read_published(name: str) -> PublishedTable:
 
 
 def _check(table: PublishedTable) -> None:
-    """A slip of the pen in a cell's column or a note's row would else go unseen."""
+    """Check that cells and notes name rows and columns of the table."""
     columns, rows = [c.key for c in table.columns], [r.name for r in table.rows]
     used = [(key, columns) for row in table.rows for key in row.cells]
     for note in table.notes:

@@ -1,8 +1,9 @@
-"""From plain values, as TOML and JSON have them, to dataclasses: every wrong key, kind or range is a plain sentence."""
+"""Builds and checks dataclasses from the plain values of TOML and JSON; errors name the key, the value and what is allowed."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from ...text_files import parse_toml
 
 T = TypeVar("T")
 
+MOST_UNITS = 5000
+"""Units of an experiment at most: at a minute each, three days and a half on one core."""
 LARGEST_INTEGER = 2**63 - 1
 LONGEST_NAME = 200
 """Bytes of a name that becomes a folder; systems allow 255, of which some are needed for what is added."""
@@ -148,3 +151,8 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def canonical(values: Any) -> str:
+    """One text for equal values, to hash: sorted keys, no spaces."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,4 +1,4 @@
-"""The same work on many cases: here, or in processes side by side, with the same bits in the same order."""
+"""Applies the same function to many cases, in this process or in several, with identical results."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ R = TypeVar("R")
 
 
 def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int) -> list[R]:
-    """What ``work`` returns for each task, in the order of the tasks. Every task computes with one thread.
+    """Apply ``work`` to each task, with one thread each; results in the order of the tasks.
 
     Raises:
-        RaterbenchError: what ``work`` raises, or a process that died.
+        RaterbenchError: raised by ``work``, or a process ended early.
     """
     jobs = min(jobs, len(tasks))
     with step(words, len(tasks)) as shown:
@@ -35,7 +35,7 @@ def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int
         for (number, _), result in side_by_side(numbered, _Numbered(work), jobs):
             if isinstance(result, Died):
                 raise RaterbenchError(
-                    f"a process that worked on {words} died ({result.how}), perhaps for want of memory: try fewer --jobs"
+                    f"{words}: a process ended early ({result.how}), perhaps because memory ran out: use fewer jobs"
                 )
             found[number] = result
             shown.done += 1

@@ -1,4 +1,4 @@
-"""Tables as CSV: as programs read them, with every name as given, and for spreadsheets, where no name may be a formula."""
+"""Writes tables as CSV, for programs with names unchanged, and for spreadsheets with texts that look like formulas escaped."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 import pandas as pd
 
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-"""What a text starts with that spreadsheets compute."""
+"""First characters of texts that spreadsheets compute as formulas."""
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
-    """One row a line, in UTF-8. Names are as given: only quotes are added, where a name holds commas or line breaks."""
+    """The table as CSV in UTF-8, one row a line; names with commas or line breaks are quoted, and nothing else is changed."""
     text = str(table.to_csv(index=False, lineterminator="\n"))
     if "\r" in text:
-        # The csv module leaves a lone carriage return unquoted, and readers take it for the end of the row.
+        # The csv module does not quote a carriage return alone, which readers take for the end of the row.
         text = str(table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC))
-    # Half a character, of a file name in another encoding, is no UTF-8.
+    # File names in another encoding hold surrogates, which UTF-8 cannot encode.
     return text.encode(errors="backslashreplace")
 
 
 def spreadsheet_bytes(table: pd.DataFrame) -> bytes:
-    """The same with an apostrophe before each text, in the head too, that a spreadsheet would compute."""
+    """The table as CSV with an apostrophe before each text, column names included, that a spreadsheet would compute."""
     columns = [column if _is_number(column) else column.map(_guarded) for column in _columns(table)]
     return csv_bytes(pd.concat(columns, axis=1).rename(columns=_guarded) if columns else table)
 
 
 def _columns(table: pd.DataFrame) -> list[pd.Series]:
-    """By place: two columns may have one name where raters have columns."""
+    """The columns by position, because two raters' columns may have the same name."""
     return [table.iloc[:, place] for place in range(table.shape[1])]
 
 

@@ -1,4 +1,4 @@
-"""What the raters of a data set do: tables of their agreement, of each against the others, and of what looks wrong."""
+"""Describes the raters of a data set: tables of their agreement, of each against the others, and of doubtful ratings."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ...datasets.label_files.rating_folder import RatingFolder
 from ...datasets.layout.rater_layout import check_raters_meet
 from ...errors import RaterbenchError
 from ...methods.base import Fusion
-from ...methods.fusion.engine.patterns import find_patterns
+from ...methods.fusion.engine.patterns import Float64s, find_patterns
 from ...parameters import check_arguments, check_keys
 from ...paths import path_kind
 from ...registry import kebab
+from ...voxel_counts import label_counts, ratio
 from ..experiment.settings import read_setting
-from ..metrics.base import label_counts, ratio
 from . import agreement
-from .agreement import Apart, Float64s, Tally
+from .agreement import OutlierResult, Tally
 from .batch import over_cases
 
 CHUNKS = 8
-"""Pieces of work for each process: a data set travels with each, so they are not too many."""
+"""Chunks of cases for each process: few, because the data set is sent with each."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class FarOff:
-    """A rating whose Dice is ``below`` that of the middle rater of its case."""
+    """An outlying rating, whose Dice is ``below`` the median of its case."""
 
     case: str
     rater: str
@@ -62,11 +62,11 @@ class Description:
     rater in one case, by class, against the consensus of the others; ``volume_bias`` against the others themselves),
     ``cases``, ``suspects`` (case, rater, what, other).
 
-    Each Dice is NaN where neither marked the class; ``dice_empty_as_1`` is 1 there. Voxels are counted where both judged.
-    ``rater_apart`` is in the order of ``raters``, ``case_apart`` in that of ``cases``; ``below`` [N, R] is how far each
-    rating's Dice is under the middle rater of its case. ``coefficients`` has kappa, alpha and both means of the Dice of pairs,
-    ``intervals`` theirs. ``questions`` are those of the data set. With ``anonymous_raters`` nothing can be said of a rater over
-    cases.
+    Dice is NaN where neither marked the class; ``dice_empty_as_1`` is 1 there. Voxels are counted where both judged.
+    ``rater_apart`` [R] and ``case_apart`` [N] hold the outliers in the order of ``raters`` and ``cases``; ``below`` [N, R] is
+    the distance of each rating's Dice below the median of its case. ``coefficients`` are kappa, alpha and both means of the
+    Dice of pairs, ``intervals`` their 95 % intervals. ``questions`` are those of the data set. With ``anonymous_raters``
+    nothing is known of a rater over cases.
     """
 
     name: str
@@ -79,8 +79,8 @@ class Description:
     ratings: pd.DataFrame
     cases: pd.DataFrame
     suspects: pd.DataFrame
-    rater_apart: Apart
-    case_apart: Apart
+    rater_apart: OutlierResult
+    case_apart: OutlierResult
     below: Float64s
     coefficients: dict[str, float]
     intervals: dict[str, tuple[float, float]]
@@ -89,22 +89,22 @@ class Description:
 
     @property
     def compared(self) -> tuple[int, int]:
-        """Comparisons of two raters in a case and class: those of whom neither marked the class, and all."""
-        known = self.pairs["dice_empty_as_1"].notna()
-        return int((known & self.pairs["dice"].isna()).sum()), int(known.sum())
+        """Number of comparisons of two raters in a case and class: those where neither marked the class, and all."""
+        compared = self.pairs["dice_empty_as_1"].notna()
+        return int((compared & self.pairs["dice"].isna()).sum()), int(compared.sum())
 
     @property
     def outlying_raters(self) -> list[str]:
-        """Those who stand apart from the others."""
+        """Raters whose Dice against the others is an outlier."""
         return [rater for rater, out in zip(self.raters, self.rater_apart.outlying, strict=True) if out]
 
     @property
     def outlying_cases(self) -> list[str]:
-        """Those with far less agreement than the others."""
+        """Cases whose agreement is an outlier."""
         return [str(case) for case in self.cases["case"][self.case_apart.outlying]]
 
     def outlying_ratings(self) -> list[FarOff]:
-        """Single ratings as far off, of raters who are not outlying as a whole; the worst first."""
+        """Outlying ratings of raters who are no outliers as a whole, the worst first."""
         beyond = np.nan_to_num(self.below, nan=-np.inf) > self.rater_apart.limit
         beyond &= ~self.rater_apart.outlying
         names = self.cases["case"].astype(str).tolist()
@@ -132,10 +132,10 @@ class _Found:
 
 
 def find_data(spec: str, data: str | None = None, settings: Sequence[str] = ()) -> Dataset:
-    """A folder of ratings by its path (or ``folder:PATH``), or a known data set with options as ``key=value``.
+    """Load a folder of ratings by its path (or ``folder:PATH``), or a known data set with options as ``key=value``.
 
     Raises:
-        RaterbenchError: there is no such thing, or its data are absent or wrong.
+        RaterbenchError: there is no such folder or data set, or its data are absent or wrong.
     """
     name, colon, path = spec.partition(":")
     folder = Path(os.path.expanduser(path if colon and name == "folder" else spec))  # noqa: PTH111 - it never raises
@@ -152,13 +152,13 @@ def find_data(spec: str, data: str | None = None, settings: Sequence[str] = ()) 
 
 
 def describe_data(dataset: Dataset, fusion: Fusion, *, cases: int | None = None, jobs: int = 1) -> Description:
-    """Look at all cases, or at ``cases`` of them spread evenly; ``fusion`` makes the consensus of the other raters.
+    """Describe all cases, or ``cases`` of them spread evenly; ``fusion`` makes the consensus of the other raters.
 
     Raises:
         RaterbenchError: a file is wrong, or no case has two raters.
     """
     if cases is not None and cases < 1:
-        raise RaterbenchError(f"--cases {cases}: at least one case is needed")
+        raise RaterbenchError(f"cases = {cases}: at least one case is needed")
     rated = dict(zip(dataset.index["case"], dataset.index["raters"], strict=True))
     check_raters_meet(rated, dataset.name, dataset.files if isinstance(dataset, RatingFolder) else ())
     n = len(dataset) if cases is None else min(cases, len(dataset))
@@ -210,10 +210,10 @@ def _collect(dataset: Dataset, consensus: str, found: list[_Found], subjects: li
 
 
 def _dice_to_judge_by(ratings: pd.DataFrame) -> pd.Series:
-    """Each rating's Dice against the consensus of the others, by which a rater is called outlying.
+    """Each rating's Dice against the consensus of the others, from which outlying raters are found.
 
-    Where somebody marked the class, those who rightly marked nothing have 1: else the one who alone marked something would
-    be held against nobody. A class that nobody marked in a case stays NaN: it would make all raters alike.
+    If some rater marked the class, raters who marked nothing in agreement with the consensus have 1; otherwise a rater who
+    alone marked something would be compared with nobody. A class that nobody marked in a case stays NaN.
     """
     marked = ratings.groupby(["case", "class"])["voxels"].transform("max") > 0
     nothing = (ratings["voxels"] == 0) & (ratings["consensus_voxels"] == 0)
@@ -253,9 +253,9 @@ def _look_at(case: Case, classes: Sequence[str], fusion: Fusion) -> _Found:
 
 
 def _against_others(case: Case, rater: str, classes: Sequence[str], fusion: Fusion) -> list[dict[str, Any]]:
-    """A rater in one case, by foreground class, held to the consensus of the others; NaN where there is nobody else.
+    """Rows that compare a rater in one case with the consensus of the others, one for each foreground class.
 
-    Dice is NaN, too, where neither the rater nor the consensus has the class.
+    NaN if there is no other rater; Dice is NaN, too, if neither the rater nor the consensus has the class.
     """
     mine = case.ratings[rater]
     others = {name: labels for name, labels in case.ratings.items() if name != rater}

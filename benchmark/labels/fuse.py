@@ -1,4 +1,4 @@
-"""Label files in, consensus files out: one case or a batch, checked before, and written completely or not at all."""
+"""Fuses the label files of one case or of many: checks all inputs first, and writes all outputs or none."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from ...whole_files import naming
 from .batch import over_cases
 from .csv_text import spreadsheet_bytes
 from .fuse_plan import FusePlan, FuseTask, Places
-from .outputs import Outputs
+from .outputs import OutputFiles
 from .rater_rows import rater_rows
 
 
 @dataclass(frozen=True, eq=False)
 class Fused:
-    """A case that has been fused, and what its values stand for."""
+    """A case, its consensus, and the classes that its values in files stand for."""
 
     case: Case
     consensus: Consensus
@@ -42,12 +42,12 @@ class Fused:
 
 
 Draw = Callable[[Fused, Path], None]
-"""Draws the disagreement of a case into a file."""
+"""A function that draws the disagreement between the raters of a case into a file."""
 
 
 @dataclass(frozen=True, eq=False)
 class FuseResult:
-    """``raters``: a row for each case, rater and class; ``cases``: one for each case; ``questions``: what to ask about them."""
+    """The tables ``raters``, one row for each case, rater and class, and ``cases``; ``questions`` about doubtful input."""
 
     raters: pd.DataFrame
     cases: pd.DataFrame
@@ -56,22 +56,21 @@ class FuseResult:
 
 
 def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs: int = 1) -> FuseResult:
-    """Check, fuse and write; any number of ``jobs`` gives the same bytes. One case is read once, many are read twice.
+    """Check, fuse and write the cases of a plan. The number of ``jobs`` does not change the bytes written.
 
     Raises:
         RaterbenchError: a file is wrong, two do not fit together, or an output cannot be written; nothing is written then.
     """
     if plan.anonymous_raters and fusion.needs_rater_identity:
         raise RaterbenchError(
-            "the fusion learns each rater over many cases, but dataset.toml says that the raters are anonymous, so one name "
-            "may be another person in each case: fuse each case by itself"
+            "the fusion estimates each rater over many cases, but dataset.toml says that the raters are anonymous, so a name "
+            "may stand for different people in different cases: use a fusion that treats each case by itself"
         )
     if plan.folder is not None and fusion.get_params().get("pool") != "dataset":
-        # Pooled over cases, a fusion knows what one rating is worth; else one rater is no consensus. Whoever names a single
-        # file knows that it is one.
+        # Only a fusion pooled over cases can weight a single rating. Who gives single files knows how many they are.
         rated = {task.files.case: tuple(task.files.ratings) for task in plan.tasks}
         check_raters_meet(rated, str(plan.folder), [task.files for task in plan.tasks])
-    with Outputs([*plan.others, *(file for task in plan.tasks for file in task.files.files)]) as outputs:
+    with OutputFiles([*plan.others, *(file for task in plan.tasks for file in task.files.files)]) as outputs:
         named = plan.folder is None
         beside = plan.raters is not None and plan.raters.parent == plan.tasks[0].places.consensus.parent
         tasks = [replace(task, places=_temporary(task.places, outputs, named=named)) for task in plan.tasks]
@@ -101,7 +100,7 @@ def fuse_files(fusion: Fusion, plan: FusePlan, *, draw: Draw | None = None, jobs
 
 
 def _questions(plan: FusePlan, found: list[CaseValues], code: LabelCode) -> tuple[str, ...]:
-    """What to ask about the ratings; files that are the cases of one rater are refused where they hardly overlap."""
+    """Questions about doubtful ratings; raises if the files look like the cases of one rater and hardly overlap."""
     said = (*rating_questions(found, code.labels, declared=plan.classes is not None), *copies(found))
     cases_given = files_of_one_rater(list(plan.tasks[0].files.ratings.values())) if plan.folder is None else None
     if cases_given and hardly_meeting(found, code.labels):
@@ -117,7 +116,7 @@ class _Work:
     fractions: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
-        # A process that has not loaded the plug-in cannot read an object of its class.
+        # A worker process must load the plug-in before it can unpickle the fusion.
         return {**self.__dict__, "fusion": pickle.dumps(self.fusion), "plugin": plugin_of(type(self.fusion))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -149,7 +148,7 @@ class _Work:
 
 
 def _like_two_raters(case: Case, consensus: Consensus) -> str:
-    """``intersection`` or ``union`` where the consensus of two raters who disagree on two classes is just that, else empty."""
+    """``intersection`` or ``union`` if the consensus of two disagreeing raters on two classes equals that, else empty."""
     if len(case.ratings) != 2 or len(consensus.probability) != 2:
         return ""
     one, other = case.ratings.values()
@@ -165,7 +164,7 @@ def _count(files: RatedFiles, declared: LabelValues | None) -> CaseValues:
     return load(files, image=False, fractions=fractions).count(declared)
 
 
-def _temporary(places: Places, outputs: Outputs, *, named: bool) -> Places:
+def _temporary(places: Places, outputs: OutputFiles, *, named: bool) -> Places:
     return Places(
         outputs.add(places.consensus, named=named),
         outputs.add(places.probability, named=named) if places.probability else None,

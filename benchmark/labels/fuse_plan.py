@@ -1,4 +1,4 @@
-"""What to fuse and where to write it, from the paths that a user gives."""
+"""Plans which files to fuse and where to write the results, from the paths that a user gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...datasets.layout.folder_settings import read_settings
 from ...errors import RaterbenchError
 
 LABEL_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd", ".png", ".tif", ".tiff")
-"""What a consensus is written as: one file, without loss. MHD would be two."""
+"""Formats for a consensus: a single file with lossless compression or none, so not MHD, which needs two files."""
 PROBABILITY_ENDINGS = (".nii.gz", ".nii", ".mha", ".nrrd", ".tif", ".tiff")
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
 FLAGS = "--threshold, --darker"
@@ -22,7 +22,7 @@ FLAGS = "--threshold, --darker"
 
 @dataclass(frozen=True)
 class Places:
-    """Where the results of a case go; None is what is not wanted.
+    """The output files of a case; None for those not wanted.
 
     Raises:
         RaterbenchError: a name has an ending that cannot be written.
@@ -40,7 +40,7 @@ class Places:
 
 @dataclass(frozen=True)
 class FuseTask:
-    """A case to fuse."""
+    """The input and output files of a case."""
 
     files: RatedFiles
     places: Places
@@ -48,10 +48,16 @@ class FuseTask:
 
 @dataclass(frozen=True)
 class FusePlan:
-    """Cases to fuse; ``raters``, where their table goes; ``classes``, what values stand for, found in the files if None.
+    """What to fuse.
 
-    ``ignore`` is the value of voxels not judged; ``others`` are files that are read, too; ``folder`` holds the cases, and is
-    None for the files of one case. With ``anonymous_raters`` one name may be another person in each case.
+    Args:
+        tasks: the cases.
+        raters: the file for the table of raters.
+        classes: the values of the classes in the files; None to find them in the files.
+        ignore: the value of voxels that were not judged.
+        others: further files that are read.
+        folder: the folder of the cases; None for the files of one case.
+        anonymous_raters: a name may stand for different people in different cases.
     """
 
     tasks: tuple[FuseTask, ...]
@@ -84,7 +90,8 @@ def fuse_plan(
     threshold: float | None = None,
     darker: bool = False,
 ) -> FusePlan:
-    """The plan for label files of one case, or for one folder of cases; outputs then are folders but for the table.
+    """Plan the fusion of the label files of one case, or of a folder of cases; for a folder, outputs other than the table are
+    folders.
 
     Raises:
         RaterbenchError: there is nothing to fuse or nowhere to write, or paths do not fit together.
@@ -113,7 +120,7 @@ def fuse_plan(
 
 
 def _check_folders(folder: Path, **places: Path | None) -> None:
-    """Outputs for a folder of cases are folders: one called as a file is a mistake, unless it is there."""
+    """Raise a RaterbenchError if an output for a folder of cases has the name of a file and is no existing folder."""
     for place in places.values():
         ending = next((e for e in (*LABEL_ENDINGS, *FIGURE_ENDINGS) if place and place.name.lower().endswith(e)), "")
         if place and ending and not place.is_dir():
@@ -125,7 +132,7 @@ def _check_folders(folder: Path, **places: Path | None) -> None:
 
 
 def _tasks(folder: Path, out: Path, probability: Path | None, figure: Path | None) -> list[FuseTask]:
-    """A consensus has the format of its first rating; a probability has it too, or is NRRD where that cannot hold one."""
+    """One task for each case. Outputs have the format of its first rating; NRRD for a probability if that cannot hold one."""
     for place in (out, probability, figure):
         for part, word in (("ratings", "rater"), ("images", "image")):
             if place and (folder / part).resolve() in (place.resolve(), *place.resolve().parents):

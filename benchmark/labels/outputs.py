@@ -1,4 +1,4 @@
-"""Files that appear together or not at all."""
+"""Writes several output files together: all of them, or none if an error occurs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...whole_files import move, naming, remove_leftovers, staging
 from ..store.written import WrittenFiles
 
 
-class Outputs:
-    """Gives every file to write a temporary place beside its own, and moves all of them once everything is done.
+class OutputFiles:
+    """Provides a temporary file beside each output, and moves all of them to their places at the end of the ``with`` block.
 
-    Where the block ends in an error, what was written and the folders that were made are gone again.
+    If the block raises, the files written and the folders made are removed.
 
     Args:
-        inputs: Files that no output may overwrite.
+        inputs: files that no output may overwrite.
     """
 
     def __init__(self, inputs: Iterable[Path]) -> None:
@@ -34,10 +34,12 @@ class Outputs:
         self._made: list[Path] = []
 
     def add(self, target: Path, *, named: bool = True) -> Path:
-        """The temporary file, with the same name, that becomes ``target``.
+        """Return the temporary file, with the same name, that becomes ``target``.
 
-        ``named``: the user gave the name itself, so that what is there may be overwritten. Else only what raterbench has
-        written there may be (``check``).
+        Args:
+            target: the output.
+            named: the user gave this name, so an existing file may be overwritten. Otherwise only files that raterbench wrote
+                may be (``check``).
 
         Raises:
             RaterbenchError: ``target`` is an input, a folder, wanted twice, or lies where nothing can be written.
@@ -64,7 +66,7 @@ class Outputs:
         return temporary
 
     def check(self) -> None:
-        """Raise a RaterbenchError if something of somebody else is where a file goes that the user did not name."""
+        """Raise a RaterbenchError if an output that the user did not name would replace a file of somebody else."""
         for folder, files in self._listed.items():
             WrittenFiles(folder, "fusion").check(files)
 
@@ -87,7 +89,7 @@ class Outputs:
                     folder.rmdir()
 
     def _with_places(self, message: str) -> str:
-        """A message with the places that files go to, where it names temporary ones."""
+        """Replace the names of temporary files in a message by those of the outputs."""
         listed = {folder / name: file for folder, files in self._listed.items() for name, file in files.items()}
         for target, temporary in (self._named | listed).items():
             message = message.replace(str(temporary), str(target))

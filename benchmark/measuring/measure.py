@@ -1,17 +1,23 @@
-"""Measure one case: every metric against every reference, calibration counts, and the threshold that makes labels."""
+"""Measure one case: every metric against every reference, and calibration counts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ...datasets.base import Case, Dataset, Floats, Labels
+from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
-from ..metrics.base import UNIT_SYMBOLS, Counts, Doubles, Metric, RaterMetric, Segmentation, decide, label_counts
+from ...voxel_counts import Counts, Doubles
+from ..metrics.base import (
+    UNIT_SYMBOLS,
+    Metric,
+    MetricBase,
+    RaterMetric,
+    Segmentation,
+    table_names,
+)
 from ..metrics.calibration import N_BINS, confidence_of, count_confidence
-from ..metrics.overlap import dice_of
-from ..store.units import ThresholdSearch
 from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
 
 Row = tuple[str, str, str, float]
@@ -22,44 +28,9 @@ ALL_CLASSES = "all"
 ANY_RATER = "any rater"
 """In whose name the mean over the raters of a case stands where raters are anonymous."""
 REGIONS = ("image", "foreground")
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 
-def hard_labels(probability: Floats, threshold: float = 0.5) -> Labels:
-    """Labels [*S] of a map [K, *S]: ``p[1] >= threshold`` for two classes, else the most probable class, lowest on ties.
-
-    A voxel whose probabilities are all 0 is background.
-    """
-    if len(probability) == 2:
-        return np.asarray(probability[1] >= np.float32(threshold)).astype(np.uint8)
-    return decide(probability)[0]
-
-
-def search_threshold(probabilities: Iterable[Floats], references: Iterable[Labels]) -> ThresholdSearch:
-    """Mean Dice over cases at each threshold of .05, .10 ... .95, and the best; the largest of equals (Lemay et al., 2022).
-
-    ``probabilities`` [2, *S] and ``references`` [*S] case by case. Dice is 1 where both are empty; a case without a
-    judged voxel does not count. The choice is 0.5 if no case counts.
-    """
-    edges = np.array(THRESHOLDS, np.float32)
-    dices = []
-    for probability, reference in zip(probabilities, references, strict=True):
-        passed = np.zeros(reference.shape, np.uint8)
-        for edge in edges:
-            passed += probability[1] >= edge
-        counts = label_counts(passed, reference, len(edges) + 1)[:, :2]
-        if counts.any():
-            # Row t of the sum from above: what passes threshold t, in and outside the reference.
-            above = counts[::-1].cumsum(axis=0)[::-1][1:]
-            dices.append(dice_of(above[:, 1], above.sum(axis=1), counts[:, 1].sum()))
-    if not dices:
-        return ThresholdSearch(THRESHOLDS, (), 0, 0.5)
-    mean = np.mean(dices, axis=0)
-    best = THRESHOLDS[int(np.flatnonzero(mean == mean.max())[-1])]
-    return ThresholdSearch(THRESHOLDS, tuple(mean.tolist()), len(dices), best)
-
-
-def measures_lengths(metric: Metric) -> bool:
+def measures_lengths(metric: MetricBase) -> bool:
     """Whether the metric has a unit: lengths, sizes, and what depends on a tolerance."""
     return metric.label_in("mm", 2) != metric.label_in("pixel", 2)
 
@@ -82,12 +53,12 @@ def measure_case(
     case: Case,
     prediction: Segmentation,
     *,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricBase],
     references: Sequence[str],
     classes: Sequence[str],
     sources: References | None = None,
 ) -> list[Row]:
-    """Every metric of a prediction against every reference that makes sense for it; metrics of raters give no row here.
+    """Every metric of a pair against every reference that makes sense for it; other kinds of metrics give no row here.
 
     ``classes`` [K] with the background first. ``raters`` is the mean of the metric over each single rater who rated the
     case (values that are NaN left out; NaN if none is left). A reference that the case does not have gives no row.
@@ -100,14 +71,14 @@ def measure_case(
         expected = (len(classes), *case.shape)
         raise RaterbenchError(f"case {case.id!r}: the prediction has shape {prediction.probability.shape}, not {expected}")
     sources = sources or References(case, len(classes))
-    metrics = [metric for metric in metrics if not isinstance(metric, RaterMetric)]
-    pairs = [(metric, name) for metric in metrics for name in (NO_REFERENCE, *references) if makes_sense(metric, name)]
+    named = {m: n for n, m in zip(table_names(metrics), metrics, strict=True) if isinstance(m, Metric)}
+    pairs = [(metric, name) for metric in named for name in (NO_REFERENCE, *references) if makes_sense(metric, name)]
     values = measure_pairs(prediction, pairs, sources)
     rows: list[Row] = []
     for metric, name in pairs:
         if (metric, name) in values:
             heads = classes[1:] if metric.per_class else [ALL_CLASSES]
-            rows.extend((c, name, metric.name, float(v)) for c, v in zip(heads, values[metric, name], strict=True))
+            rows.extend((c, name, named[metric], float(v)) for c, v in zip(heads, values[metric, name], strict=True))
     return rows
 
 
@@ -139,10 +110,12 @@ def measure_pairs(
     return found
 
 
-def makes_sense(metric: Metric, reference: str) -> bool:
+def makes_sense(metric: MetricBase, reference: str) -> bool:
     """Whether the metric can be measured against the reference: some need soft labels, a certain reference, or none."""
     if isinstance(metric, RaterMetric):
         return reference in ("truth", RATERS)
+    if not isinstance(metric, Metric):
+        return False
     if metric.references == "none" or reference == NO_REFERENCE:
         return metric.references == "none" and reference == NO_REFERENCE
     if metric.references in REFERENCE_NAMES:

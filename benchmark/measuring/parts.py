@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...datasets.base import Case, Dataset, Floats
-from ..experiment.experiment import canonical
-from ..experiment.factory import class_identity
-from ..metrics import Metric, RaterMetric, Segmentation
+from ..experiment.factory import identity
+from ..experiment.settings import canonical
+from ..metrics.base import Metric, MetricBase, RaterMetric, Segmentation
 from ..store.units import Calibration, Estimates, Kind, Rows
 from .measure import (
     ALL_CLASSES,
@@ -35,7 +35,7 @@ SEARCHED, HALF = "searched", "half"
 class PlannedRows:
     """One metric against one reference, a part of a measuring unit."""
 
-    metric: Metric
+    metric: Metric | RaterMetric
     reference: str
 
 
@@ -58,7 +58,7 @@ class Parts:
         return (*self.rows, *self.calibration, *(name for name in (self.raters, self.pictures) if name))
 
 
-def plan_parts(kind: Kind, metrics: Sequence[Metric], references: Sequence[str], kept: Mapping[str, str]) -> Parts:
+def plan_parts(kind: Kind, metrics: Sequence[MetricBase], references: Sequence[str], kept: Mapping[str, str]) -> Parts:
     """The parts of units of one kind; ``kept`` maps the cases that are kept for pictures to the reason.
 
     The name of a part has a hash of whatever decides about its numbers, apart from what the unit's key says.
@@ -66,11 +66,11 @@ def plan_parts(kind: Kind, metrics: Sequence[Metric], references: Sequence[str],
     rows: dict[str, PlannedRows] = {}
     for metric in metrics:
         of_rater = isinstance(metric, RaterMetric)
-        if of_rater and kind == "raters":
+        if not isinstance(metric, Metric | RaterMetric) or (of_rater and kind == "raters"):
             continue
         for reference in ("truth", RATERS) if of_rater else (NO_REFERENCE, *references):
             if makes_sense(metric, reference):
-                tag = _hash([metric.name, class_identity(type(metric)), vars(metric), reference])
+                tag = _hash([metric.name, identity(metric), reference])
                 rows[f"rows/{metric.name}/{reference}/{tag}"] = PlannedRows(metric, reference)
     counted = {f"calibration/{reference}": reference for reference in references} if kind == "method" else {}
     pictures = {"method": "predicted", "raters": "pictures", "fusion": ""}[kind]
@@ -176,7 +176,7 @@ class PartsInProgress:
         for part, planned in self.rows.items():
             found[part] = Rows(
                 planned.metric.name,
-                parameters_of(planned.metric),
+                planned.metric.parameters(),
                 planned.reference,
                 tuple(self._classes(planned)),
                 self._thresholds(planned),
@@ -194,8 +194,3 @@ class PartsInProgress:
 
     def _thresholds(self, planned: PlannedRows) -> tuple[str, ...]:
         return ("",) if isinstance(planned.metric, RaterMetric) else self.thresholds
-
-
-def parameters_of(metric: Metric) -> str:
-    """The parameters of a metric as the long table has them: ``tolerance=1.0, image_border=True``."""
-    return ", ".join(f"{name}={value}" for name, value in vars(metric).items())

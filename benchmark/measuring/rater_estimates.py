@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Floats, Labels
 from ...errors import RaterbenchError
-from ..metrics.base import Counts, Doubles, Metric, RaterMetric, decide, ratio
+from ...voxel_counts import Counts, Doubles, argmax_with_confidence, ratio
+from ..metrics.base import MetricBase, RaterMetric
 from ..metrics.confusion import confusion_counts, confusion_from_counts, sums_over_truth
 from ..store.units import Estimates, RaterErrors
 from .references import NO_REFERENCE, RATERS
@@ -62,7 +63,7 @@ def _others(ratings: Mapping[str, Labels], n_classes: int) -> Iterator[tuple[str
     own = {rater: labels == classes.reshape(shape) for rater, labels in ratings.items()}
     votes = sum(own.values(), np.zeros(next(iter(own.values())).shape, np.float32))
     for rater, mine in own.items():
-        labels, most = decide(votes - mine)
+        labels, most = argmax_with_confidence(votes - mine)
         labels[most == 0] = IGNORE
         yield rater, labels
 
@@ -84,11 +85,11 @@ class RaterEstimates:
     """
 
     classes: Sequence[str]
-    metrics: Sequence[Metric]
+    metrics: Sequence[MetricBase]
     images: list[dict[str, tuple[Doubles, Doubles]]] = field(default_factory=list)
     _pools: dict[tuple[str, str], _Pool] = field(default_factory=dict)
 
-    def add(self, estimates: Confusions, case: Case, done: ObservedConfusions) -> dict[tuple[Metric, str], float]:
+    def add(self, estimates: Confusions, case: Case, done: ObservedConfusions) -> dict[tuple[RaterMetric, str], float]:
         """Add a case, and give the mean over its raters of each metric of raters, by metric and reference.
 
         The reference ``raters`` says that nobody knows the truth, and the other raters are taken for it. A case whose single

@@ -1,7 +1,8 @@
-"""What a metric is, what it compares, and what all metrics share: who judged a voxel, and how labels meet."""
+"""The contracts of the four kinds of metrics, what they compare, and what several of them need of a pair."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 
 from ...datasets.base import IGNORE, Floats, Labels, Unit, read_only
 from ...errors import RaterbenchError
+from ...parameters import check_stored
+from ...voxel_counts import Counts, Doubles, label_counts, one_hot
 
-Doubles = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Better = Literal["higher", "lower", "zero", "none"]
 Quantity = Literal["length", "size", "none"]
@@ -58,14 +60,31 @@ class Segmentation:
         return int(self.probability.shape[0])
 
 
-class Metric(ABC):
-    """A pure function of a prediction and a reference, and what tables need to know about it.
+class MetricBase(BaseEstimator, ABC):
+    """What tables and captions need to know of a metric, whatever it measures.
 
-    ``name`` is the key in tables and experiments, ``label`` the head of a column, without the unit of a ``quantity`` that
-    depends on the data set (``label_in`` adds it). ``references`` says what it can be measured against: any reference, only
-    one with soft labels, only the one that it names, or none. ``empty`` is one plain sentence (or more) on what happens where
-    the reference or the prediction is empty. Voxels that the reference (or the prediction) did not judge are left out, and a
-    pair without a judged voxel is NaN.
+    A metric is a subclass of one of the four below, by what it looks at:
+
+    ==================  ==============================================  ==================================================
+    :class:`Metric`        a prediction and a reference                    Dice, Brier score
+    :class:`RaterMetric`   the estimate of a rater and the truth           confusion RMSE
+    :class:`SampleMetric`  sampled segmentations and the set of raters     generalised energy distance
+    :class:`PooledMetric`  predictions and references of all cases         expected calibration error
+    ==================  ==============================================  ==================================================
+
+    Parameters are keyword arguments of ``__init__``, which only stores them under their own names; type hints such as
+    ``Annotated[float, Range(0, 10)]`` are checked. An experiment sets them where it lists the metric,
+    ``metrics = ["dice", { name = "surface dice", tolerance = 2.0 }]``.
+
+    Attributes:
+        name: the key in tables and experiments.
+        label: the head of a column, without the unit of a ``quantity``, which depends on the data set (``label_in`` adds it).
+        better: whether "higher" or "lower" values are better, values near "zero", or "none".
+        range: the lowest and the highest value.
+        references: what it can be measured against: "any" reference, only one with "soft" labels, only the one that it names,
+            or "none".
+        empty: a plain sentence (or more) on what happens where the reference or the prediction is empty.
+        shown_parameters: parameters that ``parameters`` names even where they have their default.
     """
 
     name: ClassVar[str]
@@ -73,11 +92,21 @@ class Metric(ABC):
     quantity: ClassVar[Quantity] = "none"
     better: ClassVar[Better]
     range: ClassVar[tuple[float, float]]
-    per_class: ClassVar[bool]
-    uses: ClassVar[Literal["labels", "probability"]] = "labels"
-    """What of the prediction decides: a metric of probabilities does not depend on the threshold that makes the labels."""
     references: ClassVar[Literal["any", "soft", "none", "truth", "soft average"]] = "any"
     empty: str
+    shown_parameters: ClassVar[tuple[str, ...]] = ()
+
+    def parameters(self) -> str:
+        """The parameters for the column ``parameters`` of the long table, such as ``tolerance=2.0``; empty for none.
+
+        Only those that are not at their default are named, and those in ``shown_parameters`` always.
+        """
+        defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
+        values = self.get_params(deep=False)
+        named = [key for key in defaults if key in values]
+        return ", ".join(
+            f"{key}={values[key]}" for key in named if key in self.shown_parameters or values[key] != defaults[key]
+        )
 
     def unit_in(self, unit: Unit, ndim: int) -> str:
         """What the values are measured in, such as ``mm`` or ``px³``; an empty text for a metric that is no length or size.
@@ -92,8 +121,28 @@ class Metric(ABC):
         symbol = self.unit_in(unit, ndim)
         return f"{self.label} [{symbol}]" if symbol else self.label
 
-    def check_parameters(self) -> None:  # noqa: B027 - most metrics have no parameter
-        """Raise a RaterbenchError if a parameter is out of its range; nothing to check by default."""
+    def check_parameters(self) -> None:
+        """Check the parameters against their type hints.
+
+        Raises:
+            RaterbenchError: one is of another kind, or out of range.
+        """
+        check_stored(self, f"metric {self.name!r}")
+
+
+class Metric(MetricBase):
+    """A pure function of a prediction and a reference, one case at a time.
+
+    Voxels that the reference (or the prediction) did not judge are left out, and a pair without a judged voxel is NaN.
+
+    Attributes:
+        per_class: whether there is a value for each foreground class, or one for all classes together.
+        uses: "labels" if only ``prediction.labels`` matter, "probability" if only ``prediction.probability`` does: its value
+            does not depend on the threshold that makes labels, and is not measured again for another one.
+    """
+
+    per_class: ClassVar[bool]
+    uses: ClassVar[Literal["labels", "probability"]] = "labels"
 
     @abstractmethod
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
@@ -104,26 +153,56 @@ class Metric(ABC):
         """
 
 
-class RaterMetric(Metric):
-    """A metric of what is believed of a rater, where others are of a prediction.
+class RaterMetric(MetricBase):
+    """A pure function of what is estimated of a rater and what is true of that rater.
 
     It has no value for a candidate that estimates no rater. Over several raters of a case the mean is taken.
     """
 
     per_class: ClassVar[bool] = False
 
-    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
-        """There is no such value.
-
-        Raises:
-            RaterbenchError: always.
-        """
-        del prediction, reference, spacing
-        raise RaterbenchError(f"metric {self.name!r} compares confusions of raters and no predictions: use measure_rater")
-
     @abstractmethod
     def measure_rater(self, estimate: Doubles, truth: Doubles) -> float:
         """The value of one rater from the estimated and the true confusion [K, K]; NaN entries are not known."""
+
+
+class SampleMetric(MetricBase):
+    """A pure function of segmentations that a method sampled for a case and of the labels of all raters of that case.
+
+    It has no value for a candidate that gives no samples.
+    """
+
+    per_class: ClassVar[bool]
+
+    @abstractmethod
+    def measure_samples(
+        self, samples: Sequence[Segmentation], raters: Sequence[Segmentation], *, spacing: Sequence[float]
+    ) -> Doubles:
+        """The value of each foreground class, [K-1], or of all classes together, []; NaN where nothing can be compared."""
+
+
+class PooledMetric(MetricBase):
+    """A metric of many cases together, from whole numbers that are counted case by case and added.
+
+    Sums of whole numbers are exact, so the value does not depend on the order of cases or on how they are grouped.
+    """
+
+    @abstractmethod
+    def count(self, prediction: Segmentation, reference: Segmentation) -> Counts:
+        """The counts of one case, an int64 array whose shape is the same for all cases."""
+
+    @abstractmethod
+    def value(self, counts: Counts) -> Doubles:
+        """The value [...] of summed counts; more axes may come first, such as draws of a bootstrap. NaN without a voxel."""
+
+
+def table_names(metrics: Sequence[MetricBase]) -> list[str]:
+    """What each metric is called in tables: its name, and with its parameters where two metrics have that name."""
+    names = [metric.name for metric in metrics]
+    return [
+        f"{metric.name} ({metric.parameters() or 'default'})" if names.count(metric.name) > 1 else metric.name
+        for metric in metrics
+    ]
 
 
 def needed(metric: Metric, reference: Segmentation | None) -> Segmentation:
@@ -137,20 +216,9 @@ def needed(metric: Metric, reference: Segmentation | None) -> Segmentation:
     return reference
 
 
-def decide(probability: Floats) -> tuple[Labels, Floats]:
-    """The most probable class of each voxel [*S] (the lowest on ties) and its probability [*S]."""
-    labels, best = np.zeros(probability.shape[1:], np.uint8), probability[0].copy()
-    # A running maximum is several times faster than argmax over the first, widely strided axis.
-    for k in range(1, len(probability)):
-        labels[probability[k] > best] = k
-        np.maximum(best, probability[k], out=best)
-    return labels, best
-
-
 def from_labels(labels: Labels, n_classes: int, *, region: Mask | None = None) -> Segmentation:
     """Hard labels as a segmentation: one-hot probability, uniform where nothing was judged."""
-    classes = np.arange(n_classes, dtype=np.uint8).reshape(-1, *[1] * labels.ndim)
-    probability = (labels[None] == classes).astype(np.float32)
+    probability = one_hot(labels, n_classes)
     unjudged = labels == IGNORE
     if unjudged.any():
         probability[:, unjudged] = 1.0 / n_classes
@@ -189,17 +257,6 @@ def judged(prediction: Segmentation, reference: Segmentation) -> Mask | None:
     return remember(prediction, reference, "judged", compute)
 
 
-def label_counts(first: Labels, second: Labels, n_classes: int) -> Counts:
-    """``[i, j]`` = number of voxels that ``first`` calls i and ``second`` calls j, [K, K]; ``IGNORE`` is left out."""
-    wide = n_classes + 1
-    # IGNORE becomes one class more, so that one pass counts everything without a mask.
-    code = np.minimum(first, n_classes).astype(np.intp)
-    code *= wide
-    code += np.minimum(second, n_classes)
-    counts = np.bincount(code.ravel(), minlength=wide * wide).reshape(wide, wide)
-    return counts[:n_classes, :n_classes].astype(np.int64)
-
-
 def pair_counts(prediction: Segmentation, reference: Segmentation) -> Counts:
     """``[i, j]`` = number of voxels predicted i and referred to as j, [K, K]; computed once for a pair."""
     judged(prediction, reference)
@@ -208,11 +265,3 @@ def pair_counts(prediction: Segmentation, reference: Segmentation) -> Counts:
         return label_counts(prediction.labels, reference.labels, prediction.n_classes)
 
     return remember(prediction, reference, "counts", compute)
-
-
-def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, otherwise: float = np.nan) -> Doubles:
-    """``numerator / denominator`` elementwise, ``otherwise`` where the denominator is 0."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    result: Doubles = np.full(np.broadcast_shapes(top.shape, bottom.shape), otherwise)
-    np.divide(top, bottom, out=result, where=bottom != 0)
-    return result

@@ -11,11 +11,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ...datasets.base import IGNORE, Floats, Labels
-from .base import Counts, Doubles, Mask, decide, ratio
+from ...voxel_counts import Counts, Doubles, argmax_with_confidence, ratio
+from .base import Mask, PooledMetric, Segmentation
 
 N_BINS = 11
 UNIT = 2.0**-24
-"""What one step of a stored sum of confidence is worth: float32 confidence of 0.5 and more is a whole number of these."""
+"""The unit of stored sums of confidence: a float32 confidence of 0.5 or more is a whole number of these."""
 
 LastBin = Literal["open", "closed"]
 
@@ -30,7 +31,7 @@ def _float32_edges() -> Floats:
 
 
 class Confidence(NamedTuple):
-    """A probability map as calibration sees it, one entry a voxel: predicted class, bin, fixed-point confidence."""
+    """The predicted class, bin and fixed-point confidence of each voxel of a probability map."""
 
     labels: Labels
     bins: Labels
@@ -39,7 +40,7 @@ class Confidence(NamedTuple):
 
 def confidence_of(probability: Floats) -> Confidence:
     """Predicted class (the lowest on ties), bin, and confidence in units of 2^-24, each [*S], of a map [K, *S]."""
-    labels, best = decide(np.asarray(probability, np.float32))
+    labels, best = argmax_with_confidence(np.asarray(probability, np.float32))
     np.minimum(best, np.float32(1), out=best)
     bins = np.zeros(best.shape, np.uint8)
     for edge in _float32_edges()[1:]:
@@ -113,3 +114,30 @@ def _gaps(counts: Counts, last_bin: LastBin) -> tuple[Counts, Doubles]:
     """Voxels and |accuracy - confidence| of each bin, both [..., 10]; an empty bin has no gap."""
     curve = reliability_curve(counts, last_bin)
     return curve.n, np.nan_to_num(np.abs(curve.accuracy - curve.confidence))
+
+
+class ExpectedCalibrationError(PooledMetric):
+    """The mean over voxels of all cases of |accuracy - confidence| in ten bins of confidence (Naeini et al., 2015).
+
+    Args:
+        last_bin: "closed" counts voxels of confidence exactly 1 in the last bin, "open" leaves them out.
+        region: "image" counts every voxel, "foreground" those near what any rater marked.
+    """
+
+    name, label = "expected calibration error", "Expected calibration error"
+    better, range = "lower", (0.0, 1.0)
+    empty = "The expected calibration error counts every judged voxel, so an empty reference or prediction changes nothing."
+
+    def __init__(self, *, last_bin: LastBin = "closed", region: Literal["image", "foreground"] = "image") -> None:
+        self.last_bin, self.region = last_bin, region
+
+    def count(self, prediction: Segmentation, reference: Segmentation) -> Counts:
+        """Counts [11, 3]: voxels, correct ones, and their sum of confidence, of each bin. Nothing is near no region."""
+        region = None
+        if self.region == "foreground":
+            region = np.zeros(reference.labels.shape, bool) if reference.region is None else reference.region
+        judged = np.where(prediction.labels == IGNORE, np.uint8(IGNORE), reference.labels)
+        return calibration_counts(prediction.probability, judged, region)
+
+    def value(self, counts: Counts) -> Doubles:
+        return expected_calibration_error(counts, self.last_bin)

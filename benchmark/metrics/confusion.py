@@ -1,16 +1,15 @@
-"""How well a rater's confusion is estimated: root mean square error to the confusion that is really there.
+"""How well a rater's confusion is estimated: root mean square error to the true confusion.
 
 Everywhere ``[i, j]`` is "the rater says i where the truth is j": rows observed, columns true, columns sum to 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from ...datasets.base import Labels
-from .base import Counts, Doubles, RaterMetric, label_counts, ratio
+from ...voxel_counts import Counts, Doubles, label_counts, ratio
+from .base import RaterMetric
 
 
 class ConfusionRMSE(RaterMetric):
@@ -29,11 +28,6 @@ def confusion_counts(observed: Labels, true: Labels, n_classes: int) -> Counts:
     return label_counts(observed, true, n_classes)
 
 
-def pool_counts(counts: Iterable[Counts], n_classes: int) -> Counts:
-    """The sum of counts [K, K] over cases, zeros for no case: a rater's confusion is estimated once over all of them."""
-    return sum(counts, np.zeros((n_classes, n_classes), np.int64))
-
-
 def confusion_from_counts(counts: Counts) -> Doubles:
     """Confusion [K, K] whose columns sum to 1; NaN columns for true classes that never occur."""
     return ratio(counts, counts.sum(axis=-2, keepdims=True))
@@ -42,8 +36,8 @@ def confusion_from_counts(counts: Counts) -> Doubles:
 def sums_over_truth(confusion: Doubles, true: Labels) -> tuple[Doubles, Counts]:
     """Sums [K, K] of a confusion of each voxel [K, K, *S], column j over the voxels whose truth is j, and how many they are.
 
-    Sums and numbers can be added over cases before they are divided. NaN voxels are left out of both, and so is a truth
-    that is no class.
+    Sums and numbers can be added over cases before they are divided (the plain mean over all voxels would be dominated by the
+    background). NaN voxels are left out of both, and so is a truth that is no class.
     """
     n_classes = len(confusion)
     flat = confusion.reshape(n_classes, n_classes, -1)
@@ -54,14 +48,6 @@ def sums_over_truth(confusion: Doubles, true: Labels) -> tuple[Doubles, Counts]:
         return np.einsum("ijn,jn->ij", flat, here, dtype=np.float64), n
     n = (here & ~unknown).sum(axis=2)
     return np.einsum("ijn,jn->ij", np.where(unknown, 0.0, flat), here, dtype=np.float64), n
-
-
-def average_over_truth(confusion: Doubles, true: Labels) -> Doubles:
-    """One matrix [K, K] from a confusion of each voxel [K, K, *S]: column j is the mean over voxels whose truth is j.
-
-    NaN columns for true classes that do not occur. The plain mean over all voxels would be dominated by the background.
-    """
-    return ratio(*sums_over_truth(confusion, true))
 
 
 def confusion_rmse(estimate: Doubles, truth: Doubles) -> float:

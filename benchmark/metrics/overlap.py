@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Counts, Doubles, Metric, Segmentation, needed, pair_counts, ratio
+from ...voxel_counts import Counts, Doubles, dice_from_counts, ratio
+from .base import Metric, Segmentation, needed, pair_counts
 
 
 class Hits(NamedTuple):
@@ -26,11 +27,6 @@ def hits(metric: Metric, prediction: Segmentation, reference: Segmentation | Non
     return Hits(both[1:], predicted[1:], referred[1:], int(counts.sum()))
 
 
-def dice_of(both: Counts, predicted: Counts, referred: Counts) -> Doubles:
-    """Dice from counts: 2 both / (predicted + referred), and 1 where both are empty."""
-    return ratio(2 * both, predicted + referred, otherwise=1.0)
-
-
 class Dice(Metric):
     """Twice the common voxels over the voxels of both (Dice, 1945)."""
 
@@ -41,7 +37,7 @@ class Dice(Metric):
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
         del spacing
         found = hits(self, prediction, reference)
-        dice = dice_of(found.both, found.predicted, found.referred)
+        dice = dice_from_counts(found.both, found.predicted, found.referred)
         return dice if found.total else np.full_like(dice, np.nan)
 
 

@@ -1,4 +1,4 @@
-"""What a probability map says: Brier score and entropy. Sums are float64, maps stay float32."""
+"""Metrics of probability maps: Brier score and entropy. Sums are float64, maps stay float32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import entr
 
 from ...datasets.base import IGNORE, Floats
-from .base import Doubles, Mask, Metric, Segmentation, judged, needed, remember
+from ...voxel_counts import Doubles
+from .base import Mask, Metric, Segmentation, judged, needed, remember
 
 
 def mean_over(values: Floats, mask: Mask | None) -> Doubles:
@@ -52,6 +53,7 @@ class Brier(Metric):
 
     name, label = "brier", "Brier score"
     better, range, per_class = "lower", (0.0, 1.0), False
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
     empty = "The Brier score counts every judged voxel, so an empty reference or prediction changes nothing."
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
@@ -70,6 +72,7 @@ class BrierForeground(Metric):
 
     name, label = "brier foreground", "Brier score near the foreground"
     better, range, per_class = "lower", (0.0, 1.0), False
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
     empty = "The Brier score near the foreground is left out where no rater marked anything."
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
@@ -87,6 +90,7 @@ class Entropy(Metric):
 
     name, label = "entropy", "Predicted entropy [nat]"
     better, range, per_class, references = "none", (0.0, inf), False, "none"
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
     empty = "The entropy counts every voxel, so an empty prediction changes nothing."
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
@@ -104,6 +108,7 @@ class EntropyError(Metric):
 
     name, label = "entropy error", "Entropy MAE [nat]"
     better, range, per_class = "lower", (0.0, inf), False
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
     references: ClassVar[Literal["truth", "soft average"]] = "soft average"
     empty = "The entropy MAE counts every judged voxel, so an empty reference or prediction changes nothing."
 
@@ -129,6 +134,7 @@ class VoxelEntropyError(Metric):
 
     name, label = "voxel entropy error", "Voxel-wise entropy error [nat]"
     better, range, per_class, references = "lower", (0.0, inf), False, "soft"
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
     empty = "The voxel-wise entropy error counts every judged voxel, so an empty reference or prediction changes nothing."
 
     def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from math import hypot, inf
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_dilation
 
 from ...datasets.base import Unit
-from .base import UNIT_SYMBOLS, Doubles, Mask, Metric, Segmentation, judged, needed, remember
+from ...parameters import Range
+from ...voxel_counts import Doubles
+from .base import UNIT_SYMBOLS, Mask, Metric, Segmentation, judged, needed, remember
 
 
 class Surfaces(NamedTuple):
@@ -123,12 +125,18 @@ class SurfaceDice(Metric):
 
     name, label = "surface dice", "Surface Dice"
     better, range, per_class = "higher", (0.0, 1.0), True
+    shown_parameters = ("tolerance",)
 
-    def __init__(self, *, tolerance: float = 1.0, image_border: bool = True) -> None:
+    def __init__(
+        self, *, tolerance: Annotated[float, Range(0, 10_000, without="low")] = 1.0, image_border: bool = True
+    ) -> None:
         self.tolerance, self.image_border = tolerance, image_border
-        self.empty = (
-            f"Surface Dice counts edge voxels, {_edges_counted(image_border)}; it is 1 where reference and prediction are both "
-            "empty, and 0 where only one is or has an edge."
+
+    @property
+    def empty(self) -> str:  # type: ignore[override]
+        return (
+            f"Surface Dice counts edge voxels, {_edges_counted(self.image_border)}; it is 1 where reference and prediction are "
+            "both empty, and 0 where only one is or has an edge."
         )
 
     def label_in(self, unit: Unit, ndim: int) -> str:
@@ -164,8 +172,11 @@ class Hausdorff95(Metric):
 
     def __init__(self, *, image_border: bool = True) -> None:
         self.image_border = image_border
-        self.empty = (
-            f"The Hausdorff distance is between edge voxels, {_edges_counted(image_border)}; it is 0 where reference and "
+
+    @property
+    def empty(self) -> str:  # type: ignore[override]
+        return (
+            f"The Hausdorff distance is between edge voxels, {_edges_counted(self.image_border)}; it is 0 where reference and "
             "prediction are both empty, and the diagonal of the image where only one is or has an edge."
         )
 

@@ -1,4 +1,4 @@
-"""Volumes: relative and absolute difference, and what was predicted where nothing is."""
+"""Volumes: relative and absolute difference, and the volume that is predicted outside the reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from math import inf, prod
 import numpy as np
 
 from ...datasets.base import Unit
-from .base import Doubles, Metric, Segmentation, ratio
+from ...voxel_counts import Doubles, ratio
+from .base import Metric, Segmentation
 from .overlap import hits
 
 

@@ -1,4 +1,4 @@
-"""``make perf``: speed as ratios, both sides measured in turn in one run, so that a noisy machine cannot decide."""
+"""``make perf``: speed as ratios of alternating measurements in one run, so that noise of the machine affects both alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def measure(repeats: int = 5) -> Iterator[str]:
-    """One line a comparison: what, against what, the median ratio and its range."""
+    """Measure, and yield one line for each comparison: what is compared, the median ratio and its range."""
     import torch
 
     from .confusion import confusion

@@ -12,7 +12,7 @@ from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.learning.recipes import SoftCrossEntropy
 from ...methods.networks.confusion_network import ConfusionNetwork
-from .timing import compare, written
+from .timing import compare, summarise
 
 CLASSES, RATERS, BATCH, SIZE = 3, 5, 8, 64
 
@@ -23,7 +23,7 @@ def confusion(repeats: int) -> Iterator[str]:
     plain(), learned()
     ratios = compare(learned, plain, 4 * repeats, calls=(3, 3))
     what = f"{RATERS} raters, {CLASSES} classes, {BATCH}x{SIZE}x{SIZE}"
-    yield f"confusion network / plain network, a training step, {what}: {written(ratios)} (at most 1.5)"
+    yield f"confusion network / plain network, a training step, {what}: {summarise(ratios)} (at most 1.5)"
     first, second, third = (saved_bytes(training_step(ConfusionNetwork(), n)) for n in (5, 10, 20))
     yield f"its memory, 10 to 20 raters against 5 to 10: {(third - second) / (second - first):.2f} times (2.00 is linear)"
 

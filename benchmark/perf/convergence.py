@@ -1,4 +1,4 @@
-"""Do estimates become right as images grow? Raters whose matrices are known, and how far the estimates are from them."""
+"""Errors of the estimated confusion matrices of simulated raters, for images of growing size."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ...methods.fusion.staple import STAPLE
 SIZES = (10**3, 10**4, 10**5, 10**6)
 
 FREQUENCIES = (0.7, 0.2, 0.1)
-"""How common the classes are."""
+"""Frequency of each class."""
 
 
 def estimation_errors(fusion: Fusion, sizes: Sequence[int], *, n_raters: int = 5, repeats: int = 5) -> npt.NDArray[np.float64]:
-    """Root mean square error of all entries of the raters' confusion matrices, for images of so many voxels.
+    """Root mean square error of the entries of the raters' confusion matrices, for images of ``sizes`` voxels.
 
-    Raters name a truth of three unequally common classes, each by a matrix of its own, independently at every voxel; the mean
-    is over ``repeats`` images of a size, the raters being the same in all. An unbiased estimate errs as one over the root of
-    the number of voxels.
+    Raters label a truth of three unequally frequent classes independently at each voxel, each with a confusion matrix of its
+    own, the same in all images; the mean is over ``repeats`` images of a size. The error of an unbiased estimate decreases
+    with the square root of the number of voxels.
     """
     n_classes = len(FREQUENCIES)
     random = np.random.default_rng(0)
     right = random.uniform(0.6, 0.95, size=(n_raters, 1, n_classes))
     wrong = random.dirichlet(np.ones(n_classes - 1), size=(n_raters, n_classes)).transpose(0, 2, 1) * (1 - right)
-    known = np.array([[np.insert(wrong[r, :, j], j, right[r, 0, j]) for j in range(n_classes)] for r in range(n_raters)])
-    known = known.transpose(0, 2, 1)
-    return np.array([np.sqrt(np.mean([_squared_error(fusion, known, n, seed) for seed in range(repeats)])) for n in sizes])
+    confusion = np.array([[np.insert(wrong[r, :, j], j, right[r, 0, j]) for j in range(n_classes)] for r in range(n_raters)])
+    confusion = confusion.transpose(0, 2, 1)
+    return np.array([np.sqrt(np.mean([_squared_error(fusion, confusion, n, seed) for seed in range(repeats)])) for n in sizes])
 
 
 def compared_errors() -> dict[str, npt.NDArray[np.float64]]:
@@ -38,11 +38,11 @@ def compared_errors() -> dict[str, npt.NDArray[np.float64]]:
     return {name: estimation_errors(fusion, SIZES) for name, fusion in ways.items()}
 
 
-def _squared_error(fusion: Fusion, known: npt.NDArray[np.float64], n_voxels: int, seed: int) -> float:
+def _squared_error(fusion: Fusion, confusion: npt.NDArray[np.float64], n_voxels: int, seed: int) -> float:
     random = np.random.default_rng([seed, n_voxels])
     truth = random.choice(len(FREQUENCIES), p=FREQUENCIES, size=n_voxels)
-    limits = known.cumsum(axis=1)[:, :-1, truth]
-    said = (random.random((len(known), 1, n_voxels)) > limits).sum(axis=1).astype(np.uint8)
+    limits = confusion.cumsum(axis=1)[:, :-1, truth]
+    said = (random.random((len(confusion), 1, n_voxels)) > limits).sum(axis=1).astype(np.uint8)
     fused = fusion.fuse({f"rater {r}": labels for r, labels in enumerate(said)}, len(FREQUENCIES))
     assert fused.confusion is not None
-    return float(np.mean((fused.confusion - known) ** 2))
+    return float(np.mean((fused.confusion - confusion) ** 2))

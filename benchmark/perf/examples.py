@@ -1,4 +1,4 @@
-"""Ratings as people draw them: they agree inside and outside, and differ along the outlines."""
+"""Simulated ratings that agree inside and outside objects and differ along the outlines, as those of people do."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from scipy import ndimage
 from ...datasets.base import Labels
 
 BIAS, JITTER = 0.02, 0.05
-"""How far outlines are off, on the whole and from place to place, as standard deviations in shares of half the image."""
+"""Standard deviations of the outlines of a rater, overall and local, as shares of half the image."""
 
 
 def outlines(shape: tuple[int, ...], *, n_raters: int, n_classes: int = 2, seed: int = 0) -> dict[str, Labels]:
-    """Labels [*S] of nested ellipsoids, one a foreground class, each rater with a bias and a jitter of the outlines."""
+    """Labels [*S] of nested ellipsoids, one for each foreground class, with a bias and a local jitter for each rater."""
     random = np.random.default_rng(seed)
     axes = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
     depth = 0.7 - np.sqrt(sum(np.square(axis) for axis in axes))

@@ -1,4 +1,4 @@
-"""STAPLE against SimpleITK's filters, and against the speed at which memory can be copied."""
+"""Times STAPLE against SimpleITK's filters and against a copy of its input and output."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import SimpleITK as sitk
 
 from ...datasets.base import Labels
 from ...methods.base import Consensus
-from ...methods.fusion.engine.vote_encoding import n_threads
+from ...methods.fusion.engine.threads import n_threads
 from ...methods.fusion.staple import STAPLE
 from .examples import outlines
-from .timing import compare, written
+from .timing import compare, summarise
 
 
 @dataclass(frozen=True)
 class Work:
-    """Ratings to fuse, how many times faster than SimpleITK that should be, and how many calls of either make one time.
+    """Ratings to fuse; ``at_least`` how many times faster than SimpleITK; ``calls`` of SimpleITK and STAPLE for one time.
 
-    What takes milliseconds is called more often: the first call after something else also pays for memory that the system has
-    to find again, which on some virtual machines costs more than the work.
+    Short calls are repeated more often: the first call after another function also pays for page faults, which on some
+    virtual machines take longer than the fusion.
     """
 
     shape: tuple[int, ...]
@@ -47,7 +47,7 @@ WORKS = (
 
 
 def fusions(repeats: int) -> Iterator[str]:
-    """Every work against SimpleITK; the first also against a copy, and its memory."""
+    """Time each work against SimpleITK; the first also against a copy, and measure its memory."""
     itk = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     yield f"threads: {n_threads()} for large images, SimpleITK's own default, {itk}, for its filters"
     for position, work in enumerate(WORKS):
@@ -55,26 +55,26 @@ def fusions(repeats: int) -> Iterator[str]:
         fused = STAPLE().fuse(ratings, work.n_classes)
         ratios = compare(by_simpleitk(ratings, work.n_classes), ours(ratings, work.n_classes), repeats, calls=work.calls)
         name = "STAPLEImageFilter" if work.n_classes == 2 else "MultiLabelSTAPLEImageFilter"
-        yield f"{work}: SimpleITK's {name} / ours {written(ratios)} (at least {work.at_least}), {fused.iterations} iterations"
+        yield f"{work}: SimpleITK's {name} / ours {summarise(ratios)} (at least {work.at_least}), {fused.iterations} iterations"
         if position == 0:
             ratios = compare(ours(ratings, work.n_classes), copying(ratings, fused), repeats, calls=(7, 7))
-            yield f"{work}: ours / one copy of input and output {written(ratios)} (at most 6)"
+            yield f"{work}: ours / one copy of input and output {summarise(ratios)} (at most 6)"
             yield f"{work}: peak memory above input and output {peak_above(ratings, work.n_classes):.2f} of the input (below 1)"
 
 
 def ours(ratings: Mapping[str, Labels], n_classes: int) -> Callable[[], object]:
-    """Fusing once."""
+    """Fuse once with STAPLE."""
     return lambda: STAPLE().fuse(ratings, n_classes)
 
 
 def by_simpleitk(ratings: Mapping[str, Labels], n_classes: int) -> Callable[[], object]:
-    """The same by SimpleITK, from images that are ready in memory."""
+    """Fuse once with SimpleITK, from images in memory."""
     images = [sitk.GetImageFromArray(labels) for labels in ratings.values()]
     return lambda: (sitk.STAPLE if n_classes == 2 else sitk.MultiLabelSTAPLE)(images)
 
 
 def copying(ratings: Mapping[str, Labels], fused: Consensus) -> Callable[[], object]:
-    """Writing as many bytes as ratings and consensus have to memory that is there already: nothing can be faster."""
+    """Copy the bytes of ratings and consensus into allocated memory: a lower bound for any fusion."""
     source: list[npt.NDArray[Any]] = [*ratings.values(), fused.probability, fused.labels]
     target = [array.copy() for array in source]
 
@@ -86,7 +86,7 @@ def copying(ratings: Mapping[str, Labels], fused: Consensus) -> Callable[[], obj
 
 
 def peak_above(ratings: Mapping[str, Labels], n_classes: int) -> float:
-    """Most memory that fusing needs above its input and output, as a share of the input."""
+    """Peak memory of fusing beyond its input and output, as a share of the input."""
     tracemalloc.start()
     try:
         fused = STAPLE().fuse(ratings, n_classes)

@@ -1,4 +1,4 @@
-"""Spatial STAPLE against its definition written down as a loop over windows."""
+"""Times Spatial STAPLE against a loop over windows that follows its definition."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy.typing as npt
 from ...methods.fusion.spatial_staple import SpatialSTAPLE
 from ...methods.fusion.staple import STAPLE
 from .examples import outlines
-from .timing import seconds, written
+from .timing import seconds, summarise
 
 Float64s = npt.NDArray[np.float64]
 
 EVERY = 40
-"""The loop is timed on one contested voxel of so many: all of them would take minutes."""
+"""The loop is timed on one of this many contested voxels, because all of them take minutes."""
 
 
 def spatial(repeats: int) -> Iterator[str]:
-    """A whole fusion against as many iterations of the loop, both in turn."""
+    """Time a whole fusion against as many iterations of the loop."""
     ratings = outlines((512, 512), n_raters=5)
     fusion, start = SpatialSTAPLE(), STAPLE().fuse(ratings, 2)
     assert start.confusion is not None
@@ -39,8 +39,8 @@ def spatial(repeats: int) -> Iterator[str]:
     iterations = fusion.fuse(ratings, 2).iterations
     ratios = [seconds(loop) * EVERY * iterations / seconds(lambda: fusion.fuse(ratings, 2)) for _ in range(repeats)]
     yield (
-        f"SpatialSTAPLE, 2 classes, 5 raters, 512x512: loop over windows / ours {written(ratios)} (at least 50), {iterations} "
-        f"iterations; the loop timed on one in {EVERY} of the contested voxels"
+        f"SpatialSTAPLE, 2 classes, 5 raters, 512x512: loop over windows / ours {summarise(ratios)} (at least 50), "
+        f"{iterations} iterations; the loop timed on one in {EVERY} of the contested voxels"
     )
 
 
@@ -54,7 +54,7 @@ def window_loop(
     lam: float,
     radius: int,
 ) -> Float64s:
-    """The next posterior [V, K] of some voxels [V, ndim], by the definition of ``SpatialSTAPLE``, one window after the other.
+    """The next posterior [V, K] of some voxels [V, ndim], by the definition of ``SpatialSTAPLE``, one window at a time.
 
     ``votes`` [R, K, *S], zeros where not judged; ``posterior`` [K, *S] of the last iteration; ``prior`` [V, K];
     ``anchor`` [R, K, K], which counts as ``lam`` voxels in each window.

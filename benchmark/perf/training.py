@@ -11,7 +11,7 @@ from ...datasets.phantom import Phantom
 from ...methods.learning.budget import Budget
 from ...methods.learning.losses import soft_cross_entropy
 from ...methods.networks.fused_labels import FusedLabels
-from .timing import compare, written
+from .timing import compare, summarise
 
 EPOCHS = 12
 
@@ -28,7 +28,7 @@ def training(repeats: int) -> Iterator[str]:
     method = FusedLabels(budget=budget)
     method.fit(train, validation, seed=0)
     ratios = compare(lambda: method.fit(train, validation, seed=0), lambda: bare_loop(method, train), repeats)
-    yield f"fit / bare loop, {EPOCHS} epochs of {len(train)} slices: {written(ratios)} (at most 1.15)"
+    yield f"fit / bare loop, {EPOCHS} epochs of {len(train)} slices: {summarise(ratios)} (at most 1.15)"
 
 
 def bare_loop(method: FusedLabels, train: Dataset) -> None:
@@ -38,7 +38,7 @@ def bare_loop(method: FusedLabels, train: Dataset) -> None:
     optimiser = torch.optim.AdamW(module.parameters(), lr=method.budget_.learning_rate, weight_decay=0)
     batches = [slices.batch(rows, torch.device("cpu")) for rows in torch.arange(len(slices)).split(method.budget_.batch_size)]
     for _ in range(method.budget_.epochs):
-        for images, ratings, present in batches:
+        for images, ratings, present, _ in batches:
             loss = soft_cross_entropy(module(images), ratings, present)
             optimiser.zero_grad()
             loss.backward()

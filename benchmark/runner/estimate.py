@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ...datasets.base import Case, Dataset
+from ...datasets.base import Dataset
 from ...methods.fusion.soft_average import SoftAverage
 from ...methods.learning.augmentation import augment
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
-from ...methods.learning.preparation import Slices, prepare_image, prepare_ratings, stack
+from ...methods.learning.preparation import prepare_case, stack
 from ...steps import step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_budget, build_method, build_metrics
@@ -61,7 +61,7 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
 def networks(experiment: Experiment, dataset: Dataset) -> float:
     """Networks that a unit trains, the mean over candidates."""
     methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
-    n = [m.n_networks(len(dataset.raters)) if isinstance(m, NetworkMethod) else 1 for m in methods]
+    n = [method.n_networks(len(dataset.raters)) for method in methods]
     return sum(n) / len(n)
 
 
@@ -69,7 +69,7 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     """Reading, preparing and training for all epochs."""
     start = time.perf_counter()
     sample = [dataset[i] for i in fold.train[: budget.batch_size]]
-    slices = stack([_prepared(case, dataset) for case in sample])
+    slices = stack([prepare_case(c, c.ratings, dataset.raters, dataset.n_classes, dataset.preparation) for c in sample])
     reading = (time.perf_counter() - start) / len(sample) * (len(fold.train) + len(fold.validation))
     method = NetworkMethod(budget=budget)
     method.budget_ = budget
@@ -81,8 +81,8 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     rows = torch.arange(min(len(slices), budget.batch_size, few))
 
     def train_once() -> None:
-        images, ratings, _ = augment(*slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
-        loss = module(images).square().mean() + ratings.mean()
+        batch = augment(slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
+        loss = module(batch.images).square().mean() + batch.ratings.mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -111,11 +111,6 @@ def _measuring(experiment: Experiment, dataset: Dataset, fold: Fold) -> float:
 
     first = _seconds(lambda: measure(fold.test[0]))
     return first if first > 2 or len(fold.test) < 2 else _seconds(lambda: measure(fold.test[1]))
-
-
-def _prepared(case: Case, dataset: Dataset) -> Slices:
-    ratings, present = prepare_ratings(case.ratings, dataset.raters, dataset.n_classes, dataset.preparation)
-    return Slices(prepare_image(case, dataset.preparation), ratings, present)
 
 
 def _seconds(call: Callable[[], None]) -> float:

@@ -14,11 +14,12 @@ from ...datasets.base import IGNORE, Case, Dataset
 from ...errors import RaterbenchError
 from ...steps import counted_step
 from ..experiment.experiment import Experiment
+from ..experiment.factory import build_metrics
 from ..measuring.measure import check_unit, measures_lengths
 from ..measuring.pictures import agreement
-from ..metrics import Metric
+from ..metrics import MetricBase
 from ..metrics.base import UNIT_SYMBOLS
-from ..metrics.surface import real_axes
+from ..metrics.surface import SurfaceDice, real_axes
 
 MOST_CASES = 200
 """Cases that are looked at, evenly spaced, so that large data sets do not wait."""
@@ -39,7 +40,7 @@ class Look:
     radii: npt.NDArray[np.float64]
 
 
-def look_at_cases(dataset: Dataset, positions: Sequence[int], metrics: Sequence[Metric]) -> list[Look]:
+def look_at_cases(dataset: Dataset, positions: Sequence[int], metrics: Sequence[MetricBase]) -> list[Look]:
     """Look at up to 200 of the cases at ``positions``.
 
     Raises:
@@ -84,15 +85,18 @@ def sizes(looks: Sequence[Look], classes: Sequence[str]) -> dict[str, Any]:
 
 
 def tolerance_warnings(experiment: Experiment, facts: dict[str, Any]) -> list[str]:
-    """Whether ``surface_tolerance`` is so large that surface Dice tells nothing, in a sentence; none where it is not measured.
+    """A sentence for each tolerance of surface Dice that is so large that it tells nothing; none where it is not measured.
 
     Half the diagonal of the smallest image: few masks are that far apart. The radius of a disc (or ball) as large as what a
     rater usually marks of a class: all of it, down to its middle, then lies within the tolerance of its surface.
     """
-    if "surface dice" not in experiment.metrics:
-        return []
-    tolerance, symbol, found = experiment.surface_tolerance, UNIT_SYMBOLS[facts["unit"]], facts["sizes"]
-    said = f"surface_tolerance = {tolerance:g} {symbol} is"
+    tolerances = [metric.tolerance for metric in build_metrics(experiment) if isinstance(metric, SurfaceDice)]
+    return [said for tolerance in tolerances for said in _tolerance_warnings(tolerance, facts)]
+
+
+def _tolerance_warnings(tolerance: float, facts: dict[str, Any]) -> list[str]:
+    symbol, found = UNIT_SYMBOLS[facts["unit"]], facts["sizes"]
+    said = f"the tolerance of surface dice, {tolerance:g} {symbol}, is"
     mend = "set it to what raters may differ by, or check the spacing of the images"
     if tolerance >= found["diagonal"] / 2:
         return [

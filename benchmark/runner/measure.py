@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError, StoppedError
+from ...methods.thresholds import hard_labels
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_fusions, build_metrics
-from ..measuring.measure import hard_labels
 from ..measuring.parts import HALF, SEARCHED, PartsInProgress, plan_parts
 from ..measuring.pictures import picture_of, predicted_picture
 from ..measuring.rater_estimates import mean_confusions, observed_confusions

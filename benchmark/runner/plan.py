@@ -14,7 +14,7 @@ import torch
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest
 from ...plugin_errors import calling
-from ..experiment.experiment import Experiment, canonical, check_units
+from ..experiment.experiment import Experiment, check_units
 from ..experiment.factory import (
     build_fusions,
     build_method,
@@ -26,6 +26,7 @@ from ..experiment.factory import (
     planned_method,
     plugins_hash,
 )
+from ..experiment.settings import canonical
 from ..experiment.splits import Fold, make_folds, manifest
 from ..measuring.measure import makes_sense, measures_lengths
 from ..measuring.parts import Parts, plan_parts
@@ -240,7 +241,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
                 units.append(PlannedUnit(key, name, "fusion", 0, fold.fold, stem(f"fusion {name}", 0, fold.fold, key)))
     facts = _facts(experiment, dataset, listed, kept) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
     facts["warnings"] = tolerance_warnings(experiment, facts)
-    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if method.needs]
+    facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if "truth" in method.needs]
     return Plan(
         experiment=experiment,
         dataset=dataset,

@@ -16,7 +16,7 @@ LIBRARIES = ("torch", "monai", "numpy", "scipy")
 
 DECIDING = (
     *("errors.py", "names.py", "parameters.py", "paths.py", "plugin_errors.py"),
-    *("registry.py", "seeds.py", "steps.py", "text_files.py", "whole_files.py"),
+    *("registry.py", "seeds.py", "steps.py", "text_files.py", "voxel_counts.py", "whole_files.py"),
     "datasets/**/*.py",
     "methods/**/*.py",
     "benchmark/experiment/factory.py",
@@ -46,7 +46,7 @@ def origin(seconds: float, *, printed: str = "", trace: str = "") -> Origin:
     """Where a number comes from that was computed now, with the peak memory since ``reset_peak_memory``."""
     return Origin(
         seconds=seconds,
-        peak_memory_mb=round(_peak_memory_mb(), 1),
+        peak_memory_mb=_peak_memory_mb() or 0.0,
         versions=dict(versions()),
         hardware=hardware(),
         code=code_version(),
@@ -89,14 +89,15 @@ def reset_peak_memory() -> None:
         return
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    """The most memory that this process has used, in MiB; None where the platform does not say."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10
+        return round(next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**10, 1)
     except (OSError, StopIteration):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return 0.0  # Windows does not say.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        try:
+            import resource
+        except ImportError:  # Windows
+            return None
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        return round(most, 1)

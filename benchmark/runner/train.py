@@ -6,18 +6,16 @@ import os
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ...datasets.base import Case, Dataset, Labels
+from ...datasets.base import Case
 from ...errors import RaterbenchError, StoppedError
 from ...methods.base import Method, Prediction
-from ...methods.fusion.majority import MajorityVote
+from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_method
-from ..measuring.measure import search_threshold
 from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
 from ..store.assignment import pack_assignment
 from ..store.predictions import StoredPrediction, store_prediction
@@ -25,7 +23,6 @@ from ..store.units import (
     SCHEMA,
     Estimates,
     Status,
-    ThresholdSearch,
     TrainingUnit,
     read_training,
     training_path,
@@ -102,7 +99,7 @@ def _trained(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.setting.device)
-        threshold = _threshold(method, validation)
+        threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
         for case in dataset.subset(fold.test):
             prediction = checked_prediction(method, case, dataset.n_classes, samples=experiment.samples, seed=seed)
@@ -145,24 +142,6 @@ def _keep_weights(method: Method, task: TrainingTask) -> None:
 def _is_ours(caught: warnings.WarningMessage) -> bool:
     """Libraries' own deprecation chatter is no warning about the result."""
     return not issubclass(caught.category, DeprecationWarning | FutureWarning) and "site-packages" not in caught.filename
-
-
-def _threshold(method: Method, validation: Dataset) -> ThresholdSearch | None:
-    """For two classes, the threshold that suits the majority of the raters best on validation cases; the same for all.
-
-    Only cases with several raters count: the majority of one rater is that rater, and a threshold that suits whoever came
-    along copies what raters do wrong on average. Without such cases it is 0.5.
-    """
-    if validation.n_classes != 2:
-        return None
-    vote = MajorityVote()
-    several = validation.subset([i for i, raters in enumerate(validation.index["raters"]) if len(raters) > 1])
-
-    def majority() -> Iterator[Labels]:
-        for case in several:
-            yield vote.fuse(case.ratings, 2, geometry=case.geometry).labels
-
-    return search_threshold((checked_prediction(method, case, 2).probability for case in several), majority())
 
 
 def checked_prediction(method: Method, case: Case, n_classes: int, *, samples: int = 0, seed: int = 0) -> Prediction:

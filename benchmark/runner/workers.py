@@ -6,7 +6,6 @@ A task therefore starts from a known state, whatever tasks before it did, and ca
 from __future__ import annotations
 
 import faulthandler
-import fcntl
 import itertools
 import multiprocessing
 import os
@@ -28,6 +27,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO, TypeVar, cast
 
+from filelock import lock_descriptor
+
 from ...errors import RaterbenchError
 from ...plugin_errors import described, is_foreign_file
 from ...whole_files import naming
@@ -42,6 +43,8 @@ LONGEST_OUTPUT = 4000
 """Characters that are kept of what a task prints: its end."""
 LONGEST_LOCK = 100
 """Characters of a lock that are looked at."""
+PATIENCE = 0.2
+"""Seconds after which a lock that is still held belongs to another run."""
 FOREIGN_LOCK = "move it elsewhere, or give another folder"
 
 
@@ -261,16 +264,17 @@ def only_run(folder: Path) -> Iterator[None]:
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _open_lock(folder / ".lock") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise RaterbenchError(
-                f"another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}: "
-                "wait for it, stop it, or give another folder"
-            ) from error
-        except OSError:
-            pass  # Some network file systems have no locks; a run there is worth more than its guard.
+        # Whoever asks whether a run is going on holds the lock for a moment, so one refusal is not enough.
+        deadline = time.monotonic() + PATIENCE
+        with suppress(OSError):  # Some platforms and network file systems have no locks; a run there goes on without one.
+            while not lock_descriptor(lock.fileno(), blocking=False):
+                if time.monotonic() > deadline:
+                    lock.seek(0)
+                    raise RaterbenchError(
+                        f"another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}: "
+                        "wait for it, stop it, or give another folder"
+                    )
+                time.sleep(0.02)
         lock.seek(0)
         lock.truncate()
         lock.write(f"{os.getpid()}")
@@ -287,7 +291,7 @@ def _open_lock(file: Path) -> TextIO:
     if (there := os.path.lexists(file)) and not stat.S_ISREG(file.lstat().st_mode):
         raise RaterbenchError(f"{file} is a link, a folder or a pipe, where a run puts its lock: {FOREIGN_LOCK}")
     with naming(file):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
         lock = os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
     if there and re.fullmatch(r"[0-9]*", lock.read(LONGEST_LOCK)) is None:
         lock.close()

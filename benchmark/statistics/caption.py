@@ -12,7 +12,8 @@ AS_PUBLISHED = (
     "differences significant where there is none)."
 )
 FEW_REPEATS = (
-    "With fewer than 3 repeats the luck of training is not averaged out: expect the tests to err more often than alpha says."
+    "With fewer than 3 repeats the variation between trainings is not averaged out: the false-positive rate is higher than "
+    "alpha."
 )
 
 
@@ -75,5 +76,5 @@ def _test(comparison: Comparison) -> Sequence[str]:
 
 
 def _incomplete(comparison: Comparison) -> list[str]:
-    table = comparison.of(comparison.terms.primary_metric)
+    table = comparison.rows_for(comparison.terms.primary_metric)
     return [str(name) for name in table.index[~table["complete"].astype(bool)]]

@@ -12,7 +12,7 @@ import pandas as pd
 from ...errors import RaterbenchError, nearest
 from . import subjects
 from .arithmetic import mean_and_std
-from .metric_table import WHY, Mode, Terms, metric_table
+from .metric_table import WHY, Protocol, Terms, metric_table
 from .shared_units import SharedUnits, shared_units
 from .significance import bootstrap_interval, smallest_p
 
@@ -53,7 +53,7 @@ class Comparison:
     and of what all compared candidates have. ``left_out``: folds, of all repeats, that some have and not all.
 
     ``dropped``: for each metric the subjects left out because not all candidates have them (as published: (repeat, fold)s).
-    ``few_repeats``: fewer than 3, so that the luck of training is not averaged out. ``few_subjects``: no comparison can reach
+    ``few_repeats``: fewer than 3, so that chance in training is not averaged out. ``few_subjects``: no comparison can reach
     ``alpha``, even if one candidate wins on every subject that differs (alone: fewer than 6 of them at .05; with Holm more are
     needed).
     """
@@ -81,7 +81,7 @@ class Comparison:
     def tested(self) -> pd.DataFrame:
         """The rows of the primary metric (or the first) that hold a test against the baseline, indexed by candidate."""
         primary = self.terms.primary_metric
-        table = self.of(primary if primary in self.dropped else next(iter(self.dropped)))
+        table = self.rows_for(primary if primary in self.dropped else next(iter(self.dropped)))
         return table[table["n_pairs"].notna()]
 
     @property
@@ -101,15 +101,9 @@ class Comparison:
         """Nothing can be significant."""
         return self.smallest_p > self.terms.alpha
 
-    def of(self, metric: str, kind: str = "method") -> pd.DataFrame:
+    def rows_for(self, metric: str, kind: str = "method") -> pd.DataFrame:
         """The rows of one metric and kind, indexed by candidate."""
         return self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)].set_index("candidate")
-
-    def means(self, kind: str = "method") -> pd.DataFrame:
-        """Candidates x metrics."""
-        of_kind = self.table[self.table["kind"] == kind]
-        wide = of_kind.pivot(index="candidate", columns="metric", values="mean")
-        return wide.reindex(index=pd.unique(of_kind["candidate"]), columns=pd.unique(of_kind["metric"]))
 
 
 def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
@@ -122,7 +116,7 @@ def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
     *,
     better: Mapping[str, str] | None = None,
     class_: str = subjects.FOREGROUND,
-    protocol: Mode = "per-subject",
+    protocol: Protocol = "per-subject",
     never_best: Collection[str] = (),
     seed: int = 0,
 ) -> Comparison:
@@ -185,7 +179,9 @@ def directions(metrics: Sequence[str]) -> dict[str, str]:
     from ..metrics import METRICS
 
     known = set(METRICS.names())
-    return {m: METRICS.get(m).better if m in known else "none" for m in metrics}
+    # A metric that is listed twice has its parameters behind its name: "surface dice (tolerance=2.0)".
+    named = {m: m if m in known else m.partition(" (")[0] for m in metrics}
+    return {m: METRICS.get(name).better if name in known else "none" for m, name in named.items()}
 
 
 def split_ratio(units: pd.DataFrame) -> float:

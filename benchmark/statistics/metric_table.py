@@ -15,7 +15,7 @@ from .arithmetic import mean_and_std
 from .ranking import best_of, mean_ranks
 from .significance import bootstrap_interval, corrected_resampled_t, holm, paired_differences, wilcoxon
 
-Mode = Literal["per-subject", "as-published"]
+Protocol = Literal["per-subject", "as-published"]
 UNTESTED_KINDS = ("fusion", "rater")
 WHY = ("why_no_mean", "why_no_interval", "why_no_p", "why_no_corrected_t")
 """Columns that say why a number is missing where one was to be expected; empty where it is there, or belongs to no such row."""
@@ -36,7 +36,7 @@ class Terms:
     reference: str
     baseline: str
     class_: str
-    protocol: Mode
+    protocol: Protocol
     alpha: float
     resamples: int
     seed: int

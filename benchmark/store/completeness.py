@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
+
+from filelock import lock_descriptor
 
 from ...errors import RaterbenchError, shown
 from .archive import Archive, DamagedError
@@ -152,13 +153,13 @@ def read_units(
         if why := not_a_file(path):
             foreign[path.name] = ForeignFile(path.name, why)
             continue
-        key, unit = _key_in(path), expected.get(path.name)
-        if unit is not None and key in (unit.key, None):
+        key, place = _key_in(path), expected.get(path.name)
+        if place is not None and key in (place.key, None):
             continue  # As planned, or damaged.
         if key is not None and key in by_key:
             held = f"it holds {by_key[key].owner} {by_key[key].place}, whose file has another name"
             foreign[path.name] = ForeignFile(path.name, held)
-        elif unit is None and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
+        elif place is None and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
             other_settings += 1
         else:
             foreign[path.name] = ForeignFile(path.name, "no unit, or a damaged one")
@@ -216,7 +217,9 @@ def _key_in(path: Path) -> str | None:
         return None
     try:
         with Archive(path) as archive:
-            return archive.read(UNIT, TrainingUnit if ESTIMATES in archive.parts else MeasuringUnit).key
+            if ESTIMATES in archive.parts:
+                return archive.read(UNIT, TrainingUnit).key
+            return archive.read(UNIT, MeasuringUnit).key
     except (OSError, DamagedError):
         return None
 
@@ -240,13 +243,11 @@ def running_process(folder: Path) -> str:
         return ""
     try:
         with lock.open("rb") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock_descriptor(stream.fileno(), blocking=False):
                 holder = stream.read(20).decode(errors="replace").strip() or "unknown"
                 return "" if holder == str(os.getpid()) else holder
     except OSError:
-        pass  # No lock, or a file system without locks.
+        pass  # No lock, or a platform or file system without locks.
     return ""
 
 

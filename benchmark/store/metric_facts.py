@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ...datasets.base import Unit
 from ...plugin_errors import calling
 from ..experiment.experiment import Experiment
-from ..metrics import METRICS, Metric, RaterMetric
+from ..metrics import METRICS, MetricBase, RaterMetric, table_names
 from ..metrics.base import Better
 
 
@@ -29,9 +29,9 @@ class MetricFacts:
     of_raters: bool
 
 
-def metric_facts(metrics: Sequence[Metric], unit: Unit, ndim: int) -> dict[str, dict[str, Any]]:
-    """The facts of each metric by its name, as plain values; ``unit`` and ``ndim`` are those of the data set."""
-    return {metric.name: asdict(_facts_of(metric, unit, ndim)) for metric in metrics}
+def metric_facts(metrics: Sequence[MetricBase], unit: Unit, ndim: int) -> dict[str, dict[str, Any]]:
+    """The facts of each metric by its name in tables, as plain values; ``unit`` and ``ndim`` are those of the data set."""
+    return {name: asdict(_facts_of(metric, unit, ndim)) for name, metric in zip(table_names(metrics), metrics, strict=True)}
 
 
 def stored_metric_facts(
@@ -45,10 +45,10 @@ def stored_metric_facts(
         return MetricFacts(**stored[name])
     if name not in METRICS.names():
         return None
-    return _facts_of(METRICS.get(name)(**experiment.metric_options.get(name, {})), unit, ndim)
+    return _facts_of(METRICS.get(name)(**dict(experiment.metric_entries).get(name, {})), unit, ndim)
 
 
-def _facts_of(metric: Metric, unit: Unit, ndim: int) -> MetricFacts:
+def _facts_of(metric: MetricBase, unit: Unit, ndim: int) -> MetricFacts:
     with calling(type(metric), f"metric {metric.name!r}"):
         label, symbol = str(metric.label_in(unit, ndim)), str(metric.unit_in(unit, ndim))
     return MetricFacts(label, symbol, metric.better, metric.empty, metric.references, isinstance(metric, RaterMetric))

@@ -1,8 +1,8 @@
 """Predictions as results keep them: compact, and close enough to what the method gave that nothing is computed twice.
 
-A probability is a 16-bit fixed-point number p = q / 65535. Of K classes K - 1 are stored, and the first one is the rest. Only a
+A probability is a 16-bit fixed-point number p = q / 65520. Of K classes K - 1 are stored, and the first one is the rest. Only a
 probability of exactly 1 is stored as 1, and the others are 0 there; only one of exactly 0 is stored as 0 elsewhere. So
-"impossible" and "certain" keep their meaning. The error is at most (K - 1) / 65535. Maps of raters and samples have 8 bits.
+"impossible" and "certain" keep their meaning. The error is at most (K - 1) / 65520. Maps of raters and samples have 8 bits.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from ...datasets.base import Floats, Preparation
 if TYPE_CHECKING:
     from ...methods.base import Prediction
 
-FULL = 65535
-"""The fixed-point number of probability 1."""
+FULL = 65520
+"""The fixed-point number of probability 1. Halves, thirds, quarters, fifths and twentieths are whole numbers of it, so
+shares of a few raters are exact, and so are the thresholds that are searched."""
 BYTE = 255
 
 
@@ -104,4 +105,5 @@ def from_fixed_point(stored: npt.NDArray[np.uint16], axis: int = 0) -> Floats:
 
 
 def _to_byte(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    return np.rint(np.clip(np.nan_to_num(values), 0, 1) * BYTE).astype(np.uint8)
+    stored: npt.NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * BYTE).astype(np.uint8)
+    return stored

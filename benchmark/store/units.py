@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ...errors import RaterbenchError
 from ...methods.base import FitReport
+from ...methods.thresholds import ThresholdSearch
 from ...paths import path_kind, unreachable
 from .archive import Archive, DamagedError, write_archive
 from .predictions import StoredPrediction
@@ -79,20 +80,6 @@ class Origin:
     code: str = ""
     printed: str = ""
     traceback: str = ""
-
-
-@dataclass(frozen=True)
-class ThresholdSearch:
-    """The search for the threshold that makes labels of probabilities, for two classes.
-
-    ``dice`` is the mean Dice over ``cases`` validation cases at each of ``thresholds``; ``chosen`` is the best, and .5 where no
-    case could be used.
-    """
-
-    thresholds: tuple[float, ...]
-    dice: tuple[float, ...]
-    cases: int
-    chosen: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +154,10 @@ class Rows:
     values: npt.NDArray[np.float64]
     measured: npt.NDArray[np.bool_]
 
+    def __post_init__(self) -> None:
+        if self.values.shape[2:] != (len(self.classes), len(self.thresholds)) or self.measured.shape != self.values.shape[:2]:
+            raise ValueError(f"values {self.values.shape} do not fit classes, thresholds, or measured {self.measured.shape}")
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
@@ -175,6 +166,10 @@ class Calibration:
     reference: str
     regions: tuple[str, ...]
     counts: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.counts.ndim != 4 or self.counts.shape[1::2] != (len(self.regions), 3):
+            raise ValueError(f"counts {self.counts.shape} must be [cases, {len(self.regions)} regions, bins, 3]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +186,11 @@ class RaterErrors:
     estimate: npt.NDArray[np.float64]
     truth: npt.NDArray[np.float64]
     by_case: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.raters)
+        if {n} != {len(self.references), len(self.estimate), len(self.truth)} or self.estimate.shape != self.truth.shape:
+            raise ValueError(f"estimates {self.estimate.shape} and truth {self.truth.shape} are not of {n} raters")
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,7 +335,10 @@ def read_measuring(path: Path, wanted: Sequence[str] | None = None) -> tuple[Mea
         unit = archive.read(UNIT, MeasuringUnit)
         names = [name for name in archive.parts if name != UNIT and (wanted is None or name in wanted)]
         parts: dict[str, object] = {name: archive.read(name, PART_KINDS[name.partition("/")[0]]) for name in names}
-        return (unit, parts) if unit.schema == SCHEMA else None
+        shape = len(unit.names), len(unit.cases)
+        fit = all(part.values.shape[:2] == shape for part in parts.values() if isinstance(part, Rows))
+        fit &= all(len(part.counts) == shape[1] for part in parts.values() if isinstance(part, Calibration))
+        return (unit, parts) if unit.schema == SCHEMA and fit else None
 
     return _read(path, read)
 

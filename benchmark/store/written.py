@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,6 +9,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+
+from filelock import lock_descriptor
 
 from ...errors import RaterbenchError, shown
 from ...parameters import allows
@@ -150,10 +151,13 @@ def _checksum(file: Path) -> str:
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     """Hold the folder while its list and its files are exchanged, so that two reports at once do not mix."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folder: nothing to lock there.
+        yield
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with suppress(OSError):  # Some network file systems have no locks.
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):  # Some platforms and network file systems have no locks.
+            lock_descriptor(descriptor, poll_interval=0.01)
         yield
     finally:
         os.close(descriptor)

@@ -1,28 +1,28 @@
-"""STAPLE that learns its raters where they disagree."""
+"""STAPLE that uses only voxels on which raters disagree."""
 
 from __future__ import annotations
-
-import numpy as np
-import numpy.typing as npt
 
 from ...errors import RaterbenchError
 from .engine.em import Votes
 from .engine.em_fusion import EMFusion
-from .engine.patterns import Patterns
+from .engine.patterns import Bools, Patterns
 
-FEWEST = 4
-"""Raters who must judge the same voxels."""
+MIN_RATERS = 4
+"""Number of raters who must judge the same contested voxels."""
 
 
 class ContestedSTAPLE(EMFusion):
-    """STAPLE on contested voxels only; where all who judged agree, that is the truth and no evidence about anybody.
+    """STAPLE on contested voxels; voxels on which all raters who judged agree get that class and are no evidence.
 
-    The idea of COLLATE (Asman and Landman, 2011, IEEE TMI 30(10):1779): the easy voxels, which everybody gets right, make all
-    raters look alike. COLLATE estimates how easy each voxel is; this is the surrogate with the same aim that NiftySeg's
-    ``seg_LabFusion -unc`` offers. The classes' prior, too, is that of the contested voxels, so the field of view plays no part.
-    The confusion matrices are those *at contested voxels*: far worse than STAPLE's, and to be compared with each other only.
-    It needs at least four raters who judge the same contested voxels, and refuses fewer: what three of them contest, about two
-    classes, shows six patterns, too few for six parameters. Parameters: ``em_fusion.EMFusion``.
+    COLLATE (Asman and Landman, 2011, IEEE TMI 30(10):1779) estimates how easy each voxel is, because easy voxels, which all
+    raters label correctly, make raters look alike. This fusion approximates it as NiftySeg's ``seg_LabFusion -unc`` does. The
+    prior of the classes is that of the contested voxels, too, so the field of view does not matter. The confusion matrices
+    are those *at contested voxels*: far worse than STAPLE's, and comparable only with each other. The parameters are those of
+    ``em_fusion.EMFusion``.
+
+    Raises:
+        RaterbenchError: fewer than four raters judged the same contested voxels. Three raters and two classes give six
+            contested patterns, too few for six parameters.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.contested_staple import ContestedSTAPLE
@@ -37,17 +37,17 @@ class ContestedSTAPLE(EMFusion):
     """
 
     def min_raters(self) -> int:
-        """Four, or one where the raters are known from other cases."""
-        return FEWEST if self.pool == "case" else 1
+        """Four, or one where the raters were estimated from other cases."""
+        return MIN_RATERS if self.pool == "case" else 1
 
     def check_evidence(self, data: Votes) -> None:
         judges = data.votes.any(axis=1).sum(axis=0)[data.counts > 0]
         together = int(judges.max(initial=0))
-        if together < FEWEST:
+        if together < MIN_RATERS:
             raise RaterbenchError(
-                f"ContestedSTAPLE needs {FEWEST} raters who judge the same contested voxels, and here are {together} at most: "
-                "fuse with STAPLE or MajorityVote"
+                f"ContestedSTAPLE needs {MIN_RATERS} raters who judge the same contested voxels, and here are at most "
+                f"{together}: fuse with STAPLE or MajorityVote"
             )
 
-    def non_evidence_patterns(self, patterns: Patterns) -> npt.NDArray[np.bool_]:
+    def non_evidence_patterns(self, patterns: Patterns) -> Bools:
         return patterns.agreed

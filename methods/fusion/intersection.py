@@ -1,4 +1,4 @@
-"""Only what all raters marked."""
+"""Foreground where all raters marked it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import numpy as np
 
 from ...datasets.base import Geometry
 from ..base import Consensus, Fusion, Ratings
+from .engine.consensus import make_consensus
 from .engine.patterns import find_patterns
-from .engine.ties import Ties, consensus
+from .engine.ties import Ties
 
 
 class Intersection(Fusion):
-    """A foreground class where every rater who judged the voxel names that class; background everywhere else.
+    """Marks a foreground class where every rater who judged the voxel names it; all other voxels are background.
 
-    Raters who agree that a voxel is foreground, but not of which class, leave it to the background. Hard ratings meet no tie.
-    Soft ratings: each foreground class gets the smallest share that any rater gives it (the intersection of fuzzy sets), the
-    background the rest, and ``ties`` decides equals.
+    A voxel to which raters give different foreground classes is background. Soft ratings: each foreground class gets the
+    smallest share that any rater gives it, the intersection of fuzzy sets (Zadeh, 1965, eq. 5), and the background the rest.
+
+    Args:
+        ties: the class that wins among equal shares; only soft ratings tie.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.intersection import Intersection
@@ -35,4 +38,4 @@ class Intersection(Fusion):
         judged = patterns.votes.any(axis=1, keepdims=True)
         share = np.where(judged, patterns.votes, 1.0).min(axis=0)
         share[0] = 1 - share[1:].sum(axis=0)
-        return consensus(patterns, share, self.ties)
+        return make_consensus(patterns, share, self.ties)

@@ -1,30 +1,29 @@
-"""STAPLE with raters who count more or less than one vote."""
+"""STAPLE with weighted raters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import RaterbenchError
-from .engine.em import Prior
-from .engine.em_fusion import EMFusion, Iterations, Margin, Pool, Tolerance
+from .engine.em_fusion import EMFusion
 from .engine.patterns import Float64s
-from .engine.region import Region
-from .engine.ties import Ties
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LogOpinionPoolSTAPLE(EMFusion):
-    """STAPLE as a weighted logarithmic opinion pool: each rater's likelihood is raised to a power, the rater's weight.
+    """STAPLE as a weighted logarithmic opinion pool: each rater's weight is the exponent of the rater's likelihood.
 
     After Akhondi-Asl, Hoyte, Lockhart and Warfield (2014), "A logarithmic opinion pool based STAPLE algorithm for the fusion of
-    segmentations with associated reliability weights", IEEE TMI 33(10):1997. Their weights may differ from voxel to voxel; ours
-    belong to a rater, and a rater's doubt about a voxel is a soft rating. The original's text was not at hand, so the rest is
-    ours: a weight of 2 is exactly two raters who say the same, for prior, start and likelihood alike.
+    segmentations with associated reliability weights", IEEE TMI 33(10):1997, whose text was not available. Their weights may
+    differ between voxels; these belong to a rater, and doubt about a voxel is a soft rating. A weight of 2 is the same as two
+    raters with the same labels, in prior, initialisation and likelihood.
 
     Args:
-        weights: rater to weight, greater than 0; raters without one, and all by default, have 1. None is STAPLE.
+        weights: from the name of a rater to a weight above 0. Raters without one have weight 1; None is STAPLE.
         max_iterations, tolerance, ties, pool, region, margin, prior: as in ``em_fusion.EMFusion``.
 
     >>> import numpy as np
@@ -37,28 +36,7 @@ class LogOpinionPoolSTAPLE(EMFusion):
     ([1, 1, 0, 0, 0], [4.0, 1.0, 1.0])
     """
 
-    def __init__(
-        self,
-        *,
-        weights: Mapping[str, float] | None = None,
-        max_iterations: Iterations = 10_000,
-        tolerance: Tolerance = 1e-7,
-        ties: Ties = "lowest",
-        pool: Pool = "case",
-        region: Region = "image",
-        margin: Margin = 2,
-        prior: Prior = "fixed",
-    ) -> None:
-        super().__init__(
-            max_iterations=max_iterations,
-            tolerance=tolerance,
-            ties=ties,
-            pool=pool,
-            region=region,
-            margin=margin,
-            prior=prior,
-        )
-        self.weights = weights
+    weights: Mapping[str, float] | None = None
 
     def check_parameters(self) -> None:
         """Check every parameter; errors as in ``Fusion.check_parameters``."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from ...datasets.base import IGNORE, Geometry
+from ...datasets.base import Geometry
 from ..base import Consensus, Fusion, Ratings
+from .engine.consensus import make_consensus
 from .engine.patterns import find_patterns
-from .engine.ties import Ties, best_classes, consensus, count_tied, decide
+from .engine.ties import Ties, best_classes, winner_takes_all
 
 
 class MajorityVote(Fusion):
-    """Plurality of the raters who judged the voxel: the class with the most votes, for two classes the majority.
+    """Plurality vote of the raters who judged the voxel: the class with the most votes, for two classes the majority.
 
-    The oldest fusion; see Lam and Suen (1997), "Application of majority voting to pattern recognition". ``ties`` decides
-    equals; ``"undecided"`` labels them ``IGNORE`` and shares their probability evenly among the classes that tie. Else it is
-    one-hot. Soft ratings vote with their shares.
+    See Lam and Suen (1997), "Application of majority voting to pattern recognition", IEEE Transactions on Systems, Man, and
+    Cybernetics A 27(5):553. Soft ratings vote with their shares. The probability is one-hot.
+
+    Args:
+        ties: the class that wins among those with equally many votes; ``"undecided"`` labels the voxel ``IGNORE`` and shares
+            the probability evenly among them.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.majority import MajorityVote
@@ -34,6 +36,6 @@ class MajorityVote(Fusion):
         del geometry
         self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
-        winner, best = decide(patterns.mean, self.ties), best_classes(patterns.mean)
-        share = np.where(winner == IGNORE, best / best.sum(axis=0), winner == np.arange(n_classes)[:, None])
-        return consensus(patterns, share, self.ties, tied=count_tied(patterns, patterns.mean))
+        tied = (best_classes(patterns.mean).sum(axis=0) > 1) & (patterns.judges > 0)
+        share = winner_takes_all(patterns.mean, self.ties)
+        return make_consensus(patterns, share, self.ties, tied=int(patterns.counts[tied].sum()))

@@ -1,31 +1,34 @@
-"""STAPLE for small objects: raters are believed to be mostly right until many voxels say otherwise."""
+"""STAPLE with a prior on the raters' performance, for small objects."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from ...parameters import Range
-from .engine.em import Prior
-from .engine.em_fusion import EMFusion, Iterations, Margin, Pool, Tolerance
+from .engine.em_fusion import EMFusion
 from .engine.rater_models import BetaPrior, RaterModel
-from .engine.region import Region
-from .engine.ties import Ties
 
 AboveOne = Annotated[float, Range(1, without="low")]
 """The prior has a mode only where its parameters are greater than 1."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MAPSTAPLE(EMFusion):
-    """STAPLE with a Beta prior on every rater's performance: the maximum a posteriori in place of the largest likelihood.
+    """STAPLE with a Beta prior on each rater's performance: maximum a posteriori instead of maximum likelihood.
 
     Commowick and Warfield (2010), "Incorporating priors on expert performance parameters for segmentation validation and label
-    fusion: a maximum a posteriori STAPLE", MICCAI. Where a class has few voxels, the largest likelihood is often a rater of
-    sensitivity exactly 1 or 0; the prior holds it back. The defaults are the numbers of Anima's ``animaStaple``: Beta(5, 1.5)
-    on the diagonal and Beta(1.5, 5) off it, weighted by one half, which for two classes is Beta(5, 1.5) on sensitivity and
-    specificity. For more classes ours is a Dirichlet distribution on each column: ``alpha - 1`` pseudo-voxels on the diagonal,
-    and ``beta - 1`` shared evenly by the others. ``log_likelihood`` has the logarithm of the prior added (without its
-    constant): it is this sum that never falls. Where votes alone determine no rater, as those of two raters, it is the prior
-    that decides, and the status is still "ok". Other parameters: ``em_fusion.EMFusion``.
+    fusion: a maximum a posteriori STAPLE", MICCAI. Where a class has few voxels, the maximum of the likelihood is often a
+    sensitivity of exactly 1 or 0, which the prior prevents. ``log_likelihood`` includes the logarithm of the prior, without
+    its constant; this sum never decreases. Where the votes do not identify the raters, as with two raters, the prior does,
+    and the status is "ok".
+
+    Args:
+        alpha, beta: of the Beta prior on sensitivity and specificity, each above 1. For more than two classes, a Dirichlet
+            prior on each column with ``alpha - 1`` pseudo-voxels for the diagonal entry and ``beta - 1`` shared evenly among
+            the others (our choice). The defaults are those of Anima's ``animaStaple``: Beta(5, 1.5) on the diagonal and
+            Beta(1.5, 5) off it, weighted by one half, which for two classes is Beta(5, 1.5).
+        max_iterations, tolerance, ties, pool, region, margin, prior: as in ``em_fusion.EMFusion``.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.map_staple import MAPSTAPLE
@@ -39,30 +42,8 @@ class MAPSTAPLE(EMFusion):
 
     name = "map-staple"
 
-    def __init__(
-        self,
-        *,
-        alpha: AboveOne = 5.0,
-        beta: AboveOne = 1.5,
-        max_iterations: Iterations = 10_000,
-        tolerance: Tolerance = 1e-7,
-        ties: Ties = "lowest",
-        pool: Pool = "case",
-        region: Region = "image",
-        margin: Margin = 2,
-        prior: Prior = "fixed",
-    ) -> None:
-        super().__init__(
-            max_iterations=max_iterations,
-            tolerance=tolerance,
-            ties=ties,
-            pool=pool,
-            region=region,
-            margin=margin,
-            prior=prior,
-        )
-        self.alpha = alpha
-        self.beta = beta
+    alpha: AboveOne = 5.0
+    beta: AboveOne = 1.5
 
     def rater_model(self) -> RaterModel:
         return BetaPrior(self.alpha, self.beta)

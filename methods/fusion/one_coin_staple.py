@@ -1,4 +1,4 @@
-"""STAPLE with one number a rater."""
+"""STAPLE with one accuracy for each rater."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from .engine.rater_models import OneAccuracy, RaterModel
 
 
 class OneCoinSTAPLE(EMFusion):
-    """STAPLE whose raters are right with one probability, whatever the truth; errors go evenly to the other classes.
+    """STAPLE whose raters have the same accuracy for every class; errors are spread evenly over the other classes.
 
-    The one-coin model of Dawid and Skene's (1979); see Zhang, Chen, Zhou and Jordan (2016), JMLR 17(102). One parameter a
-    rater in place of K (K - 1) needs few voxels, but where background is plentiful it is the background that makes raters
-    look accurate: think of ``region="union"``. The ``SegmentationEM`` of crowd-kit has the same raters; it differs in that its
-    prior at every voxel is the voxel's last posterior, which maximises no likelihood. Parameters: ``em_fusion.EMFusion``.
+    The one-coin variant of the model of Dawid and Skene (1979); see Zhang, Chen, Zhou and Jordan (2016), JMLR 17(102). One
+    parameter for each rater instead of K (K - 1) needs few voxels, but much background makes all raters look accurate;
+    ``region="union"`` leaves it out. crowd-kit's ``SegmentationEM`` has the same rater model, but uses each voxel's last
+    posterior as its prior, which maximises no likelihood. The parameters are those of ``em_fusion.EMFusion``.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.one_coin_staple import OneCoinSTAPLE

@@ -1,18 +1,22 @@
-"""The share of raters who vote for each class."""
+"""The share of raters who vote for each class, as a probability."""
 
 from __future__ import annotations
 
 from ...datasets.base import Geometry
 from ..base import Consensus, Fusion, Ratings
+from .engine.consensus import make_consensus
 from .engine.patterns import find_patterns
-from .engine.ties import Ties, consensus
+from .engine.ties import Ties
 
 
 class SoftAverage(Fusion):
     """Mean of the raters' one-hot (or soft) labels over those who judged the voxel.
 
-    The soft ground truth of Lemay, Gros, Naga Karthik and Cohen-Adad (2022), "Label fusion and training methods for
-    reliable representation of inter-rater uncertainty". Labels are the class with the largest share; ``ties`` decides equals.
+    Soft ground truth in Lemay, Gros, Naga Karthik and Cohen-Adad (2022), "Label fusion and training methods for reliable
+    representation of inter-rater uncertainty", MELBA 1, 2022:031. The label is the class with the largest share.
+
+    Args:
+        ties: the class that wins among equal shares.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.soft_average import SoftAverage
@@ -29,4 +33,4 @@ class SoftAverage(Fusion):
         del geometry
         self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
-        return consensus(patterns, patterns.mean, self.ties)
+        return make_consensus(patterns, patterns.mean, self.ties)

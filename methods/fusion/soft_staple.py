@@ -1,7 +1,8 @@
-"""STAPLE for raters who say how sure they are."""
+"""STAPLE for soft ratings."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -10,26 +11,25 @@ import numpy.typing as npt
 from ...datasets.base import IGNORE, Labels
 from ...parameters import Range
 from ..base import Ratings
-from .engine.em import Prior
-from .engine.em_fusion import EMFusion, Iterations, Margin, Pool, Tolerance
+from .engine.em_fusion import EMFusion
 from .engine.patterns import Patterns, find_patterns
 from .engine.ratings import name_raters
-from .engine.region import Region, dilated
-from .engine.ties import Ties
+from .engine.region import dilated
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SoftSTAPLE(EMFusion):
-    """STAPLE whose raters split their vote over the classes; soft votes can be made of hard masks by a ring around them.
+    """STAPLE whose raters split their vote over the classes; a ring around hard masks can make them soft.
 
-    After Kats, Goldberger and Greenspan (2019), "A soft STAPLE algorithm combined with anatomical knowledge", MICCAI, of which
-    only the idea was at hand; the update is ours: a share of a vote is an exponent of that rater's likelihood. On hard votes
-    it is STAPLE. With ``ring_radius``, background of a hard rating near one of its foreground classes becomes a vote of
-    ``ring_value`` for that class (shared evenly, where several are near), as the authors do with unstated constants. Soft
-    ratings get no ring, and raters who agree everywhere are followed without one.
+    After Kats, Goldberger and Greenspan (2019), "A soft STAPLE algorithm combined with anatomical knowledge", MICCAI, whose
+    update rule was not available; here the share of a vote is an exponent of the rater's likelihood. On hard votes it is
+    STAPLE. With ``ring_radius``, background voxels of a hard rating near one of its foreground classes vote for that class
+    with ``ring_value``, shared evenly where several are near. Soft ratings get no ring, and no rating does if all raters agree
+    everywhere.
 
     Args:
-        ring_radius: voxels along every axis; 0 for no ring.
-        ring_value: share of the vote, from 0 to below 1; 0.5 is ours.
+        ring_radius: in voxels along every axis; 0 for no ring.
+        ring_value: share of the vote, from 0 to below 1. The paper does not state it; 0.5 is our choice.
         max_iterations, tolerance, ties, pool, region, margin, prior: as in ``em_fusion.EMFusion``.
 
     >>> import numpy as np
@@ -40,30 +40,8 @@ class SoftSTAPLE(EMFusion):
     [1, 1, 0, 0, 0]
     """
 
-    def __init__(
-        self,
-        *,
-        ring_radius: Annotated[int, Range(0)] = 0,
-        ring_value: Annotated[float, Range(0, 1, without="high")] = 0.5,
-        max_iterations: Iterations = 10_000,
-        tolerance: Tolerance = 1e-7,
-        ties: Ties = "lowest",
-        pool: Pool = "case",
-        region: Region = "image",
-        margin: Margin = 2,
-        prior: Prior = "fixed",
-    ) -> None:
-        super().__init__(
-            max_iterations=max_iterations,
-            tolerance=tolerance,
-            ties=ties,
-            pool=pool,
-            region=region,
-            margin=margin,
-            prior=prior,
-        )
-        self.ring_radius = ring_radius
-        self.ring_value = ring_value
+    ring_radius: Annotated[int, Range(0)] = 0
+    ring_value: Annotated[float, Range(0, 1, without="high")] = 0.5
 
     def read(self, ratings: Ratings, n_classes: int) -> Patterns:
         ratings = name_raters(ratings)
@@ -79,12 +57,12 @@ class SoftSTAPLE(EMFusion):
 
 
 def with_ring(labels: Labels, n_classes: int, radius: int, value: float) -> npt.NDArray[np.float32]:
-    """Soft votes [K, *S] of hard labels [*S]: background within ``radius`` voxels of a class votes for it with ``value``."""
+    """Make soft votes [K, *S] of hard labels [*S]: background within ``radius`` voxels of a class votes ``value`` for it."""
     background = labels == 0
     near = np.stack([dilated(labels == k, radius) & background for k in range(1, n_classes)])
-    several = near.sum(axis=0)
+    n_near = near.sum(axis=0)
     soft = np.stack([labels == k for k in range(n_classes)]).astype(np.float32)
-    soft[1:][near] = (np.broadcast_to(value / np.maximum(several, 1), near.shape))[near]
-    soft[0, several > 0] = 1 - value
+    soft[1:][near] = (np.broadcast_to(value / np.maximum(n_near, 1), near.shape))[near]
+    soft[0, n_near > 0] = 1 - value
     soft[:, labels == IGNORE] = np.nan
     return soft

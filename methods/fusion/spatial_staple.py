@@ -1,10 +1,11 @@
-"""STAPLE whose raters may be better in one place than in another."""
+"""STAPLE with a rater performance that varies over the image."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -14,41 +15,43 @@ from ...datasets.base import IGNORE, Geometry
 from ...errors import RaterbenchError
 from ...parameters import Range
 from ..base import Consensus
-from .engine.em import Estimate, Votes
-from .engine.em_fusion import EMFusion, Iterations, Margin, Tolerance
+from .engine.em import EMEstimate, Votes
+from .engine.em_fusion import EMFusion, Pool
 from .engine.patterns import Float64s, Patterns
 from .engine.performance_field import PerformanceField
-from .engine.region import FieldOfView, Region
-from .engine.ties import Ties, best_classes, decide
+from .engine.rater_models import normalise_columns
+from .engine.region import FieldOfView
+from .engine.ties import best_classes, break_ties
 from .staple import STAPLE
 
 LocalPrior = Literal["local", "fixed", "estimated"]
-"""How common the classes are: their frequency in each window, or one number for all as in STAPLE (``em.Prior``)."""
+"""The prior of the classes: their frequency in each window, or the same at all voxels as in STAPLE (``em.Prior``)."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SpatialSTAPLE(EMFusion):
-    """STAPLE with a smooth field of performance: at each voxel a rater is as good as in the window around it.
+    """STAPLE with a confusion matrix at each voxel, estimated in the window around it.
 
     After Asman and Landman (2012), "Formulating spatially varying performance in the statistical fusion framework", IEEE TMI
-    31(6):1326, as "Spatial STAPLE (our constants)": its text was not at hand. Where W is the truth's posterior and B the
-    window around voxel v, ``theta(v)[r, i, j] = (lam theta0[r, i, j] + sum of W_j where r says i in B) / (lam + sum of W_j in
-    B)``, with theta0 from STAPLE on the whole case. The E-step is STAPLE's with theta(v). Ours are: a box window at every
-    voxel, cut off at the edges of the image (or of the region); one ``lam``; the start at STAPLE's posterior; the stop when no
-    posterior moves by more than ``tolerance``. Ours are also two anchors, without which a window inside an object, where
-    everybody marks everything, cannot tell which class it looks at and drifts to the commoner one: the prior of the classes is
-    their frequency in the window, and voxels where all who judged agree are evidence but stay as they are.
+    31(6):1326, whose text was not available. With W the posterior of the truth and B the window around voxel v,
+    ``theta(v)[r, i, j] = (lam theta0[r, i, j] + sum of W_j over voxels in B where r says i) / (lam + sum of W_j over B)``,
+    where theta0 is STAPLE's estimate on the whole case. The E-step is that of STAPLE with theta(v).
 
-    A field of windows maximises no single likelihood, so ``log_likelihood``, that of the contested votes given the field, may
-    fall.
+    Our choices are: a box window at each voxel, cut off at the edge of the image or region; one ``lam`` for all; initialisation
+    with STAPLE's posterior; a stop when no posterior changes by more than ``tolerance``. Two more keep a window inside an
+    object, where all raters mark all voxels, from drifting to the more frequent class: the prior of the classes is their
+    frequency in the window, and voxels on which all raters who judged agree are evidence, but keep their class.
+
+    ``log_likelihood`` is that of the contested votes. It may decrease, because the windows do not maximise one likelihood.
 
     Args:
         radius: of the window, in voxels along every axis.
-        radius_mm: the same in mm, from the geometry's spacing, which must be in mm; takes the place of ``radius``.
-        lam: how many voxels theta0 counts in every window, greater than 0, since a window that lacks a class knows nothing else
-            about it; None is a tenth of the window's voxels.
-        field: give ``confusion`` [R, K, K, *S], the field itself, in place of [R, K, K], its summary over all voxels.
-        prior: ``"local"``, the frequency of the raters' labels in the window, pulled toward STAPLE's prior as theta is; or one
-            for all voxels, ``"fixed"`` or ``"estimated"`` as in STAPLE.
+        radius_mm: of the window, in mm, used instead of ``radius``; needs a geometry in mm.
+        lam: weight of theta0 in each window, in voxels, above 0; it alone decides on classes that the window lacks. None is a
+            tenth of the window's voxels.
+        field: return ``confusion`` [R, K, K, *S] of each voxel instead of [R, K, K], the estimate over all voxels.
+        prior: ``"local"``, the frequency of the raters' labels in the window, with STAPLE's prior added like theta0; or the
+            same at all voxels, ``"fixed"`` or ``"estimated"`` as in STAPLE.
         max_iterations, tolerance, ties, region, margin: as in ``em_fusion.EMFusion``.
 
     >>> import numpy as np
@@ -61,38 +64,20 @@ class SpatialSTAPLE(EMFusion):
     [23, 0]
     """
 
-    def __init__(
-        self,
-        *,
-        radius: Annotated[int, Range(0)] = 10,
-        radius_mm: Annotated[float, Range(0)] | None = None,
-        lam: Annotated[float, Range(0, without="low")] | None = None,
-        field: bool = False,
-        max_iterations: Iterations = 1000,
-        tolerance: Tolerance = 1e-4,
-        ties: Ties = "lowest",
-        region: Region = "image",
-        margin: Margin = 2,
-        prior: LocalPrior = "local",
-    ) -> None:
-        super().__init__(
-            max_iterations=max_iterations,
-            tolerance=tolerance,
-            ties=ties,
-            region=region,
-            margin=margin,
-        )
-        self.prior = prior  # type: ignore[assignment]  # one choice more than STAPLE has
-        self.radius = radius
-        self.radius_mm = radius_mm
-        self.lam = lam
-        self.field = field
+    radius: Annotated[int, Range(0)] = 10
+    radius_mm: Annotated[float, Range(0)] | None = None
+    lam: Annotated[float, Range(0, without="low")] | None = None
+    field: bool = False
+    max_iterations: Annotated[int, Range(1)] = 1000
+    tolerance: Annotated[float, Range(0)] = 1e-4
+    prior: LocalPrior = "local"  # type: ignore[assignment]  # one choice more than the other fusions have
+    pool: Pool = dataclasses.field(init=False, repr=False, default="case")  # no parameter: theta0 is that of the case
 
-    def reach(self, shape: Sequence[int], geometry: Geometry | None) -> tuple[int, ...]:
-        """Radius of the window in voxels along every axis; 0 along one of length 1, so that a slice is what an image is.
+    def window_radius(self, shape: Sequence[int], geometry: Geometry | None) -> tuple[int, ...]:
+        """Radius of the window in voxels along each axis; 0 along axes of length 1, so a slice gives the same as an image.
 
         Raises:
-            RaterbenchError: ``radius_mm`` is given and the size of a voxel is not known, or the radius is no whole number.
+            RaterbenchError: ``radius_mm`` is given, and there is no geometry or it is not in mm.
         """
         if self.radius_mm is None:
             radius = (self.radius,) * len(shape)
@@ -105,29 +90,31 @@ class SpatialSTAPLE(EMFusion):
             )
         else:
             radius = tuple(round(self.radius_mm / step) for step in geometry.spacing)
-        return tuple(reach if n > 1 else 0 for reach, n in zip(radius, shape, strict=True))
+        return tuple(length if n > 1 else 0 for length, n in zip(radius, shape, strict=True))
 
-    def _estimate(self, data: Votes) -> Estimate:
-        return STAPLE(prior="estimated" if self.prior == "estimated" else "fixed")._estimate(data)
+    def estimate(self, data: Votes) -> EMEstimate:
+        """Run STAPLE on the whole case."""
+        return STAPLE(prior="estimated" if self.prior == "estimated" else "fixed").estimate(data)
 
-    def _finish(self, patterns: Patterns, view: FieldOfView, estimate: Estimate, geometry: Geometry | None) -> Consensus:
+    def to_consensus(self, patterns: Patterns, view: FieldOfView, estimate: EMEstimate, geometry: Geometry | None) -> Consensus:
+        """Estimate the confusion matrices of the windows, starting from STAPLE's estimate, and make the consensus."""
         inside = np.ones(patterns.shape, bool) if view.outside is None else ~view.outside
-        radius = self.reach(inside.shape, geometry)
-        lam = self.lam if self.lam is not None else 0.1 * math.prod(2 * reach + 1 for reach in radius)
+        radius = self.window_radius(inside.shape, geometry)
+        lam = self.lam if self.lam is not None else 0.1 * math.prod(2 * length + 1 for length in radius)
         field = partial(PerformanceField, patterns, inside, anchor=estimate.confusion, lam=lam, radius=radius)
         contested = field(inside & patterns.spread(~patterns.agreed))
         start = np.where(patterns.agreed, patterns.mean, estimate.posterior)
-        prior = contested.local_prior(estimate.prior) if self.prior == "local" else estimate.prior  # type: ignore[comparison-overlap]
+        prior = contested.local_prior(estimate.prior) if self.prior == "local" else estimate.prior
         posterior, likelihoods, converged = self._iterate(contested, patterns.spread(start), prior)
         if self.field:
             everywhere = field(np.ones_like(inside)).confusion(posterior)
             confusion = everywhere.reshape(*estimate.confusion.shape, *inside.shape)
         else:
-            confusion = _summary(patterns, posterior * inside)
+            confusion = _overall_confusion(patterns, posterior * inside)
         nobody = patterns.spread(patterns.judges == 0)
         fused = Consensus(
             np.where(nobody, 1 / len(posterior), posterior).astype(np.float32),
-            np.where(nobody, np.uint8(IGNORE), decide(posterior, self.ties)),
+            np.where(nobody, np.uint8(IGNORE), break_ties(posterior, self.ties)),
             patterns.raters,
             confusion=confusion,
             log_likelihood=likelihoods,
@@ -136,11 +123,12 @@ class SpatialSTAPLE(EMFusion):
             region=view.words,
             tied=int(((best_classes(posterior).sum(axis=0) > 1) & ~nobody).sum()),
         )
-        return view.clear(fused, patterns)
+        return view.set_background(fused, patterns)
 
     def _iterate(
         self, field: PerformanceField, posterior: Float64s, prior: Float64s
     ) -> tuple[Float64s, tuple[float, ...], bool]:
+        """The final posterior [K, *S], the log-likelihood of each iteration, and whether it converged."""
         flat = posterior.reshape(len(posterior), -1)
         likelihoods: list[float] = []
         converged = False
@@ -149,15 +137,13 @@ class SpatialSTAPLE(EMFusion):
                 before = flat[:, field.where]
                 flat[:, field.where], likelihood = field.expect(posterior, prior)
                 likelihoods.append(likelihood)
-                moved = np.abs(flat[:, field.where] - before).max(initial=0.0)
-                converged = len(likelihoods) > 1 and bool(moved <= self.tolerance)
+                change = np.abs(flat[:, field.where] - before).max(initial=0.0)
+                converged = len(likelihoods) > 1 and bool(change <= self.tolerance)
         return posterior, tuple(likelihoods), converged
 
 
-def _summary(patterns: Patterns, mass: Float64s) -> Float64s:
-    """One confusion a rater [R, K, K] from the posterior [K, *S] of what is inside; NaN in columns without mass."""
+def _overall_confusion(patterns: Patterns, mass: Float64s) -> Float64s:
+    """Confusion matrices [R, K, K] over all voxels from the posterior [K, *S]; NaN in columns without mass."""
     flat = mass.reshape(len(mass), -1)
     counts = np.array([patterns.spread(votes).reshape(len(votes), -1) @ flat.T for votes in patterns.votes])
-    total = counts.sum(axis=1, keepdims=True)
-    summary: Float64s = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
-    return summary
+    return normalise_columns(counts)

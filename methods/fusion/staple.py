@@ -1,4 +1,4 @@
-"""STAPLE: truth and raters estimated together, for each case or over a whole data set."""
+"""STAPLE: estimates the truth and the raters' performance together, for each case or over a data set."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from .engine.em_fusion import EMFusion
 
 
 class STAPLE(EMFusion):
-    """Simultaneous truth and performance level estimation: voxels weigh raters by how well they do.
+    """Simultaneous truth and performance level estimation: raters are weighted by their estimated performance.
 
-    Warfield, Zou and Wells (2004), IEEE TMI 23(7):903, for two classes; for more, one confusion matrix a rater, which is
-    Dawid and Skene (1979) with a fixed prior; ``STAPLE(pool="dataset", prior="estimated")`` is Dawid and Skene's own. Prior,
-    start and stop are ITK's (``em.expectation_maximisation``); ``tolerance`` 1e-7 is ITK's 1e-14, which it compares with
-    squares. Soft ratings split their vote (``SoftSTAPLE``). Parameters are those of all fusions by EM (``em_fusion.EMFusion``).
+    Warfield, Zou and Wells (2004), IEEE TMI 23(7):903, eqs. 11 to 18, for two classes. For more classes each rater has a
+    confusion matrix, as in Dawid and Skene (1979), but the prior is fixed; ``STAPLE(pool="dataset", prior="estimated")`` is the
+    model of Dawid and Skene. Prior, initialisation and stopping rule are ITK's (``em.expectation_maximisation``); a
+    ``tolerance`` of 1e-7 is ITK's 1e-14, which is compared with squared changes. Soft ratings split their vote
+    (``SoftSTAPLE``). The parameters are those of ``em_fusion.EMFusion``.
 
-    The field of view matters: more background around the object makes all raters look more specific, and any vote for the
-    object more telling. ``region="union"`` makes the answer independent of it, and the consensus says what was looked at.
+    The result depends on the field of view: with more background around the object all raters seem more specific, and a vote
+    for the object has more weight. With ``region="union"`` it does not; the consensus names the region.
 
-    The probability is the posterior; it is close to 0 or 1 by construction, so do not read it as calibrated. The labels are
-    its largest class, ``ties`` between equals; ``ties="foreground"`` is the customary threshold "at least 0.5" of two
-    classes. Raters who agree everywhere, or a single one, get exactly their own labels and the status "degenerate".
+    The probability is the posterior. It is close to 0 or 1 by construction and not calibrated. The label is the class with
+    the largest posterior; ``ties="foreground"`` is the usual threshold "at least 0.5" for two classes. If all raters agree, or
+    there is one rater, the consensus is exactly their labels, with status "degenerate".
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.staple import STAPLE

@@ -1,21 +1,25 @@
-"""Everything that any rater marked."""
+"""Foreground where any rater marked it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...datasets.base import IGNORE, Geometry
+from ...datasets.base import Geometry
 from ..base import Consensus, Fusion, Ratings
+from .engine.consensus import make_consensus
 from .engine.patterns import find_patterns
-from .engine.ties import Ties, consensus, decide
+from .engine.ties import Ties, best_classes, winner_takes_all
 
 
 class Union(Fusion):
-    """Foreground where at least one of the raters who judged the voxel names a foreground class.
+    """Marks the foreground where at least one of the raters who judged the voxel names a foreground class.
 
-    Of several foreground classes it is the one with the most votes, however many raters say background; ``ties`` decides
-    equals: ``"background"`` gives them to nobody, ``"undecided"`` labels them ``IGNORE`` with even probabilities. Soft ratings:
-    the foreground gets the largest share that any rater gives it (the union of fuzzy sets).
+    The foreground class with the most votes wins, however many raters say background. Soft ratings: the foreground gets the
+    largest share that any rater gives it, the union of fuzzy sets (Zadeh, 1965, eq. 3).
+
+    Args:
+        ties: the class that wins among foreground classes with equally many votes; ``"background"`` makes the voxel
+            background, ``"undecided"`` labels it ``IGNORE`` and shares the probability evenly.
 
     >>> import numpy as np
     >>> from raterbench.methods.fusion.union import Union
@@ -32,11 +36,10 @@ class Union(Fusion):
         del geometry
         self.check_parameters()
         patterns = find_patterns(ratings, n_classes)
-        said = patterns.votes[:, 1:]
-        marked = said.sum(axis=1).max(axis=0)
-        votes = np.vstack([np.zeros_like(marked), said.sum(axis=0)])
-        winner = decide(votes, self.ties)
-        tied = votes == votes.max(axis=0)
-        share = np.where(winner == IGNORE, tied / tied.sum(axis=0), winner == np.arange(n_classes)[:, None]) * marked
+        foreground = patterns.votes[:, 1:]
+        marked = foreground.sum(axis=1).max(axis=0)
+        votes = np.vstack([np.zeros_like(marked), foreground.sum(axis=0)])
+        share = winner_takes_all(votes, self.ties) * marked
         share[0] += 1 - marked
-        return consensus(patterns, share, self.ties, tied=int(patterns.counts[(marked > 0) & (tied.sum(axis=0) > 1)].sum()))
+        tied = (marked > 0) & (best_classes(votes).sum(axis=0) > 1)
+        return make_consensus(patterns, share, self.ties, tied=int(patterns.counts[tied].sum()))

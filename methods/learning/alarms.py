@@ -1,7 +1,7 @@
-"""What can be seen to go wrong without knowing the truth: alarms for methods that learn a truth no rater drew.
+"""Alarms for methods that estimate the truth together with the raters' errors, from what can be known without the truth.
 
-The likelihood does not say which class is which: a learned truth with its labels exchanged, and matrices to match, explains
-the raters as well. Whether that happened shows against the majority of the raters, and in the matrices themselves.
+The likelihood does not determine which class is which: a learned truth with exchanged labels, and matrices to match, explains
+the raters equally well. A comparison with the majority of the raters, and the matrices themselves, show whether that happened.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from .losses import summed_votes
 
 FALL = 0.05
 """The fall of the Dice with the majority that is worth a warning."""
@@ -23,7 +25,7 @@ def majority_counts(probability: torch.Tensor, ratings: torch.Tensor, present: t
     a tie the lowest class counts.
     """
     n_classes = probability.shape[1]
-    majority = (ratings * present.unsqueeze(2)).sum(dim=1).argmax(dim=1)
+    majority = summed_votes(ratings, present).argmax(dim=1)
     pairs = (probability.argmax(dim=1) * n_classes + majority)[present.any(dim=1)]
     return torch.bincount(pairs, minlength=n_classes**2).view(n_classes, n_classes)
 
@@ -36,7 +38,7 @@ def majority_dice(counts: npt.NDArray[np.integer]) -> float:
 
 
 def truth_left_majority(dice: Sequence[float], kept: int) -> list[str]:
-    """A warning if the Dice with the majority at the epoch that was ``kept`` is far below the best of all epochs."""
+    """An alarm if the Dice with the majority at the epoch that was ``kept`` is far below the best of all epochs."""
     if not dice or dice[kept] >= max(dice) - FALL:
         return []
     return [
@@ -45,16 +47,16 @@ def truth_left_majority(dice: Sequence[float], kept: int) -> list[str]:
 
 
 def labels_swapped(counts: npt.NDArray[np.integer], classes: Sequence[str]) -> list[str]:
-    """A warning for each class of the learned truth that the majority most often calls something else, or that is nowhere.
+    """An alarm for each class of the learned truth that the majority most often calls another class, or that is nowhere.
 
-    Rows of ``counts`` [K, K] are read, not columns: where raters err at random, most voxels that they call a rare class are
-    something else, and rightly so.
+    Rows of ``counts`` [K, K] are used and not columns: where raters err at random, most voxels that they call a rare class
+    truly belong to another one.
     """
     found = []
     for i, name in enumerate(classes):
         said = counts[i]
         if not said.any():
-            # A class that neither side has on these slices says nothing.
+            # A class that neither side has on these slices is no evidence.
             if counts[:, i].any():
                 found.append(f"class {name!r} is nowhere in the learned truth, although raters have it")
         elif said.argmax() != i:
@@ -64,9 +66,9 @@ def labels_swapped(counts: npt.NDArray[np.integer], classes: Sequence[str]) -> l
 
 
 def not_dominant(confusion: npt.NDArray[np.float64], classes: Sequence[str]) -> list[str]:
-    """A warning if the mean matrix of the raters, from confusion [R, K, K], is not diagonally dominant.
+    """An alarm if the mean matrix of the raters, from confusion [R, K, K], is not diagonally dominant.
 
-    Only there do matrices and truth keep their meaning (Tanno et al. 2019): in each column the diagonal must be largest.
+    The diagonal must be largest in each column: only then are matrices and truth identified (Tanno et al. 2019).
     """
     known = confusion[~np.isnan(confusion).any(axis=(1, 2))]
     if not len(known):

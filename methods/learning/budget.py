@@ -1,4 +1,4 @@
-"""What every candidate of an experiment shares, so that only the way of learning from raters differs."""
+"""The settings that all candidates of an experiment share, so they differ only in how they learn from raters."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Budget(BaseEstimator):
         rotation: largest random rotation in degrees.
         translation: largest random shift as a share of the slice's side.
         scaling: largest random change of scale, 0.1 for +-10 %.
-        flip: mirror half of the slices left to right; off where the side means something.
-        features: channels of MONAI's BasicUNet at its five levels, and before the last layer.
+        flip: mirror half of the slices left to right; off where left and right differ.
+        backbone: the network, by its name in ``backbone.py``.
+        features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
     """
 
@@ -41,6 +42,7 @@ class Budget(BaseEstimator):
         translation: Annotated[float, Range(0, 1)] = 0.03,
         scaling: Annotated[float, Range(0, 0.9)] = 0.1,
         flip: bool = False,
+        backbone: str = "unet",
         features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
         mixed_precision: bool = True,
     ) -> None:
@@ -53,6 +55,7 @@ class Budget(BaseEstimator):
         self.translation = translation
         self.scaling = scaling
         self.flip = flip
+        self.backbone = backbone
         self.features = features
         self.mixed_precision = mixed_precision
 

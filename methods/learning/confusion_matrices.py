@@ -1,6 +1,6 @@
-"""Confusion matrices as tensors: how they are parameterised, where they start, and what they make of a network's truth.
+"""Confusion matrices as tensors: their parameters, their start, and the votes that they predict.
 
-Everywhere ``[..., i, j, ...]`` is "the rater says i, given that the truth is j": columns, the sums over i, are 1.
+Everywhere ``[..., i, j, ...]`` is "the rater says i, given that the truth is j": columns sum to 1 over i.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from torch import nn
 from torch.nn import functional
 
 from ...errors import RaterbenchError
+from .backbone import Backbone, spatial_mean
 from .losses import LEAST
 from .precision import full_precision
 
 CERTAIN = 1 - 1e-6
 """The largest diagonal at the start: a matrix of exactly 0 and 1 has no gradient, and the logarithm of 0 is not finite."""
 SPREAD = 0.5
-"""How far the terms of a low-rank matrix are from equal at the start, as a share of their entries."""
+"""The largest deviation of the terms of a low-rank matrix from equal ones at the start, relative to their entries."""
 
 
 def n_parameters(n_classes: int, rank: int | None) -> int:
-    """Numbers that make one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity.
+    """The number of parameters C of one matrix: K^2, or 2 rank K + 1 for a low-rank matrix plus a multiple of the identity.
 
     Raises:
         RaterbenchError: the rank is below 1.
@@ -33,21 +34,23 @@ def n_parameters(n_classes: int, rank: int | None) -> int:
 
 
 def starting_diagonal(n_classes: int, diagonal: float) -> float:
-    """The diagonal at which a matrix starts: as asked for, and ``CERTAIN`` for a start at the identity.
+    """The initial diagonal of a matrix: ``diagonal``, but at most ``CERTAIN``.
 
     Raises:
-        RaterbenchError: the diagonal is not above 1/K and up to 1: the start must be better than chance.
+        RaterbenchError: the diagonal is not above 1/K, which would be no better than chance, or it is above 1.
     """
     if not 1 / n_classes < diagonal <= 1:
-        raise RaterbenchError(f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1: above it, and 1 at most")
+        raise RaterbenchError(
+            f"diagonal = {diagonal!r} must be between 1/{n_classes} and 1: larger than 1/{n_classes}, at most 1"
+        )
     return min(diagonal, CERTAIN)
 
 
 def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.Tensor:
-    """Parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
+    """Initial parameters [C] of a matrix with ``diagonal`` on its diagonal and equal entries elsewhere.
 
-    The terms of a low-rank matrix add up to that, but each starts elsewhere, drawn from torch's generator: equal terms would
-    have equal gradients, stay equal for good, and make a matrix of rank 1 whatever the rank.
+    The terms of a low-rank matrix add up to that, but each starts at random numbers from torch's generator: equal terms would
+    have equal gradients and stay equal, so the matrix would have rank 1 whatever the rank.
 
     Raises:
         RaterbenchError: the rank is below 1, or the diagonal not above 1/K and up to 1.
@@ -60,7 +63,7 @@ def starting_point(n_classes: int, rank: int | None, diagonal: float) -> torch.T
     equal = math.sqrt((1 - d) / (d * n_classes - 1) / rank)
     first = torch.full((rank, n_classes), equal)
     if rank > 1:
-        # Where one factor is constant, the product depends on the sum of the other's rows alone: they move apart around it.
+        # One factor is constant, so the product depends only on the sum of the other's rows, which is left as it is.
         apart = torch.rand(rank, n_classes) - 0.5
         first *= 1 + 2 * SPREAD * (apart - apart.mean(dim=0))
     factors = torch.cat([first.flatten(), torch.full((n_classes * rank,), equal), torch.ones(1)])
@@ -82,12 +85,16 @@ def matrices(parameters: torch.Tensor, n_classes: int, rank: int | None) -> torc
     with full_precision(values):
         product = torch.einsum("bric...,brcj...->brij...", second, first)
     identity = torch.eye(n_classes, device=values.device).view(n_classes, n_classes, *[1] * (values.ndim - 3))
-    unscaled: torch.Tensor = product + scale.unsqueeze(2) * identity
-    return unscaled / unscaled.sum(dim=2, keepdim=True)
+    return normalise_columns(product + scale.unsqueeze(2) * identity, observed=2)
 
 
-def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
-    """What each rater is expected to say, [B, R, K, *S]: the matrix of every voxel times its probabilities.
+def normalise_columns(matrices: torch.Tensor, *, observed: int) -> torch.Tensor:
+    """Divide by the sums over the axis of the ``observed`` class, so that columns sum to 1."""
+    return matrices / matrices.sum(dim=observed, keepdim=True)
+
+
+def expected_votes(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
+    """The probability of each vote of each rater, [B, R, K, *S]: the matrix of every voxel times its class probabilities.
 
     ``confusion`` [B, R, K, K, *S], or with spatial axes of length 1 where all voxels share a matrix; ``probability``
     [B, K, *S].
@@ -96,13 +103,13 @@ def rated(confusion: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
         return (confusion * probability[:, None, None]).sum(dim=3)
     shared = confusion.flatten(3)  # [B, R, K, K]
     with full_precision(shared):
-        said = shared.flatten(1, 2) @ probability.flatten(2)
-    return said.view(*confusion.shape[:3], *probability.shape[2:])
+        votes = shared.flatten(1, 2) @ probability.flatten(2)
+    return votes.view(*confusion.shape[:3], *probability.shape[2:])
 
 
-def surprise(said: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
-    """Negative log-likelihood [B, R, *S] of ratings [B, R, K, *S] under what raters were expected to say."""
-    return -(ratings * said.clamp(min=LEAST).log()).sum(dim=2)
+def negative_log_likelihood(expected: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood [B, R, *S] of ratings [B, R, K, *S] under the expected votes [B, R, K, *S]."""
+    return -(ratings * expected.clamp(min=LEAST).log()).sum(dim=2)
 
 
 def trace(confusion: torch.Tensor) -> torch.Tensor:
@@ -111,23 +118,23 @@ def trace(confusion: torch.Tensor) -> torch.Tensor:
 
 
 class MatrixHead(nn.Module):
-    """From features to the parameters of a matrix for each rater, [B, R, C, H, W].
+    """From features to the parameters of a matrix for each rater, [B, R, C, *S].
 
-    ``global``: numbers of their own, the same for all images. ``image``: a linear layer on the mean of the deepest
-    features. ``pixel``: a 1x1 convolution of the last features.
+    ``global``: free parameters, the same for all images. ``image``: a linear layer on the mean of the bottleneck's features.
+    ``pixel``: a 1x1 convolution of the decoder's features.
 
     Args:
         level: ``global``, ``image`` or ``pixel``.
-        width: channels of the features that the level looks at.
-        start: parameters [C] at which all raters start; weights then begin near zero. None keeps torch's random start.
+        backbone: the network whose features the head gets.
         n_raters, n_parameters: R and C.
+        start: parameters [C] at which all raters start; weights then begin near zero. None keeps torch's random start.
     """
 
-    def __init__(self, level: str, width: int, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
+    def __init__(self, level: str, backbone: Backbone, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
         super().__init__()
         self.level, self.size = level, (n_raters, n_parameters)
-        features = 1 if level == "global" else width
-        self.layer = nn.Conv2d(features, n_raters * n_parameters, kernel_size=1, bias=level != "global")
+        width = {"global": 1, "image": backbone.bottleneck_width, "pixel": backbone.decoder_width}[level]
+        self.layer = backbone.pointwise(width, n_raters * n_parameters, bias=level != "global")
         numbers = self.layer.weight if self.layer.bias is None else self.layer.bias
         if start is not None:
             with torch.no_grad():
@@ -135,12 +142,12 @@ class MatrixHead(nn.Module):
                 numbers.copy_(start.repeat(n_raters).view_as(numbers))
 
     def forward(self, decoder: torch.Tensor, bottleneck: torch.Tensor) -> torch.Tensor:
-        """Decoder features [B, F, H, W] and the bottleneck's [B, G, h, w]; H and W are 1 unless the level is ``pixel``."""
+        """Parameters [B, R, C, *S] from ``Features``; spatial axes have length 1 unless the level is ``pixel``."""
         if self.level == "pixel":
             source = decoder
         elif self.level == "image":
-            source = bottleneck.mean(dim=(2, 3), keepdim=True)
+            source = spatial_mean(bottleneck)
         else:
-            source = decoder.new_ones(len(decoder), 1, 1, 1)
+            source = decoder.new_ones(len(decoder), *[1] * (decoder.ndim - 1))
         raw = self.layer(source)
         return torch.unflatten(raw, 1, self.size)

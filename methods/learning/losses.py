@@ -1,4 +1,4 @@
-"""Losses of the papers as functions. Ratings [B, R, K, *S], presence [B, R, *S]; whatever is not present has no say."""
+"""Losses of the papers as functions. Ratings [B, R, K, *S], presence [B, R, *S]; what is not present has no effect."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from .precision import full_precision
 
 LEAST = 1e-30
-"""The least probability in a logarithm, which only keeps the logarithm of 0 finite: what is thought very unlikely pulls most,
-so that a floor which a network can reach would take away its gradient without a word."""
+"""The smallest probability in a logarithm. It only keeps the logarithm of 0 finite: a floor that a network can reach would
+remove the gradient where it should be largest."""
 
 
 def masked_mean(values: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -18,13 +18,15 @@ def masked_mean(values: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     return (values * present).sum() / present.sum().clamp(min=1)
 
 
-def soft_cross_entropy(logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of softmax(logits) [B, K, *S] against every present rater, the mean over (voxel, rater) pairs.
+def summed_votes(ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """How many present raters say each class, [B, K, *S], from ratings [B, R, K, *S]; soft labels count their shares."""
+    return (ratings * present.unsqueeze(2)).sum(dim=1)
 
-    Ratings are zero where not present, so they can be summed over raters before the product with the logarithm.
-    """
-    votes = (ratings * present.unsqueeze(2)).sum(dim=1)
-    return -(votes * logits.log_softmax(dim=1)).sum() / present.sum().clamp(min=1)
+
+def soft_cross_entropy(logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of softmax(logits) [B, K, *S] against every present rater, the mean over (voxel, rater) pairs."""
+    # The sum over raters comes first: one product with the logarithm instead of R.
+    return -(summed_votes(ratings, present) * logits.log_softmax(dim=1)).sum() / present.sum().clamp(min=1)
 
 
 def soft_dice_loss(
@@ -68,13 +70,13 @@ def generalised_cross_entropy(
 
     ``probability`` [B, K, *S], or with ``logits`` those of a softmax: the gradient is then right however small p is. q = 0 is
     cross-entropy, q = 1 is 1 - p, half the absolute error. A vote with a probability of at most ``truncation`` costs the
-    constant ``(1 - truncation^q) / q`` and no longer pulls (Zhang and Sabuncu 2018). A soft vote is shared out over the
-    classes, so that q = 0 is its cross-entropy, too.
+    constant ``(1 - truncation^q) / q`` and has no gradient (Zhang and Sabuncu 2018). A soft vote costs the mean over its
+    classes, so q = 0 is its cross-entropy, too.
     """
     log_p = _log_probability(probability, logits=logits)
     if truncation:
         log_p = log_p.clamp(min=math.log(truncation))
-    return masked_mean(_expected(_generalised_surprise(log_p, q), ratings), present)
+    return masked_mean(_value_of_votes(_cost(log_p, q), ratings), present)
 
 
 def truncated_generalised_cross_entropy(
@@ -92,30 +94,30 @@ def truncated_generalised_cross_entropy(
     """TGCE over present raters: reliability times generalised cross-entropy, plus the rest times a constant.
 
     ``probability`` [B, K, *S], or with ``logits`` those of a softmax: the gradient is then right however small p is.
-    ``reliability`` [B, R, *S] in 0..1. A soft vote is shared out over the classes. ``floor`` is the probability tau at which
-    a rater's vote stops paying off: the constant is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as the
-    thesis' equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is added to the q below the
-    line and is the least probability of a vote, below which it no longer pulls; a soft vote is then a mean probability. So
-    does the package, with 1e-8.
+    ``reliability`` [B, R, *S] in 0..1. A soft vote costs the mean over its classes. ``floor`` is tau, the probability of a
+    vote that costs as much as the constant, which is ``(1 - floor^q) / q``. ``class_mean`` divides the first term by K, as
+    the thesis' equation 2-6 does (Lotero 2025); then almost every rater looks reliable. ``epsilon`` is added to the q in the
+    denominator and is the smallest probability of a vote; a soft vote is then a mean probability. The package has 1e-8.
     """
     log_p = _log_probability(probability, logits=logits)
     if epsilon:
-        data = _generalised_surprise(_expected(log_p.exp(), ratings).clamp(epsilon, 1.0).log(), q, epsilon)
+        data = _cost(_value_of_votes(log_p.exp(), ratings).clamp(epsilon, 1.0).log(), q, epsilon)
     else:
-        data = _expected(_generalised_surprise(log_p, q), ratings)
+        data = _value_of_votes(_cost(log_p, q), ratings)
     if class_mean:
         data = data / probability.shape[1]
-    constant = _generalised_surprise(log_p.new_tensor(floor).log(), q, epsilon)
+    constant = _cost(log_p.new_tensor(floor).log(), q, epsilon)
     return masked_mean(reliability * data + (1 - reliability) * constant, present)
 
 
 def reliability_regularisers(
     reliability: torch.Tensor, counted: torch.Tensor, *, centre: float, entropy: float, total: float
 ) -> torch.Tensor:
-    """Three weighted terms on the reliability [B, R, *S] as a scalar, over what is ``counted`` [B, R, *S].
+    """Three weighted terms on the reliability l [B, R, *S] as a scalar, over what is ``counted`` [B, R, *S].
 
-    ``centre`` draws it to a half by its square; ``entropy`` subtracts ``l log(1 + l) + (1 - l) log(2 - l)``, which is called
-    an entropy in seg_tgce and rewards 0 and 1; ``total`` draws the sum over raters to 1 (Lotero's package, loss/tgce.py).
+    ``centre`` is the weight of the squared distance of l from a half; ``entropy`` that of minus
+    ``l log(1 + l) + (1 - l) log(2 - l)``, which seg_tgce calls an entropy and which favours 0 and 1; ``total`` that of the
+    squared distance of the sum over raters from 1 (Lotero's package, loss/tgce.py).
     """
     spread = reliability * reliability.log1p() + (1 - reliability) * (1 - reliability).log1p()
     each = masked_mean(centre * (reliability - 0.5).square() - entropy * spread, counted)
@@ -128,7 +130,7 @@ def absent_rater_penalty(
 ) -> torch.Tensor:
     """``size * max(x exp((x - 1) / decay), 0)`` of each image and rater, [B, R], x the mean reliability minus presence.
 
-    It is zero for a rater who judged a voxel of the image, and draws the reliability of all others to 0 (Lotero's package,
+    It is zero for a rater who judged a voxel of the image, and makes the reliability of all others small (Lotero's package,
     loss/tgce.py). ``reliability`` and ``present`` [B, R, *S]; ``seen`` [B, 1, *S] are the voxels to take the mean over.
     """
     weight = seen.to(reliability.dtype).expand_as(reliability).flatten(2)
@@ -141,12 +143,12 @@ def _log_probability(probability: torch.Tensor, *, logits: bool) -> torch.Tensor
     return probability.log_softmax(dim=1) if logits else probability.clamp(min=LEAST).log()
 
 
-def _expected(values: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
-    """What each rater's vote gets, [B, R, *S], from the values of the classes [B, K, *S]; soft votes get shares of several."""
+def _value_of_votes(values: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+    """The values of the raters' votes, [B, R, *S], from those of the classes [B, K, *S]; the weighted mean for soft votes."""
     with full_precision(values):
         return torch.einsum("brk...,bk...->br...", ratings, values)
 
 
-def _generalised_surprise(log_p: torch.Tensor, q: float, epsilon: float = 0.0) -> torch.Tensor:
+def _cost(log_p: torch.Tensor, q: float, epsilon: float = 0.0) -> torch.Tensor:
     """(1 - p^q) / q, and its limit -log p at q = 0, from the logarithm of p."""
     return -torch.expm1(q * log_p) / (q + epsilon) if q else -log_p

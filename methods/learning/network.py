@@ -1,4 +1,4 @@
-"""The base of every method that trains a network: override the labels, the head, the draw, or the loss."""
+"""The base class of every method that trains a network."""
 
 from __future__ import annotations
 
@@ -13,29 +13,37 @@ from torch import nn
 
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
-from ...seeds import derived_seed
 from ..base import FitReport, Method, Prediction
-from .backbone import SegmentationNetwork
+from .backbone import Backbone, find_backbone
 from .budget import Budget
-from .preparation import Slices, prepare_image, prepare_ratings, remove_padding, restore_prepared, stack
+from .preparation import Batch, Slices, prepare_case, prepare_image, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy
-from .training import LAYERS
-from .training import train as run_training
+from .training import train_network
 
 CHUNK = 32
+"""Slices that go through the network at once where no gradient is needed."""
 
 
 class NetworkMethod(Method):
     """A segmentation network trained against every present rater.
 
-    A subclass overrides ``loss`` (the least), ``labels`` (what stands for the raters, for example their consensus), ``draw``
-    (what of it a batch sees), ``build`` (a network with more than logits) or ``start_epoch``.
+    ``fit`` is ``prepare``, ``train`` and ``finish``, which a subclass may also call one by one. The least that a subclass
+    overrides is ``loss``. It may also override, in the order in which they are called,
+
+    * ``fit_targets``, ``target_names`` and ``targets``: what is learned in place of the ratings, for example their consensus;
+    * ``build``, ``logits`` and ``parameter_groups``: a network with more outputs than logits;
+    * ``start_epoch`` and ``end_epoch``: schedules of its own, and what is monitored;
+    * ``select_targets``: which targets a training batch sees;
+    * ``step_loss``: the loss of a batch where ``loss(outputs, ratings, present)`` is not enough, for example because a second
+      network sees the ratings;
+    * ``finish`` and ``predict``: what is known after training, and what is said of a case beside the probability.
 
     Args:
         budget: what all candidates share; None is ``Budget()``.
         recipe: activation and loss; None is cross-entropy on soft labels.
 
-    After ``fit``: ``module_``, ``report_`` (what ``fit_report`` gives), ``raters_``, ``budget_``, ``recipe_``.
+    After ``fit``: ``module_``, ``report_`` (what ``fit_report`` gives), ``raters_``, ``target_names_``, ``n_classes_``,
+    ``budget_``, ``recipe_``, ``preparation_``, ``device_``.
     """
 
     listed = False
@@ -48,9 +56,97 @@ class NetworkMethod(Method):
     def check_parameters(self) -> None:
         """Check every parameter, those of budget and recipe too; errors as in ``Method.check_parameters``."""
         super().check_parameters()
-        for part in (self.budget, self.recipe):
-            if part is not None:
-                part.check_parameters()
+        if self.budget is not None:
+            self.budget.check_parameters()
+            find_backbone(self.budget.backbone)
+        if self.recipe is not None:
+            self.recipe.check_parameters()
+
+    def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
+        """Prepare, train, keep the weights of the best epoch. The same arguments give the same bits on the CPU."""
+        slices = self.prepare(train, seed=seed, device=device)
+        held_out = self.slices(validation)
+        self.train(self.module_, slices, held_out, self.report_, seed=seed)
+        self.finish(train, held_out)
+        return self
+
+    def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """Set all that does not change in training and the network with its first weights; return the training slices."""
+        self.check_parameters()
+        self.device_ = torch.device(device)
+        self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
+        self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
+        self.preparation_ = train.preparation
+        self.n_classes_, self.raters_ = train.n_classes, train.raters
+        self.report_ = FitReport()
+        self.fit_targets(train)
+        self.target_names_ = self.target_names(train)
+        slices = self.slices(train)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.module_ = self.build(slices.images.shape[1], self.n_classes_, len(self.target_names_)).to(self.device_)
+        return slices
+
+    def fit_targets(self, train: Dataset) -> None:
+        """Learn what ``targets`` needs from the training cases."""
+
+    def target_names(self, train: Dataset) -> tuple[str, ...]:
+        """The names that ``targets`` can give, in the order of R."""
+        return train.raters
+
+    def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
+        """What the network learns from, by name: hard labels [*S], or soft labels [K, *S]."""
+        return case.ratings
+
+    def slices(self, part: Dataset) -> Slices:
+        """The slices of all cases of which at least one rater judged a voxel.
+
+        Raises:
+            RaterbenchError: a case has no rating, or no case has a judged voxel.
+        """
+        prepared = []
+        for position, case in enumerate(part):
+            if not case.ratings:
+                raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
+            targets = self.targets(case)
+            prepared.append(
+                prepare_case(case, targets, self.target_names_, self.n_classes_, self.preparation_, position=position)
+            )
+        judged = stack(prepared).judged()
+        if not len(judged):
+            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
+        return judged
+
+    def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
+        """The network, from images [B, C, *S] to outputs; ``n_raters`` is the number of target names."""
+        del n_raters
+        return self.backbone(n_channels, n_classes)
+
+    def backbone(self, n_channels: int, n_classes: int) -> Backbone:
+        """The budget's backbone with its first weights."""
+        return find_backbone(self.budget_.backbone)(n_channels, n_classes, self.budget_.features)
+
+    def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
+        """Train ``module`` with the budget; it then holds the weights of the best epoch, and ``report`` the curve."""
+        train_network(self, module, slices, validation, budget=self.budget_, report=report, seed=seed, device=self.device_)
+
+    def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        """What the optimiser gets; a group with its own ``lr`` keeps it through the same schedule."""
+        return [{"params": list(module.parameters())}]
+
+    def start_epoch(self, module: nn.Module, epoch: int) -> None:
+        """Called before each epoch, for example to end a warm-up."""
+
+    def select_targets(
+        self, ratings: torch.Tensor, present: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The ratings and presence that a training batch sees; validation sees all."""
+        del generator
+        return ratings, present
+
+    def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
+        """The scalar loss of a batch, in training and in validation."""
+        return self.loss(module(batch.images), batch.ratings, batch.present)
 
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """The scalar to minimise.
@@ -62,102 +158,22 @@ class NetworkMethod(Method):
         """
         return self.recipe_.loss(outputs, ratings, present)
 
-    def labels(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
-        """What the network learns from, by name: each rater's labels [*S], or soft labels [K, *S]."""
-        return case.ratings
-
-    def label_names(self, train: Dataset) -> tuple[str, ...]:
-        """The names that ``labels`` can give, in the order of R."""
-        return train.raters
-
-    def fit_labels(self, train: Dataset) -> None:
-        """Learn what ``labels`` needs from the training cases."""
-
-    def draw(
-        self, ratings: torch.Tensor, present: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What of the ratings a training batch sees; validation sees all."""
-        del generator
-        return ratings, present
-
-    def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
-        """The network, from images [B, C, H, W] to outputs."""
-        del n_raters
-        return SegmentationNetwork(n_channels, n_classes, self.budget_.features)
-
     def logits(self, outputs: Any) -> torch.Tensor:
         """The logits [B, K, *S] among the outputs."""
         logits: torch.Tensor = outputs
         return logits
 
-    def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        """What the optimiser gets; a group with its own ``lr`` keeps it through the same schedule."""
-        return [{"params": list(module.parameters())}]
-
-    def n_networks(self, n_raters: int) -> int:
-        """How many networks ``fit`` trains, for estimates of time."""
-        del n_raters
-        return 1
-
-    def start_epoch(self, module: nn.Module, epoch: int) -> None:
-        """Called before each epoch, for warm-ups."""
-
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
-        """Called after each epoch, to watch what training makes of the outputs."""
+        """Called after each epoch, for example to monitor the outputs."""
 
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Called after training with the best weights in place, to set fitted attributes and to warn in ``report_``."""
-
-    def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
-        """Prepare, train, keep the best weights. The same arguments give the same bits on the CPU."""
-        slices = self.initialise(train, seed=seed, device=device)
-        held_out = self.slices(validation)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derived_seed(seed, LAYERS))
-            run_training(self, self.module_, slices, held_out, self.report_, seed=seed, device=self.device_)
-        self.finish(train, held_out)
-        return self
-
-    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
-        """All of ``fit`` that comes before training: labels, and the network with its first weights. Gives the slices."""
-        self.check_parameters()
-        self.device_ = torch.device(device)
-        self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
-        self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
-        self.preparation_ = train.preparation
-        self.n_classes_, self.raters_ = train.n_classes, train.raters
-        self.report_ = FitReport()
-        self.fit_labels(train)
-        self.label_names_ = self.label_names(train)
-        slices = self.slices(train)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.module_ = self.build(slices.images.shape[1], self.n_classes_, len(self.label_names_)).to(self.device_)
-        return slices
-
-    def slices(self, part: Dataset) -> Slices:
-        """The slices of all cases of which somebody judged a voxel.
-
-        Raises:
-            RaterbenchError: a case has no rating, or no case has a judged voxel.
-        """
-        prepared = []
-        for case in part:
-            if not case.ratings:
-                raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
-            ratings, present = prepare_ratings(self.labels(case), self.label_names_, self.n_classes_, self.preparation_)
-            prepared.append(Slices(prepare_image(case, self.preparation_), ratings, present))
-        judged = stack(prepared).judged()
-        if not len(judged):
-            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
-        return judged
 
     def fit_report(self) -> FitReport:
         return self.report_
 
     def weights(self) -> Mapping[str, torch.Tensor]:
-        weights: Mapping[str, torch.Tensor] = self.module_.state_dict()
-        return weights
+        return self.module_.state_dict()
 
     def predict_proba(self, case: Case) -> Floats:
         return self.predict(case).probability
@@ -166,23 +182,26 @@ class NetworkMethod(Method):
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
         """Everything that the method says about a case, in one pass through the network.
 
-        A method with more to give than a probability overrides this with ``outputs`` and ``segmentation``.
+        A method that gives more than a probability overrides this, with ``outputs`` and ``segmentation``.
         """
         del samples, seed
         return self.segmentation(self.recipe_.activate(self.outputs(case, self.logits)), case)
 
-    def segmentation(self, probability: torch.Tensor, case: Case) -> Prediction:
-        """A prediction that holds nothing but the probability, from that of the padded slices [n, K, H, W]."""
-        prepared = remove_padding(probability, case.shape, self.preparation_)
-        return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
-
     @torch.no_grad()
     def outputs(self, case: Case, part: Callable[[Any], Any] | None = None) -> Any:
-        """The network's outputs for all slices of a case, still padded; with ``part`` what it takes of them, chunk by chunk."""
+        """The network's outputs for all slices of a case, still padded.
+
+        With ``part``, what it takes of the outputs of each chunk of slices, so that the rest need not be held in memory.
+        """
         self.module_.eval()
         images = prepare_image(case, self.preparation_).to(self.device_)
         found = (self.module_(chunk) for chunk in images.split(CHUNK))
         return _concatenate([outputs if part is None else part(outputs) for outputs in found])
+
+    def segmentation(self, probability: torch.Tensor, case: Case) -> Prediction:
+        """A prediction from the probabilities [n, K, *S] of the padded slices, without anything else."""
+        prepared = remove_padding(probability, case.shape, self.preparation_)
+        return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
 
 
 def _concatenate(parts: list[Any]) -> Any:
@@ -203,5 +222,5 @@ def absent_raters(train: Dataset) -> list[str]:
 
 
 def nan_confusion(n_classes: int) -> npt.NDArray[np.float64]:
-    """The confusion of a rater who was never seen."""
+    """The confusion of a rater who rated no training case."""
     return np.full((n_classes, n_classes), np.nan)

@@ -1,9 +1,10 @@
-"""From a case's native geometry to the slices a network sees, and back without cropping anything away."""
+"""From a case's native geometry to the padded slices that a network gets, and back without cropping."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,38 +17,74 @@ from ...errors import RaterbenchError
 AXES = ("z", "y", "x")
 
 
-@dataclass(frozen=True, eq=False)
-class Slices:
-    """Everything a network trains on, held in memory.
+class Batch(NamedTuple):
+    """Some slices on the device: what a training step sees.
 
-    ``images`` [N, C, H, W] float32; ``ratings`` [N, R, K, H, W], uint8 where every label is hard and float32 else, zero where
-    ``present`` [N, R, H, W] is False.
+    ``images`` [B, C, *S] float32; ``ratings`` [B, R, K, *S] float32, zero where ``present`` [B, R, *S] is False; ``cases``
+    [B] int64, the position of each slice's case in the part that is learned from.
     """
 
     images: torch.Tensor
     ratings: torch.Tensor
     present: torch.Tensor
+    cases: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """The training or validation part as a network sees it, held in memory.
+
+    ``images`` [N, C, *S] float32; ``ratings`` [N, R, K, *S], uint8 where every label is hard and float32 else, zero where
+    ``present`` [N, R, *S] is False; ``cases`` [N] int64, the position of each slice's case in the part.
+    """
+
+    images: torch.Tensor
+    ratings: torch.Tensor
+    present: torch.Tensor
+    cases: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.images)
 
     def judged(self) -> Slices:
-        """Only the slices of which somebody judged a voxel."""
+        """Only the slices of which at least one rater judged a voxel."""
         some = self.present.flatten(1).any(dim=1)
-        return self if bool(some.all()) else Slices(self.images[some], self.ratings[some], self.present[some])
+        if bool(some.all()):
+            return self
+        return Slices(self.images[some], self.ratings[some], self.present[some], self.cases[some])
 
-    def batch(self, rows: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images, ratings (float32) and presence of some slices, on the device."""
-        images, ratings, present = (t[rows].to(device, non_blocking=True) for t in (self.images, self.ratings, self.present))
-        return images, ratings.float(), present
+    def of_rater(self, r: int) -> Slices:
+        """The slices of which rater ``r`` judged a voxel, with this rater alone."""
+        return Slices(self.images, self.ratings[:, r : r + 1], self.present[:, r : r + 1], self.cases).judged()
+
+    def batch(self, rows: torch.Tensor, device: torch.device) -> Batch:
+        """The slices of some ``rows``, on the device."""
+        parts = (self.images, self.ratings, self.present, self.cases)
+        images, ratings, present, cases = (part[rows].to(device, non_blocking=True) for part in parts)
+        return Batch(images, ratings.float(), present, cases)
 
 
 def stack(parts: Sequence[Slices]) -> Slices:
-    """The slices of many cases in one, padded to the largest of them."""
+    """The slices of all parts in one, padded to the largest of them."""
     height, width = (max(part.images.shape[axis] for part in parts) for axis in (-2, -1))
     images = torch.cat([_pad(part.images, (height, width), mode="replicate") for part in parts])
     ratings = torch.cat([_pad(part.ratings, (height, width)) for part in parts])
-    return Slices(images, ratings, torch.cat([_pad(part.present, (height, width)) for part in parts]))
+    present = torch.cat([_pad(part.present, (height, width)) for part in parts])
+    return Slices(images, ratings, present, torch.cat([part.cases for part in parts]))
+
+
+def prepare_case(
+    case: Case,
+    targets: Mapping[str, npt.NDArray[np.generic]],
+    names: Sequence[str],
+    n_classes: int,
+    preparation: Preparation,
+    *,
+    position: int = 0,
+) -> Slices:
+    """The slices of one case, whose ``position`` in its part is noted, with ``targets`` as in ``prepare_ratings``."""
+    images = prepare_image(case, preparation)
+    return Slices(images, *prepare_ratings(targets, names, n_classes, preparation), torch.full((len(images),), position))
 
 
 def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
@@ -63,22 +100,22 @@ def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
 
 
 def prepare_ratings(
-    labels: Mapping[str, npt.NDArray[np.generic]],
-    raters: Sequence[str],
+    targets: Mapping[str, npt.NDArray[np.generic]],
+    names: Sequence[str],
     n_classes: int,
     preparation: Preparation,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Ratings [n, R, K, H, W] and presence [n, R, H, W] of one case, padded like its image.
 
-    ``labels`` maps raters to hard labels [*S] or soft ones [K, *S]. Absent raters, unjudged voxels and padding are not
-    present, and all zero. Labels that are resampled become soft.
+    ``targets`` maps names to hard labels [*S] or soft ones [K, *S]; R follows ``names``. Absent raters, unjudged voxels and
+    padding are not present, and all zero. Labels that are resampled become soft.
     """
     prepared: dict[str, torch.Tensor] = {}
-    for rater, array in labels.items():
-        prepared[rater] = _resize(_to_slices(one_hot(array, n_classes), preparation), preparation.size)
+    for name, array in targets.items():
+        prepared[name] = _resize(_to_slices(one_hot(array, n_classes), preparation), preparation.size)
     some = next(iter(prepared.values()))
     blank = torch.zeros_like(some)
-    ratings = torch.stack([prepared.get(rater, blank) for rater in raters], dim=1)
+    ratings = torch.stack([prepared.get(name, blank) for name in names], dim=1)
     if ratings.is_floating_point():
         present, ratings = normalise_labels(ratings)
     else:
@@ -110,8 +147,8 @@ def restore_prepared(prepared: Floats, case_shape: Sequence[int], preparation: P
 def restore_maps(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
     """Maps of padded slices [n, *C, H, W] as [*C, *S] float32 in the case's own geometry, each channel by itself.
 
-    For what need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel. Bilinear
-    where the slices were resampled, so a sum over an axis of channels that is the same at every voxel stays what it is.
+    For maps that need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel.
+    Resampling is bilinear, which keeps sums over channels that are the same at every voxel.
     """
     prepared = remove_padding(maps, case_shape, preparation)
     return _from_slices(_native_slices(prepared, case_shape, preparation), case_shape, preparation)
@@ -186,7 +223,7 @@ def _resize(slices: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
 
 
 def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant") -> torch.Tensor:
-    """Pad [..., h, w] evenly to ``shape``; the image's edge goes on outwards, labels and presence become zero."""
+    """Pad [..., h, w] evenly to ``shape``; images repeat their edge, labels and presence are padded with zeros."""
     height, width = shape[0] - slices.shape[-2], shape[1] - slices.shape[-1]
     top, left = height // 2, width // 2
     if not height and not width:

@@ -1,4 +1,4 @@
-"""Recipes: label processing, activation and loss. What turns logits and ratings into a training signal."""
+"""Recipes: label processing, activation and loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Recipe(BaseEstimator, ABC):
     """How labels, activation and loss go together. Ratings come as [B, R, K, *S], presence as [B, R, *S]."""
 
     makes_hard: ClassVar[bool] = False
-    """Whether the loss makes one class of each soft label, so that equal shares teach it nothing."""
+    """Whether the loss replaces each soft label by its most probable class, so that ties must be broken before."""
 
     def check_parameters(self) -> None:
         """Check the parameters against their type hints; training begins with it.

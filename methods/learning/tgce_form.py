@@ -1,4 +1,4 @@
-"""The forms in which the loss TGCE is found: as printed, as its package has it, and as we recommend it."""
+"""The variants of the loss TGCE: as printed, as in its package, and as recommended here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .losses import absent_rater_penalty, reliability_regularisers, truncated_ge
 
 
 class Form(NamedTuple):
-    """What the loss is made of; ``TGCE`` says what the options mean.
+    """The options of the loss; ``TGCE`` explains them.
 
-    ``floor`` None is 1/K. ``class_mean`` divides the data term by K. ``epsilon`` guards powers and divisions.
+    ``floor`` None is 1/K. ``class_mean`` divides the data term by K. ``epsilon`` keeps powers and divisions finite.
     ``absent_enter``: at a voxel that somebody judged, the raters who did not judge it enter the means as unreliable.
     """
 

@@ -1,4 +1,4 @@
-"""Confusion matrices from one head that all raters share: a rater is an embedding, not a set of layers."""
+"""Confusion matrices from one head that all raters share, with an embedding for each rater."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..learning.backbone import SegmentationNetwork
+from ..learning.backbone import Backbone, spatial_mean
 from ..learning.budget import Budget
 from ..learning.confusion_matrices import n_parameters, starting_point
 from .confusion_network import Anchor, ConfusionNetwork, Diagonal, LearningRate, Level, Rank, Start, TraceWeight, Warmup
@@ -18,11 +18,11 @@ HIDDEN = 24
 class CRNetwork(ConfusionNetwork):
     """Conditioned on the rater: CR global, CR image and CR pixel (Lopez-Perez et al. 2023, 2024).
 
-    As ``ConfusionNetwork``, with a head of shared layers that is told whose matrix is asked for by a learned embedding of
-    the rater. What one rater's ratings teach about features serves all, so that many raters with few ratings each can be
-    learned. Departures from the published code: the matrices start near the identity and wait for ``warmup``, in place of
-    epochs that maximise the trace; every present rater of a slice counts at each step, in place of one drawn at random (the
-    same expectation with less noise); the layers are narrower, for the suite's backbone.
+    As ``ConfusionNetwork``, with one head for all raters, whose input is a learned embedding of the rater. All raters share
+    its features, so it can learn many raters with few ratings each. Differences from the published code: the matrices start
+    near the identity and are fixed during ``warmup``, in place of epochs that maximise the trace; every present rater of a
+    slice counts at each step, in place of one drawn at random (the same expectation with less noise); the layers are
+    narrower, for the suite's backbone.
 
     Args:
         level: the embedding alone (``global``), with pooled features of the image (``image``), or with the features of
@@ -56,26 +56,26 @@ class CRNetwork(ConfusionNetwork):
             budget=budget,
         )
 
-    def head(self, network: SegmentationNetwork, n_classes: int, n_raters: int) -> nn.Module:
+    def head(self, network: Backbone, n_classes: int, n_raters: int) -> nn.Module:
         start = starting_point(n_classes, self.rank, self.diagonal) if self.start == "identity" else None
-        return _ConditionedHead(self.level, network.decoder_width, n_raters, n_parameters(n_classes, self.rank), start)
+        return _ConditionedHead(self.level, network, n_raters, n_parameters(n_classes, self.rank), start)
 
 
 class _ConditionedHead(nn.Module):
-    """Hidden features of the image, each weighed by the rater's embedding, through a linear layer to [B, R, C, *S].
+    """Hidden features of the image times the rater's embedding, through a linear layer to [B, R, C, *S].
 
-    Weighed, not added: with a sum, what raters have in common at all voxels is learned first, and one matrix for all voxels
-    draws the truth towards whoever marks most.
+    A product and not a sum: with a sum, what raters have in common at all voxels is learned first, and one matrix for all
+    voxels biases the truth towards the rater who marks most.
     """
 
-    def __init__(self, level: str, width: int, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
+    def __init__(self, level: str, backbone: Backbone, n_raters: int, n_parameters: int, start: torch.Tensor | None) -> None:
         super().__init__()
         self.level = level
         self.embedding = nn.Embedding(n_raters, EMBEDDING)
         self.of_rater = nn.Linear(EMBEDDING, HIDDEN)
         if level != "global":
-            self.of_image = nn.Conv2d(width, HIDDEN, kernel_size=1)
-        self.last = nn.Conv2d(HIDDEN, n_parameters, kernel_size=1)
+            self.of_image = backbone.pointwise(backbone.decoder_width, HIDDEN)
+        self.last = backbone.pointwise(HIDDEN, n_parameters)
         if start is not None:
             with torch.no_grad():
                 self.last.weight.mul_(0.01)
@@ -84,13 +84,13 @@ class _ConditionedHead(nn.Module):
 
     def forward(self, decoder: torch.Tensor, bottleneck: torch.Tensor) -> torch.Tensor:
         del bottleneck
-        raters = self.of_rater(self.embedding.weight)[None, :, :, None, None]
+        raters = self.of_rater(self.embedding.weight)[None, :, :, *[None] * (decoder.ndim - 2)]
         if self.level == "global":
-            hidden = raters.expand(len(decoder), -1, -1, -1, -1)
+            hidden = raters.expand(len(decoder), *raters.shape[1:])
         else:
             image = functional.relu(self.of_image(decoder))
             if self.level == "image":
-                image = image.mean(dim=(2, 3), keepdim=True)
+                image = spatial_mean(image)
             hidden = image.unsqueeze(1) * raters
         raw = self.last(hidden.flatten(0, 1))
         return torch.unflatten(raw, 0, hidden.shape[:2])

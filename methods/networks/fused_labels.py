@@ -1,4 +1,4 @@
-"""Fuse the raters first, then train on the consensus as if it were the truth."""
+"""Fuse the raters first, then train on the consensus."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from ..base import Fusion
 from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
+from ..learning.preparation import one_hot
 from ..learning.recipes import Recipe
 
 SINGLE = 1e-6
-"""Probabilities closer than this are equal: they are in single precision."""
+"""Probabilities that differ by less than this are ties: rounding error of single precision must not break them."""
 
 
 class FusedLabels(NetworkMethod):
-    """A fusion and a recipe: the network learns the consensus's probability map as its only rater.
+    """Trains a network on the consensus of the raters, as if it were the only rater.
 
-    The fusion sees each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
-    the network learns the fusion's probabilities as they are: 0 or 1 for a vote, shares for the soft average, posteriors for
-    STAPLE, and the shares of the classes that tie where ``ties="undecided"`` leaves a voxel without a label. A recipe that
-    makes labels hard cannot learn from equal probabilities: it gets the label that the fusion's rule for ties gives, and an
-    undecided voxel is left out as if nobody had judged it.
+    The fusion gets each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
+    the targets are the fusion's probabilities: 0 or 1 for a vote, proportions for the soft average, posteriors for STAPLE, and
+    the proportions of the tied classes where ``ties="undecided"`` leaves a voxel without a label. A recipe that makes labels
+    hard cannot use equal probabilities: its target is the label that the fusion's rule for ties gives, and an undecided voxel
+    is left out as if nobody had judged it.
 
     Args:
         fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion is fitted on the training part only.
@@ -55,20 +56,19 @@ class FusedLabels(NetworkMethod):
             return None
         return f"{type(self.fusion).__name__} needs {needed} raters a case, and {fewer} of {len(dataset)} cases have fewer"
 
-    def fit_labels(self, train: Dataset) -> None:
+    def fit_targets(self, train: Dataset) -> None:
         self.fusion_: Fusion = clone(self.fusion) if self.fusion is not None else MajorityVote()
         self.fusion_.fit(train, train.n_classes)
 
-    def label_names(self, train: Dataset) -> tuple[str, ...]:
+    def target_names(self, train: Dataset) -> tuple[str, ...]:
         del train
         return ("consensus",)
 
-    def labels(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
+    def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
         consensus = self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
         probability, labels = consensus.probability, consensus.labels
-        teaches = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
+        judged = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
         if self.recipe_.makes_hard:
             tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1
-            classes = np.arange(len(probability)).reshape(-1, *[1] * labels.ndim)
-            probability = np.where(tied, labels == classes, probability).astype(np.float32)
-        return {"consensus": probability if teaches.all() else np.where(teaches, probability, np.float32(0))}
+            probability = np.where(tied, one_hot(labels, len(probability)), probability).astype(np.float32)
+        return {"consensus": probability if judged.all() else np.where(judged, probability, np.float32(0))}

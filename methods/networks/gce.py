@@ -1,4 +1,4 @@
-"""Generalised cross-entropy: between cross-entropy, which learns fast, and absolute error, which bears wrong labels."""
+"""Generalised cross-entropy: between cross-entropy, which learns fast, and absolute error, which tolerates wrong labels."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..learning.preparation import Slices
 
 
 class GCE(NetworkMethod):
-    """Generalised cross-entropy against every present rater, who all count alike (Zhang and Sabuncu 2018).
+    """Generalised cross-entropy against every present rater, all with the same weight (Zhang and Sabuncu 2018).
 
-    A vote costs (1 - p^q) / q, where p is the network's probability of it: the larger q, the less the network follows votes
-    that it finds unlikely, and the slower it learns. It is what TGCE is with every gate open. Truncated, a vote with p at
-    most ``truncation`` is left out. An untrained network gives every vote about 1/K, so that a truncation above it would
-    leave out all: as in the paper, the network first learns without.
+    The loss of a vote is (1 - p^q) / q, where p is the network's probability of it: the larger q, the smaller the gradient of
+    votes that the network finds unlikely, and the slower it learns. It equals TGCE with every gate open. With truncation, a
+    vote with p of at most ``truncation`` has no gradient. An untrained network gives every vote about 1/K, so a larger
+    truncation would leave out all votes: as in the paper, the first epochs have none.
 
     Args:
         q: 0 is cross-entropy, 1 is half the absolute error; the paper's is .7.
@@ -46,10 +46,10 @@ class GCE(NetworkMethod):
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         return generalised_cross_entropy(outputs.float(), ratings, present, q=self.q, truncation=self.truncation_, logits=True)
 
-    def initialise(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
-        """Start without truncation."""
+    def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """As ``NetworkMethod.prepare``; training starts without truncation."""
         self.truncation_ = 0.0
-        return super().initialise(train, seed=seed, device=device)
+        return super().prepare(train, seed=seed, device=device)
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         del module

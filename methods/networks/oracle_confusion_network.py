@@ -1,10 +1,10 @@
-"""What the confusion-matrix network could reach if it knew the raters: the matrices are given, only the truth is learned."""
+"""An upper bound for confusion-matrix networks: the raters' true matrices are given, only the truth is learned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,30 +18,30 @@ from ..learning.losses import masked_mean
 from ..learning.network import NetworkMethod, nan_confusion
 
 NEVER = torch.finfo(torch.float32).tiny
-"""The least likelihood of a class, in place of 0."""
+"""The smallest likelihood of a class, in place of 0."""
 
 
 class OracleConfusionNetwork(NetworkMethod):
     """The oracle of Zhang et al. (2020): each rater's confusion is measured against the truth, and kept fixed.
 
-    The network is never shown the truth itself. With the matrix A of a rater who said i, the loss at a voxel is
+    The loss does not use the truth itself. With the matrix A of a rater who said i, the loss at a voxel is
     ``-log(sum_j A[i, j] p[j])``, so a rating enters as the likelihood of each class, scaled to sum to 1, which changes no
-    gradient. What is reported of a test image's raters are their matrices over the training cases: the paper does not say
-    how its oracle's error, which is not zero, came about.
+    gradient. The matrices that it reports for a test image are those over the training cases; the paper does not say
+    how it got the error of its oracle, which is not zero.
 
     Args:
         level: matrices over all training cases (``global``), or of each training ``image``, as the paper's error is measured.
         budget: what all candidates share.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"truth"})
+    needs: frozenset[Need] = frozenset({"truth"})
     needs_rater_identity = True
 
     def __init__(self, *, level: Literal["global", "image"] = "image", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)
         self.level = level
 
-    def fit_labels(self, train: Dataset) -> None:
+    def fit_targets(self, train: Dataset) -> None:
         """Measure each rater over the training cases.
 
         Raises:
@@ -50,20 +50,20 @@ class OracleConfusionNetwork(NetworkMethod):
         found = pooled_confusion(train)
         self.confusion_ = np.stack([found.get(rater, nan_confusion(train.n_classes)) for rater in train.raters])
 
-    def labels(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
+    def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
         own = true_confusion(case) if self.level == "image" else {}
         overall = dict(zip(self.raters_, self.confusion_, strict=True))
         found = {}
         for rater, labels in case.ratings.items():
             matrix = own.get(rater, overall[rater])
-            # A class that this image lacks has no column of its own; a rater training never saw says nothing of the truth.
+            # A class that this image lacks has no column of its own; a rater whom training never saw is no evidence.
             matrix = np.where(np.isnan(matrix), overall[rater], matrix)
             found[rater] = _likelihoods(labels, np.nan_to_num(matrix, nan=1 / self.n_classes_))
         return found
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        # Known matrices hold zeros: a network that is certain of an impossible class must still be drawn away from it, so
-        # this is computed in logarithms, in which no probability becomes 0.
+        # Known matrices hold zeros: a network that is certain of an impossible class still needs a gradient, so this is
+        # computed in logarithms, in which no probability becomes 0.
         joint = ratings.clamp(min=NEVER).log() + outputs.float().log_softmax(dim=1).unsqueeze(1)
         return masked_mean(-joint.logsumexp(dim=2), present)
 

@@ -1,4 +1,4 @@
-"""One network a rater: what is learned when nobody's labels are mixed with another's."""
+"""One network for each rater, trained on the labels of that rater alone."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ import torch
 from torch import nn
 
 from ...datasets.base import Case, Dataset
-from ...seeds import derived_seed
 from ..base import FitReport, Prediction
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import Slices, prepare_image
-from ..learning.training import LAYERS
-from ..learning.training import train as run_training
+from ..learning.preparation import prepare_image
 
 
 class SeparateNetworks(NetworkMethod):
     """A network trained on each rater alone; the prediction is the mean of their probabilities (Zhang et al. 2020).
 
-    All networks start from the same weights and have the whole budget each, so a unit takes as many times longer as there are
-    raters. A rater's network sees the slices of which that rater judged a voxel, and stops by that rater's validation loss. A
-    rater who judged nothing in the validation part has the epoch of the least training loss, and one who judged nothing in
-    the training part has no network; the report says both.
+    All networks start from the same weights, and each has the whole budget, so training time grows with the number of raters.
+    A rater's network is trained on the slices of which that rater judged a voxel, and stops by that rater's validation loss.
+    For a rater who judged nothing in the validation part the training slices validate, and one who judged nothing in the
+    training part has no network; the report warns of both.
 
     The report has the mean of all curves, and each rater's own report in ``stages``.
     """
@@ -50,11 +47,11 @@ class SeparateNetworks(NetworkMethod):
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Train the networks one after the other, each with the same seed."""
-        slices = self.initialise(train, seed=seed, device=device)
+        slices = self.prepare(train, seed=seed, device=device)
         held_out = self.slices(validation)
         report = self.report_
         for r, rater in enumerate(self.raters_):
-            mine, theirs = _of_rater(slices, r), _of_rater(held_out, r)
+            mine, theirs = slices.of_rater(r), held_out.of_rater(r)
             if not len(mine):
                 report.warnings.append(f"rater {rater!r} judged nothing in the training part: there is no network for it")
                 continue
@@ -63,11 +60,8 @@ class SeparateNetworks(NetworkMethod):
                 report.warnings.append(
                     f"rater {rater!r} judged nothing in the validation part: its network has the least training loss"
                 )
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(derived_seed(seed, LAYERS))
-                network = _SideBySide([self.module_.networks[r]])
-                report.stages[rater] = FitReport()
-                run_training(self, network, mine, theirs, report.stages[rater], seed=seed, device=self.device_)
+            report.stages[rater] = FitReport()
+            self.train(_SideBySide([self.module_.networks[r]]), mine, theirs, report.stages[rater], seed=seed)
         report.curve = mean_curve([own.curve for own in report.stages.values()])
         report.best_epoch = max(own.best_epoch for own in report.stages.values())
         self.finish(train, held_out)
@@ -86,7 +80,7 @@ class SeparateNetworks(NetworkMethod):
 
 
 class _SideBySide(nn.Module):
-    """Networks that share nothing: images [B, C, H, W] to logits [B, R, K, H, W]."""
+    """Networks without shared weights: images [B, C, *S] to logits [B, R, K, *S]."""
 
     def __init__(self, networks: Iterable[nn.Module]) -> None:
         super().__init__()
@@ -94,11 +88,6 @@ class _SideBySide(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return torch.stack([network(images) for network in self.networks], dim=1)
-
-
-def _of_rater(slices: Slices, r: int) -> Slices:
-    """The slices of which one rater judged a voxel, with this rater alone."""
-    return Slices(slices.images, slices.ratings[:, r : r + 1], slices.present[:, r : r + 1]).judged()
 
 
 def mean_curve(curves: Sequence[Sequence[tuple[int, float, float]]]) -> list[tuple[int, float, float]]:

@@ -1,4 +1,4 @@
-"""Truncated generalised cross-entropy: a loss that learns where each rater can be relied on."""
+"""Truncated generalised cross-entropy: a loss that learns where each rater is reliable."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from ...datasets.base import Case, Dataset
 from ...parameters import Range
 from ..base import Prediction
-from ..learning.backbone import SegmentationNetwork
+from ..learning.backbone import Backbone, resize_maps, spatial_mean
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
 from ..learning.network import CHUNK
@@ -26,12 +25,12 @@ Weight = Annotated[float, Range(0)]
 
 
 SATURATED = 0.01
-"""A mean reliability this close to 0 or 1 has nothing graded left."""
+"""A mean reliability this close to 0 or 1 means that the reliability is 0 or 1 nearly everywhere."""
 CLOSED = 0.05
-"""Where every rater's mean reliability is below, less than a twentieth of the raters' pull is left."""
+"""Below this mean reliability of every rater, less than a twentieth of the gradient of their votes is left."""
 
 
-class Outputs(NamedTuple):
+class TGCEOutputs(NamedTuple):
     """``logits`` [B, K, *S] and each rater's ``reliability`` in 0..1, [B, R, *S] (or broadcastable to it)."""
 
     logits: torch.Tensor
@@ -41,9 +40,9 @@ class Outputs(NamedTuple):
 class TGCE(LearnedTruthMethod):
     """Generalised cross-entropy against each present rater, weighed by a learned reliability (Lotero 2025, eq. 2-6).
 
-    Where a rater is judged unreliable the loss is a constant instead, so that its votes stop pulling. Without regularisers
-    the loss is linear in the reliability, so the best reliability of a voxel is 0 or 1: it is a gate, and must not be read as
-    a graded measure of a rater's quality. The forms differ in when the gate opens:
+    Where a rater is judged unreliable the loss is a constant instead, so its votes have no gradient. Without regularisers the
+    loss is linear in the reliability, so the best reliability of a voxel is 0 or 1: it is a gate, and no graded measure of a
+    rater's quality. The forms differ in when the gate opens:
 
     * ``recommended``: the vote's class alone, a floor of 1/K, the mean over present raters. The gate opens where the network
       gives a vote more than chance.
@@ -108,18 +107,17 @@ class TGCE(LearnedTruthMethod):
         form = FORMS[self.form]._replace(**{name: value for name, value in options.items() if value is not None})
         return form.checked()
 
-    def loss(self, outputs: Outputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    def loss(self, outputs: TGCEOutputs, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         return self.resolved_form().loss(outputs.logits.float(), ratings, present, outputs.reliability.float())
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
-        network = SegmentationNetwork(n_channels, n_classes, self.budget_.features)
-        return _WithReliability(network, n_raters, self.level)
+        return _WithReliability(self.backbone(n_channels, n_classes), n_raters, self.level)
 
-    def logits(self, outputs: Outputs) -> torch.Tensor:
+    def logits(self, outputs: TGCEOutputs) -> torch.Tensor:
         return outputs.logits
 
     def finish(self, train: Dataset, validation: Slices) -> None:
-        """Set ``reliability_``, and warn of raters that training never saw and of gates that tell or teach nothing."""
+        """Set ``reliability_``, and warn of raters that training never saw and of gates that are all open or all closed."""
         super().finish(train, validation)
         for rater in sorted(self.unseen_):
             self.report_.warnings.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
@@ -139,9 +137,11 @@ class TGCE(LearnedTruthMethod):
         sums = torch.zeros(2, len(self.raters_), dtype=torch.float64)
         self.module_.eval()
         for rows in torch.arange(len(slices)).split(CHUNK):
-            images, _, present = slices.batch(rows, self.device_)
-            reliability = self.module_(images).reliability.expand_as(present)
-            sums += torch.stack([(t.double() * present).sum(dim=(0, 2, 3)).cpu() for t in (reliability, present)])
+            batch = slices.batch(rows, self.device_)
+            present = batch.present
+            reliability = self.module_(batch.images).reliability.expand_as(present)
+            axes = (0, *range(2, present.ndim))
+            sums += torch.stack([(t.double() * present).sum(dim=axes).cpu() for t in (reliability, present)])
         means = (sums[0] / sums[1]).tolist()
         return {r: np.nan if r in self.unseen_ else mean for r, mean in zip(self.raters_, means, strict=True)}
 
@@ -157,21 +157,21 @@ class TGCE(LearnedTruthMethod):
 class _WithReliability(nn.Module):
     """A network and a 1x1 convolution to one sigmoid a rater, from the bottleneck or from the last features."""
 
-    def __init__(self, network: SegmentationNetwork, n_raters: int, level: str) -> None:
+    def __init__(self, network: Backbone, n_raters: int, level: str) -> None:
         super().__init__()
         self.network, self.level = network, level
         width = network.decoder_width if level == "pixel" else network.bottleneck_width
-        self.head = nn.Conv2d(width, n_raters, kernel_size=1)
+        self.head = network.pointwise(width, n_raters)
         # All raters start mostly reliable, so that the first epochs learn from everybody.
         for parameter, start in zip(self.head.parameters(), (0.0, 2.0), strict=True):
             nn.init.constant_(parameter, start)
 
-    def forward(self, images: torch.Tensor) -> Outputs:
+    def forward(self, images: torch.Tensor) -> TGCEOutputs:
         decoder, bottleneck = self.network.features(images)
         source = decoder if self.level == "pixel" else bottleneck
         if self.level == "scalar":
-            source = source.mean(dim=(2, 3), keepdim=True)
+            source = spatial_mean(source)
         reliability = self.head(source).sigmoid()
         if self.level != "pixel":
-            reliability = functional.interpolate(reliability, size=images.shape[2:], mode="bilinear", align_corners=False)
-        return Outputs(self.network.final_conv(decoder), reliability)
+            reliability = resize_maps(reliability, images.shape[2:])
+        return TGCEOutputs(self.network.classify(decoder), reliability)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,20 +12,23 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from ...benchmark.labels.describe import Description
-from ...datasets.base import Dataset
+from ...datasets.base import Dataset, Labels
 from ..figures import style
 from ..figures.disagreement import disagreement_figure
 from .tables import consensus_name, pair_matrix, values_by_case
-
-if TYPE_CHECKING:
-    from ...methods.base import Fusion
 
 CONTESTED = 3
 NUMBERS_UP_TO = 18
 """Raters up to which the number stands in each square."""
 
 
-def describe_figures(found: Description, dataset: Dataset, fusion: Fusion) -> list[style.Plot]:
+class FusesRatings(Protocol):
+    """What a figure needs of a fusion, whichever it is."""
+
+    def fuse(self, ratings: Mapping[str, Labels], n_classes: int, *, geometry: Any = None) -> Any: ...
+
+
+def describe_figures(found: Description, dataset: Dataset, fusion: FusesRatings) -> list[style.Plot]:
     """The heat map, the strips, and the most contested cases."""
     with style.house_style():
         return [_heat_map(found), _strips(found), *_contested(found, dataset, fusion)]
@@ -110,7 +114,7 @@ def _strip(axes: Axes, values: pd.Series, middle: float, place: int, *, colour: 
     axes.plot([middle] * 2, [place - 0.38, place + 0.38], color=style.INK, linewidth=1.6, zorder=3)
 
 
-def _contested(found: Description, dataset: Dataset, fusion: Fusion) -> list[style.Plot]:
+def _contested(found: Description, dataset: Dataset, fusion: FusesRatings) -> list[style.Plot]:
     order = found.cases[found.cases["dice"].notna()].sort_values("dice").head(CONTESTED)
     position = {str(case): place for place, case in enumerate(dataset.index["case"])}
     plots = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -22,7 +21,7 @@ from ..page.escaping import terminal_text
 from ..page.parts import Part, Section, check_places, environment, plot_part, table_part
 from ..tables.table import Table
 from ..tables.wording import count_of
-from .figures import describe_figures
+from .figures import FusesRatings, describe_figures
 from .tables import consensus_name, describe_tables, pair_matrix, raters_table
 from .words import findings, headline, warnings
 
@@ -42,11 +41,8 @@ SECTIONS: tuple[Section, ...] = (
 OVER_CASES = frozenset({"raters", "against", "pairs", "missing"})
 """Tables and figures of single raters over cases, which mean nothing where raters are anonymous."""
 
-if TYPE_CHECKING:
-    from ...methods.base import Fusion
 
-
-def write_description(found: Description, dataset: Dataset, fusion: Fusion, folder: Path) -> Path:
+def write_description(found: Description, dataset: Dataset, fusion: FusesRatings, folder: Path) -> Path:
     """Write ``describe.html``, tables and figures, and plain rows as CSV, together; returns the page.
 
     Raises:

@@ -26,10 +26,10 @@ def headline(found: Description) -> str:
     if np.isfinite(kappa):
         tail = f"Fleiss’ kappa is {write_number(kappa, 2)}{between}."
     else:
-        tail = "only one class was ever marked, so chance-corrected agreement cannot be told."
+        tail = "only one class was ever marked, so chance-corrected agreement is undefined."
     dice, (left_out, compared) = found.coefficients["dice"], found.compared
     if not np.isfinite(dice):
-        return f"No rater marked anything, so that there is no overlap to speak of; {tail}"
+        return f"No rater marked anything, so there is no overlap to measure; {tail}"
     text = f"Two raters overlap with a Dice of {write_number(dice, 2)} on average; {tail}"
     if left_out:
         filled = write_number(found.coefficients["dice_empty_as_1"], 2)
@@ -54,7 +54,7 @@ def warnings(found: Description) -> list[str]:
         )
     if any(2 * len(pair.cases) >= pair.common for pair in found.duplicates()):
         lines.append(
-            "Copies make the agreement look higher than it is, and a consensus counts their voice twice. "
+            "Copies make the agreement look higher than it is, and a consensus counts their vote twice. "
             "Leave one of each pair out, or find out what happened."
         )
     if found.outlying_raters:
@@ -72,12 +72,12 @@ def warnings(found: Description) -> list[str]:
             "compare raters with each other only. Volume bias does not use the consensus."
         )
     if not np.isfinite(found.intervals["kappa"][0]):
-        lines.append("With fewer than five subjects there are no intervals, and outliers are hard to tell.")
+        lines.append("With fewer than five subjects there are no intervals, and outliers are hard to detect.")
     return lines
 
 
 def consensus_size(found: Description) -> float:
-    """How much larger the consensus of the others is than each rater's mask, in the geometric mean; 0 where nobody knows."""
+    """How much larger the consensus of the others is than each rater's mask, in the geometric mean; 0 where it is unknown."""
     rows = found.ratings[(found.ratings["voxels"] > 0) & (found.ratings["consensus_voxels"] > 0)]
     return float(np.expm1(np.log(rows["consensus_voxels"] / rows["voxels"]).mean())) if len(rows) else 0.0
 
@@ -86,7 +86,7 @@ def _raters(found: Description) -> list[str]:
     if found.anonymous_raters:
         return []
     if len(found.raters) < 3 or np.isnan(found.rater_apart.below).all():
-        return ["With fewer than three raters to a case nobody can tell which of them is off."]
+        return ["With fewer than three raters a case it cannot be said which of them differs from the others."]
     table = rater_means(found)
     lines = []
     for rater in found.outlying_raters:
@@ -94,10 +94,10 @@ def _raters(found: Description) -> list[str]:
         bias = 100 * row["volume_bias"]
         more = f" and marks {abs(bias):.0f} % {'more' if bias > 0 else 'less'} than they do" if abs(bias) >= 10 else ""
         lines.append(
-            f"{rater} stands apart: Dice {write_number(row['dice'], 2)} against the consensus of the others{more}; "
+            f"{rater} is an outlier: Dice {write_number(row['dice'], 2)} against the consensus of the others{more}; "
             f"the other raters reach {write_number(others['dice'].min(), 2)} to {write_number(others['dice'].max(), 2)}."
         )
-    return lines or ["No rater stands apart from the others."]
+    return lines or ["No rater is an outlier."]
 
 
 def _duplicates(found: Description) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a method believes of each rater, beside what is really true of that rater."""
+"""Each rater's confusion matrix as estimated, beside the true one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..analysis import Analysis
-from ..tables.rater_errors import compared, estimator_name, estimators, rater_errors, rater_names, short_name
+from ..tables.rater_wording import estimator_name, short_name
 from . import style
 
 ACROSS = 5
@@ -24,12 +24,12 @@ MARGIN, SQUARE, ERROR = 30.0, 6.0, 4.5
 
 def confusion(analysis: Analysis) -> list[style.Plot]:
     """Figures of at most five raters each: a row for the truth where known, and one for each candidate that estimates."""
-    names = estimators(analysis)
+    names = analysis.estimators
     if not names:
         return []
-    raters = rater_names(analysis)
+    raters = analysis.estimated_raters
     groups = [raters[i : i + ACROSS] for i in range(0, len(raters), ACROSS)]
-    shown = names[: rows_that_fit(analysis.results.confusions["true"].nunique()) - bool(compared(analysis))]
+    shown = names[: rows_that_fit(analysis.results.confusions["true"].nunique()) - bool(analysis.confusions_compared_with)]
     errors = mean_errors(analysis)
     caption = _caption(analysis, names[len(shown) :])
     plots = []
@@ -44,7 +44,7 @@ def confusion(analysis: Analysis) -> list[style.Plot]:
 
 def mean_errors(analysis: Analysis) -> dict[tuple[str, str], float]:
     """The error of (candidate, rater), mean over folds and repeats."""
-    means = rater_errors(analysis).groupby(["candidate", "rater"], sort=False)["rmse"].mean()
+    means = analysis.rater_errors.groupby(["candidate", "rater"], sort=False)["rmse"].mean()
     return {(str(row["candidate"]), str(row["rater"])): float(row["rmse"]) for _, row in means.reset_index().iterrows()}
 
 
@@ -58,7 +58,10 @@ def _row_height(across: int) -> float:
 
 
 def _figure(analysis: Analysis, names: Sequence[str], raters: Sequence[str], errors: Mapping[tuple[str, str], float]) -> Figure:
-    table, first = analysis.results.confusions, {"truth": "Truth", "others": "The others’ majority"}.get(compared(analysis))
+    table, first = (
+        analysis.results.confusions,
+        {"truth": "Truth", "others": "The others’ majority"}.get(analysis.confusions_compared_with),
+    )
     lines = [("", first, table, "truth")] if first else []
     lines += [(name, short_name(name), table[table["candidate"] == name], "estimate") for name in names]
     classes = [str(c) for c in dict.fromkeys(table["true"])]
@@ -79,7 +82,7 @@ def _figure(analysis: Analysis, names: Sequence[str], raters: Sequence[str], err
             if row == 0:
                 axes.set_title(style.wrapped(raters[place], 16))
         grid[row][0].set_ylabel(style.wrapped(title, 12, 3), fontweight="bold", fontsize=8)
-    figure.supxlabel("Truth" if compared(analysis) != "others" else "The others’ majority", fontsize=8)
+    figure.supxlabel("Truth" if analysis.confusions_compared_with != "others" else "The others’ majority", fontsize=8)
     figure.supylabel("Rater says", fontsize=8)
     return figure
 
@@ -123,12 +126,12 @@ def _caption(analysis: Analysis, left_out: Sequence[str]) -> str:
         "Confusion of each rater: the share of voxels of a true class (across) that the rater calls a class (down); columns "
         "sum to 1. Estimates are means over folds and repeats; below each is its root mean square error, mean over folds."
     ]
-    if compared(analysis) == "truth":
+    if analysis.confusions_compared_with == "truth":
         parts.append("Truth: measured on the same cases, known only for simulated raters.")
-    if compared(analysis) == "others":
-        parts.append("Nobody knows the truth: the majority of the other raters of a case stands in for it.")
+    if analysis.confusions_compared_with == "others":
+        parts.append("The truth is unknown: estimates are compared with the majority of the other raters of a case.")
     if left_out:
-        parts.append(f"For want of room without {', '.join(map(estimator_name, left_out))}; the tables have them.")
+        parts.append(f"Not shown for lack of space: {', '.join(map(estimator_name, left_out))}; the tables have them.")
     return " ".join(parts)
 
 

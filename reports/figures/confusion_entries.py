@@ -6,17 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ...benchmark.statistics.rater_errors import over_raters
 from ..analysis import Analysis
-from ..tables.rater_errors import (
-    compared,
-    estimator_name,
-    estimators,
-    known,
-    over_raters,
-    rater_errors,
-    rater_names,
-    short_name,
-)
+from ..tables.rater_wording import estimator_name, interval_text, short_name
 from . import style
 
 MOST = 12
@@ -25,10 +17,10 @@ MOST = 12
 
 def confusion_entries(analysis: Analysis) -> style.Plot | None:
     """One panel for each estimator; None where nothing is estimated or nothing can be compared."""
-    names = estimators(analysis)
-    if not names or not compared(analysis):
+    names = analysis.estimators
+    if not names or not analysis.confusions_compared_with:
         return None
-    shown, raters = names[:MOST], rater_names(analysis)
+    shown, raters = names[:MOST], analysis.estimated_raters
     columns = style.columns_for(len(shown))
     rows = -(-len(shown) // columns)
     across = min(5, len(raters) + 1)
@@ -36,16 +28,16 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
         style.panel_width(len(shown)), rows * (62 if columns < 4 else 52) + 12 + 4.5 * -(-len(raters) // across)
     )
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    errors = over_raters(rater_errors(analysis))
+    errors = over_raters(analysis.rater_errors)
     colours, markers = style.colours(raters), style.markers(raters)
     for number, axes in enumerate(grid.flat):
         axes.set_visible(number < len(shown))
         if number < len(shown):
             name = shown[number]
-            error = known(analysis, errors.loc[errors["candidate"] == name, "rmse"])
+            error = analysis.mean_interval(errors.loc[errors["candidate"] == name, "rmse"])
             _panel(axes, _entries(analysis, name), colours, markers)
             axes.set_title(f"{style.wrapped(short_name(name), 26, 1)}\n", fontsize=8)
-            axes.text(0.5, 1.02, f"RMSE {error.text(3)}", transform=axes.transAxes, ha="center", va="bottom")
+            axes.text(0.5, 1.02, f"RMSE {interval_text(error, 3)}", transform=axes.transAxes, ha="center", va="bottom")
             below, beside = number + columns >= len(shown), number % columns == 0
             axes.tick_params(labelbottom=below, labelleft=beside)
             axes.set(xlabel=_true_words(analysis) if below else "", ylabel="Estimated" if beside else "")
@@ -82,7 +74,7 @@ def _panel(axes: Axes, entries: pd.DataFrame, colours: dict[str, str], markers: 
 
 
 def _true_words(analysis: Analysis) -> str:
-    return "True" if compared(analysis) == "truth" else "Against the others"
+    return "True" if analysis.confusions_compared_with == "truth" else "Against the others"
 
 
 def _caption(analysis: Analysis, left_out: list[str]) -> str:
@@ -90,14 +82,14 @@ def _caption(analysis: Analysis, left_out: list[str]) -> str:
         "Each point is one entry of one rater’s confusion, mean over folds and repeats: filled on the diagonal (the rater is "
         "right), hollow off it (the rater errs). On the dashed line the estimate is right."
     )
-    if compared(analysis) == "others":
-        text += " Nobody knows the truth: the majority of the other raters of a case stands in for it."
+    if analysis.confusions_compared_with == "others":
+        text += " The truth is unknown: estimates are compared with the majority of the other raters of a case."
     if left_out:
-        text += f" For want of room without {', '.join(map(estimator_name, left_out))}."
+        text += f" Not shown for lack of space: {', '.join(map(estimator_name, left_out))}."
     return text
 
 
 def _alt(analysis: Analysis, names: list[str]) -> str:
-    errors = over_raters(rater_errors(analysis)).groupby("candidate")["rmse"].mean()
+    errors = over_raters(analysis.rater_errors).groupby("candidate")["rmse"].mean()
     parts = [f"{estimator_name(n)}: RMSE {errors[n]:.3f}" for n in names]
     return f"Estimated against true entries of the raters’ confusions. {'; '.join(parts)}."

@@ -56,7 +56,7 @@ def _errors(analysis: Analysis) -> dict[str, str]:
     """The entropy MAE of each candidate as the comparison table has it; empty where it was not measured."""
     if ERROR not in analysis.metrics:
         return {}
-    means = analysis.of(ERROR)["mean"].dropna()
+    means = analysis.rows_for(ERROR)["mean"].dropna()
     return {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
 
 

@@ -1,4 +1,4 @@
-"""Does who knows the raters segment better? One point a candidate, and who raised an alarm about itself."""
+"""Do better estimates of the raters go with better segmentation? One point a candidate, with the alarms that it raised."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import textalloc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Annotation
-from matplotlib.transforms import Bbox
 
+from ...benchmark.statistics.rater_errors import IDENTITY, over_raters
 from ..analysis import Analysis
-from ..tables.rater_errors import IDENTITY, against, alarmed, compared, estimators, known, over_raters, rater_errors
+from ..tables.rater_wording import against, alarmed
 from ..tables.wording import words_of
 from . import style
 from .identification_rows import rows_figure
@@ -23,9 +23,6 @@ FEWEST, LABELLED = 3, 5
 """Candidates from which the figure is drawn, and up to which each point has its name beside it."""
 MAJORITY = "majority-vote"
 ERROR = "RMSE of the raters’ confusions ↓"
-NEAR = [(6, 6), (6, -6), (-6, 6), (-6, -6), (0, 9), (0, -9), (8, 0), (-8, 0)]
-FAR = [(26, 18), (-26, 18), (26, -18), (-26, -18), (40, 34), (-40, 34), (40, -34), (-40, -34)]
-"""Where a name may stand beside its point, in points, the best first; from afar a line leads back."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def _plane(analysis: Analysis, points: Sequence[Point]) -> Figure:
     axes.set_ylabel(f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}")
     axes.margins(0.12, 0.12)
     style.thin(axes)
-    _name(figure, axes, analysis, points)
+    _name(axes, analysis, points)
     return figure
 
 
@@ -74,16 +71,16 @@ def _rows(analysis: Analysis, points: Sequence[Point]) -> Figure:
 
 
 def _points(analysis: Analysis) -> list[Point]:
-    if not compared(analysis):
+    if not analysis.confusions_compared_with:
         return []
-    errors = over_raters(rater_errors(analysis))
-    values = analysis.of(analysis.metric)
+    errors = over_raters(analysis.rater_errors)
+    values = analysis.rows_for(analysis.metric)
     warned = alarmed(analysis)
     found = []
-    for name in estimators(analysis):
+    for name in analysis.estimators:
         if name not in analysis.candidates or name not in values.index:
             continue
-        x = known(analysis, errors.loc[errors["candidate"] == name, "rmse"])
+        x = analysis.mean_interval(errors.loc[errors["candidate"] == name, "rmse"])
         y, low, high = (float(values[column].to_dict()[name]) for column in ("mean", "ci_low", "ci_high"))
         if np.isfinite(x.mean) and np.isfinite(y):
             found.append(Point(name, (x.mean, x.low, x.high), (y, low, high), name in warned))
@@ -97,7 +94,7 @@ def _lines(axes: Axes, analysis: Analysis) -> None:
     if np.isfinite(trivial):
         axes.axvline(trivial, **dashes)
         axes.annotate(
-            "nobody errs", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
+            "identity matrix", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
             ha="center", va="bottom", color=style.MUTED,
         )  # fmt: skip
     fused = _fused(analysis)
@@ -110,12 +107,12 @@ def _lines(axes: Axes, analysis: Analysis) -> None:
 
 
 def _trivial(analysis: Analysis) -> float:
-    errors = over_raters(rater_errors(analysis))
+    errors = over_raters(analysis.rater_errors)
     return float(errors.loc[errors["candidate"] == IDENTITY, "rmse"].mean())
 
 
 def _fused(analysis: Analysis) -> float:
-    means = analysis.of(analysis.metric, "fusion")["mean"]
+    means = analysis.rows_for(analysis.metric, "fusion")["mean"]
     return float(means.get(MAJORITY, np.nan))
 
 
@@ -135,51 +132,17 @@ def _draw(axes: Axes, analysis: Analysis, point: Point) -> None:
         axes.annotate("!", (x, y), ha="center", va="center", color=style.INK, fontweight="bold", zorder=5)
 
 
-def _name(figure: Figure, axes: Axes, analysis: Analysis, points: Sequence[Point]) -> None:
-    """Write each name where it covers no point and no other name; what finds no such place takes the one that covers least."""
-    figure.draw_without_rendering()
-    found = (axes.transData.transform((p.x[0], p.y[0])) for p in points)
-    centres = [(float(x), float(y)) for x, y in found]
-    taken = [Bbox.from_bounds(x - 10, y - 10, 20, 20) for x, y in centres]
-    inside = axes.get_window_extent()
-    for point in points:
-        best: tuple[float, tuple[int, int], Bbox] | None = None
-        for rank, place in enumerate(NEAR + FAR):
-            text = _beside(axes, analysis, point, place)
-            box = text.get_window_extent()
-            text.remove()
-            cost = sum(_shared(box, other) for other in taken) + 10 * (box.width * box.height - _shared(box, inside))
-            # A name that stands nearer to another point would be read as that one's.
-            nearest = min(range(len(points)), key=lambda n: _distance(box, centres[n]))
-            cost += 10 * rank + 3000 * (points[nearest] is not point and place in NEAR)
-            if best is None or cost < best[0]:
-                best = (cost, place, box)
-        assert best is not None
-        _beside(axes, analysis, point, best[1])
-        taken.append(best[2])
-
-
-def _beside(axes: Axes, analysis: Analysis, point: Point, place: tuple[int, int]) -> Annotation:
-    across, up = (np.sign(v) for v in place)
-    text = axes.annotate(
-        style.wrapped(point.name, 22), (point.x[0], point.y[0]), xytext=place, textcoords="offset points",
-        ha={1: "left", -1: "right", 0: "center"}[int(across)], va={1: "bottom", -1: "top", 0: "center"}[int(up)],
-        color=analysis.colours[point.name], linespacing=1.0, zorder=6,
-        arrowprops={"arrowstyle": "-", "color": style.MUTED, "linewidth": 0.6, "shrinkB": 4} if place in FAR else None,
+def _name(axes: Axes, analysis: Analysis, points: Sequence[Point]) -> None:
+    """Write each name where it covers no point, interval or other name; from afar a line leads to its point."""
+    x, y = [p.x[0] for p in points], [p.y[0] for p in points]
+    lines = [([max(p.x[1], 0), p.x[2]], [p.y[0], p.y[0]]) for p in points if np.isfinite(p.x).all()]
+    lines += [([p.x[0], p.x[0]], [p.y[1], p.y[2]]) for p in points if np.isfinite(p.y).all()]
+    textalloc.allocate(
+        axes, x, y, [style.wrapped(p.name, 22) for p in points], x_scatter=x, y_scatter=y,
+        x_lines=[across for across, _ in lines], y_lines=[up for _, up in lines],
+        textsize=8, textcolor=[analysis.colours[p.name] for p in points], linecolor=style.MUTED, linewidth=0.6,
+        linespacing=1.0, zorder=6, path_effects=[withStroke(linewidth=2, foreground="white")],
     )  # fmt: skip
-    text.set_path_effects([withStroke(linewidth=2, foreground="white")])
-    return text
-
-
-def _distance(box: Bbox, point: tuple[float, float]) -> float:
-    across = max(box.x0 - point[0], point[0] - box.x1, 0.0)
-    up = max(box.y0 - point[1], point[1] - box.y1, 0.0)
-    return float(np.hypot(across, up))
-
-
-def _shared(one: Bbox, other: Bbox) -> float:
-    common = Bbox.intersection(one, other)
-    return common.width * common.height if common is not None else 0.0
 
 
 def _caption(analysis: Analysis, points: Sequence[Point]) -> str:
@@ -188,12 +151,12 @@ def _caption(analysis: Analysis, points: Sequence[Point]) -> str:
         f"One {mark} a candidate: {analysis.label(analysis.metric)}, mean over subjects with its {analysis.confidence_words} "
         "bootstrap interval, and the root mean square error of the estimated confusions, mean over raters and folds, with "
         f"a {analysis.confidence_words} t interval over folds and repeats where there are several. {against(analysis)} "
-        "Nobody errs (dashed): the error of believing so.",
+        "Dashed: error of the identity matrix.",
     ]
     if np.isfinite(_fused(analysis)):
         parts.append("Fused majority (dashed): of the test cases’ own raters, which no network can see.")
     if any(p.alarm for p in points):
-        parts.append("Hollow with an exclamation mark: the candidate raised an alarm, which it did without knowing the truth.")
+        parts.append("Hollow with an exclamation mark: the candidate raised an alarm, without knowing the truth.")
     return " ".join(parts)
 
 

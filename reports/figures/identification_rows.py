@@ -1,4 +1,4 @@
-"""Does who knows the raters segment better? A line a candidate, for more of them than points can be told apart."""
+"""Do better estimates of the raters go with better segmentation? One line a candidate, where points would be too many."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows_figure(lines: Sequence[Line], *, error: str, metric: str, trivial: floa
         places, [f"{style.wrapped(name, 34, 1)} (!)" if alarm else style.wrapped(name, 34, 1) for name, *_, alarm in lines]
     )
     left.set_ylim(len(lines) - 0.4, -0.6)
-    for axes, words, value, name in ((left, metric, fused, "fused majority"), (right, error, trivial, "nobody errs")):
+    for axes, words, value, name in ((left, metric, fused, "fused majority"), (right, error, trivial, "identity matrix")):
         axes.set_xlabel(words)
         style.thin(axes)
         axes.tick_params(axis="y", length=0)

@@ -1,4 +1,4 @@
-"""Where each rater is believed: a candidate's map of a rater's reliability, with the outlines of what was drawn."""
+"""Maps of each rater's reliability as a candidate estimates it, with the outlines of ratings and consensus."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def reliability_maps(analysis: Analysis) -> list[style.Plot]:
         name = "reliability-maps" if number == 0 else f"reliability-maps-{number + 1}"
         part = f" ({number + 1} of {len(pages)})" if len(pages) > 1 else ""
         plots.append(
-            style.Plot(name, f"Where raters are believed{part}", _draw(page), _caption(analysis, page, left_out), _alt(page))
+            style.Plot(
+                name, f"Estimated reliability of the raters{part}", _draw(page), _caption(analysis, page, left_out), _alt(page)
+            )
         )
     return plots
 
@@ -155,7 +157,7 @@ def _caption(analysis: Analysis, page: _Page, left_out: Sequence[str]) -> str:
     if page.case.image.ndim > 2:
         text += " Of a volume the slice on which raters disagree on most voxels."
     if left_out:
-        text += f" For want of room without {', '.join(left_out)}."
+        text += f" Not shown for lack of space: {', '.join(left_out)}."
     return text
 
 
@@ -167,9 +169,9 @@ def _meaning(analysis: Analysis, names: Sequence[str]) -> list[str]:
     shares = [n for n in names if n in estimated]
     others = [n for n in names if n not in gates and n not in shares]
     kinds = (
-        (gates, "a gate, with which the loss lets a rater’s votes in or shuts them out, and no graded measure of quality."),
-        (shares, "the probability that the rater says the truth."),
-        (others, "how far the method itself says that it believes the rater."),
+        (gates, "a gate that includes or excludes a rater’s votes in the loss; not a graded measure of quality."),
+        (shares, "the probability that the rater is right."),
+        (others, "the method’s own measure of how reliable the rater is."),
     )
     return [f"{' and '.join(who)}: {what}" for who, what in kinds if who]
 

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -145,13 +147,27 @@ def note(axes: Axes, text: str, x: pd.Series, y: pd.Series) -> None:
 
 def drawn(figure: Figure) -> dict[str, bytes]:
     """The figure as ``png`` (200 dpi) and ``pdf``, the same bytes for the same figure."""
-    png, pdf = io.BytesIO(), io.BytesIO()
     with house_style():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        figure.savefig(png, format="png", dpi=200)
-        figure.savefig(pdf, format="pdf", dpi=300, metadata={"CreationDate": None})
-    return {"png": png.getvalue(), "pdf": pdf.getvalue()}
+        return {"png": _png(figure), "pdf": _pdf(figure)}
+
+
+def _png(figure: Figure) -> bytes:
+    """The first of the two drawings, which also arranges the parts of the figure.
+
+    The canvases are used as they are, because ``Figure.savefig`` would draw up to twice more to arrange the parts again.
+    """
+    file = io.BytesIO()
+    figure.set_dpi(200)
+    FigureCanvasAgg(figure).print_png(file)
+    figure.set_layout_engine("none")
+    return file.getvalue()
+
+
+def _pdf(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.set_dpi(300)
+    FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None})
+    return file.getvalue()
 
 
 def nice_number(value: float) -> str:

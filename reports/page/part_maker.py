@@ -11,7 +11,7 @@ from ...errors import RaterbenchError
 T = TypeVar("T")
 
 EXPECTED = (ArithmeticError, ValueError)
-"""What numbers that nobody thought of can raise (an axis with an infinite limit, say), and errors that a user can mend, which
+"""What unforeseen numbers can raise (an axis with an infinite limit, say), and errors that a user can mend, which
 are ValueErrors. Anything else is a fault in the code and ends the report."""
 
 

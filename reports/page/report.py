@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...benchmark.labels.csv_text import csv_bytes
-from ...benchmark.statistics.metric_table import Mode
+from ...benchmark.statistics.metric_table import Protocol
 from ...benchmark.store.results import read_results
 from ...benchmark.store.written import WrittenFiles
 from ..analysis import Analysis
@@ -49,27 +49,27 @@ class Report:
         return self.analysis.results.completeness.is_sound and not self.broken
 
 
-def write_report(folder: str | Path, *, statistics: Mode = "per-subject", strict: bool = False) -> Path:
+def write_report(folder: str | Path, *, protocol: Protocol = "per-subject", strict: bool = False) -> Path:
     """Write the long tables, every table and figure, and ``report.html`` into an experiment's folder; returns the page.
 
-    ``statistics`` is ``per-subject``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
-    A part that breaks on numbers that nobody thought of is named on the page with its reason, and the others are written all
-    the same; ``strict`` raises instead. The same units give the same files, byte for byte. All files are written together;
-    those of an earlier report are replaced or removed, unless somebody changed them.
+    ``protocol`` is ``per-subject``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
+    A part that cannot be made from unforeseen numbers is named on the page with its reason, and the others are written;
+    ``strict`` raises instead. The same units give the same files, byte for byte. All files are written together; those of an
+    earlier report are replaced or removed, unless somebody changed them.
 
     Raises:
         RaterbenchError: the folder holds no experiment, no finished unit, or no row of the primary metric; or a file that
             raterbench did not write is in the way.
     """
-    return make_report(folder, statistics=statistics, strict=strict).page
+    return make_report(folder, protocol=protocol, strict=strict).page
 
 
-def make_report(folder: str | Path, *, statistics: Mode = "per-subject", strict: bool = False) -> Report:
+def make_report(folder: str | Path, *, protocol: Protocol = "per-subject", strict: bool = False) -> Report:
     """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke."""
     results = read_results(folder)
     check_report_places(results.folder)
     part_maker = PartMaker(strict)
-    analysis = Analysis(results, statistics, part_maker)
+    analysis = Analysis(results, protocol, part_maker)
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
     files = {name: long_table(getattr(results, table)) for name, table in LONG_TABLES.items()}
     tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])

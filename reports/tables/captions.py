@@ -58,7 +58,7 @@ def split_words(analysis: Analysis) -> str:
     """How cases were split."""
     # Results of earlier versions do not say how many folds there really were.
     split, facts = analysis.results.experiment.split, analysis.results.facts
-    n_folds, n_repeats = facts.get("n_folds") or [split.folds], facts.get("n_repeats", split.repeats)
+    n_folds, n_repeats = facts.get("n_folds") or [split.parameters.get("folds", 1)], facts.get("n_repeats", split.repeats)
     folds = count_of(max(n_folds), "fold") if len(n_folds) == 1 else f"{min(n_folds)} to {max(n_folds)} folds"
     tested, n_cases = facts.get("n_tested") or [], facts.get("n_cases", 0)
     several = " in each repeat" if n_repeats > 1 else ""
@@ -72,8 +72,14 @@ def split_words(analysis: Analysis) -> str:
         how = f"leaving one centre out ({folds})" if "n_folds" in facts else "leaving one centre out"
     elif split.policy == "holdout":
         how = "the data set’s own test part" + (f" ({_range(tested)} of {n_cases} cases)" if tested else "")
-    else:
+    elif split.policy == "random":
+        how = "subjects drawn at random" + (f" ({_range(tested)} of {n_cases} cases tested in each repeat)" if tested else "")
+    elif split.policy == "centres":
+        how = f"centres that train, validate and are tested apart ({folds})"
+    elif split.policy == "folds":
         how = f"{max(n_folds)}-fold cross-validation grouped by subject"
+    else:
+        how = f"‘{split.policy}’ ({folds})"
     repeats = f"{count_of(n_repeats, 'repeat')} planned" if not analysis.results.completeness.is_complete else ""
     return f"Split: {how}, {repeats or count_of(n_repeats, 'repeat')}."
 
@@ -125,12 +131,12 @@ def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, 
     if analysis.protocol != "per-subject":
         return f"{EXPLORED}: {alpha}, uncorrected."
     label = analysis.label(analysis.metric)
-    if not analysis.results.completeness.is_complete and not analysis.stands_in:
+    if not analysis.results.completeness.is_complete and not analysis.baseline_replaced:
         return f"The results are incomplete, so nothing is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
-    if analysis.stands_in:
+    if analysis.baseline_replaced:
         return (
-            f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} stands in, so nothing is "
-            f"confirmatory. {EXPLORED}: {alpha} after Holm within a column."
+            f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} replaces it, so nothing "
+            f"is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
         )
     return (
         f"{CONFIRMED}: differs from {analysis.baseline} on {label} (confirmatory, {alpha} after Holm); "
@@ -151,7 +157,9 @@ def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
     about = [m for m in metrics if (facts := analysis.results.metric(m)) and facts.of_raters]
     if any(analysis.reference_of(m) == "raters" for m in about):
         labels = " and ".join(map(analysis.label, about))
-        found.append(f"{labels}: nobody knows the truth, so each rater is held against the majority of the case’s others.")
+        found.append(
+            f"{labels}: the truth is unknown, so each rater is compared with the majority of the other raters of the case."
+        )
     other = analysis.calibration.reference
     if other and other != analysis.reference:
         found.append(f"ECE is against {words_of(other)}.")

@@ -39,7 +39,7 @@ def all_tables(analysis: Analysis) -> list[Table]:
 
 def differences(analysis: Analysis) -> Table | None:
     """Differences to the baseline on the primary metric; None with one candidate."""
-    table = analysis.of(analysis.metric).reset_index()
+    table = analysis.rows_for(analysis.metric).reset_index()
     table = table[table["candidate"] != analysis.baseline]
     if table.empty:
         return None
@@ -102,7 +102,7 @@ def by_reference(analysis: Analysis) -> Table | None:
     tables = {r: analysis.compare([analysis.metric], r).table for r in order}
     for reference, table in tables.items():
         table.loc[(table["family"] == "confirmatory") & (reference != analysis.reference), "family"] = "exploratory"
-    tables = {r: analysis.declared(t) for r, t in tables.items()}
+    tables = {r: analysis.without_confirmatory(t) for r, t in tables.items()}
     keys = list(dict.fromkeys((k, c) for t in tables.values() for k, c in zip(t["kind"], t["candidate"], strict=True)))
     cells = {
         (r, row["kind"], row["candidate"]): value_cell(analysis, analysis.metric, row)

@@ -1,4 +1,4 @@
-"""Tables of what candidates know of the raters, and of the alarms that they raised about themselves."""
+"""Tables of the estimates of raters, and of the alarms that candidates raised about their own training."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ...benchmark.statistics.rater_errors import IDENTITY, MeanInterval, over_raters
 from ..analysis import Analysis
-from .rater_errors import (
-    IDENTITY,
-    Known,
-    against,
-    compared,
-    estimator_name,
-    estimators,
-    how_sure,
-    known,
-    over_raters,
-    rater_errors,
-    rater_names,
-    same_alarm,
-)
+from .rater_wording import against, estimator_name, how_sure, interval_text, same_alarm
 from .table import Cell, Table
 from .wording import NO_VALUE, count_of
 
@@ -30,13 +18,13 @@ OVERALL = "All raters"
 
 def raters(analysis: Analysis) -> Table | None:
     """How well each estimator knows the raters; None where nothing is estimated or nothing can be compared."""
-    if not compared(analysis):
+    if not analysis.confusions_compared_with:
         return None
-    errors = rater_errors(analysis)
-    columns = {OVERALL: over_raters(errors)} | {rater: errors[errors["rater"] == rater] for rater in rater_names(analysis)}
-    names = [*estimators(analysis), IDENTITY]
+    errors = analysis.rater_errors
+    columns = {OVERALL: over_raters(errors)} | {rater: errors[errors["rater"] == rater] for rater in analysis.estimated_raters}
+    names = [*analysis.estimators, IDENTITY]
     found = {
-        (name, head): known(analysis, part.loc[part["candidate"] == name, "rmse"])
+        (name, head): analysis.mean_interval(part.loc[part["candidate"] == name, "rmse"])
         for name in names
         for head, part in columns.items()
     }
@@ -51,14 +39,14 @@ def raters(analysis: Analysis) -> Table | None:
     caption = (
         "Root mean square error of each rater’s estimated confusion to the true one, mean over folds and repeats; smaller is "
         f"better, bold is best. {against(analysis)} {how_sure(analysis)} {_counts_words(counts)}The last row is the trivial "
-        "estimate: an estimator that does not beat it has learned nothing about that rater."
+        "estimate: an estimator that is not better than it has learned nothing about that rater."
     )
     title = "How well are the raters known?"
     return Table("raters", title, caption, ["Candidate", *heads], rows, plain, frozenset({len(rows) - 1}))
 
 
-def _error_cell(value: Known, best: float) -> Cell:
-    return Cell(value.text(4), bool(round(value.mean, 12) == best), sort=value.mean)
+def _error_cell(value: MeanInterval, best: float) -> Cell:
+    return Cell(interval_text(value, 4), bool(round(value.mean, 12) == best), sort=value.mean)
 
 
 def training_cases(analysis: Analysis) -> dict[str, str]:
@@ -79,16 +67,16 @@ def rater_classes(analysis: Analysis) -> Table | None:
         return None
     diagonal = table[table["observed"] == table["true"]]
     classes = [str(c) for c in dict.fromkeys(diagonal["true"])]
-    names, counts = estimators(analysis), training_cases(analysis)
+    names, counts = analysis.estimators, training_cases(analysis)
     rows: list[list[Cell]] = []
     plain, rules = [], set()
-    for rater in rater_names(analysis):
+    for rater in analysis.estimated_raters:
         if rows:
             rules.add(len(rows))
         mine = diagonal[diagonal["rater"] == rater]
         for name, part, column in _lines(analysis, mine, names):
-            values = [known(analysis, part.loc[part["true"] == c, column]) for c in classes]
-            cells = [Cell(v.text(3), sort=v.mean) for v in values]
+            values = [analysis.mean_interval(part.loc[part["true"] == c, column]) for c in classes]
+            cells = [Cell(interval_text(v, 3), sort=v.mean) for v in values]
             rows.append([Cell(rater), Cell(estimator_name(name)), Cell(counts.get(rater, NO_VALUE)), *cells])
             plain += [[rater, name, c, v.mean, v.low, v.high, v.n] for c, v in zip(classes, values, strict=True)]
     caption = (
@@ -106,7 +94,7 @@ def rater_classes(analysis: Analysis) -> Table | None:
 
 def _lines(analysis: Analysis, mine: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, pd.DataFrame, str]]:
     """What stands below each other for one rater: what is compared with, where there is such a thing, then each estimator."""
-    first = {"truth": "Truth", "others": "Majority of the others"}.get(compared(analysis))
+    first = {"truth": "Truth", "others": "Majority of the others"}.get(analysis.confusions_compared_with)
     # Every estimator stores the same truth of a fold: one of them is enough.
     truth = mine.drop_duplicates(["repeat", "fold", "true"])
     lines = [(first, truth, "truth")] if first else []
@@ -131,7 +119,7 @@ def alarms(analysis: Analysis) -> Table | None:
         text = f"{words[:1].upper()}{words[1:]}{' (the first of them)' if part['alarms'].nunique() > 1 else ''}"
         rows.append([Cell(str(candidate)), Cell(amount, sort=float(n)), Cell(text)])
     caption = (
-        "What candidates said against their own results while they were trained. No alarm knows the truth; a candidate "
+        "Alarms that candidates raised about their own results during training. No alarm uses the truth; a candidate "
         "without one may still be wrong."
     )
     plain = said.rename(columns={"alarms": "alarm"})

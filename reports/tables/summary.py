@@ -11,7 +11,7 @@ import pandas as pd
 from ...benchmark.statistics.collapse import RULE
 from ..analysis import Analysis
 from . import captions
-from .rater_errors import same_alarm
+from .rater_wording import same_alarm
 from .wording import count_of, name_of, p_text, words_of, write_number
 
 
@@ -26,7 +26,7 @@ class Summary:
 
 def summarise(analysis: Analysis) -> Summary:
     """The summary of an analysis, made from its numbers alone."""
-    table = analysis.of(analysis.metric)
+    table = analysis.rows_for(analysis.metric)
     best = [str(name) for name in table.index[table["best"].astype(bool)]]
     makers = {
         "against the baseline": lambda: _against_baseline(analysis, table),
@@ -60,8 +60,8 @@ def _interval(analysis: Analysis, low: float, high: float, *, sign: bool = False
 
 
 def _verdict(analysis: Analysis, row: Mapping[Any, Any], best: Sequence[str]) -> str:
-    if analysis.stands_in and analysis.baseline in best:
-        return "It stands in for the baseline, which has no results."
+    if analysis.baseline_replaced and analysis.baseline in best:
+        return "It replaces the baseline, which has no results."
     if analysis.baseline in best:
         return "It is the baseline itself." if len(best) == 1 else "The baseline is among them."
     if pd.isna(row["difference"]):
@@ -117,7 +117,7 @@ def _ceiling(analysis: Analysis, table: pd.DataFrame, best: Sequence[str]) -> st
 
 
 def _fused(analysis: Analysis) -> str:
-    fused = analysis.of(analysis.metric, "fusion")["mean"].dropna()
+    fused = analysis.rows_for(analysis.metric, "fusion")["mean"].dropna()
     if fused.empty:
         return ""
     values = ", ".join(
@@ -137,12 +137,12 @@ def _calibrated(analysis: Analysis) -> str:
         among = " among the candidates that are not far behind"
     best = calibration.lowest("closed")
     if not best:
-        return f"Nobody can be called best calibrated{': all candidates collapsed' if analysis.collapsed else ''}."
+        return f"No candidate can be called best calibrated{': all candidates collapsed' if analysis.collapsed else ''}."
     value = write_number(100 * calibration.ece_of(best[0], "closed"), 2)
     close = calibration.close_to(best[0], "closed")
     first = f"{' and '.join(best)}, with an expected calibration error of {value} %"
     if close or len(best) > 1:
-        others = f"; its interval overlaps with that of {', '.join(close)}, so nobody is best beyond chance" if close else ""
+        others = f"; its interval overlaps with that of {', '.join(close)}, so the difference may be chance" if close else ""
         text = f"Lowest calibration error{among}: {first}{others}"
     else:
         text = f"Best calibrated{among}: {first}"
@@ -159,10 +159,10 @@ def _warnings(analysis: Analysis) -> list[str]:
     found = [f"{question[:1].upper()}{question[1:]}." for question in asked]
     if not analysis.results.completeness.is_complete:
         found.append("The results are incomplete, so nothing here is confirmatory.")
-    if analysis.stands_in:
+    if analysis.baseline_replaced:
         found.append(
-            f"The declared baseline {analysis.declared_baseline} has no results. {analysis.baseline} stands in for it, so "
-            "nothing here is confirmatory."
+            f"The declared baseline {analysis.declared_baseline} has no results. {analysis.baseline} replaces it, so nothing "
+            "here is confirmatory."
         )
     if analysis.protocol != "per-subject":
         found.append(
@@ -171,7 +171,7 @@ def _warnings(analysis: Analysis) -> list[str]:
         )
     oracles = analysis.results.facts.get("oracles") or []
     if oracles:
-        found.append(f"{' and '.join(oracles)} learned with the truth in sight: a bound for the others, no rival of theirs.")
+        found.append(f"{' and '.join(oracles)} learned from the truth: an upper bound for the others, not a competitor.")
     if analysis.results.facts.get("anonymous_raters"):
         found.append(
             "The raters are anonymous: one name may be another person in each case. So no method learned them over cases, and "
@@ -181,13 +181,15 @@ def _warnings(analysis: Analysis) -> list[str]:
         found.append(training)
     if comparison.few_repeats:
         found.append(
-            f"Only {count_of(comparison.n_repeats, 'repeat')}: the luck of training is not averaged out, and tests err more "
-            "often than they say. Run at least 3."
+            f"Only {count_of(comparison.n_repeats, 'repeat')}: the variation between trainings is not averaged out, and "
+            "the false-positive rate is higher than alpha. Run at least 3."
         )
     if comparison.n_subjects < captions.FEW_SUBJECTS:
-        found.append(
-            f"Only {count_of(comparison.n_subjects, 'subject')}: means are rough, and small differences cannot be seen."
-        )
+        if comparison.n_subjects:
+            n = count_of(comparison.n_subjects, "subject")
+            found.append(f"Only {n}: means are rough, and small differences cannot be seen.")
+        else:
+            found.append("No subject has a value of every compared candidate, so nothing can be compared.")
     if comparison.few_subjects and len(comparison.terms.expected) > 1:
         which = "subjects that differ" if comparison.most_differ < comparison.n_subjects else "subjects"
         found.append(f"No comparison can reach significance with so few {which}, whatever the difference.")

@@ -119,7 +119,7 @@ def _p_column(analysis: Analysis) -> Column:
     name = "p_holm" if per_subject else "p"
     cells = {
         ("method", str(candidate)): Cell(p_number(row[name]), sort=float(row[name]), note=row["why_no_p"])
-        for candidate, row in analysis.of(analysis.metric).iterrows()
+        for candidate, row in analysis.rows_for(analysis.metric).iterrows()
         if np.isfinite(row[name]) or row["why_no_p"]
     }
     return Column("p (Holm)" if per_subject else "p (uncorrected)", cells)

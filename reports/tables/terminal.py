@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ...benchmark.statistics.metric_table import Mode
+from ...benchmark.statistics.metric_table import Protocol
 from ...benchmark.store.results import Results
 from ..analysis import Analysis
 from ..page.escaping import terminal_text
 from . import captions
 from .origins import mixed_words
 from .published import published_tables
-from .rater_errors import alarmed
+from .rater_wording import alarmed
 from .table import Cell, Table
 from .tables import metric_cells, row_keys
 from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
@@ -28,9 +28,9 @@ BESIDE = 2
 SHORT_HEADS = {"Repeats × images": "n"}
 
 
-def main_table(results: Results, statistics: Mode = "per-subject") -> RichTable:
+def main_table(results: Results, protocol: Protocol = "per-subject") -> RichTable:
     """Candidates, then what needs no network, with the primary metric, two more, calibration and p; a rich table."""
-    return terminal_table(Analysis(results, statistics))
+    return terminal_table(Analysis(results, protocol))
 
 
 def terminal_table(analysis: Analysis) -> RichTable:
@@ -92,10 +92,10 @@ def _published(table: Table) -> RichTable | Text:
     return shown
 
 
-def main_table_text(results: Results, statistics: Mode = "per-subject", width: int = WIDTH) -> str:
+def main_table_text(results: Results, protocol: Protocol = "per-subject", width: int = WIDTH) -> str:
     """The same as plain text of at most ``width`` columns."""
     stream = StringIO()
-    Console(file=stream, width=width, force_terminal=False).print(main_table(results, statistics))
+    Console(file=stream, width=width, force_terminal=False).print(main_table(results, protocol))
     return stream.getvalue()
 
 
@@ -111,7 +111,7 @@ def _ece(analysis: Analysis, kind: str, name: str) -> Text:
 def _p(analysis: Analysis, kind: str, name: str) -> str:
     if kind != "method":
         return NO_VALUE
-    p = float(analysis.of(analysis.metric)["p_holm" if analysis.protocol == "per-subject" else "p"].to_dict()[name])
+    p = float(analysis.rows_for(analysis.metric)["p_holm" if analysis.protocol == "per-subject" else "p"].to_dict()[name])
     if name == analysis.baseline:
         return "baseline"
     return p_number(p) if np.isfinite(p) else NO_VALUE

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
-from raterbench.benchmark.metrics import METRICS
-from raterbench.datasets import DATASETS
-from raterbench.methods import FUSIONS, METHODS
-from raterbench.methods.learning.recipes import RECIPES
-from raterbench.registry import Registry
+from raterbench.benchmark.experiment.factory import registries as all_registries
+from raterbench.benchmark.runner.measure import measure_units
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.train import train_unit
+from raterbench.benchmark.store.units import (
+    MeasuringUnit,
+    PlannedUnit,
+    Rows,
+    TrainingUnit,
+    measuring_path,
+    read_measuring,
+    training_path,
+)
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}
 BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}
@@ -44,7 +54,7 @@ class Instant(Method):
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test's plug-ins add is gone after the test."""
-    known: list[Registry[Any]] = [METHODS, FUSIONS, RECIPES, DATASETS, METRICS]
+    known = list(all_registries().values())
     before = [registry._found and dict(registry._found) for registry in known]
     yield
     for registry, found in zip(known, before, strict=True):
@@ -82,3 +92,46 @@ def plugin(tmp_path: Path) -> Callable[[str], str]:
         return str(file)
 
     return write
+
+
+@dataclass
+class Computed:
+    """A unit that was computed in this process: its training, its predictions, and what was measured."""
+
+    unit: PlannedUnit
+    trained: TrainingUnit | None
+    measured: MeasuringUnit | None
+    parts: dict[str, Any]
+    path: Path
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """(name, kind, case, class, reference, metric, threshold, value)."""
+        found = []
+        for rows in self.parts.values():
+            if isinstance(rows, Rows):
+                for place in zip(*np.nonzero(rows.measured), strict=True):
+                    for c, head in enumerate(rows.classes):
+                        for t, threshold in enumerate(rows.thresholds):
+                            name, case = self.measured.names[place[0]], self.measured.cases[place[1]].case
+                            value = float(rows.values[(*place, c, t)])
+                            found.append((name, self.unit.kind, case, head, rows.reference, rows.metric, threshold, value))
+        return found
+
+
+@pytest.fixture
+def compute() -> Callable[..., Computed]:
+    """Trains and measures one unit of an experiment in this process: ``compute(experiment, folder, name, fold)``."""
+
+    def run(experiment: Experiment, folder: Path, name: str | None = None, fold: int = 0, kind: str = "method") -> Computed:
+        plan = make_plan(experiment, folder)
+        name = name or experiment.candidates[0].name
+        unit = next(u for u in plan.units if (u.name, u.fold, u.kind) == (name, fold, kind))
+        trained = train_unit(plan.training[unit]) if kind == "method" else None
+        measured, parts = None, {}
+        if trained is None or trained.status == "done":
+            measure_units(plan.measuring_task({unit: plan.parts[kind].names}, plan.folds[0, fold]))
+            measured, parts = read_measuring(measuring_path(folder, unit))
+        return Computed(unit, trained, measured, parts, training_path(folder, unit))
+
+    return run

@@ -15,7 +15,8 @@ from raterbench.datasets.phantom import Phantom
 HEAD = """
 import numpy as np
 import torch
-from raterbench.benchmark.metrics import Metric
+from raterbench.benchmark.experiment.splits import SplitPolicy
+from raterbench.benchmark.metrics import Metric, PooledMetric
 from raterbench.datasets import Card, Case, Dataset, Geometry
 from raterbench.datasets.base import index_table
 from raterbench.methods import Budget, Fusion, Method, NetworkMethod
@@ -179,7 +180,7 @@ PREDICTIONS = {
     "p = p * 2": ("probabilities of 2-D images of odd sizes", "the sums reach from 2 to 2"),
     "p = p.astype(float)": ("probabilities of 3-D volumes", "predict_proba gave float64 (3, 3, 20, 28)"),
     "p = p[:, :32, :32]": ("probabilities of 2-D images of odd sizes", "in the case's own geometry"),
-    "p[0] = np.nan": ("training with one rater", "values that are no numbers"),
+    "p[0] = np.nan": ("training with one rater", "NaN or infinite values"),
     "p = np.random.default_rng().dirichlet(np.ones(self.k_), case.shape).astype('f4'); p = np.moveaxis(p, -1, 0)": (
         "determinism",
         "fitted twice with the same seed it predicted differently",
@@ -222,12 +223,10 @@ def test_fits_that_break_a_promise_are_found(check, tmp_path):
 
 def test_an_absent_rater_with_numbers_is_found(tmp_path):
     body = BLACK_BOX.format(fit="self.raters_ = train.raters", predict="")
-    body += """
-            def predict(self, case, *, samples=0, seed=0):
-                from raterbench.methods.base import Prediction
-
-                return Prediction(self.predict_proba(case), {rater: np.eye(self.k_) for rater in self.raters_})
-        """
+    body += "\n    def predict(self, case, *, samples=0, seed=0):"
+    body += "\n        from raterbench.methods import Prediction"
+    body += "\n        believed = {rater: np.eye(self.k_) for rater in self.raters_}"
+    body += "\n        return Prediction(self.predict_proba(case), rater_confusion=believed)\n"
     assert "give NaN" in findings(tmp_path, body)["a rater who rated nothing"]
 
 
@@ -255,6 +254,23 @@ def test_every_kind_is_found_even_if_it_is_not_listed(tmp_path):
         def measure(self, prediction, reference, *, spacing):
             return np.asarray(float((prediction.labels == 1).mean()))
 
+    class Soft(Odd):
+        name, references = "soft", "none"
+        def measure(self, prediction, reference, *, spacing):
+            return np.asarray(prediction.probability[1].mean(dtype=np.float64))
+
+    class Sums(PooledMetric):
+        name, label, better, range, empty = "sums", "Sums", "higher", (0.0, 1.0), "Nothing."
+        def count(self, prediction, reference):
+            return np.ones(3)
+        def value(self, counts):
+            return counts.mean(axis=-1)
+
+    class Leaky(SplitPolicy):
+        def outer(self, cases, seeds):
+            test = np.arange(len(cases)) < 3
+            yield np.flatnonzero(~test), np.flatnonzero(test)
+
     class Unread(Dataset):
         name, classes, raters, card = "unread", ("background", "cell"), ("a",), Card("t", "c", "l", "s")
         def __init__(self):
@@ -271,6 +287,9 @@ def test_every_kind_is_found_even_if_it_is_not_listed(tmp_path):
     assert "label 255" in results["Odd: unjudged voxels"].message
     assert "changed when the foreground classes" in results["Odd: class relabelling"].message
     assert "a perfect prediction has" in results["Odd: nothing is better than perfect"].message
+    assert "its attribute uses is 'labels', but the probability" in results["Soft: it uses what it says"].message
+    assert "count gave float64" in results["Sums: counts are whole numbers that can be added"].message
+    assert "subject 'subject 01' is in" in results["Leaky: no subject is in two parts of a fold"].message
     assert "without reading a pixel" in results["Unread: its index needs no pixel"].message
     cases = results["Unread: its cases keep the contract"].message
     assert "centre 'there', but its index says 'here'" in cases
@@ -288,7 +307,7 @@ def test_the_command_line_says_what_failed(tmp_path, capsys):
 
 
 def test_a_file_without_anything_to_check_is_an_error(tmp_path):
-    with pytest.raises(RaterbenchError, match="defines no method, fusion, dataset or metric"):
+    with pytest.raises(RaterbenchError, match="defines no method, fusion, dataset, metric or split policy"):
         list(check_file(written(tmp_path, "")))
 
 

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from raterbench.benchmark.perf.confusion import saved_bytes, training_step
 from raterbench.benchmark.perf.examples import outlines
 from raterbench.benchmark.perf.fusions import WORKS, by_simpleitk, copying, ours, peak_above
-from raterbench.benchmark.perf.timing import compare, written
+from raterbench.benchmark.perf.timing import compare, summarise
 from raterbench.methods import STAPLE, ConfusionNetwork
 
 
@@ -38,7 +38,7 @@ def test_memory_stays_below_a_copy_of_the_input():
 def test_ratios_and_their_words():
     ratios = compare(lambda: sum(range(20_000)), lambda: sum(range(2_000)), 5, calls=(3, 3))
     assert len(ratios) == 5 and min(ratios) > 1
-    assert written([3.0, 1.0, 2.0]) == "2.00 (from 1.00 to 3.00, 3 pairs)"
+    assert summarise([3.0, 1.0, 2.0]) == "2.00 (from 1.00 to 3.00, 3 pairs)"
     copying(ratings := outlines((16, 16), n_raters=2), STAPLE().fuse(ratings, 2))()
     assert [work.at_least for work in WORKS] == [100, 60, 30, 5]
 

@@ -25,6 +25,7 @@ from raterbench.benchmark.store.units import (
     ThresholdSearch,
 )
 from raterbench.methods.base import FitReport
+from raterbench.reports.analysis import Analysis
 
 from ..made_units import MadeUnit, write_run
 
@@ -285,6 +286,12 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def results(study_folder: Path) -> Results:
     return read_results(study_folder)
+
+
+@pytest.fixture(scope="session")
+def analysis(results: Results) -> Analysis:
+    """The analysis of the whole study: what it has computed for one test is there for the next."""
+    return Analysis(results)
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def test_an_unstarted_candidate_stays_in_the_family_and_nothing_is_confirmatory(
     analysis, complete = Analysis(read_results(folder)), Analysis(read_results(whole))
     assert "confirmatory" in set(complete.comparison.table["family"]) and "confirmatory" not in set(analysis.table["family"])
     assert analysis.comparison.n_comparisons == complete.comparison.n_comparisons == 2
-    dice = analysis.of("dice")
+    dice = analysis.rows_for("dice")
     assert dice.loc["B", "p_holm"] == min(1, 2 * dice.loc["B", "p"])
     table = comparison_table(analysis)
     assert [cell.text for row in table.rows if row[0].text == "C" for cell in row[1:]] == ["–"] * (len(table.head) - 1)
@@ -263,7 +263,7 @@ def test_repeats_are_those_that_every_compared_candidate_has_whole(folder: Path)
     analysis = Analysis(results)
     assert (analysis.comparison.n_repeats, analysis.comparison.n_subjects, analysis.comparison.left_out) == (2, 4, 2)
     for name in ("A", "B", "C"):
-        assert analysis.of("dice").loc[name, "mean"] == pytest.approx(by_hand(results, name, [0, 1]))
+        assert analysis.rows_for("dice").loc[name, "mean"] == pytest.approx(by_hand(results, name, [0, 1]))
     said = "\n".join(main_caption(analysis, ["dice"]))
     assert "2 folds (of all repeats) left out, because not all compared candidates have them." in said
 
@@ -274,7 +274,7 @@ def test_a_candidate_with_one_repeat_of_three_takes_nobodys_repeats_away(folder:
     results = read_results(folder)
     analysis = Analysis(results)
     assert analysis.comparison.n_repeats == 3
-    dice = analysis.of("dice")
+    dice = analysis.rows_for("dice")
     assert dice.loc["C", "mean"] == pytest.approx(by_hand(results, "C", [0, 1, 2]))
     assert dice["complete"].to_dict() == {"A": True, "B": False, "C": True}
     assert "B: results on less than half of the others’ data".replace("’", "'") in "\n".join(main_caption(analysis, ["dice"]))

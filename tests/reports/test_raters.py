@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 from raterbench.benchmark.metrics.confusion import confusion_rmse
+from raterbench.benchmark.statistics.rater_errors import IDENTITY
 from raterbench.benchmark.statistics.significance import corrected_t_interval
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
@@ -21,17 +22,12 @@ from raterbench.reports.figures import reliability_maps as maps
 from raterbench.reports.figures.confusion import confusion
 from raterbench.reports.figures.confusion_entries import confusion_entries
 from raterbench.reports.figures.identification import identification
-from raterbench.reports.tables.rater_errors import IDENTITY, rater_errors, same_alarm
 from raterbench.reports.tables.rater_tables import alarms, rater_classes, raters
+from raterbench.reports.tables.rater_wording import same_alarm
 from raterbench.reports.tables.terminal import main_table_text
 
 SMALL: dict[str, Any] = {"subjects": 4, "slices": 1, "folds": 2, "classes": ("lesion",), "calibration": False}
 FOUR = ("A", "B", "C", "D")
-
-
-@pytest.fixture(scope="module")
-def analysis(results: Results) -> Analysis:
-    return Analysis(results)
 
 
 def made(make: Callable[..., Path], **settings: Any) -> Analysis:
@@ -39,7 +35,7 @@ def made(make: Callable[..., Path], **settings: Any) -> Analysis:
 
 
 def test_errors_are_those_of_every_fold(results: Results, analysis: Analysis) -> None:
-    found = rater_errors(analysis).set_index(["candidate", "repeat", "fold", "rater"])["rmse"]
+    found = analysis.rater_errors.set_index(["candidate", "repeat", "fold", "rater"])["rmse"]
     for keys, part in results.confusions.groupby(["candidate", "repeat", "fold", "rater"]):
         estimate, truth = part["estimate"].to_numpy(float), part["truth"].to_numpy(float)
         assert found[keys] == pytest.approx(confusion_rmse(estimate, truth))
@@ -60,7 +56,7 @@ def test_the_table_has_means_intervals_and_training_cases(results: Results, anal
     table = raters(analysis)
     assert table is not None
     assert list(table.head[1:3]) == ["All raters", "Ada (n = 16)"] and table.head[-1] == "Eve (n = 0)"
-    errors = rater_errors(analysis)
+    errors = analysis.rater_errors
     ada = errors.loc[(errors["candidate"] == "Confusion matrices") & (errors["rater"] == "Ada"), "rmse"]
     low, high = corrected_t_interval(ada.to_numpy(), 0.24)
     row = table.plain[(table.plain["candidate"] == "Confusion matrices") & (table.plain["rater"] == "Ada")].iloc[0]
@@ -92,9 +88,9 @@ def test_where_nobody_knows_the_truth_the_others_stand_in(make: Callable[..., Pa
     table, classes, plot = raters(unknown), rater_classes(unknown), identification(unknown)
     assert table is not None and classes is not None and plot is not None
     for caption in (table.caption, classes.caption, plot.caption):
-        assert "Nobody knows the truth: each rater is held against the majority of the other raters" in caption
+        assert "The truth is unknown: each rater is compared with the majority of the other raters" in caption
     assert classes.rows[0][1].text == "Majority of the others"
-    assert "stands in for it" in confusion(unknown)[0].caption
+    assert "compared with the majority" in confusion(unknown)[0].caption
 
 
 def test_what_cannot_be_compared_is_still_shown(make: Callable[..., Path]) -> None:
@@ -136,10 +132,10 @@ def test_a_point_stands_where_its_numbers_say(make: Callable[..., Path]) -> None
     found = made(make, candidates=FOUR, identified=FOUR[:3], folds=4, truth=True)
     plot = identification(found)
     assert plot is not None
-    errors = rater_errors(found).groupby(["candidate", "repeat", "fold"])["rmse"].mean().groupby("candidate").mean()
+    errors = found.rater_errors.groupby(["candidate", "repeat", "fold"])["rmse"].mean().groupby("candidate").mean()
     (axes,) = plot.figure.axes
     for name in FOUR[:3]:
-        expected = (errors[name], found.of("dice")["mean"][name])
+        expected = (errors[name], found.rows_for("dice")["mean"][name])
         (marker,) = [line for line in lines(axes) if line.get_label() == name]
         assert (marker.get_xdata()[0], marker.get_ydata()[0]) == pytest.approx(expected)
         assert (marker.get_markerfacecolor() == "white") is (name in ("A", "C"))
@@ -154,12 +150,12 @@ def test_many_candidates_have_a_line_each(make: Callable[..., Path]) -> None:
     found = made(make, candidates=names, identified=names, folds=4, truth=True)
     plot = identification(found)
     assert plot is not None
-    errors = rater_errors(found).groupby(["candidate", "repeat", "fold"])["rmse"].mean().groupby("candidate").mean()
+    errors = found.rater_errors.groupby(["candidate", "repeat", "fold"])["rmse"].mean().groupby("candidate").mean()
     assert plot.caption.startswith("One line a candidate")
     metric, error = plot.figure.axes
     written = [label.get_text() for label in metric.get_yticklabels()]
     assert [text.removesuffix(" (!)") for text in written] == names
-    for axes, expected in ((metric, found.of("dice")["mean"]), (error, errors)):
+    for axes, expected in ((metric, found.rows_for("dice")["mean"]), (error, errors)):
         points = {line.get_ydata()[0]: line for line in lines(axes) if line.get_marker() == "o"}
         for place, name in enumerate(names):
             assert points[place].get_xdata()[0] == pytest.approx(expected[name])
@@ -180,7 +176,7 @@ def test_what_a_page_has_no_room_for_is_named(make: Callable[..., Path]) -> None
     (plot,) = confusion(found)
     shown = [n for n in names if n in plot.alt]
     assert 5 < len(shown) < 18 and shown == names[: len(shown)]
-    assert f"For want of room without {', '.join([*names[len(shown) :], 'Fused labels: STAPLE'])};" in plot.caption
+    assert f"Not shown for lack of space: {', '.join([*names[len(shown) :], 'Fused labels: STAPLE'])};" in plot.caption
     entries = confusion_entries(found)
     assert entries is not None and "N12" in entries.caption and "N11" not in entries.caption
 
@@ -193,8 +189,8 @@ def test_maps_say_what_they_are(results: Results) -> None:
     known = dataclasses.replace(results, experiment=results.experiment.replace(candidates=candidates), confusions=confusions)
     plots = maps.reliability_maps(Analysis(known))
     assert [plot.name for plot in plots] == ["reliability-maps", "reliability-maps-2"]
-    assert "Confusion matrices: the probability that the rater says the truth." in plots[0].caption
-    assert "TGCE_ss 50% & more: a gate" in plots[0].caption and "no graded measure" in plots[0].caption
+    assert "Confusion matrices: the probability that the rater is right." in plots[0].caption
+    assert "TGCE_ss 50% & more: a gate" in plots[0].caption and "not a graded measure" in plots[0].caption
     shown = [axes.get_title() for axes in plots[0].figure.axes if axes.get_title()]
     assert shown == ["Image", "Ada", "Ben", "Cleo", "Dan"]
     panel = plots[0].figure.axes[1].images[0]

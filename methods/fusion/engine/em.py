@@ -1,4 +1,4 @@
-"""The one expectation maximisation of the suite: hidden truth, one confusion matrix a rater, on vote patterns."""
+"""Expectation maximisation over patterns of votes: estimates the hidden truth and one confusion matrix for each rater."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy.typing as npt
 
 from ...base import Status
 from .identification import is_identified
-from .patterns import Float64s, mean_vote
-from .rater_models import FullConfusion, Known, RaterModel
+from .patterns import Bools, Float64s, mean_vote
+from .rater_models import FullConfusion, RaterModel
 
 IMPOSSIBLE = -1e300
-"""Logarithm of zero: finite, so that a vote of 0 for what is impossible still contributes 0 and not NaN."""
+"""In place of the logarithm of 0: finite, so that its product with a vote of 0 is 0 and not NaN."""
 
 ROUNDING = 1e-6
-"""How far a soft rating may be from a sum of 1."""
+"""Largest difference of the sum of a soft vote from 1."""
 
 Prior = Literal["fixed", "estimated"]
-"""How common the classes are: the frequency of the raters' labels throughout, or estimated anew in every iteration."""
+"""The prior of the classes: the frequency of the raters' labels, or estimated anew in each iteration."""
 
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """What the EM sees: ``counts`` [P] voxels of each of the ``votes`` [R, K, P].
+    """The evidence: ``counts`` [P] voxels that show each of the ``votes`` [R, K, P].
 
-    They are one-hot, soft or weighted, and zeros where not judged.
+    Votes are one-hot, soft or weighted, and zeros where not judged.
     """
 
     votes: Float64s
@@ -36,18 +36,22 @@ class Votes:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
-    """Where the EM ended.
+class EMEstimate:
+    """The result of an expectation maximisation.
 
-    ``posterior`` [K, P]; ``confusion`` [R, K, K], ``[r, i, j] = p(says i | truth is j)``, complete; ``known`` [R, K] bool:
-    the columns that the data say something about; ``prior`` [K]; ``log_likelihood`` of every iteration, in nats: what is
-    maximised, with the logarithm of the raters' prior where the model has one. ``identified`` is False where other matrices
-    explain the votes as well, so that these depend on the start.
+    Args:
+        posterior: [K, P], the probability of each class in each pattern.
+        confusion: [R, K, K], ``[r, i, j] = p(rater r says i | truth is j)``, without NaN.
+        estimable: [R, K], the columns of ``confusion`` about which the votes hold information.
+        prior: [K], of the classes.
+        log_likelihood: of each iteration, in nats, plus the logarithm of the raters' prior where the model has one.
+        converged: False if the last allowed iteration was reached first.
+        identified: False if other matrices explain the votes equally well, so that these depend on the initialisation.
     """
 
     posterior: Float64s
     confusion: Float64s
-    known: Known
+    estimable: Bools
     prior: Float64s
     log_likelihood: tuple[float, ...]
     converged: bool
@@ -55,13 +59,13 @@ class Estimate:
 
     @property
     def status(self) -> Status:
-        """How it ended. More iterations help no estimate that is not identified, so this is said first."""
+        """The status to report; "not identified" comes first, because more iterations do not change it."""
         return "not identified" if not self.identified else "ok" if self.converged else "not converged"
 
     @property
     def performance(self) -> Float64s:
         """The confusion matrices [R, K, K] to report: NaN in columns that cannot be estimated."""
-        return np.where(self.known[:, None, :], self.confusion, np.nan)
+        return np.where(self.estimable[:, None, :], self.confusion, np.nan)
 
 
 def label_frequency(data: Votes) -> Float64s:
@@ -72,21 +76,27 @@ def label_frequency(data: Votes) -> Float64s:
 
 def expectation_maximisation(
     data: Votes, *, max_iterations: int, tolerance: float, prior: Prior = "fixed", model: RaterModel | None = None
-) -> Estimate:
-    """Estimate the hidden truth and every rater's confusion matrix together.
+) -> EMEstimate:
+    """Estimate the hidden truth and each rater's confusion matrix together.
 
-    Warfield, Zou and Wells (2004), eqs. 11 to 18, for two classes; Dawid and Skene (1979) for more. The rules are those of
-    ITK's filter, carried over to missing entries: the prior is the label frequency of all observed (voxel, rater) entries and
-    stays; the truth starts at the mean of the present raters (``start``); the M-step comes first; it stops when no parameter
-    moves by more than ``tolerance`` (from the second iteration). Soft and weighted votes enter as exponents (vote splitting).
-    A column without mass keeps its previous value (uniform at first). ``prior="estimated"`` makes the classes' prior a
-    parameter, the mean posterior of the judged voxels, as Dawid and Skene do. ``model`` is ``FullConfusion()`` by default.
+    Warfield, Zou and Wells (2004), eqs. 11 to 18, for two classes; Dawid and Skene (1979) for more. As in ITK's filter, the
+    prior of the classes is the label frequency and stays fixed, the truth is initialised with the mean of the raters
+    (``initial_truth``), and the M-step comes first. Soft and weighted votes are exponents of the likelihood. A column without
+    mass keeps its previous value, at first uniform.
+
+    Args:
+        data: the evidence.
+        max_iterations: the last iteration.
+        tolerance: iteration stops when no parameter changes by more than this, from the second iteration on.
+        prior: ``"estimated"`` makes the prior of the classes a parameter, the mean posterior of the judged voxels, as in
+            Dawid and Skene.
+        model: of the raters, by default ``FullConfusion()``.
     """
     model = model or FullConfusion()
     flat, shape = _flat(data.votes), (*data.votes.shape[:2], data.votes.shape[1])
     counts = np.where(flat.any(axis=0), data.counts, 0).astype(float) if prior == "estimated" else data.counts.astype(float)
     classes = label_frequency(data)
-    posterior = start(data.votes, classes)
+    posterior = initial_truth(data.votes, classes)
     confusion = np.full(shape, 1.0 / shape[1])
     likelihoods: list[float] = []
     converged = False
@@ -96,24 +106,24 @@ def expectation_maximisation(
             weight = posterior * counts
             mass = (flat @ weight.T).reshape(shape)
             before, confusion = confusion, model.estimate(mass, confusion)
-            moved = _step(confusion, before)
+            moved = _largest_change(confusion, before)
             if prior == "estimated" and (total := weight.sum()) > 0:
                 previous, classes = classes, weight.sum(axis=1) / total
-                moved, log_classes = max(moved, _step(classes, previous)), _log(classes)[:, None]
+                moved, log_classes = max(moved, _largest_change(classes, previous)), _log(classes)[:, None]
             posterior, evidence = _expect(flat, confusion, log_classes)
-            likelihoods.append(float(evidence @ counts) + model.penalty(confusion))
+            likelihoods.append(float(evidence @ counts) + model.log_prior(confusion))
             converged = len(likelihoods) > 1 and moved <= tolerance
-    known = model.known(mass)
+    estimable = model.estimable(mass)
     judged = np.any(data.votes[:, :, data.counts > 0], axis=1)
-    identified = is_identified(judged, confusion, classes, known, model, free_prior=prior == "estimated")
-    return Estimate(posterior, confusion, known, classes, tuple(likelihoods), converged, identified)
+    identified = is_identified(judged, confusion, classes, estimable, model, free_prior=prior == "estimated")
+    return EMEstimate(posterior, confusion, estimable, classes, tuple(likelihoods), converged, identified)
 
 
-def start(votes: Float64s, prior: Float64s) -> Float64s:
-    """The truth [K, P] to begin with: the mean of the present raters.
+def initial_truth(votes: Float64s, prior: Float64s) -> Float64s:
+    """The probability of the classes [K, P] to start from: the mean of the raters who judged.
 
-    Where several raters share no voxel at all, each mean is one vote, which nothing could ever contradict: then all raters
-    are taken to be right at 9 voxels in 10, so that what differs between them, how often they say a class, can be learned.
+    If no voxel was judged by two raters, each mean is a single vote, and the iteration could not leave it. Then every rater
+    is assumed to be right at 9 of 10 voxels.
     """
     n_raters, n_classes, _ = votes.shape
     shared = votes.sum(axis=(0, 1)).max(initial=0) > 1 + ROUNDING or (votes.any(axis=1).sum(axis=0) > 1).any()
@@ -124,8 +134,8 @@ def start(votes: Float64s, prior: Float64s) -> Float64s:
     return expect(votes, np.repeat(confusion[None], n_raters, axis=0), prior)[0]
 
 
-def pool(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]) -> Votes:
-    """The votes of many cases, each with its own raters, as one set in which absent raters are "not judged"."""
+def pool_votes(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]) -> Votes:
+    """Join the votes of many cases, each with its own raters; raters absent from a case did not judge it."""
     widened = []
     for present, data in cases:
         votes = np.zeros((len(raters), *data.votes.shape[1:]))
@@ -138,11 +148,11 @@ def pool(cases: Sequence[tuple[tuple[str, ...], Votes]], raters: tuple[str, ...]
 
 
 def maximise(data: Votes, posterior: Float64s, model: RaterModel | None = None) -> Float64s:
-    """M-step: each rater's confusion [R, K, K], NaN in columns that the data say nothing about."""
+    """M-step: each rater's confusion matrix [R, K, K], NaN in columns about which the votes hold no information."""
     model, (n_raters, n_classes, _) = model or FullConfusion(), data.votes.shape
     mass = (_flat(data.votes) @ (posterior * data.counts).T).reshape(n_raters, n_classes, n_classes)
     confusion = model.estimate(mass, np.full_like(mass, np.nan))
-    return np.where(model.known(mass)[:, None], confusion, np.nan)
+    return np.where(model.estimable(mass)[:, None], confusion, np.nan)
 
 
 def expect(votes: Float64s, confusion: Float64s, prior: Float64s) -> tuple[Float64s, Float64s]:
@@ -156,7 +166,7 @@ def _flat(votes: Float64s) -> Float64s:
 
 
 def _expect(flat: Float64s, confusion: Float64s, log_prior: Float64s) -> tuple[Float64s, Float64s]:
-    # A small image has few patterns: what costs is calling NumPy, so results are written in place and reduced by the ufuncs.
+    # A small image has few patterns, so the time goes into calls of NumPy: fewest with results in place and ufunc reductions.
     joint = _log(confusion).reshape(-1, len(log_prior)).T @ flat
     joint += log_prior
     top = np.maximum.reduce(joint, axis=0)
@@ -175,10 +185,10 @@ def _log(probability: Float64s) -> Float64s:
     return logarithm
 
 
-def _step(one: Float64s, other: Float64s) -> float:
+def _largest_change(one: Float64s, other: Float64s) -> float:
     difference = one - other
     np.abs(difference, out=difference)
     return float(np.maximum.reduce(difference, axis=None))
 
 
-_FLOOR = np.array(IMPOSSIBLE)  # an array, since NumPy needs longer for a float of Python
+_FLOOR = np.array(IMPOSSIBLE)  # NumPy is faster with an array than with a Python float

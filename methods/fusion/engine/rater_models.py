@@ -1,60 +1,64 @@
-"""What an expectation maximisation assumes about a rater: how many parameters, and what is believed before any vote is seen."""
+"""Models of a rater for the expectation maximisation: which parameters a confusion matrix has, and their prior distribution."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .patterns import Float64s
-
-Known = npt.NDArray[np.bool_]
+from .patterns import Bools, Float64s
 
 
 class RaterModel(Protocol):
-    """The part of the M-step that belongs to the raters."""
+    """The M-step for the raters. ``mass[r, i, j]`` [R, K, K] is the expected number of voxels where rater r says i and the
+    truth is j.
+    """
 
     def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
-        """The best confusion [R, K, K] for ``mass[r, i, j]``, the voxels where rater r says i and the truth is j.
+        """The most probable confusion matrices [R, K, K]; columns without mass keep ``previous`` [R, K, K]."""
 
-        Columns without mass keep ``previous`` [R, K, K].
-        """
+    def estimable(self, mass: Float64s) -> Bools:
+        """The columns [R, K] about which the votes hold information."""
 
-    def known(self, mass: Float64s) -> Known:
-        """The columns [R, K] that the data say something about."""
-
-    def penalty(self, confusion: Float64s) -> float:
-        """Logarithm of the belief in a confusion [R, K, K], up to a constant: it is added to the log-likelihood."""
+    def log_prior(self, confusion: Float64s) -> float:
+        """Logarithm of the prior density of the confusion matrices [R, K, K], up to a constant."""
 
     def directions(self, n_classes: int) -> Float64s | None:
-        """How a rater's matrix may change, [D, K, K] for D parameters; None where a belief decides what votes leave open."""
+        """The directions in which a matrix may change, [D, K, K] for D parameters; None if the prior alone identifies it."""
+
+
+def normalise_columns(counts: npt.NDArray[Any], otherwise: Float64s | float = np.nan) -> Float64s:
+    """Divide counts [..., K, K] by the sum of their column; ``otherwise`` in columns that sum to 0."""
+    total = np.add.reduce(counts, axis=-2, keepdims=True)
+    if np.minimum.reduce(total, axis=None) > 0:  # nearly always, and much faster for the small matrices of an iteration
+        shares: Float64s = counts / total
+        return shares
+    shares = np.empty(counts.shape)
+    shares[...] = otherwise
+    np.divide(counts, total, out=shares, where=total > 0)
+    return shares
 
 
 class FullConfusion:
-    """A confusion matrix for every rater, all of it free: Dawid and Skene (1979); Warfield, Zou and Wells (2004)."""
+    """A confusion matrix for each rater with all entries free: Dawid and Skene (1979); Warfield, Zou and Wells (2004)."""
 
     def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
-        """Each column is the share of what the rater says where the truth is that class."""
-        total = np.add.reduce(mass, axis=1, keepdims=True)
-        if np.minimum.reduce(total, axis=None) > 0:  # nearly always, and much faster
-            confusion: Float64s = mass / total
-        else:
-            confusion = np.divide(mass, total, out=previous.copy(), where=total > 0)
-        return confusion
+        """Column j holds the shares of what the rater says where the truth is j."""
+        return normalise_columns(mass, previous)
 
-    def known(self, mass: Float64s) -> Known:
-        """Those with mass."""
-        known: Known = mass.sum(axis=1) > 0
-        return known
+    def estimable(self, mass: Float64s) -> Bools:
+        """The columns with mass."""
+        estimable: Bools = mass.sum(axis=1) > 0
+        return estimable
 
-    def penalty(self, confusion: Float64s) -> float:
-        """Nothing is believed beforehand."""
+    def log_prior(self, confusion: Float64s) -> float:
+        """0: the prior is flat."""
         del confusion
         return 0.0
 
     def directions(self, n_classes: int) -> Float64s | None:
-        """K - 1 entries of each column, at the cost of its last one."""
+        """K - 1 entries of each column; the last entry changes by the opposite amount."""
         moves = np.zeros((n_classes, n_classes - 1, n_classes, n_classes))
         for column, entry in np.ndindex(n_classes, n_classes - 1):
             moves[column, entry, [entry, -1], column] = 1, -1
@@ -62,7 +66,7 @@ class FullConfusion:
 
 
 class OneAccuracy(FullConfusion):
-    """One number a rater: right with the same probability whatever the truth, and wrong evenly among the other classes."""
+    """One accuracy for each rater, the same for every true class; errors are spread evenly over the other classes."""
 
     def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
         """The accuracy is the share of votes that name the truth."""
@@ -73,43 +77,41 @@ class OneAccuracy(FullConfusion):
         confusion = np.where(np.eye(n_classes, dtype=bool), accuracy, (1 - accuracy) / (n_classes - 1))
         return np.where(total[:, None, None] > 0, confusion, previous)
 
-    def known(self, mass: Float64s) -> Known:
-        """All columns of a rater with any mass: one accuracy holds for all."""
+    def estimable(self, mass: Float64s) -> Bools:
+        """All columns of a rater with any mass, because they share one accuracy."""
         return np.repeat(mass.sum(axis=(1, 2)) > 0, mass.shape[1]).reshape(-1, mass.shape[1])
 
     def directions(self, n_classes: int) -> Float64s | None:
-        """The whole diagonal, at the cost of all that is off it."""
+        """One: the diagonal grows, and all other entries shrink."""
         right = np.eye(n_classes)
         return (right - (1 - right) / (n_classes - 1))[None]
 
 
 class BetaPrior(FullConfusion):
-    """A full confusion with the belief that raters are mostly right: a Dirichlet distribution on each column.
+    """A full confusion matrix with a Dirichlet prior on each column, which favours raters who are mostly right.
 
-    It adds ``alpha - 1`` pseudo-voxels to the diagonal of a column and ``beta - 1``, shared evenly, to what is off it; for two
-    classes that is a Beta(alpha, beta) on sensitivity and specificity.
+    The prior adds ``alpha - 1`` pseudo-voxels to the diagonal entry of a column and shares ``beta - 1`` evenly among the other
+    entries. For two classes this is a Beta(alpha, beta) prior on sensitivity and specificity.
     """
 
     def __init__(self, alpha: float, beta: float) -> None:
         self.alpha, self.beta = alpha, beta
 
     def estimate(self, mass: Float64s, previous: Float64s) -> Float64s:
-        """The mode of the posterior: shares of the votes with the pseudo-voxels among them."""
+        """The mode of the posterior: the shares of votes and pseudo-voxels together."""
         del previous
-        more = mass + self._pseudo(mass.shape[1])
-        mode: Float64s = more / more.sum(axis=1, keepdims=True)
-        return mode
+        return normalise_columns(mass + self._pseudo_voxels(mass.shape[1]))
 
-    def penalty(self, confusion: Float64s) -> float:
+    def log_prior(self, confusion: Float64s) -> float:
         """Logarithm of the Dirichlet densities, without their constants."""
-        pseudo = np.broadcast_to(self._pseudo(confusion.shape[1]), confusion.shape)
+        pseudo = np.broadcast_to(self._pseudo_voxels(confusion.shape[1]), confusion.shape)
         return float((pseudo[pseudo > 0] * np.log(confusion[pseudo > 0])).sum())
 
     def directions(self, n_classes: int) -> Float64s | None:
-        """None: where votes leave matrices open, the most probable one is the one nearest to what is believed."""
+        """None: the prior has one mode, so there always is one most probable matrix."""
         del n_classes
         return None
 
-    def _pseudo(self, n_classes: int) -> Float64s:
+    def _pseudo_voxels(self, n_classes: int) -> Float64s:
         right = np.eye(n_classes)
         return right * (self.alpha - 1) + (1 - right) * (self.beta - 1) / (n_classes - 1)

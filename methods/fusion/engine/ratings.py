@@ -1,4 +1,4 @@
-"""Reading the ratings of one case: every check of a fusion's input is here, and nowhere else."""
+"""Reads and checks the ratings of one case. All checks of a fusion's input are in this file."""
 
 from __future__ import annotations
 
@@ -13,27 +13,52 @@ import numpy.typing as npt
 from ....datasets.base import IGNORE
 from ....errors import RaterbenchError
 from ...base import Ratings
-from .vote_encoding import every
+from .threads import map_threads
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
-    """What one rater said, as a code per voxel and the vote that every code stands for.
+class HardRating:
+    """The classes that one rater named.
 
-    ``codes`` [N] unsigned; ``votes`` [base, K] float64: a one-hot or soft row, all zeros for "not judged".
-    Hard ratings give one column a rater; soft ratings give K columns whose votes add up.
+    ``digits`` [N] unsigned integers; ``votes`` [D, K], the vote that each digit stands for: one-hot, or zeros for "not judged".
     """
 
-    rater: int
-    codes: npt.NDArray[Any]
+    digits: npt.NDArray[Any]
     votes: npt.NDArray[np.float64]
+
+    def sortable(self) -> list[npt.NDArray[Any]]:
+        """The columns [N] of which two voxels differ if their votes do."""
+        return [self.digits]
+
+    def votes_at(self, voxels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The votes [K, V] at some voxels."""
+        votes: npt.NDArray[np.float64] = self.votes[self.digits[voxels]].T
+        return votes
+
+
+@dataclass(frozen=True, eq=False)
+class SoftRating:
+    """The share of its vote that one rater gave to each class: ``shares`` [K, N], NaN where not judged."""
+
+    shares: npt.NDArray[Any]
+
+    def sortable(self) -> list[npt.NDArray[Any]]:
+        """The columns [N] of which two voxels differ if their votes do; 2, which is no share, in place of NaN."""
+        return [np.where(np.isnan(share), share.dtype.type(2), share) for share in self.shares]
+
+    def votes_at(self, voxels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The votes [K, V] at some voxels, zeros where not judged."""
+        votes: npt.NDArray[np.float64] = np.nan_to_num(self.shares[:, voxels].astype(np.float64))
+        total = votes.sum(axis=0)  # close to 1 only, for shares that were interpolated in float32
+        np.divide(votes, total, out=votes, where=total > 0)
+        return votes
 
 
 def name_raters(ratings: Ratings) -> Mapping[str, npt.NDArray[Any]]:
-    """The ratings by rater: a mapping as it is, and raters of a sequence or a stacked array as ``rater 1``, ``rater 2`` ...
+    """Give names to raters who have none: a sequence or a stacked array becomes ``rater 1``, ``rater 2`` ...
 
-    Numbers have as many digits as the largest, so that sorted names are in the order in which the raters came. One array is
-    always a stack, its first axis the raters: a single image [H, W] that nobody stacked reads as H raters of W voxels.
+    A mapping stays as it is. Numbers have leading zeros, so that sorted names are in the order in which the raters came. An
+    array is always taken as a stack with the raters along its first axis: a single image [H, W] reads as H raters of W voxels.
 
     Raises:
         RaterbenchError: the ratings are none of these, or an array without an axis of raters.
@@ -61,11 +86,13 @@ def _array(labels: Any, place: int) -> npt.NDArray[Any]:
         raise RaterbenchError(f"rater {place} gave no array of labels ({error}): give whole numbers [*S]") from error
 
 
-def read_ratings(ratings: Ratings, n_classes: int) -> tuple[tuple[str, ...], tuple[int, ...], list[Column]]:
-    """Check the ratings of a case; returns the raters sorted by name, the spatial shape and the columns.
+def read_ratings(ratings: Ratings, n_classes: int) -> tuple[tuple[str, ...], tuple[int, ...], list[HardRating | SoftRating]]:
+    """Check the ratings of a case, and sort them by the names of the raters (``name_raters``).
 
-    Raters without names get some (``name_raters``). Sorting makes every result independent of the order in which the raters
-    come, to the last bit.
+    Sorting makes every result independent of the order in which the raters come, to the last bit.
+
+    Returns:
+        The raters, the spatial shape, and each rater's rating.
 
     Raises:
         RaterbenchError: there is no rating, shapes differ, or a label is no class.
@@ -87,14 +114,13 @@ def read_ratings(ratings: Ratings, n_classes: int) -> tuple[tuple[str, ...], tup
     if 0 in shapes[0]:
         raise RaterbenchError(f"rater {raters[0]!r} gave labels of shape {shapes[0]}, which hold no voxel")
 
-    def read(position: int) -> list[Column]:
+    def read(position: int) -> HardRating | SoftRating:
         rater, array = raters[position], arrays[position]
         if array.dtype.kind == "f":
-            return _soft(rater, position, array.reshape(n_classes, -1))
-        return [_hard(rater, position, array.reshape(-1), n_classes)]
+            return _read_soft(rater, array.reshape(n_classes, -1))
+        return _read_hard(rater, array.reshape(-1), n_classes)
 
-    columns = every(read, range(len(raters)), math.prod(shapes[0]))
-    return raters, shapes[0], [column for found in columns for column in found]
+    return raters, shapes[0], map_threads(read, range(len(raters)), math.prod(shapes[0]))
 
 
 def _spatial_shape(rater: str, array: npt.NDArray[Any], n_classes: int) -> tuple[int, ...]:
@@ -108,18 +134,18 @@ def _spatial_shape(rater: str, array: npt.NDArray[Any], n_classes: int) -> tuple
     )
 
 
-def _hard(rater: str, position: int, labels: npt.NDArray[Any], n_classes: int) -> Column:
+def _read_hard(rater: str, labels: npt.NDArray[Any], n_classes: int) -> HardRating:
     votes = np.eye(n_classes)
     if labels.dtype != np.uint8:
         if labels.dtype != np.bool_ and (labels.min() < 0 or labels.max() > IGNORE):
             raise _no_class(rater, labels, n_classes)
         labels = labels.astype(np.uint8)
     if labels.max() < n_classes:
-        return Column(position, labels, votes)
-    codes = labels + np.uint8(1)  # IGNORE wraps to 0, and every class moves up by one
-    if codes.max() > n_classes:
+        return HardRating(labels, votes)
+    digits = labels + np.uint8(1)  # IGNORE, 255, overflows to 0
+    if digits.max() > n_classes:
         raise _no_class(rater, labels, n_classes)
-    return Column(position, codes, np.vstack([np.zeros(n_classes), votes]))
+    return HardRating(digits, np.vstack([np.zeros(n_classes), votes]))
 
 
 def _no_class(rater: str, labels: npt.NDArray[Any], n_classes: int) -> RaterbenchError:
@@ -131,7 +157,7 @@ def _no_class(rater: str, labels: npt.NDArray[Any], n_classes: int) -> Raterbenc
     )
 
 
-def _soft(rater: str, position: int, shares: npt.NDArray[Any]) -> list[Column]:
+def _read_soft(rater: str, shares: npt.NDArray[Any]) -> SoftRating:
     absent = np.isnan(shares)
     judged = ~absent.any(axis=0)
     broken = (absent.all(axis=0) == judged).any() or np.isinf(shares).any() or (shares < 0).any()
@@ -140,10 +166,4 @@ def _soft(rater: str, position: int, shares: npt.NDArray[Any]) -> list[Column]:
             f"rater {rater!r} gave soft labels that are no distribution: at every voxel they must be at least 0 and sum to 1 "
             "over the classes, or all be NaN where the rater did not judge"
         )
-    columns = []
-    for k, share in enumerate(shares):
-        values, codes = np.unique(share, return_inverse=True)
-        votes = np.zeros((len(values), len(shares)))
-        votes[:, k] = np.nan_to_num(values)
-        columns.append(Column(position, codes.astype(np.min_scalar_type(len(values))), votes))
-    return columns
+    return SoftRating(shares)

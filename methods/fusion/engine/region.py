@@ -1,4 +1,4 @@
-"""The field of view of a fusion: background far from every mask is a vote about how rare the foreground is."""
+"""Which voxels count as evidence: distant background lowers the prior of the foreground, so a fusion may leave it out."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from scipy import ndimage
 
 from ....errors import RaterbenchError, nearest
 from ...base import Consensus
-from .patterns import Patterns
-from .vote_encoding import count
+from .patterns import Bools, Patterns
 
 Region = Literal["image", "union"]
-"""Where voxels count as evidence: everywhere, or near what any rater marked."""
+"""The voxels that count as evidence: the whole image, or the union of all masks and a margin around it."""
 
 
 @dataclass(frozen=True, eq=False)
 class FieldOfView:
-    """What part of a case is looked at.
+    """The voxels of a case that count as evidence.
 
-    ``counts`` [P] voxels of each pattern inside; ``outside`` [*S] bool, all of it unanimous background or judged by nobody,
-    or None where nothing is left out; ``words`` says so to people.
+    ``counts`` [P] voxels of each pattern inside; ``outside`` [*S], where all raters who judged say background, or None where
+    no voxel is left out; ``words`` describes it for tables and reports.
     """
 
     counts: npt.NDArray[np.int64]
-    outside: npt.NDArray[np.bool_] | None
+    outside: Bools | None
     words: str
 
-    def clear(self, fused: Consensus, patterns: Patterns) -> Consensus:
-        """The consensus with what lies outside as exactly background, written into it; what nobody judged stays so."""
+    def set_background(self, fused: Consensus, patterns: Patterns) -> Consensus:
+        """Set judged voxels outside to background in a consensus, which is changed and returned."""
         if self.outside is not None:
             judged = self.outside & patterns.spread(patterns.judges > 0)
             fused.probability[:, judged] = (np.arange(len(fused.probability)) == 0)[:, None]
@@ -40,7 +39,7 @@ class FieldOfView:
 
 
 def field_of_view(patterns: Patterns, region: Region, margin: int) -> FieldOfView:
-    """The field of view of a case: its image, or the union of all masks and ``margin`` voxels around it along every axis.
+    """Find the field of view of a case; ``margin`` in voxels along every axis.
 
     Raises:
         RaterbenchError: the region is unknown, or the margin negative.
@@ -53,12 +52,13 @@ def field_of_view(patterns: Patterns, region: Region, margin: int) -> FieldOfVie
         return FieldOfView(patterns.counts, None, "image")
     marked = patterns.votes[:, 1:].sum(axis=(0, 1)) > 0
     outside = ~dilated(patterns.spread(marked), margin)
-    left_out = count(patterns.key[outside.reshape(-1)], int(patterns.place[-1]) + 1)[patterns.place]
+    codes = patterns.code[outside.reshape(-1)].astype(np.intp)
+    left_out = np.bincount(codes, minlength=int(patterns.pattern_code[-1]) + 1)[patterns.pattern_code]
     words = f"union of the masks and {margin} voxel{'s' * (margin != 1)} around"
     return FieldOfView(patterns.counts - left_out, outside, words)
 
 
-def dilated(mask: npt.NDArray[np.bool_], margin: int) -> npt.NDArray[np.bool_]:
+def dilated(mask: Bools, margin: int) -> Bools:
     """All voxels within ``margin`` voxels of a mask [*S] along every axis."""
-    grown: npt.NDArray[np.bool_] = ndimage.maximum_filter(mask, size=2 * margin + 1, mode="constant") if margin else mask
+    grown: Bools = ndimage.maximum_filter(mask, size=2 * margin + 1, mode="constant") if margin else mask
     return grown

@@ -1,4 +1,4 @@
-"""Sums over a box around every voxel, at a cost that does not depend on the size of the box."""
+"""Sums over a box around each voxel, at a cost that does not depend on the size of the box."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .patterns import Float64s
 def box_sums(values: Float64s, radius: Sequence[int]) -> Float64s:
     """Sum of ``values`` [*S] over the box of ``2 * radius + 1`` voxels on each axis around every voxel.
 
-    Boxes end where the image does. Sums of what is not negative never come out negative, as differences of running sums might.
+    Boxes are cut off at the edge of the image. ``values`` must not be negative; sums that rounding makes negative become 0.
     """
     sums = values
     for axis, size in enumerate(values.shape):
@@ -30,7 +30,7 @@ def _running_sums(values: Float64s, axis: int) -> Float64s:
     if axis == values.ndim - 1:
         running: Float64s = np.cumsum(values, axis=axis)
         return running
-    # NumPy walks along the axis, a cache miss a step where sizes are powers of two; adding whole rows is 20 times faster.
+    # Adding whole rows is 20 times faster than NumPy's walk along the axis, which misses the cache at each step.
     running = np.empty_like(values)
     source, target = np.moveaxis(values, axis, 0), np.moveaxis(running, axis, 0)
     target[0] = source[0]

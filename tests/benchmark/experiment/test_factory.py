@@ -1,16 +1,22 @@
+import dataclasses
+
 import pytest
 from sklearn.base import BaseEstimator, clone
 
-from raterbench.benchmark.experiment.experiment import Candidate
+from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Statistics
 from raterbench.benchmark.experiment.factory import (
     build_budget,
     build_fusions,
     build_method,
     build_metrics,
+    estimators_within,
     identity,
     load_plugins,
+    needs_of,
+    planned_method,
     skip_reason,
 )
+from raterbench.benchmark.metrics import table_names
 from raterbench.datasets import CaseList, Phantom, RaterbenchError
 from raterbench.methods import METHODS, STAPLE, Budget, Conventional, FusedLabels, Method, SoftSeg
 
@@ -24,8 +30,9 @@ def built(tiny, method, options=None, **changes):
 def test_every_method_can_be_a_candidate_with_the_shared_budget(tiny, name):
     method = built(tiny, name)
     assert isinstance(method, Method)
-    assert method.budget.epochs == 1
-    assert method.budget.features == (4, 4, 4, 4, 4, 4)
+    if "budget" in method.get_params(deep=False):  # A method that only holds another one has none of its own.
+        assert method.budget.epochs == 1
+        assert method.budget.features == (4, 4, 4, 4, 4, 4)
     assert identity(clone(method)) == identity(method)
 
 
@@ -49,7 +56,8 @@ def test_a_candidate_may_change_the_budget(tiny):
         ("tgec", {}, "no method called 'tgec'; did you mean 'tgce'?"),
         ("tgce", {"qq": 1}, "candidate 'it': unknown key 'qq'; did you mean 'q'?"),
         ("fused-labels", {"fusion": "stapel"}, "no fusion called 'stapel'; did you mean 'staple'?"),
-        ("fused-labels", {"fusion": {"max_iterations": 3}}, "it': fusion: the table has no name"),
+        ("fused-labels", {"fusion": {"max_iterations": 3}}, "it': fusion: the table has no name: add fusion = "),
+        ("fused-labels", {"fusion": 3}, "it': fusion: 3 must be the name of a fusion, or a table"),
         ("fused-labels", {"fusion": {"name": "staple", "max_iteration": 3}}, "fusion: unknown key 'max_iteration'; did you"),
         ("fused-labels", {"recipe": "softsegg"}, "no recipe called 'softsegg'; did you mean 'softseg'?"),
         ("tgce", {"budget": {"epoch": 3}}, "budget: unknown key 'epoch'; did you mean 'epochs'?"),
@@ -83,9 +91,160 @@ def test_fused_rows_are_called_by_name_and_settings(tiny):
     assert fusions["staple 3"].max_iterations == 3
 
 
-def test_the_surface_tolerance_reaches_its_metric(tiny):
-    (metric,) = build_metrics(tiny(metrics=("surface dice", "dice"), surface_tolerance=2.5))[:1]
-    assert metric.tolerance == 2.5
+def test_a_metric_is_a_name_or_a_table_with_parameters(tiny):
+    listed = ("dice", {"name": "surface dice", "tolerance": 2}, "surface dice", {"name": "hd95", "image_border": False})
+    _, wide, narrow, distance = build_metrics(tiny(metrics=listed))
+    assert (wide.tolerance, narrow.tolerance, distance.image_border) == (2.0, 1.0, False)
+    assert [metric.parameters() for metric in (wide, narrow, distance)] == [
+        "tolerance=2.0",
+        "tolerance=1.0",
+        "image_border=False",
+    ]
+    assert table_names([wide, narrow, distance]) == [
+        "surface dice (tolerance=2.0)",
+        "surface dice (tolerance=1.0)",
+        "hd95",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "says"),
+    [
+        (
+            ({"name": "surface dice", "tolernace": 2.0},),
+            "metric 'surface dice': unknown key 'tolernace'; did you mean 'tolerance'",
+        ),
+        (({"name": "surface dice", "tolerance": 0},), "metric 'surface dice': tolerance = 0 must be a number greater than 0"),
+        (("dise",), "metric 'dise': there is no metric called 'dise'; did you mean 'dice'"),
+        (({"name": "dice", "tolerance": 1},), "metric 'dice': unknown key 'tolerance'"),
+        (("surface dice", {"name": "surface dice", "tolerance": 1}), r"metrics lists 'surface dice \(tolerance=1.0\)' twice"),
+    ],
+)
+def test_a_metric_that_cannot_be_is_a_sentence(tiny, metrics, says):
+    primary = Statistics(primary_metric="brier")
+    with pytest.raises(RaterbenchError, match=says):
+        build_metrics(tiny(metrics=("brier", *metrics), statistics=primary))
+
+
+@pytest.mark.parametrize(("key", "value"), [("surface_tolerance", 2.0), ("surface_at_image_border", False)])
+def test_keys_that_became_parameters_say_what_to_write(key, value):
+    values = {"name": "x", "candidates": [{"method": "tgce"}], key: value}
+    with pytest.raises(
+        RaterbenchError, match=rf"{key} is a parameter of a metric: write metrics = \[.*name = \"surface dice\""
+    ) as said:
+        Experiment.from_json(values)
+    assert str(value).lower() in str(said.value)
+
+
+def test_the_primary_metric_is_one_metric(tiny):
+    twice = ("surface dice", {"name": "surface dice", "tolerance": 2.0})
+    with pytest.raises(RaterbenchError, match="primary_metric 'surface dice' is listed more than once"):
+        tiny(metrics=twice, statistics=Statistics(primary_metric="surface dice"))
+    with pytest.raises(RaterbenchError, match=r"metrics: {'tolerance': 2.0} names no metric"):
+        tiny(metrics=({"tolerance": 2.0},))
+
+
+NESTED = """
+class Second(Method):
+    def __init__(self, *, segmenter: Method | None = None, members: Sequence[Method] = (), budget: Budget | None = None):
+        self.segmenter, self.members, self.budget = segmenter, members, budget
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        return self
+
+    def predict_proba(self, case): ...
+
+
+class Untyped(Second):
+    def __init__(self, *, method=None, fusion=None, recipe=None, budget=None):
+        self.method, self.fusion, self.recipe, self.budget = method, fusion, recipe, budget
+"""
+
+
+@pytest.fixture
+def nested(plugin):
+    imports = "from collections.abc import Sequence\nfrom raterbench.methods import Budget, Method\n"
+    file = plugin(imports + NESTED)
+    load_plugins((file,))
+    return file
+
+
+def test_methods_hold_methods_to_any_depth(tiny, nested):
+    inner = {"method": "fused-labels", "fusion": {"name": "staple", "max_iterations": 7}, "budget": {"epochs": 3}}
+    options = {"segmenter": {"method": "second", "segmenter": inner, "members": ["tgce", {"name": "instant", "share": 1}]}}
+    method = built(tiny, "second", options)
+    deepest = method.segmenter.segmenter
+    assert isinstance(deepest, FusedLabels)
+    assert isinstance(deepest.fusion, STAPLE)
+    assert (deepest.fusion.max_iterations, deepest.budget.epochs, deepest.budget.features) == (7, 3, (4, 4, 4, 4, 4, 4))
+    assert method.budget.epochs == method.segmenter.budget.epochs == method.segmenter.members[0].budget.epochs == 1
+    assert method.segmenter.members[1].share == 1.0
+    assert identity(clone(method)) == identity(method)
+    assert identity(built(tiny, "second", {**options, "budget": {}})) == identity(method)
+    changed = {"segmenter": {**options["segmenter"], "segmenter": {**inner, "fusion": "staple"}}}
+    assert identity(built(tiny, "second", changed)) != identity(method)
+
+
+def test_without_a_type_hint_the_name_of_a_parameter_says_what_it_holds(tiny, nested):
+    method = built(tiny, "untyped", {"fusion": "staple", "recipe": "softseg", "method": {"method": "tgce"}})
+    assert isinstance(method.fusion, STAPLE)
+    assert isinstance(method.recipe, SoftSeg)
+    assert method.method.budget.epochs == method.budget.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            {"segmenter": {"method": "fused-labels", "fusion": {"name": "staple", "tie": "lowest"}}},
+            "^candidate 'it': segmenter: fusion: unknown key 'tie'; did you mean 'ties'",
+        ),
+        (
+            {"segmenter": {"method": "fused-labels", "fusion": "stapel"}},
+            "^candidate 'it': segmenter: fusion: there is no fusion called 'stapel'; did you mean 'staple'",
+        ),
+        (
+            {"segmenter": {"method": "second", "segmenter": {"method": "tgec"}}},
+            "^candidate 'it': segmenter: segmenter: there is no method called 'tgec'; did you mean 'tgce'",
+        ),
+        ({"segmenter": {"method": "tgce", "qq": 1}}, "^candidate 'it': segmenter: unknown key 'qq'; did you mean 'q'"),
+        ({"members": ["tgce", {"name": "tgce", "q": "x"}]}, r"^candidate 'it': members\[1\]: q = 'x' must be a number"),
+        ({"members": "tgce"}, "^candidate 'it': members = .* must be a list"),
+        ({"segmenter": {"budget": {}}}, "^candidate 'it': segmenter: the table has no name: add method = "),
+        (
+            {"segmenter": {"method": "tgce", "budget": {"epoch": 1}}},
+            "^candidate 'it': segmenter: budget: unknown key 'epoch'; did",
+        ),
+        ({"segmenter": {"method": "tgce", "budget": 3}}, "^candidate 'it': segmenter: budget must be a table"),
+    ],
+)
+def test_a_wrong_key_at_any_depth_says_where_it_stands(tiny, nested, options, says):
+    with pytest.raises(RaterbenchError, match=says):
+        built(tiny, "second", options)
+
+
+def test_a_plan_knows_what_nested_methods_need(tiny, nested):
+    phantom = Phantom(subjects=2, slices=1, size=32)
+    blind = CaseList("blind", [case.blind() for case in phantom], phantom.classes)
+    within = {"segmenter": {"method": "second", "members": ["oracle-confusion-network"]}}
+    oracle = built(tiny, "second", within)
+    assert needs_of(oracle) == {"truth"}
+    assert planned_method(Candidate("it", "second"), oracle, phantom).needs == {"truth"}
+    assert "needs the truth" in skip_reason(oracle, blind)
+    pooled = built(tiny, "second", {"segmenter": {"method": "fused-labels", "fusion": {"name": "staple", "pool": "dataset"}}})
+    blind.anonymous_raters = True
+    assert "anonymous" in skip_reason(pooled, blind)
+    assert skip_reason(pooled, phantom) is None
+    fewer = built(tiny, "second", {"members": [{"method": "fused-labels", "fusion": "contested-staple"}]})
+    one = CaseList("one", [dataclasses.replace(c, ratings=dict(list(c.ratings.items())[:1])) for c in phantom], phantom.classes)
+    assert "ContestedSTAPLE needs" in skip_reason(fewer, one)
+    assert len(list(estimators_within(fewer))) == 5
+
+
+def test_whole_numbers_and_floats_are_one_setting(tiny):
+    assert identity(built(tiny, "confusion-network", {"trace_weight": 0})) == identity(
+        built(tiny, "confusion-network", {"trace_weight": 0.0})
+    )
 
 
 def test_identity_holds_defaults_and_does_not_cut(tiny):
@@ -114,7 +273,7 @@ def test_identity_knows_the_source_of_what_is_from_elsewhere(tiny, plugin):
 def test_a_plugin_without_anything_of_use_is_a_sentence(tmp_path):
     file = tmp_path / "nothing.py"
     file.write_text("x = 1\n")
-    with pytest.raises(RaterbenchError, match="defines no method, fusion, recipe, dataset or metric"):
+    with pytest.raises(RaterbenchError, match="defines no method, fusion, recipe, dataset, metric or split"):
         load_plugins((str(file),))
 
 

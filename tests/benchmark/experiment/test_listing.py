@@ -4,7 +4,7 @@ from raterbench.benchmark.experiment.listing import describe
 from raterbench.datasets import RaterbenchError
 
 
-@pytest.mark.parametrize("kind", ["methods", "fusions", "recipes", "datasets", "metrics", "experiments"])
+@pytest.mark.parametrize("kind", ["methods", "fusions", "recipes", "datasets", "metrics", "splits", "experiments"])
 def test_everything_that_is_listed_says_what_it_is_for(kind):
     listed = describe(kind)
     assert listed == sorted(listed)
@@ -19,6 +19,7 @@ def test_everything_that_is_listed_says_what_it_is_for(kind):
         ("recipes", {"soft-cross-entropy", "conventional", "softseg"}),
         ("datasets", {"phantom", "mnist", "deepflash", "folder"}),
         ("metrics", {"dice", "hd95", "brier", "entropy"}),
+        ("splits", {"folds", "holdout", "leave-one-centre-out", "random", "centres"}),
         ("experiments", {"quick", "smoke"}),
     ],
 )

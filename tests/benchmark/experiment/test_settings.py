@@ -7,9 +7,9 @@ from typing import get_type_hints
 
 import pytest
 
-from raterbench.benchmark.experiment.experiment import MOST_UNITS, Candidate, Experiment, Split, Statistics, read_experiment
+from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split, Statistics, read_experiment
 from raterbench.benchmark.experiment.factory import build_method, build_metrics, load_plugins
-from raterbench.benchmark.experiment.settings import check_folder_name, check_plain, read_setting
+from raterbench.benchmark.experiment.settings import MOST_UNITS, check_folder_name, check_plain, read_setting
 from raterbench.benchmark.experiment.splits import read_manifest
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.datasets import Phantom, RaterbenchError
@@ -20,7 +20,7 @@ from raterbench.parameters import parameter_hints
 CANDIDATE = "[[candidates]]\nmethod = 'random-rater'\n"
 WRONG = ["nan", "inf", "-inf", "-1", "1e300", "100000000000", "'x'", "[]", "{}", "1979-05-27", "0x" + "f" * 5000]
 KEYS = {
-    "": [f.name for f in dataclasses.fields(Experiment) if f.name in ("keep_cases", "surface_tolerance", "seed")],
+    "": [f.name for f in dataclasses.fields(Experiment) if f.name in ("keep_cases", "seed")],
     "split": ["folds", "repeats", "validation"],
     "statistics": ["alpha", "resamples"],
     "budget": list(Budget().get_params(deep=False)),
@@ -61,10 +61,8 @@ def test_no_number_of_an_experiment_is_without_a_range():
 def test_a_value_of_another_kind_is_a_sentence_at_every_key(toml, field, value):
     right = {
         ("keep_cases", "7"),
-        ("surface_tolerance", "7"),
         ("seed", "7"),
         ("timeout", "7"),
-        ("surface_at_image_border", "true"),
     }
     if (field, value) in right:
         return

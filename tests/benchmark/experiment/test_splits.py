@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raterbench.benchmark.experiment.experiment import Split
-from raterbench.benchmark.experiment.splits import PARTS, make_folds, manifest, manifest_hash, read_manifest, validation_seats
+from raterbench.benchmark.checks.splits import check_split
+from raterbench.benchmark.experiment.experiment import Experiment, read_experiment
+from raterbench.benchmark.experiment.factory import load_plugins
+from raterbench.benchmark.experiment.splits import (
+    PARTS,
+    SPLITS,
+    Split,
+    make_folds,
+    manifest,
+    manifest_hash,
+    read_manifest,
+)
+from raterbench.benchmark.experiment.splits.draw import subjects_per_centre
 from raterbench.datasets import Case, CaseList, Geometry, Phantom, RaterbenchError
 
 CENTRES = ("north", "south", "west")
@@ -86,7 +97,7 @@ def test_centres_are_spread_evenly_over_folds(phantom):
 def test_no_seed_and_repeat_has_the_folds_of_another(first, policy):
     dataset = cases_of([f"s{i}" for i in range(60)])
     dataset.official_test = tuple(range(10))
-    split = Split(policy=policy, folds=3, repeats=4)
+    split = Split(policy, repeats=4, parameters={"folds": 3} if policy == "folds" else {})
     made = [fold for seed in range(first, first + 4) for fold in make_folds(dataset, split, seed)]
     validation = {fold.validation for fold in made}
     assert len(validation) == len(made)
@@ -102,7 +113,7 @@ def test_the_order_of_the_cases_plays_no_part(dataset, data, seed):
     dataset.official_test = tuple(i for i, name in enumerate(dataset.index["subject"]) if name == "s0")
     shuffled.official_test = tuple(i for i, name in enumerate(shuffled.index["subject"]) if name == "s0")
     for policy in ("folds", "holdout"):
-        split = Split(policy=policy, folds=2, repeats=2)
+        split = Split(policy, repeats=2, parameters={"folds": 2} if policy == "folds" else {})
         assert manifest(shuffled, make_folds(shuffled, split, seed)) == manifest(dataset, make_folds(dataset, split, seed))
 
 
@@ -120,7 +131,7 @@ def test_each_part_lists_its_cases_by_name(phantom, tmp_path):
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6), share=st.floats(0.01, 0.99))
 def test_seats_go_to_every_centre_that_can_spare_a_subject(sizes, share):
     n = min(math.ceil(share * sum(sizes)), sum(sizes) - 1)
-    seats = validation_seats(sizes, n)
+    seats = subjects_per_centre(sizes, n)
     assert sum(seats) == n
     assert all(0 <= given <= size for given, size in zip(seats, sizes, strict=True))
     able = [i for i, size in enumerate(sizes) if size >= 2]
@@ -145,7 +156,7 @@ def test_seats_go_to_every_centre_that_can_spare_a_subject(sizes, share):
     ],
 )
 def test_seats_follow_the_sizes_of_the_centres(sizes, n, seats):
-    assert validation_seats(sizes, n) == seats
+    assert subjects_per_centre(sizes, n) == seats
 
 
 @settings(max_examples=40, deadline=None)
@@ -293,3 +304,195 @@ def test_what_is_no_manifest_is_a_sentence(phantom, tmp_path, text):
         read_manifest(path, phantom)
     with pytest.raises(RaterbenchError, match=r"split manifest '.*missing\.json' is not a file"):
         read_manifest(tmp_path / "missing.json", phantom)
+
+
+@pytest.mark.parametrize(
+    ("split", "hashes"),
+    [
+        (Split("folds", folds=5, repeats=2), ["84f59fb3ad7bb1a0", "5c0a5b99ee42c819", "8c9d6b4c89a4110c"]),
+        (Split("folds", folds=3, repeats=1, validation=0.4), ["e74a18b9b7bbe098", "f079de348906da39", "9b55231d648d9f18"]),
+        (Split("holdout", repeats=3), ["e34e781d560da3ad", "c6c4c5a3b3312306", "17686e486df46601"]),
+        (Split("leave-one-centre-out", repeats=2), ["8648d16305bd498b", "67a3b9d626398193", "82043bd6ee12f1be"]),
+    ],
+)
+def test_folds_are_those_of_earlier_versions(split, hashes):
+    phantom = Phantom(subjects=15, slices=2, size=32)
+    subjects = phantom.index["subject"]
+    phantom.official_test = tuple(i for i, subject in enumerate(subjects) if subject in sorted(set(subjects))[:3])
+    made = [manifest(phantom, make_folds(phantom, split, seed))["hash"] for seed in (0, 1, 7)]
+    assert made == hashes
+
+
+@settings(max_examples=30, deadline=None)
+@given(dataset=indexes(), test=st.floats(0.01, 0.99), share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
+def test_random_shares_are_of_the_subjects(dataset, test, share, seed):
+    subjects = dataset.index["subject"].to_numpy(str)
+    made = make_folds(dataset, Split("random", test=test, validation=share, repeats=3), seed)
+    n = len(set(subjects))
+    assert [(fold.repeat, fold.fold) for fold in made] == [(0, 0), (1, 0), (2, 0)]
+    for fold in made:
+        tested = len(set(subjects[list(fold.test)]))
+        assert tested == min(math.ceil(round(test * n, 9)), n - 2)
+        assert len(set(subjects[list(fold.validation)])) == min(math.ceil(share * (n - tested)), n - tested - 1)
+        assert sorted((*fold.train, *fold.validation, *fold.test)) == list(range(len(dataset)))
+
+
+def test_sixty_twenty_twenty_of_each_centre(phantom):
+    subjects, centres = (phantom.index[column].to_numpy(str) for column in ("subject", "centre"))
+    folds = make_folds(phantom, Split("random", test=0.2, validation=0.25, repeats=5), 0)
+    for fold in folds:
+        assert [len(set(subjects[list(getattr(fold, part))])) for part in PARTS] == [9, 3, 3]
+        assert set(centres[list(fold.test)]) == set(centres[list(fold.validation)]) == set(CENTRES)
+    assert len({fold.test for fold in folds}) == 5
+
+
+def centres_of(dataset, fold):
+    centres = dataset.index["centre"].to_numpy(str)
+    return [set(centres[list(getattr(fold, part))].tolist()) for part in PARTS]
+
+
+def test_centres_rotate_through_validation_and_test(phantom):
+    folds = make_folds(phantom, Split("centres", repeats=8), 0)
+    for fold in folds:
+        parts = centres_of(phantom, fold)
+        assert sorted(map(len, parts)) == [1, 1, 1]
+        assert set.union(*parts) == set(CENTRES)
+        assert parts[2] == {CENTRES[fold.fold]}
+    assert len(folds) == 24
+    assert len({str(centres_of(phantom, fold)[1]) for fold in folds if fold.fold == 0}) == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"test_centre": "south", "validation_centre": "west"}, [[{"north"}, {"west"}, {"south"}]]),
+        ({"validation_centre": "west"}, [[{"south"}, {"west"}, {"north"}], [{"north"}, {"west"}, {"south"}]]),
+        ({"train_centres": ("west",), "test_centre": "south"}, [[{"west"}, {"north"}, {"south"}]]),
+        ({"train_centres": ["west"]}, [[{"west"}, {"south"}, {"north"}], [{"west"}, {"north"}, {"south"}]]),
+    ],
+)
+def test_named_centres_stay_where_they_are(phantom, named, expected):
+    assert [centres_of(phantom, fold) for fold in make_folds(phantom, Split("centres", **named), 0)] == expected
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ({"test_centre": "sout"}, "'sout' is no centre of data set 'phantom'; did you mean 'south'?"),
+        ({"test_centre": "south", "validation_centre": "south"}, "centre 'south' is named twice"),
+        ({"train_centres": ("south", "west")}, "too few centres of data set 'phantom' are left"),
+        ({"train_centres": "south"}, "train_centres = 'south' must be a list"),
+    ],
+)
+def test_centres_that_cannot_be_are_a_sentence(phantom, named, says):
+    with pytest.raises(RaterbenchError, match=says):
+        make_folds(phantom, Split("centres", **named), 0)
+
+
+def test_too_few_centres_or_subjects_are_a_sentence():
+    with pytest.raises(RaterbenchError, match="has 2 centres, and training, validation and test need one each"):
+        make_folds(cases_of(["a", "b"], ["n", "s"]), Split("centres"), 0)
+    with pytest.raises(RaterbenchError, match="has 2 subjects, too few for training, validation and test"):
+        make_folds(cases_of(["a", "b"]), Split("random"), 0)
+
+
+def test_the_policies_are_found_by_name_and_keep_the_contract():
+    assert SPLITS.names() == ["centres", "folds", "holdout", "leave-one-centre-out", "random"]
+    for name in SPLITS.names():
+        assert [result for result in check_split(SPLITS.get(name)) if not result.passed] == []
+
+
+def test_a_split_holds_the_parameters_of_its_policy():
+    assert Split() == Split(folds=5) == Split(parameters={"folds": 5})
+    assert Split("random").parameters == {"test": 0.2}
+    assert Split("random", test=0.2) == Split(policy="random")
+    with pytest.raises(RaterbenchError, match="split: unknown key 'fold'; did you mean 'folds'"):
+        Split(fold=3)
+    with pytest.raises(RaterbenchError, match="split: test = 0 must be a number greater than 0 and less than 1"):
+        Split("random", test=0)
+    with pytest.raises(RaterbenchError, match="split: unknown key 'folds'"):
+        Split("holdout", folds=3)
+
+
+EVERY_OTHER = """
+import numpy as np
+from raterbench.benchmark.experiment.splits import SplitPolicy
+
+
+class EveryOther(SplitPolicy):
+    \"\"\"Every n-th subject is tested.\"\"\"
+
+    def __init__(self, *, every: int = 3):
+        self.every = every
+
+    def outer(self, cases, seeds):
+        test = np.isin(cases.subjects, np.unique(cases.subjects)[::self.every])
+        yield np.flatnonzero(~test), np.flatnonzero(test)
+"""
+
+
+@pytest.fixture
+def plugin_file(tmp_path):
+    (tmp_path / "mine.py").write_text(EVERY_OTHER)
+    return tmp_path / "mine.py"
+
+
+@pytest.fixture
+def toml(tmp_path):
+    def write(text, name="mine.toml"):
+        (tmp_path / name).write_text(text + "\n[[candidates]]\nmethod = 'tgce'\n")
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_a_plugin_adds_a_split(phantom, plugin_file, toml):
+    text = "plugins = ['mine.py']\n[split]\npolicy = 'every-other'\nevery = 5\nrepeats = 2"
+    experiment = read_experiment(toml(text))
+    load_plugins(experiment.plugins)
+    folds = make_folds(phantom, experiment.split, 0)
+    assert len(set(phantom.index["subject"].iloc[list(folds[0].test)])) == 3
+    assert Experiment.from_json(json.loads(json.dumps(experiment.to_json()))) == read_experiment(toml(text))
+    assert [result for result in check_split(SPLITS.get("every-other")) if not result.passed] == []
+    with pytest.raises(RaterbenchError, match="split: unknown key 'evry'; did you mean 'every'"):
+        make_folds(phantom, Split("every-other", evry=3), 0)
+
+
+def test_a_leak_of_a_plugin_is_found(phantom, plugin_file):
+    plugin_file.write_text(EVERY_OTHER.replace("yield np.flatnonzero(~test)", "yield np.arange(len(test))"))
+    load_plugins((str(plugin_file),))
+    with pytest.raises(RaterbenchError, match=r"subject '.*' is in (train|validation) and test of repeat 0, fold 0"):
+        make_folds(phantom, Split("every-other"), 0)
+    assert "no subject is in two parts of a fold" in [r.name for r in check_split(SPLITS.get("every-other")) if not r.passed]
+
+
+def test_a_split_of_a_plugin_that_raises_is_a_sentence(phantom, plugin_file):
+    plugin_file.write_text(EVERY_OTHER.replace("test = np", "1 / 0; test = np"))
+    load_plugins((str(plugin_file),))
+    with pytest.raises(RaterbenchError, match=r"split policy 'every-other': ZeroDivisionError: .*mine\.py, line"):
+        make_folds(phantom, Split("every-other"), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("policy = 'fold'", r"mine\.toml: .*no split.policy called 'fold'; did you mean 'folds'"),
+        ("policy = 'random'\ntets = 0.2", r"mine\.toml: split: unknown key 'tets'; did you mean 'test'"),
+        ("policy = 'folds'\nself = 2", r"mine\.toml: split: unknown key 'self'"),
+        ("policy = 3", r"mine\.toml: split: policy = 3 must be a text"),
+        ("parameters = 3", r"mine\.toml: split: parameters must be a table"),
+    ],
+)
+def test_a_wrong_split_in_a_file_is_a_sentence(toml, text, says):
+    with pytest.raises(RaterbenchError, match=says):
+        read_experiment(toml(f"[split]\n{text}"))
+
+
+def test_another_policy_keeps_only_what_all_policies_share(toml):
+    toml("[split]\nfolds = 3\nrepeats = 4", "below.toml")
+    own = read_experiment(toml("extends = 'below.toml'\n[split]\npolicy = 'random'"))
+    assert own.split == Split("random", repeats=4)
+    file = toml("[split]\nfolds = 3\nrepeats = 4")
+    assert read_experiment(file, ["split.policy=random"]).split == Split("random", repeats=4)
+    assert read_experiment(file, ["split.policy=random", "split.test=0.5"]).split == Split("random", repeats=4, test=0.5)
+    assert read_experiment(file, ["split.policy=folds"]).split == Split(folds=3, repeats=4)

@@ -7,7 +7,7 @@ import pytest
 from raterbench.benchmark.experiment.factory import build_fusion
 from raterbench.benchmark.labels.fuse import fuse_files
 from raterbench.benchmark.labels.fuse_plan import LABEL_ENDINGS, fuse_plan
-from raterbench.benchmark.labels.outputs import Outputs
+from raterbench.benchmark.labels.outputs import OutputFiles
 from raterbench.benchmark.labels.rater_rows import rater_rows
 from raterbench.benchmark.store.written import LIST
 from raterbench.datasets import IGNORE, Case, Geometry, RaterbenchError
@@ -179,12 +179,12 @@ def test_a_parameter_of_another_kind_is_one_sentence():
 
 
 def test_outputs_appear_together_or_not_at_all(tmp_path):
-    with Outputs([]) as outputs:
+    with OutputFiles([]) as outputs:
         for name in ("a.txt", "new/b.txt"):
             outputs.add(tmp_path / name).write_text(name)
         assert not (tmp_path / "a.txt").exists()
     assert (tmp_path / "new" / "b.txt").read_text() == "new/b.txt"
-    with pytest.raises(KeyboardInterrupt), Outputs([]) as outputs:
+    with pytest.raises(KeyboardInterrupt), OutputFiles([]) as outputs:
         outputs.add(tmp_path / "a.txt").write_text("half")
         outputs.add(tmp_path / "newer" / "deep" / "c.txt").write_text("half")
         raise KeyboardInterrupt

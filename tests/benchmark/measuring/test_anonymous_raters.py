@@ -74,7 +74,7 @@ def test_a_description_says_nothing_of_single_raters(folder, tmp_path_factory):
     page = write_description(found, data, MajorityVote(), out).read_text(encoding="utf-8")
     assert "The raters are anonymous" in page
     assert "Each rater" not in page
-    assert "stands apart" not in page
+    assert "is an outlier" not in page
     assert not [file for file in out.rglob("*") if file.stem in ("raters", "against", "missing", "pair-matrix")]
     assert (out / "tables" / "agreement.csv").is_file()
 

@@ -8,21 +8,20 @@ from sklearn.metrics import f1_score
 
 from raterbench.benchmark.measuring.measure import (
     REGIONS,
-    THRESHOLDS,
     calibrate_case,
-    hard_labels,
+    makes_sense,
     measure_case,
-    search_threshold,
 )
 from raterbench.benchmark.measuring.references import References, foreground_region
-from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
-from raterbench.benchmark.metrics.base import RaterMetric
+from raterbench.benchmark.metrics import METRICS, Metric, Segmentation, from_labels
 from raterbench.benchmark.metrics.calibration import calibration_counts
+from raterbench.benchmark.statistics.comparison import directions
 from raterbench.datasets.base import IGNORE, Case, Geometry, Truth
 from raterbench.errors import RaterbenchError
+from raterbench.methods.thresholds import THRESHOLDS, hard_labels, search_threshold
 
 EVERY = [METRICS.get(name)() for name in METRICS.names()]
-OF_PREDICTIONS = [metric for metric in EVERY if not isinstance(metric, RaterMetric)]
+OF_PREDICTIONS = [metric for metric in EVERY if isinstance(metric, Metric)]
 REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
 CLASSES = ("background", "white", "grey")
 
@@ -63,6 +62,28 @@ def test_rows_are_those_that_make_sense():
         )
         assert mine == {(c, r) for c in classes for r in expected}
     assert all(type(value) is float for value in found.values())
+
+
+def test_a_metric_that_is_listed_twice_has_rows_of_its_own():
+    one, other = (METRICS.get("surface dice")(tolerance=tolerance) for tolerance in (0.1, 50.0))
+    case, prediction = make_case()
+    found = table(case, prediction, metrics=[one, METRICS.get("dice")(), other])
+    assert {name for _, _, name in found} == {"surface dice (tolerance=0.1)", "dice", "surface dice (tolerance=50.0)"}
+    assert found["white", "truth", "surface dice (tolerance=50.0)"] == 1.0
+    assert (
+        found["white", "truth", "surface dice (tolerance=0.1)"]
+        == (table(case, prediction, metrics=[one])["white", "truth", "surface dice"])
+    )
+    assert directions(["surface dice (tolerance=0.1)", "hd95", "nobody's"]) == {
+        "surface dice (tolerance=0.1)": "higher",
+        "hd95": "lower",
+        "nobody's": "none",
+    }
+
+
+def test_metrics_of_samples_and_of_many_cases_are_against_no_reference_of_a_case():
+    for name in ("generalised energy distance", "expected calibration error"):
+        assert not any(makes_sense(METRICS.get(name)(), reference) for reference in (*REFERENCES, "none"))
 
 
 def test_the_entropy_mae_is_against_the_soft_average_and_what_is_against_the_truth_has_another_name():
@@ -155,7 +176,7 @@ def test_labels_of_more_classes_are_the_most_probable_lowest_on_ties():
 def test_the_largest_of_the_best_thresholds_wins():
     p = np.array([[0.96, 0.80, 0.55, 0.30, 0.10, 0.02]], np.float32)
     reference = (np.array([[1, 1, 0.6, 0.4, 0, 0]]) >= 0.5).astype(np.uint8)
-    assert search_threshold([np.stack([1 - p, p])], [reference]) == 0.55
+    assert search_threshold([np.stack([1 - p, p])], [reference]).chosen == 0.55
 
 
 def test_the_threshold_is_that_of_trying_each():

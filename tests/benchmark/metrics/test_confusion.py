@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.metrics.confusion import (
-    average_over_truth,
     confusion_counts,
     confusion_from_counts,
     confusion_rmse,
-    pool_counts,
+    sums_over_truth,
 )
 from raterbench.datasets.base import IGNORE
+from raterbench.voxel_counts import ratio
 
 IDENTITY, BLANK, UNIFORM = np.eye(2), np.array([[1.0, 1.0], [0.0, 0.0]]), np.full((2, 2), 0.5)
 
@@ -39,23 +39,22 @@ def test_counts_pool_over_cases_and_skip_unjudged_voxels():
     rng = np.random.default_rng(0)
     true, observed = (rng.integers(0, 3, (6, 40)).astype(np.uint8) for _ in range(2))
     observed[rng.random(observed.shape) < 0.2] = IGNORE
-    pooled = pool_counts((confusion_counts(o, t, 3) for o, t in zip(observed, true, strict=True)), 3)
+    pooled = sum(confusion_counts(o, t, 3) for o, t in zip(observed, true, strict=True))
     np.testing.assert_array_equal(pooled, confusion_counts(observed, true, 3))
     for i in range(3):
         for j in range(3):
             assert pooled[i, j] == ((observed == i) & (true == j)).sum()
     np.testing.assert_allclose(confusion_from_counts(pooled).sum(axis=0), 1)
-    assert pool_counts([], 3).tolist() == np.zeros((3, 3)).tolist()
 
 
 def test_a_confusion_of_each_voxel_is_averaged_where_the_truth_is_the_column():
     rng = np.random.default_rng(1)
     confusion = rng.dirichlet(np.ones(3), size=(3, 5, 7)).transpose(3, 0, 1, 2)
     true = rng.integers(0, 2, (5, 7)).astype(np.uint8)
-    average = average_over_truth(confusion, true)
+    average = ratio(*sums_over_truth(confusion, true))
     for j in range(2):
         np.testing.assert_allclose(average[:, j], confusion[:, j].reshape(3, -1)[:, true.ravel() == j].mean(axis=1))
         assert average[:, j].sum() == pytest.approx(1)
     assert np.isnan(average[:, 2]).all()
     same = np.broadcast_to(BLANK[:, :, None, None], (2, 2, 5, 7))
-    np.testing.assert_allclose(average_over_truth(same, true), BLANK)
+    np.testing.assert_allclose(ratio(*sums_over_truth(same, true)), BLANK)

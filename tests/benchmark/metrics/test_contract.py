@@ -6,14 +6,15 @@ import sys
 import numpy as np
 import pytest
 
-from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
-from raterbench.benchmark.metrics.base import RaterMetric, decide, judged, remember
+from raterbench.benchmark.metrics import METRICS, Metric, RaterMetric, Segmentation, from_labels, one_hot
+from raterbench.benchmark.metrics.base import judged, remember
 from raterbench.datasets.base import IGNORE
 from raterbench.errors import RaterbenchError
+from raterbench.voxel_counts import argmax_with_confidence
 
 ALL = METRICS.names()
 OF_RATERS = [name for name in ALL if issubclass(METRICS.get(name), RaterMetric)]
-OF_PREDICTIONS = [name for name in ALL if name not in OF_RATERS]
+OF_PREDICTIONS = [name for name in ALL if issubclass(METRICS.get(name), Metric)]
 COMPARING = [name for name in OF_PREDICTIONS if METRICS.get(name).references != "none"]
 
 
@@ -27,7 +28,8 @@ def segmentation(seed, n_classes=3, shape=(10, 9)):
 def test_the_registry_knows_them_by_their_names_in_tables():
     assert ALL == [
         "avd", "brier", "brier foreground", "confusion rmse", "dice", "entropy", "entropy error", "entropy error against truth",
-        "false positive volume", "hd95", "precision", "recall", "rvd", "surface dice", "voxel entropy error",
+        "expected calibration error", "false positive volume",
+        "generalised energy distance", "hd95", "precision", "recall", "rvd", "surface dice", "voxel entropy error",
     ]  # fmt: skip
     with pytest.raises(RaterbenchError, match="did you mean 'dice'"):
         METRICS.get("dise")
@@ -80,8 +82,6 @@ def test_a_metric_of_raters_measures_no_prediction(name):
     metric = METRICS.get(name)()
     assert metric.measure_rater(np.eye(3), np.eye(3)) == (1.0 if metric.better == "higher" else 0.0)
     assert np.isnan(metric.measure_rater(np.full((3, 3), np.nan), np.eye(3)))
-    with pytest.raises(RaterbenchError, match="use measure_rater"):
-        metric.measure(segmentation(0), segmentation(1), spacing=(1.0, 2.0))
 
 
 def test_a_segmentation_refuses_what_does_not_fit():
@@ -101,7 +101,7 @@ def test_hard_labels_become_one_hot_and_uniform_where_nobody_judged():
 
 def test_the_lowest_of_equally_probable_classes_is_decided_for():
     p = np.random.default_rng(0).integers(0, 3, (4, 30, 30)).astype(np.float32)
-    labels, best = decide(p)
+    labels, best = argmax_with_confidence(p)
     np.testing.assert_array_equal(labels, p.argmax(axis=0))
     np.testing.assert_array_equal(best, p.max(axis=0))
 
@@ -122,3 +122,46 @@ def test_names_and_labels_need_no_torch():
         "[METRICS.get(n)().label for n in METRICS.names()]; assert not {'torch', 'monai'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", OF_PREDICTIONS)
+def test_a_metric_of_probabilities_is_the_same_at_every_threshold(name):
+    metric = METRICS.get(name)()
+    prediction, other = segmentation(0), segmentation(2)
+    changed = (
+        Segmentation(prediction.labels, other.probability)
+        if metric.uses == "labels"
+        else Segmentation(other.labels, prediction.probability)
+    )
+    reference = None if metric.references == "none" else segmentation(1)
+    before, after = (metric.measure(p, reference, spacing=(1.0, 2.0)) for p in (prediction, changed))
+    np.testing.assert_array_equal(before, after)
+
+
+class Sharp(Metric):
+    name, label, better, range, per_class, empty = "sharp", "Sharp", "higher", (0.0, 1.0), False, "It is 1."
+    shown_parameters = ("width",)
+
+    def __init__(self, *, width: float = 1.0, rule: str = "near", deep: tuple[int, ...] = (1, 2)):
+        self.width, self.rule, self.deep = width, rule, deep
+
+    def measure(self, prediction, reference, *, spacing): ...
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, "width=1.0"),
+        ({"width": 2.5}, "width=2.5"),
+        ({"rule": "far"}, "width=1.0, rule=far"),
+        ({"deep": (3,), "rule": "near"}, "width=1.0, deep=(3,)"),
+    ],
+)
+def test_parameters_are_shown_where_they_are_not_the_default_or_always(given, shown):
+    assert Sharp(**given).parameters() == shown
+
+
+def test_one_hot_is_zero_where_a_label_is_no_class():
+    labels = np.array([[0, 1], [2, IGNORE]], np.uint8)
+    assert one_hot(labels, 3).tolist() == [[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]]
+    assert one_hot(labels, 3).dtype == np.float32

@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
 from raterbench.benchmark.metrics import METRICS, from_labels
-from raterbench.benchmark.metrics.base import label_counts, pair_counts
+from raterbench.benchmark.metrics.base import pair_counts
 from raterbench.datasets.base import IGNORE
+from raterbench.voxel_counts import label_counts
 
 ONE = (1.0, 1.0)
 

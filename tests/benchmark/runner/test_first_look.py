@@ -97,21 +97,24 @@ def experiment(**changes):
 def test_a_tolerance_that_makes_surface_dice_say_nothing_is_named(tolerance, words):
     data = CaseList("one", [case("c", square())], CLASSES)
     facts = {"unit": data.unit, "sizes": sizes(look_at_cases(data, [0], [DISTANCE]), CLASSES)}
-    said = tolerance_warnings(experiment(surface_tolerance=tolerance), facts)
+    entry = {"name": "surface dice", "tolerance": tolerance}
+    said = tolerance_warnings(experiment(metrics=("dice", entry)), facts)
     assert [words in sentence for sentence in said] == ([True] if words else [])
-    assert tolerance_warnings(experiment(surface_tolerance=tolerance, metrics=("dice",)), facts) == []
+    assert tolerance_warnings(experiment(metrics=("dice",)), facts) == []
+    both = experiment(metrics=("dice", "surface dice", entry))
+    assert tolerance_warnings(both, facts) == said
 
 
 def test_the_plan_says_so_again_when_it_is_resumed(tiny, tmp_path):
-    for surface_tolerance, n in ((500.0, 1), (500.0, 1), (0.5, 0)):
-        plan = make_plan(tiny(surface_tolerance=surface_tolerance, metrics=("dice", "surface dice")), tmp_path)
+    for tolerance, n in ((500.0, 1), (500.0, 1), (0.5, 0)):
+        plan = make_plan(tiny(metrics=("dice", {"name": "surface dice", "tolerance": tolerance})), tmp_path)
         write_plan(plan)
         stored = json.loads((tmp_path / "experiment.json").read_text(encoding="utf-8"))["facts"]
         assert len(stored["warnings"]) == n
         assert stored["unit"] == "mm"
         console = Console(width=400, record=True, quiet=False)
         announce(plan, 1, console=console)
-        assert console.export_text().count("surface_tolerance") == n
+        assert console.export_text().count("the tolerance of surface dice") == n
 
 
 def test_a_folder_of_tiny_pixels_is_warned_of(tmp_path):
@@ -129,9 +132,4 @@ def test_a_folder_of_tiny_pixels_is_warned_of(tmp_path):
             image.SetSpacing((5e-4, 5e-4))
             sitk.WriteImage(image, str(tmp_path / "d" / folder / f"c{k}.nii"))
     plan = make_plan(experiment(dataset=f"folder:{tmp_path / 'd'}", split=Split(folds=2)), tmp_path / "out")
-    assert "1 mm is at least half the diagonal of the smallest image (case 'c0', 0.0453 mm)" in plan.facts["warnings"][0]
-
-
-def test_the_old_name_of_the_tolerance_names_the_new_one():
-    with pytest.raises(RaterbenchError, match="did you mean 'surface_tolerance'"):
-        Experiment.from_json({"name": "x", "candidates": [{"name": "a", "method": "tgce"}], "surface_tolerance_mm": 2.0})
+    assert "1 mm, is at least half the diagonal of the smallest image (case 'c0', 0.0453 mm)" in plan.facts["warnings"][0]

@@ -82,8 +82,8 @@ def test_what_decides_about_a_result_changes_its_key(tiny, tmp_path, changes):
         {"split": Split(folds=2, repeats=3)},
         {"metrics": ("dice",)},
         {"references": ("truth", "raters")},
-        {"surface_tolerance": 2.0},
-        {"surface_at_image_border": False},
+        {"metrics": ("dice", "brier", {"name": "surface dice", "tolerance": 2.0})},
+        {"metrics": ("dice", "brier", {"name": "surface dice", "image_border": False})},
         {"keep_cases": 3},
         {"keep_weights": True},
     ],
@@ -101,8 +101,8 @@ METRICS = ("dice", "surface dice", "brier", "entropy")
     [
         ({"metrics": (*METRICS, "precision")}, "rows/precision/"),
         ({"references": ("truth", "raters", "majority", "staple")}, ("rows/", "calibration/staple")),
-        ({"surface_tolerance": 2.0}, "rows/surface dice/"),
-        ({"surface_at_image_border": False}, "rows/surface dice/"),
+        ({"metrics": ("dice", {"name": "surface dice", "tolerance": 2.0}, "brier", "entropy")}, "rows/surface dice/"),
+        ({"metrics": ("dice", {"name": "surface dice", "image_border": False}, "brier", "entropy")}, "rows/surface dice/"),
         ({"keep_cases": 3}, "predicted/"),
     ],
 )

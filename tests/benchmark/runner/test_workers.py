@@ -1,4 +1,3 @@
-import fcntl
 import os
 import subprocess
 import sys
@@ -7,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from raterbench.benchmark.runner import workers
 from raterbench.benchmark.runner.workers import Died, only_run, side_by_side
 from raterbench.datasets import RaterbenchError
 
@@ -161,9 +161,9 @@ with only_run(pathlib.Path({str(tmp_path)!r})):
 
 
 def test_a_file_system_without_locks_is_used_all_the_same(tmp_path, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(workers, "lock_descriptor", refuse)
     with only_run(tmp_path):
         pass

@@ -111,7 +111,7 @@ def test_the_columns_and_numbers_of_the_table(rows: pd.DataFrame, comparison: Co
     assert list(comparison.table.columns) == COLUMNS
     values = subject_values(rows, "dice", "truth")
     difference = values["C"] - values["A"]
-    row = comparison.of("dice").loc["C"]
+    row = comparison.rows_for("dice").loc["C"]
     assert row["n"] == 20
     assert row["mean"] == pytest.approx(values["C"].mean())
     assert row["std"] == pytest.approx(values["C"].std())
@@ -119,28 +119,28 @@ def test_the_columns_and_numbers_of_the_table(rows: pd.DataFrame, comparison: Co
     assert row["ci_low"] < row["mean"] < row["ci_high"]
     assert row["difference_low"] < row["difference"] < row["difference_high"]
     assert row["p"] == pytest.approx(wilcoxon(difference).p)
-    raw = comparison.of("dice").loc[["B", "C"], "p"]
-    assert comparison.of("dice").loc[["B", "C"], "p_holm"].to_numpy() == pytest.approx(holm(raw))
+    raw = comparison.rows_for("dice").loc[["B", "C"], "p"]
+    assert comparison.rows_for("dice").loc[["B", "C"], "p_holm"].to_numpy() == pytest.approx(holm(raw))
     folds = fold_values(case_values(rows, "dice", "truth"))
     assert row["p_corrected_t"] == pytest.approx(corrected_resampled_t((folds["C"] - folds["A"]).to_numpy(), 4 / 16))
     assert row["significant"]
 
 
 def test_the_confirmatory_family_is_the_primary_metric_against_the_baseline(comparison: Comparison) -> None:
-    assert comparison.of("dice")["family"].to_dict() == {"A": "", "B": "confirmatory", "C": "confirmatory"}
-    assert set(comparison.of("rvd").loc[["B", "C"], "family"]) == {"exploratory"}
-    assert np.isnan(comparison.of("dice").loc["A", "p"])
+    assert comparison.rows_for("dice")["family"].to_dict() == {"A": "", "B": "confirmatory", "C": "confirmatory"}
+    assert set(comparison.rows_for("rvd").loc[["B", "C"], "family"]) == {"exploratory"}
+    assert np.isnan(comparison.rows_for("dice").loc["A", "p"])
 
 
 def test_best_and_rank_follow_the_direction_of_the_metric(comparison: Comparison) -> None:
     for metric in ("dice", "rvd"):
-        assert comparison.of(metric)["best"].to_dict() == {"A": False, "B": False, "C": True}
-        assert comparison.of(metric)["rank"].idxmin() == "C"
-    assert not comparison.of("entropy")["best"].any()
+        assert comparison.rows_for(metric)["best"].to_dict() == {"A": False, "B": False, "C": True}
+        assert comparison.rows_for(metric)["rank"].idxmin() == "C"
+    assert not comparison.rows_for("entropy")["best"].any()
 
 
 def test_raters_are_described_over_their_own_subjects_and_not_tested(comparison: Comparison) -> None:
-    row = comparison.of("dice", "rater").loc["anna"]
+    row = comparison.rows_for("dice", "rater").loc["anna"]
     assert (row["n"], row["mean"], row["family"]) == (17, pytest.approx(0.9), "")
     assert np.isnan(row["p"])
 
@@ -178,16 +178,16 @@ def test_a_candidate_whose_units_all_failed_stays_and_counts(rows: pd.DataFrame,
     failed = {"candidate": "D", "kind": "method", "repeat": 0, "fold": 0, "status": "failed"}
     units = pd.concat([benchmark_units(rows), pd.DataFrame([failed])])
     with_failed = compare(rows, units, SETTINGS, "truth", "A")
-    assert with_failed.of("dice").loc["D", "n"] == 0
+    assert with_failed.rows_for("dice").loc["D", "n"] == 0
     assert with_failed.n_comparisons == 3
-    assert with_failed.of("dice").loc["C", "p_holm"] > comparison.of("dice").loc["C", "p_holm"]
+    assert with_failed.rows_for("dice").loc["C", "p_holm"] > comparison.rows_for("dice").loc["C", "p_holm"]
 
 
 def test_a_nearly_failed_candidate_takes_nobodys_subjects_away(rows: pd.DataFrame) -> None:
     part = rows[(rows["candidate"] != "C") | rows["subject"].isin(["s00", "s01"])]
     result = compare(part, benchmark_units(part), SETTINGS, "truth", "A")
     assert result.n_subjects == 20
-    row = result.of("dice").loc["C"]
+    row = result.rows_for("dice").loc["C"]
     assert (row["n"], row["complete"], row["best"]) == (2, False, False)
     assert any(sentence.startswith("C: results on less than half") for sentence in caption(result))
 
@@ -196,14 +196,14 @@ def test_missing_subjects_are_dropped_for_all_and_counted(rows: pd.DataFrame) ->
     part = rows[(rows["candidate"] != "B") | (rows["subject"] != "s07")]
     result = compare(part, benchmark_units(part), SETTINGS, "truth", "A")
     assert list(result.dropped["dice"]) == ["s07"]
-    assert result.of("dice")["n"].tolist() == [19, 19, 19]
+    assert result.rows_for("dice")["n"].tolist() == [19, 19, 19]
     assert any("1 subject(s) left out" in sentence for sentence in caption(result))
 
 
 def test_as_published_tests_the_trained_models_without_correction(rows: pd.DataFrame) -> None:
     result = compare(rows, benchmark_units(rows), SETTINGS, "truth", "A", protocol="as-published")
     folds = fold_values(case_values(rows, "dice", "truth"))
-    row = result.of("dice").loc["B"]
+    row = result.rows_for("dice").loc["B"]
     assert row["n"] == 15
     assert row["p"] == pytest.approx(wilcoxon(folds["B"] - folds["A"], "wilcox").p)
     assert np.isnan(row["p_holm"])
@@ -233,14 +233,14 @@ def test_metrics_without_the_reference_are_left_out_unless_asked_for(rows: pd.Da
 def test_one_candidate_alone_is_described(rows: pd.DataFrame) -> None:
     alone = rows[rows["candidate"] == "A"]
     result = compare(alone, benchmark_units(alone), SETTINGS, "truth", "A")
-    assert result.of("dice").loc["A", "n"] == 20
+    assert result.rows_for("dice").loc["A", "n"] == 20
     assert result.n_comparisons == 0
 
 
 def test_a_class_that_a_metric_does_not_have_gives_no_numbers(rows: pd.DataFrame) -> None:
     result = compare(rows, benchmark_units(rows), SETTINGS, "truth", "A", class_="grey")
-    assert result.of("dice")["n"].tolist() == [20, 20, 20]
-    assert result.of("entropy")["n"].tolist() == [0, 0, 0]
+    assert result.rows_for("dice")["n"].tolist() == [20, 20, 20]
+    assert result.rows_for("entropy")["n"].tolist() == [0, 0, 0]
 
 
 def test_breakdown_by_class_and_centre(rows: pd.DataFrame) -> None:
@@ -292,7 +292,7 @@ def compared(values: npt.ArrayLike, **settings: object) -> Comparison:
 @pytest.mark.parametrize("n", [1, 2, 6, 60])
 @pytest.mark.parametrize("protocol", ["per-subject", "as-published"])
 def test_candidates_that_are_zero_everywhere_do_not_differ(n: int, protocol: str) -> None:
-    row = compared(np.zeros((2, n)), protocol=protocol).of("dice").loc["B"]
+    row = compared(np.zeros((2, n)), protocol=protocol).rows_for("dice").loc["B"]
     assert (row["difference"], row["p"], row["effect"], row["n_differ"], row["significant"]) == (0, 1, 0, 0, False)
     assert row["why_no_p"] == ""
 
@@ -301,7 +301,7 @@ def test_only_subjects_that_differ_are_evidence() -> None:
     values = np.full((2, 60), 0.5)
     values[1, :5] += np.arange(1, 6) / 100
     result = compared(values)
-    row = result.of("dice").loc["B"]
+    row = result.rows_for("dice").loc["B"]
     assert (row["p"], row["n_pairs"], row["n_differ"]) == (0.0625, 60, 5)
     assert (result.smallest_p, result.few_subjects) == (0.0625, True)
     said = " ".join(caption(result))
@@ -309,21 +309,21 @@ def test_only_subjects_that_differ_are_evidence() -> None:
     values[1, 5] = 0.7
     enough = compared(values)
     assert (enough.smallest_p, enough.few_subjects) == (0.03125, False)
-    assert enough.of("dice").loc["B", "significant"]
+    assert enough.rows_for("dice").loc["B", "significant"]
 
 
 def test_what_is_undefined_says_why() -> None:
     nothing = np.nan
-    table = compared([[0.5, 0.6, 0.7], [nothing, nothing, nothing], [0.6, 0.7, 0.8]]).of("dice")
+    table = compared([[0.5, 0.6, 0.7], [nothing, nothing, nothing], [0.6, 0.7, 0.8]]).rows_for("dice")
     assert table.loc["B", "why_no_mean"] == "none of the 3 values of B is defined"
     assert table.loc["B", "why_no_p"] == "no subject has a value of both B and A"
     assert "same for all trained models" in table.loc["C", "why_no_corrected_t"]
     assert np.isnan(table.loc["C", "p_corrected_t"])
     assert (table.loc["A", list(WHY)] == "").all()
-    baseline = compared([[nothing] * 3, [0.1, 0.2, 0.3]]).of("dice")
+    baseline = compared([[nothing] * 3, [0.1, 0.2, 0.3]]).rows_for("dice")
     assert baseline.loc["B", "mean"] == pytest.approx(0.2)
     assert baseline.loc["B", "why_no_p"] == "no subject has a value of both B and A"
-    alone = compared([[0.5], [0.6]]).of("dice").loc["B"]
+    alone = compared([[0.5], [0.6]]).rows_for("dice").loc["B"]
     assert (alone["p"], alone["why_no_interval"]) == (1, "one subject has no spread")
     assert alone["why_no_corrected_t"].startswith("fewer than two trained models")
 
@@ -332,9 +332,9 @@ def test_a_metric_without_any_value_leaves_the_others_alone(rows: pd.DataFrame, 
     lost = rows.copy()
     lost.loc[lost["metric"] == "rvd", "value"] = [np.nan, np.inf, -np.inf, 1e301] * (int((lost["metric"] == "rvd").sum()) // 4)
     result = compare(lost, benchmark_units(lost), SETTINGS, "truth", "A")
-    pd.testing.assert_frame_equal(result.of("dice"), comparison.of("dice"))
-    assert result.of("rvd")["mean"].isna().all() and not result.of("rvd")["best"].any()
-    assert result.of("rvd")["why_no_mean"].str.startswith("none of the 240 values").all()
+    pd.testing.assert_frame_equal(result.rows_for("dice"), comparison.rows_for("dice"))
+    assert result.rows_for("rvd")["mean"].isna().all() and not result.rows_for("rvd")["best"].any()
+    assert result.rows_for("rvd")["why_no_mean"].str.startswith("none of the 240 values").all()
 
 
 EXTREMES = [0.0, -0.0, 5e-324, -1e-310, 1e-13, 0.5, 1.0, -1.0, 1e150, -1e300, 1e300, 1.7e308, np.inf, -np.inf, np.nan]
@@ -350,7 +350,7 @@ def test_no_values_make_a_comparison_raise(candidates: int, subjects: int, bette
         warnings.simplefilter("error")
         result = compared(np.reshape(values, (candidates, subjects)), protocol=protocol, better={"dice": better})
         assert caption(result)
-    table = result.of("dice")
+    table = result.rows_for("dice")
     numbers = ["mean", "difference", "p", "effect", "p_corrected_t", "rank"]
     assert not np.isinf(table[numbers].to_numpy(float)).any()
     assert (table["mean"].notna() | (table["why_no_mean"] != "")).all()

@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 
@@ -10,12 +9,14 @@ import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split, Statistics
 from raterbench.benchmark.metrics.calibration import N_BINS
+from raterbench.benchmark.runner.measure import measure_units
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import write_plan
-from raterbench.benchmark.runner.unit import compute
+from raterbench.benchmark.runner.train import ended_unit, train_unit
 from raterbench.benchmark.statistics.subjects import subject_values
-from raterbench.benchmark.store.results import ROW_COLUMNS, read_results
-from raterbench.benchmark.store.units import read_record, write_json, write_record
+from raterbench.benchmark.store.results import LONG_COLUMNS, read_results
+from raterbench.benchmark.store.run_file import write_json
+from raterbench.benchmark.store.units import training_path, write_training
 from raterbench.datasets import Phantom, RaterbenchError, true_confusion
 from raterbench.methods import STAPLE, MajorityVote
 
@@ -52,15 +53,21 @@ def experiment(tmp_path_factory) -> Experiment:
 def folder(experiment, tmp_path_factory):
     """All units, computed here; and one of a candidate that is no longer in the plan."""
     folder = tmp_path_factory.mktemp("results")
-    plan = make_plan(experiment, folder)
-    write_plan(plan)
-    for task in plan.tasks:
-        write_record(folder, compute(task))
-    older = make_plan(experiment.replace(candidates=(Candidate("Gone", "instant"),)), folder)
-    write_record(folder, compute(older.tasks[0]))
+    compute_all(make_plan(experiment, folder))
+    compute_all(make_plan(experiment.replace(candidates=(Candidate("Gone", "instant", {"share": 0.3}),)), folder), ["Gone"])
     # Another order of candidates makes no other units.
     write_plan(make_plan(experiment.replace(candidates=experiment.candidates[::-1]), folder))
     return folder
+
+
+def compute_all(plan, names=None):
+    """Train and measure the units of a plan in this process."""
+    write_plan(plan)
+    for unit in plan.units:
+        if names is None or unit.name in names:
+            if unit.kind == "method":
+                train_unit(plan.training[unit])
+            measure_units(plan.measuring_task({unit: plan.parts[unit.kind].names}, plan.folds[unit.repeat, unit.fold]))
 
 
 @pytest.fixture(scope="module")
@@ -74,23 +81,23 @@ def phantom():
 
 
 def test_the_long_table_is_as_documented(results, phantom):
-    rows = results.rows
-    assert tuple(rows.columns) == tuple(ROW_COLUMNS)
+    rows = results.long_table
+    assert list(rows.columns) == LONG_COLUMNS
+    assert set(rows["threshold"]) == {""}, "only two classes have thresholds"
     assert rows["value"].dtype == np.float64
     assert set(rows["kind"]) == {"method", "rater", "fusion"}
     assert set(rows["class"]) == {*CLASSES[1:], "all"}
     assert set(rows["reference"]) == {"truth", "raters", "majority", "none"}
     assert set(rows.loc[rows["reference"] == "none", "metric"]) == {"entropy"}
     assert set(rows.loc[rows["kind"] == "method", "candidate"]) == {"Confusion", "Instant"} == set(results.candidates)
-    keys = [c for c in ROW_COLUMNS if c != "value"]
+    keys = [c for c in LONG_COLUMNS if c != "value"]
     assert not rows.duplicated(keys).any()
     for repeat in (0, 1):
         tested = rows[(rows["kind"] == "method") & (rows["repeat"] == repeat)]
         assert set(tested["case"]) == set(phantom.index["case"])
     places = rows.drop_duplicates("case").set_index("case")[["subject", "centre"]]
-    pd.testing.assert_frame_equal(
-        places.sort_index(), phantom.index.set_index("case")[["subject", "centre"]].sort_index(), check_dtype=False
-    )
+    expected = phantom.index.set_index("case")[["subject", "centre"]].sort_index()
+    assert places.sort_index().to_dict() == expected.to_dict()
 
 
 def test_a_value_is_what_a_reader_would_measure(results, phantom):
@@ -180,38 +187,9 @@ def test_reliability_maps_come_back_for_kept_cases(results):
         assert (map_[..., :half] == 1).all() and (map_[..., half:] == 0).all()
 
 
-def test_an_experiment_of_earlier_versions_can_be_read(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "old")
-    stored = json.loads((tmp_path / "old" / "experiment.json").read_text(encoding="utf-8"))
-    stored["experiment"].pop("surface_tolerance")
-    stored["experiment"]["surface_tolerance_mm"] = 2.5
-    del stored["facts"]["unit"]
-    write_json(tmp_path / "old" / "experiment.json", stored)
-    old = read_results(tmp_path / "old")
-    assert old.experiment.surface_tolerance == 2.5
-    assert (old.unit, old.ndim) == ("mm", 2)
-
-
-def test_units_of_earlier_versions_can_be_read(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "old")
-    for path in (tmp_path / "old" / "units").glob("*.npz"):
-        record = read_record(path)
-        meta = {k: v for k, v in record.meta.items() if k != "reliability"}
-        if "confusions" in meta:
-            meta["confusions"] = [entry[:6] for entry in meta["confusions"]]
-        arrays = {k: a for k, a in record.arrays.items() if not k.startswith(("assignment", "reliability"))}
-        rows = [row for row in record.rows if row[-2] != "confusion rmse"]
-        write_record(tmp_path / "old", dataclasses.replace(record, rows=rows, meta=meta, arrays=arrays))
-    old = read_results(tmp_path / "old")
-    assert set(old.confusions["reference"]) == {"truth"}
-    assert old.assignments.empty
-    assert [kept.reliability for kept in old.pictures] == [{}, {}]
-    assert "confusion rmse" not in set(old.rows["metric"])
-
-
 def test_units_are_in_the_order_of_candidates(results):
     units = results.units
-    assert units["candidate"].tolist() == ["Instant"] * 4 + ["Confusion"] * 4 + ["labels"] * 2
+    assert units["candidate"].tolist() == ["Instant"] * 4 + ["Confusion"] * 4 + ["labels"] * 6
     assert units[["repeat", "fold"]].to_numpy()[:4].tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     documented = (
         "candidate kind status reason seconds epochs best_epoch threshold peak_memory_mb n_train n_validation n_test curve"
@@ -222,7 +200,7 @@ def test_units_are_in_the_order_of_candidates(results):
 
 
 def test_units_of_an_older_plan_are_not_read(results, folder):
-    assert len(list((folder / "units").glob("gone-*.npz"))) == 1
+    assert results.completeness.other_settings == 8
     assert "Gone" not in set(results.rows["candidate"]) | set(results.units["candidate"])
 
 
@@ -248,7 +226,7 @@ def test_kept_cases_have_image_ratings_truth_and_every_prediction(results, phant
 def test_the_primary_reference_is_the_declared_one_or_the_truth(results, declared, found):
     changed = dataclasses.replace(results, experiment=results.experiment.replace(statistics=declared))
     assert changed.primary_reference == found
-    nobody_knows = dataclasses.replace(results, rows=results.rows[results.rows["reference"] != "truth"])
+    nobody_knows = dataclasses.replace(results, long_table=results.long_table[results.long_table["reference"] != "truth"])
     assert nobody_knows.primary_reference == "raters"
 
 
@@ -269,14 +247,34 @@ def test_a_folder_without_results_is_a_sentence(tmp_path, text, says):
 
 
 def test_without_a_finished_unit_the_reasons_are_given(experiment, tmp_path):
-    task = make_plan(experiment, tmp_path).tasks[0]
-    stored = {"experiment": experiment.to_json(), "facts": {"classes": [], "raters": []}, "keys": [task.key]}
-    write_json(tmp_path / "experiment.json", stored)
+    plan = make_plan(experiment, tmp_path)
+    unit = plan.units[0]
+    listed = {"units": [dataclasses.asdict(unit)], "parts": plan.listed()["parts"]}
+    write_json(tmp_path / "experiment.json", {"experiment": experiment.to_json(), "facts": plan.facts, **listed})
     with pytest.raises(RaterbenchError, match=r"no finished unit to report on. INCOMPLETE: 1 of 1 units is missing"):
         read_results(tmp_path)
-    write_record(tmp_path, task.record("failed", reason="it diverged"))
+    write_training(training_path(tmp_path, unit), ended_unit(plan.training[unit], "failed", "it diverged"), (), {})
     with pytest.raises(RaterbenchError, match=r"no finished unit to report on. FAILED: .*: it diverged"):
         read_results(tmp_path)
+
+
+def test_predictions_can_be_read_back(results, folder, phantom):
+    tested = json.loads((folder / "splits.json").read_text())["folds"][1]["test"]
+    found = dict(results.predictions("Confusion", 0, 1))
+    assert list(found) == tested
+    for case in phantom:
+        if case.id in found:
+            assert found[case.id].shape == (3, *case.shape)
+            np.testing.assert_allclose(found[case.id].sum(axis=0), 1, atol=1e-5)
+    with pytest.raises(RaterbenchError, match="no finished unit of 'Confusion' in repeat 7, fold 0"):
+        next(results.predictions("Confusion", 7))
+
+
+def test_a_metric_with_several_parameters_has_several_names(results):
+    rows = results.long_table[results.long_table["metric"] == "dice"]
+    both = pd.concat([rows.assign(parameters="a=1"), rows.assign(parameters="a=2")])
+    changed = dataclasses.replace(results, long_table=both)
+    assert set(changed.rows["metric"]) == {"dice (a=1)", "dice (a=2)"}
 
 
 def test_reading_results_needs_no_network(folder):

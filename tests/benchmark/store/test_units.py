@@ -1,165 +1,215 @@
-import json
 import os
 import zipfile
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from raterbench.benchmark.store import units as store
+from raterbench.benchmark.store.archive import Archive, DamagedError, write_archive
+from raterbench.benchmark.store.predictions import StoredPrediction
+from raterbench.benchmark.store.run_file import write_json
 from raterbench.benchmark.store.units import (
-    Record,
-    read_header,
-    read_record,
-    unit_path,
-    write_json,
-    write_record,
+    SCHEMA,
+    Calibration,
+    CaseName,
+    Estimates,
+    MeasuringUnit,
+    Origin,
+    Rows,
+    ThresholdSearch,
+    TrainingUnit,
+    read_estimates,
+    read_measuring,
+    read_measuring_head,
+    read_predictions,
+    read_training,
+    stem,
+    write_measuring,
+    write_training,
 )
 from raterbench.datasets import RaterbenchError
+from raterbench.methods.base import FitReport, Trial
+
+TRAINED = TrainingUnit(
+    SCHEMA, "0123456789abcdef", "done", "", "TGCE(q=0.5)",
+    FitReport(
+        curve=[(0, 1.0, 2.0)], best_epoch=0, warnings=["look"], stages={"one": FitReport(alarms=["lost"])},
+        trials=[Trial({"budget.learning_rate": 0.1, "fusion": "staple"}, 0.5)],
+    ),
+    ThresholdSearch((0.5, 0.95), (0.1, 0.2), 3, 0.95), 4, 2, 2,
+    assignment=np.packbits([1, 0, 1]), predicted=("a/b \u00e9", "c"),
+    origin=Origin(1.5, 512.0, {"torch": "2"}, "x86_64", "abc"),
+)  # fmt: skip
+PREDICTIONS = [StoredPrediction(case, (2, 3), np.full((1, 2, 3), i, np.uint16)) for i, case in enumerate(TRAINED.predicted)]
+ESTIMATES = {"c": Estimates(("ada",), np.full((1, 2, 2), np.nan))}
+MEASURED = MeasuringUnit(SCHEMA, "0123456789abcdef", (CaseName("c", "s", "here"),), ("it",))
+PARTS = {
+    "rows/dice/truth/1234": Rows(
+        "dice", "", "truth", ("thing",), ("searched", "half"), np.array([[[[0.5, np.nan]]]]), np.ones((1, 1), bool)
+    ),
+    "calibration/truth": Calibration("truth", ("image",), np.arange(12).reshape(1, 1, 4, 3)),
+}
 
 
-def record(**changes):
-    fields = {
-        "key": "0123456789abcdef",
-        "candidate": "Majority vote",
-        "kind": "method",
-        "order": 0,
-        "repeat": 1,
-        "fold": 2,
-        "status": "done",
-        "rows": [["Majority vote", "method", "c", "s", "here", "thing", "truth", "dice", 0.5], ["x"] * 8 + [float("nan")]],
-        "meta": {
-            "calibration": {"cases": [["c", "s", "here"]] * 5, "references": ["truth"], "regions": ["image"]},
-            "seconds": 1.5,
-            "curve": [[0, 1.0, 2.0]],
-            "threshold": None,
-        },
-        "arrays": {"calibration": np.arange(60, dtype=np.int64).reshape(5, 1, 1, 4, 3), "kept0": np.zeros((2, 3), np.uint8)},
-    }
-    return Record(**fields | changes)
+@pytest.fixture
+def trained(tmp_path):
+    path = tmp_path / "units" / "it.trained.npz"
+    write_training(path, TRAINED, PREDICTIONS, ESTIMATES)
+    return path
 
 
-def test_a_unit_comes_back_as_it_was(tmp_path):
-    written = record()
-    path = write_record(tmp_path, written)
-    found = read_record(path)
-    assert found.rows[0] == written.rows[0]
-    assert np.isnan(found.rows[1][-1])
-    assert found.meta == written.meta
-    assert {name: array.dtype for name, array in found.arrays.items()} == {"calibration": np.int64, "kept0": np.uint8}
-    np.testing.assert_array_equal(found.arrays["calibration"], written.arrays["calibration"])
-    for name in store.HEADER:
-        assert getattr(found, name) == getattr(read_header(path), name) == getattr(written, name)
+@pytest.fixture
+def measured(tmp_path):
+    path = tmp_path / "units" / "it.measured.npz"
+    write_measuring(path, MEASURED, PARTS)
+    return path
 
 
-def test_the_header_is_read_without_rows_and_arrays(tmp_path):
-    header = read_header(write_record(tmp_path, record()))
-    assert (header.rows, header.arrays) == ([], {})
+def same(one, other):
+    return repr(msgspec.to_builtins(one, enc_hook=np.ndarray.tolist)) == repr(
+        msgspec.to_builtins(other, enc_hook=np.ndarray.tolist)
+    )
 
 
-def test_a_unit_is_one_file_without_pickles(tmp_path):
-    path = write_record(tmp_path, record())
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
-    with np.load(path, allow_pickle=False) as stored:
-        assert all(stored[name].dtype != object for name in stored.files)
+def test_a_training_unit_comes_back_as_it_was(trained):
+    assert same(read_training(trained, whole=True), TRAINED)
+    assert same(read_estimates(trained), ESTIMATES)
+    assert same(list(read_predictions(trained, ["c", "a/b \u00e9"])), PREDICTIONS[::-1])
+    with pytest.raises(DamagedError, match="gone"):
+        next(read_predictions(trained, ["gone"]))
 
 
-@pytest.mark.parametrize(
-    "changes", [{"arrays": {"odd": np.array([{}, None])}}, {"meta": {"odd": object()}}, {"rows": [[b"bytes"]]}]
-)
-def test_what_cannot_be_stored_leaves_nothing(tmp_path, changes):
-    with pytest.raises(TypeError):
-        write_record(tmp_path, record(**changes))
+def test_a_measuring_unit_comes_back_as_it_was_whole_or_in_part(measured):
+    unit, parts = read_measuring(measured)
+    assert same(unit, MEASURED) and same(read_measuring_head(measured), MEASURED)
+    assert list(parts) == list(PARTS)
+    assert all(same(parts[name], PARTS[name]) for name in PARTS)
+    assert list(read_measuring(measured, ["calibration/truth", "raters"])[1]) == ["calibration/truth"]
+
+
+def test_equal_units_are_equal_files_without_pickles(trained, tmp_path):
+    write_training(tmp_path / "again.npz", TRAINED, PREDICTIONS, ESTIMATES)
+    assert (tmp_path / "again.npz").read_bytes() == trained.read_bytes()
+    with np.load(trained, allow_pickle=False) as stored:
+        arrays = [stored[name] for name in stored.files if name.endswith(".npy") or not name.endswith(".json")]
+    assert all(np.asarray(array).dtype != object for array in arrays)
+
+
+@pytest.mark.parametrize("odd", [np.array([{}, None]), object(), b"bytes", {1, 2}])
+def test_what_cannot_be_stored_leaves_nothing(tmp_path, odd):
+    if isinstance(odd, bytes | set):
+        write_archive(tmp_path / "plain.npz", {"part": {"odd": odd}})  # msgspec writes them as text and list.
+        return
+    with pytest.raises(TypeError, match="cannot be stored"):
+        write_archive(tmp_path / "x.npz", {"part": {"odd": odd}})
     assert not list(tmp_path.rglob("*.*"))
 
 
-def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch):
-    path = write_record(tmp_path, record())
-    before = path.read_bytes()
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(trained, tmp_path, monkeypatch):
+    before = trained.read_bytes()
 
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RaterbenchError, match=rf"{path.name} cannot be written: No space .* make room on the disk"):
-        write_record(tmp_path, record(status="failed"))
+    with pytest.raises(RaterbenchError, match=rf"{trained.name} cannot be written: No space .* make room on the disk"):
+        write_training(trained, TRAINED, (), {})
     with pytest.raises(RaterbenchError, match=r"experiment.json cannot be written: No space"):
         write_json(tmp_path / "experiment.json", {})
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [path.name]
+    assert trained.read_bytes() == before
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [trained.name]
 
 
-def test_every_cut_of_a_file_is_noticed(tmp_path):
-    path = write_record(tmp_path, record())
+@pytest.mark.parametrize("kind", ["trained", "measured"])
+def test_every_cut_of_a_file_is_noticed(kind, request):
+    path = request.getfixturevalue(kind)
     whole = path.read_bytes()
-    for length in range(len(whole)):
+    for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
-        assert read_record(path) is None, length
-        assert read_header(path) is None, length
+        assert read_training(path) is None and read_measuring(path) is None, length
 
 
-def test_no_altered_byte_stops_the_reader(tmp_path):
-    path = write_record(tmp_path, record())
-    whole, first = bytearray(path.read_bytes()), read_record(path)
-    for position in range(len(whole)):
+@pytest.mark.parametrize("kind", ["trained", "measured"])
+def test_no_altered_byte_stops_the_reader_or_goes_unseen(kind, request):
+    path = request.getfixturevalue(kind)
+    whole = bytearray(path.read_bytes())
+    for position in range(0, len(whole), 3):
         altered = whole.copy()
         altered[position] ^= 0xFF
         path.write_bytes(altered)
-        read_header(path)
         # Dates in the archive's list of contents, say, mean nothing: what is read in spite of it is as it was.
-        if (found := read_record(path)) is not None:
-            assert (found.meta, str(found.rows)) == (first.meta, str(first.rows))
-            assert all(np.array_equal(found.arrays[name], first.arrays[name]) for name in first.arrays)
+        if (found := read_training(path, whole=True)) is not None:
+            assert same(found, TRAINED)
+        if (read := read_measuring(path)) is not None:
+            assert same(read[0], MEASURED) and all(same(part, PARTS[name]) for name, part in read[1].items())
+            assert list(read[1]) == list(PARTS)
 
 
 def test_what_is_no_unit_reads_as_none(tmp_path):
     path = tmp_path / "x.npz"
-    assert read_record(path) is None
+    assert read_training(path) is None
     for content in (b"", b"text", b"\x93NUMPY"):
         path.write_bytes(content)
-        assert read_record(path) is None
+        assert read_training(path) is None and read_measuring(path) is None
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path)], ids=["pipe", "folder", "loop"])
 def test_what_cannot_be_opened_is_no_damaged_unit_and_is_named(tmp_path, make):
     make(tmp_path / "x.npz")
-    for read in (read_record, read_header):
+    for read in (read_training, read_measuring, read_measuring_head):
         with pytest.raises(RaterbenchError, match=r"x\.npz is a (pipe|folder|link)"):
             read(tmp_path / "x.npz")
 
 
-def test_a_unit_that_may_not_be_read_is_no_damaged_unit(tmp_path, monkeypatch):
-    path = write_record(tmp_path, record())
-
+def test_a_unit_that_may_not_be_read_is_no_damaged_unit(trained, monkeypatch):
     def refuse(*_):
-        raise PermissionError(13, "Permission denied", str(path))
+        raise PermissionError(13, "Permission denied", str(trained))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(RaterbenchError, match="may not be read by you: ask for the right"):
-        read_record(path)
+        read_training(trained)
 
 
-@pytest.mark.parametrize("header", [{"schema": store.SCHEMA + 1}, {}, [], "text", {"schema": store.SCHEMA, "odd": 1}])
-def test_another_schema_reads_as_none(tmp_path, header):
-    path = tmp_path / "x.npz"
-    members = {name: np.frombuffer(json.dumps(v).encode(), np.uint8) for name, v in (("header", header), ("rows", []))}
-    np.savez(path, **members)
-    assert read_record(path) is None
+@pytest.mark.parametrize(
+    "changes", [{"schema": SCHEMA + 1}, {"status": "unknown"}, {"n_train": "x"}, {"report": []}, {"assignment": None, "key": 1}]
+)
+def test_another_schema_or_kind_of_value_reads_as_none(trained, changes):
+    values = {**vars(TRAINED), **changes}
+    write_archive(trained, {"unit": values, "estimates": {}})
+    assert read_training(trained) is None
+
+
+def test_arrays_of_another_kind_read_as_none(tmp_path):
+    floats = Calibration("truth", ("image",), np.zeros((1, 1, 4, 3)))
+    write_measuring(tmp_path / "x.npz", MEASURED, {"calibration/truth": floats})
+    assert read_measuring(tmp_path / "x.npz") is None
+
+
+def test_predictions_that_are_not_listed_or_are_missing_are_damage(tmp_path):
+    write_training(tmp_path / "x.npz", TRAINED, PREDICTIONS[:1], ESTIMATES)
+    assert read_training(tmp_path / "x.npz") is None
 
 
 def test_a_pickle_is_not_opened(tmp_path):
     path = tmp_path / "x.npz"
-    np.savez(path, header=np.array([{"a": 1}], dtype=object), rows=np.zeros(1, np.uint8))
+    np.savez(path, **{"unit.json": np.array([{"a": 1}], dtype=object)})
     assert zipfile.is_zipfile(path)
-    assert read_record(path) is None
+    assert read_training(path) is None
+
+
+def test_an_archive_says_what_it_holds(measured):
+    with Archive(measured) as archive:
+        assert archive.parts == ["unit", *PARTS]
+        archive.verify()
 
 
 def test_names_are_safe_short_and_differ():
-    paths = {
-        unit_path(Path("r"), name, 0, 0, key)
+    stems = {
+        stem(name, 0, 0, key)
         for name in ("TGCE_ss 50% & more", "TGCE ss 50 more", "../up", "a/b", "é", "x" * 400)
         for key in ("a" * 24, "b" * 24)
     }
-    assert len(paths) == 12
-    assert {p.parent for p in paths} == {Path("r/units")}
-    assert max(len(p.name) for p in paths) < 100
+    assert len(stems) == 12
+    assert {Path(name).name for name in stems} == stems
+    assert max(map(len, stems)) < 100

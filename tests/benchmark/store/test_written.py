@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from raterbench.benchmark.labels.outputs import Outputs
+from raterbench.benchmark.labels.outputs import OutputFiles
 from raterbench.benchmark.store import written
 from raterbench.benchmark.store.written import LIST, WrittenFiles
 from raterbench.datasets import RaterbenchError
@@ -132,7 +132,7 @@ def test_a_list_of_another_form_or_kind_is_a_sentence(folder: Path, content: str
 
 def test_outputs_that_the_user_did_not_name_overwrite_nothing_of_his(tmp_path: Path) -> None:
     def fuse(name: str, content: str) -> None:
-        with Outputs([]) as outputs:
+        with OutputFiles([]) as outputs:
             file = outputs.add(tmp_path / name, named=False)
             outputs.check()
             file.write_text(content)
@@ -150,6 +150,6 @@ def test_outputs_that_the_user_did_not_name_overwrite_nothing_of_his(tmp_path: P
 
 
 def test_errors_name_the_places_of_outputs_and_not_temporary_ones(tmp_path: Path) -> None:
-    with pytest.raises(RaterbenchError, match=rf"^{tmp_path}/a\.txt cannot be written$"), Outputs([]) as outputs:
+    with pytest.raises(RaterbenchError, match=rf"^{tmp_path}/a\.txt cannot be written$"), OutputFiles([]) as outputs:
         raise RaterbenchError(f"{outputs.add(tmp_path / 'a.txt')} cannot be written")
     assert not list(tmp_path.iterdir())

@@ -44,7 +44,7 @@ def test_overlap_counts_what_the_rater_judged_and_is_a_mean_over_classes():
     estimate = np.array([0, 1, 1, 2, 2, 0], dtype=np.uint8)
     place = {tuple(votes.ravel()): p for p, votes in enumerate(patterns.votes.transpose(2, 0, 1))}
     labels = np.zeros(len(place), dtype=np.uint8)
-    labels[[int(p) for p in np.searchsorted(patterns.place, patterns.key)]] = estimate
+    labels[[int(p) for p in np.searchsorted(patterns.pattern_code, patterns.code)]] = estimate
     np.testing.assert_allclose(overlaps(patterns, labels), [1, (2 / 3 + 4 / 5) / 2, 1])
 
 

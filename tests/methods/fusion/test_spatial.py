@@ -8,6 +8,7 @@ from raterbench.benchmark.perf.spatial import window_loop
 from raterbench.datasets.base import IGNORE, Geometry
 from raterbench.errors import RaterbenchError
 from raterbench.methods import STAPLE, SpatialSTAPLE
+from raterbench.methods.fusion.engine.em import Votes
 from raterbench.methods.fusion.engine.patterns import find_patterns
 from raterbench.methods.fusion.engine.performance_field import PerformanceField
 from raterbench.methods.fusion.engine.windows import box_sums
@@ -75,7 +76,7 @@ def test_every_step_is_that_of_a_loop_over_windows(shape, classes, soft):
     fused = SpatialSTAPLE(radius=2, lam=3.0, max_iterations=2, tolerance=0).fuse(ratings, classes)
     start = STAPLE().fuse(ratings, classes)
     patterns = find_patterns(ratings, classes)
-    estimate = STAPLE()._estimate(STAPLE()._data(patterns, STAPLE()._view(patterns)))
+    estimate = STAPLE().estimate(Votes(patterns.votes, patterns.counts))
     posterior = patterns.spread(np.where(patterns.agreed, patterns.mean, estimate.posterior))
     voxels = np.argwhere(patterns.spread(~patterns.agreed))
     judged = patterns.spread((patterns.judges > 0).astype(float))
@@ -127,7 +128,7 @@ def test_nobody_and_idle_raters():
 
 def test_windows_in_millimetres():
     fusion = SpatialSTAPLE(radius_mm=6.0)
-    assert fusion.reach((9, 9, 9), Geometry.axis_aligned(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
+    assert fusion.window_radius((9, 9, 9), Geometry.axis_aligned(3, (3.0, 1.0, 1.5))) == (2, 6, 4)
     with pytest.raises(RaterbenchError, match="needs the spacing"):
         fusion.fuse(named(BINARY), 2)
     with pytest.raises(RaterbenchError, match="radius_mm = 6 needs the spacing of the voxels in mm, and this geometry"):

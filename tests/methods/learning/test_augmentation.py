@@ -5,6 +5,7 @@ import torch
 
 from raterbench.methods import Budget
 from raterbench.methods.learning.augmentation import augment
+from raterbench.methods.learning.preparation import Batch
 
 OFF = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "flip": False}
 
@@ -18,7 +19,8 @@ def blob(height=64, width=48):
 
 
 def augmented(batch, seed=0, **options):
-    return augment(*batch, Budget(**OFF | options), torch.Generator().manual_seed(seed))
+    batch = Batch(*batch, cases=torch.arange(len(batch[0])))
+    return augment(batch, Budget(**OFF | options), torch.Generator().manual_seed(seed))[:3]
 
 
 def centre(image):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
 from raterbench.methods.learning.preparation import (
-    Slices,
     normalise_labels,
+    prepare_case,
     prepare_image,
     prepare_ratings,
     remove_padding,
@@ -203,12 +203,13 @@ def test_slices_of_many_sizes_are_stacked_without_cropping_and_empty_ones_can_be
         case = make_case(shape, seed=i)
         if i == 1:
             case.ratings.update({rater: unjudged(labels, 0) for rater, labels in case.ratings.items()})
-        parts.append(Slices(prepare_image(case, preparation), *prepared(case, preparation)))
+        parts.append(prepare_case(case, case.ratings, ("ann", "bob"), 3, preparation, position=i))
     everything = stack(parts)
     assert everything.images.shape == (4, 1, 64, 96) and everything.ratings.shape == (4, 2, 3, 64, 96)
     assert everything.present.flatten(1).sum(dim=1).tolist() == [2 * 400, 0, 2 * 1500, 2 * 33 * 70]
     judged = everything.judged()
     assert len(judged) == 3
-    images, ratings, present = judged.batch(torch.tensor([2, 0]), torch.device("cpu"))
+    images, ratings, present, cases = judged.batch(torch.tensor([2, 0]), torch.device("cpu"))
+    assert cases.tolist() == [2, 0]
     assert torch.equal(images[1], everything.images[0]) and ratings.dtype == torch.float32
     assert torch.equal(present[0], everything.present[3])

@@ -147,7 +147,7 @@ def test_a_random_rater_is_present_and_drawn_evenly():
     present = torch.ones(3000, 3, 2, 2, dtype=torch.bool)
     present[:, 1] = False
     ratings = torch.arange(3.0).view(1, 3, 1, 1, 1).expand(3000, 3, 2, 2, 2)
-    drawn, there = method.draw(ratings, present, torch.Generator().manual_seed(0))
+    drawn, there = method.select_targets(ratings, present, torch.Generator().manual_seed(0))
     assert drawn.shape == (3000, 1, 2, 2, 2) and there.shape == (3000, 1, 2, 2) and there.all()
     counts = np.bincount(drawn[:, 0, 0, 0, 0].long().numpy(), minlength=3)
     assert counts[1] == 0 and 1350 < counts[0] < 1650
@@ -168,4 +168,31 @@ def test_slices_that_nobody_judged_are_left_out_of_training():
     slices = np.arange(4)[:, None, None]
     half = make_dataset(shapes=[(4, 32, 32)], change=lambda labels: np.where(slices < 2, 255, labels).astype(np.uint8))
     method = NetworkMethod(budget=budget())
-    assert len(method.initialise(half, seed=0)) == 2
+    assert len(method.prepare(half, seed=0)) == 2
+
+
+class WithPosterior(NetworkMethod):
+    """A second network sees the ratings; its code of two numbers enters the logits and is kept near zero."""
+
+    listed = False
+
+    def build(self, n_channels, n_classes, n_raters):
+        return torch.nn.ModuleDict({"prior": self.backbone(n_channels, n_classes), "posterior": torch.nn.Linear(n_classes, 2)})
+
+    def step_loss(self, module, batch):
+        self.seen_ = [*getattr(self, "seen_", []), (module.training, batch)]
+        code = module["posterior"](batch.ratings.mean(dim=(1, 3, 4)))
+        logits = module["prior"](batch.images) + code[..., None, None]
+        return self.loss(logits, batch.ratings, batch.present) + code.square().mean()
+
+
+def test_a_method_with_a_posterior_network_needs_no_loop_of_its_own():
+    method = fit(WithPosterior(budget=budget(rotation=0.0, translation=0.0, scaling=0.0)))
+    assert len(method.report_.curve) == 4
+    prepared = method.slices(TRAIN)
+    assert prepared.cases.tolist() == list(range(6))
+    for training, batch in method.seen_:
+        assert training or batch.cases.tolist() == [0, 1]
+        if training:
+            assert torch.equal(batch.images, prepared.images[batch.cases])
+    assert sorted(i for training, batch in method.seen_[:4] if training for i in batch.cases.tolist()) == list(range(6))

@@ -10,11 +10,18 @@ from sklearn.base import clone
 from raterbench.datasets import Case, Geometry, RaterbenchError
 from raterbench.datasets.simulation.raters import pooled_confusion
 from raterbench.methods import GCE, TGCE, Budget
-from raterbench.methods.learning.confusion_matrices import CERTAIN, matrices, n_parameters, rated, starting_point, surprise
-from raterbench.methods.networks.confusion_network import LEVELS, ConfusionNetwork, Outputs
+from raterbench.methods.learning.confusion_matrices import (
+    CERTAIN,
+    expected_votes,
+    matrices,
+    n_parameters,
+    negative_log_likelihood,
+    starting_point,
+)
+from raterbench.methods.networks.confusion_network import LEVELS, ConfusionNetwork, ConfusionOutputs
 from raterbench.methods.networks.cr_network import CRNetwork
 from raterbench.methods.networks.oracle_confusion_network import OracleConfusionNetwork
-from raterbench.methods.networks.tgce import Outputs as Gated
+from raterbench.methods.networks.tgce import TGCEOutputs
 
 STILL = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "features": (8, 8, 8, 8, 8, 8)}
 TWO = {
@@ -128,7 +135,7 @@ def test_the_likelihood_is_that_of_the_matrix_times_the_probability(shared):
     method = built(1, anchor=0.0)
     size = (1, 1) if shared else (3, 3)
     matrix = torch.tensor([[0.9, 0.2], [0.1, 0.8]]).view(1, 1, 2, 2, 1, 1).expand(1, 1, 2, 2, *size)
-    outputs = Outputs(torch.tensor([0.7, 0.3]).log().view(1, 2, 1, 1).expand(1, 2, 3, 3), matrix)
+    outputs = ConfusionOutputs(torch.tensor([0.7, 0.3]).log().view(1, 2, 1, 1).expand(1, 2, 3, 3), matrix)
     present = torch.ones(1, 1, 3, 3, dtype=torch.bool)
     for said, weight, expected in ((0, 0.0, 0.3710637), (1, 0.0, 1.1711830), (1, 0.7, 2.3611830)):
         method.trace_weight = weight
@@ -151,9 +158,9 @@ def test_losses_are_exact_where_the_network_computes_in_half_precision(method):
     def loss():
         outputs = logits
         if isinstance(method, ConfusionNetwork):
-            outputs = Outputs(logits, matrices(parameters, n, method.rank))
+            outputs = ConfusionOutputs(logits, matrices(parameters, n, method.rank))
         elif isinstance(method, TGCE):
-            outputs = Gated(logits, torch.full((2, 4, 1, 1), 0.7))
+            outputs = TGCEOutputs(logits, torch.full((2, 4, 1, 1), 0.7))
         return method.loss(outputs, ratings, present).item()
 
     exact = loss()
@@ -168,8 +175,10 @@ def test_the_anchor_is_the_loss_at_the_start():
     logits = torch.tensor([[0.3, -1.0, 2.0], [0.0, 0.5, -0.5], [1.0, 0.2, 0.1]]).view(1, 3, 1, 3)
     method = ConfusionNetwork(budget=Budget(**STILL), trace_weight=0.0, diagonal=0.7, anchor=1.0)
     start = torch.full((3, 3), 0.15).fill_diagonal_(0.7).view(1, 1, 3, 3, 1, 1).expand(1, 2, 3, 3, 1, 1)
-    twice = method.loss(Outputs(logits, start), ratings, present)
-    once = ConfusionNetwork(budget=Budget(**STILL), trace_weight=0.0, anchor=0.0).loss(Outputs(logits, start), ratings, present)
+    twice = method.loss(ConfusionOutputs(logits, start), ratings, present)
+    once = ConfusionNetwork(budget=Budget(**STILL), trace_weight=0.0, anchor=0.0).loss(
+        ConfusionOutputs(logits, start), ratings, present
+    )
     torch.testing.assert_close(twice, 2 * once)
 
 
@@ -227,7 +236,7 @@ def test_the_oracles_loss_is_the_likelihood_of_the_known_matrix():
 
     image = np.zeros((1, 1, 3), np.float32)
     case = Case("case", "subject", "", image, {"one": np.array([[0, 1, 255]], np.uint8)}, Geometry.axis_aligned(2))
-    labels = method.labels(case)["one"]
+    labels = method.targets(case)["one"]
     np.testing.assert_allclose(labels[:, 0, 0], np.array([0.9, 0.2]) / 1.1, rtol=1e-6)
     np.testing.assert_allclose(labels[:, 0, 1], np.array([0.1, 0.8]) / 0.9, rtol=1e-6)
     assert not labels[:, 0, 2].any()
@@ -266,7 +275,7 @@ def test_the_start_of_a_low_rank_network_is_drawn_from_its_seed(level, kind, con
     train, starts = confused_cases(THREE, 1), []
     for seed in (0, 0, 1):
         method = kind(level=level, rank=2, budget=Budget(**STILL))
-        method.initialise(train, seed=seed)
+        method.prepare(train, seed=seed)
         starts.append(torch.cat([p.flatten() for p in method.module_.head.parameters()]))
     assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
 
@@ -310,7 +319,7 @@ def test_a_start_at_the_identity_is_finite_where_the_network_is_certain_and_wron
     logits = torch.tensor([300.0, 0.0]).view(1, 2, 1, 1).requires_grad_()
     ratings, present = torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1), torch.ones(1, 1, 1, 1, dtype=torch.bool)
     confusion = matrices(starting_point(2, None, 1.0).view(1, 1, -1, 1, 1), 2, None)
-    loss = method.loss(Outputs(logits, confusion), ratings, present)
+    loss = method.loss(ConfusionOutputs(logits, confusion), ratings, present)
     loss.backward()
     assert loss.isfinite() and logits.grad.isfinite().all()
 
@@ -318,8 +327,8 @@ def test_a_start_at_the_identity_is_finite_where_the_network_is_certain_and_wron
 def test_the_likelihood_of_what_a_rater_hardly_ever_says_has_its_gradient():
     """-log of 1e-12 is 27.6, and its derivative in the logit of that entry is -1: no floor may come before."""
     parameters = torch.tensor([0.0, 0.0, -27.631, 0.0]).view(1, 1, 4, 1, 1).requires_grad_()
-    said = rated(matrices(parameters, 2, None), torch.tensor([1.0, 0.0]).view(1, 2, 1, 1))
-    loss = surprise(said, torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1)).sum()
+    said = expected_votes(matrices(parameters, 2, None), torch.tensor([1.0, 0.0]).view(1, 2, 1, 1))
+    loss = negative_log_likelihood(said, torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1)).sum()
     loss.backward()
     assert loss.item() == pytest.approx(27.631, abs=1e-2)
     assert parameters.grad.flatten()[2].item() == pytest.approx(-1, abs=1e-4)

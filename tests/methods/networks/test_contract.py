@@ -15,6 +15,7 @@ from raterbench.methods.networks.oracle_confusion_network import OracleConfusion
 from raterbench.methods.networks.random_rater import RandomRater
 from raterbench.methods.networks.separate_networks import SeparateNetworks
 from raterbench.methods.networks.tgce import LEVELS, TGCE
+from raterbench.methods.networks.tuned import Tuned
 
 EVERY = [METHODS.get(name) for name in METHODS.names()]
 VARIANTS = [
@@ -40,13 +41,14 @@ VARIANTS = [
     GCE(q=1.0),
     *(CrowdLayer(connection=connection) for connection in CONNECTIONS[1:]),
     SeparateNetworks(recipe=SoftSeg()),
+    Tuned(segmenter=FusedLabels(fusion=STAPLE()), space={"fusion.pool": ["case", "dataset"]}),
 ]
 
 
 @pytest.mark.parametrize("method", EVERY, ids=lambda cls: cls.__name__)
 def test_every_listed_method_keeps_the_contract_with_its_defaults(method):
     results = check_method(method)
-    assert len(results) == 17
+    assert len(results) == (17 if issubclass(method, NetworkMethod) else 11)
     assert not [f"{result.name}: {result.message}" for result in results if result.message]
 
 

@@ -18,7 +18,7 @@ UNDER = np.array([[0.99, 0.4], [0.01, 0.6]])
 
 def begun(dataset, **options):
     method = CrowdLayer(budget=Budget(epochs=1, **STILL), **options)
-    method.initialise(dataset, seed=0)
+    method.prepare(dataset, seed=0)
     return method
 
 
@@ -26,7 +26,7 @@ def begun(dataset, **options):
 def test_every_connection_starts_as_the_identity(confused_cases, connection):
     method = begun(confused_cases({"ann": GOOD, "bob": OVER}, 2), connection=connection)
     p = torch.rand(3, 2, 8, 9, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
-    torch.testing.assert_close(method.module_.rated(p), p.unsqueeze(1).expand(3, 2, 2, 8, 9))
+    torch.testing.assert_close(method.module_.rater_logits(p), p.unsqueeze(1).expand(3, 2, 2, 8, 9))
 
 
 def test_each_connection_is_the_product_that_it_says(confused_cases):
@@ -42,14 +42,14 @@ def test_each_connection_is_the_product_that_it_says(confused_cases):
             module.weight.copy_(torch.tensor([weight]))
             if bias:
                 module.bias.copy_(torch.tensor([bias]))
-        torch.testing.assert_close(module.rated(p).flatten(), torch.tensor(expected))
+        torch.testing.assert_close(module.rater_logits(p).flatten(), torch.tensor(expected))
 
 
 def test_the_loss_is_the_softmax_cross_entropy_of_the_raters_layer_over_present_raters(confused_cases):
     method = begun(confused_cases({"ann": GOOD, "bob": OVER}, 2))
     logits = torch.tensor([0.8, 0.2]).log().view(1, 2, 1, 1)
     outputs = method.module_.forward(torch.randn(1, 1, 32, 32))._replace(logits=logits)
-    outputs = outputs._replace(rated=method.module_.rated(logits.softmax(dim=1)))
+    outputs = outputs._replace(raters=method.module_.rater_logits(logits.softmax(dim=1)))
     ratings = torch.eye(2).view(1, 2, 2, 1, 1)
     present = torch.tensor([True, False]).view(1, 2, 1, 1)
     expected = -math.log(math.exp(0.8) / (math.exp(0.8) + math.exp(0.2)))
@@ -65,7 +65,7 @@ def test_a_column_of_the_confusion_is_what_is_said_where_the_network_is_certain(
     for r, rater in enumerate(("ann", "bob")):
         for j in range(2):
             certain = torch.eye(2)[j].view(1, 2, 1, 1)
-            expected = method.module_.rated(certain)[0, r].softmax(dim=0).flatten().tolist()
+            expected = method.module_.rater_logits(certain)[0, r].softmax(dim=0).flatten().tolist()
             np.testing.assert_allclose(confusion[rater][:, j], expected, atol=1e-6)
 
 

@@ -7,7 +7,7 @@ import torch
 from raterbench.datasets import RaterbenchError
 from raterbench.methods import GCE, TGCE, Budget
 from raterbench.methods.learning.losses import generalised_cross_entropy, soft_cross_entropy
-from raterbench.methods.networks.tgce import Outputs
+from raterbench.methods.networks.tgce import TGCEOutputs
 
 STILL = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "features": (8, 8, 8, 8, 8, 8)}
 GOOD = np.array([[0.97, 0.05], [0.03, 0.95]])
@@ -47,7 +47,7 @@ def test_without_q_it_is_cross_entropy_and_with_one_the_missing_probability():
 def test_it_is_tgce_with_every_gate_open():
     logits, ratings, present, _ = random_batch()
     found = generalised_cross_entropy(logits.float().softmax(1), ratings.float(), present, q=0.5)
-    open_gates = Outputs(logits, torch.ones(2, 4, 1, 1))
+    open_gates = TGCEOutputs(logits, torch.ones(2, 4, 1, 1))
     torch.testing.assert_close(TGCE(q=0.5).loss(open_gates, ratings.float(), present), found)
 
 
@@ -95,7 +95,7 @@ def test_as_cross_entropy_it_pulls_however_unlikely_the_vote_was(gap, n_classes)
     method.truncation_ = 0.0
     gated = TGCE(q=0.0, form="recommended")
     gates = torch.ones(1, 1, 1, 1)
-    for loss in (method.loss, lambda z, *rest: gated.loss(Outputs(z, gates), *rest), soft_cross_entropy):
+    for loss in (method.loss, lambda z, *rest: gated.loss(TGCEOutputs(z, gates), *rest), soft_cross_entropy):
         z = logits.clone().requires_grad_()
         loss(z, ratings, present).backward()
         gradients.append(z.grad)

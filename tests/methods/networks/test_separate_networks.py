@@ -41,7 +41,7 @@ def test_the_prediction_is_the_mean_of_networks_that_each_saw_one_rater(dataset)
 
 def test_all_networks_start_from_the_same_weights(dataset):
     method = SeparateNetworks(budget=Budget(**BUDGET))
-    method.initialise(dataset, seed=0)
+    method.prepare(dataset, seed=0)
     outputs = method.module_(torch.randn(2, 1, 32, 32))
     assert outputs.shape == (2, 3, 2, 32, 32)
     torch.testing.assert_close(outputs[:, 0], outputs[:, 2])

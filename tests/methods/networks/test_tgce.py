@@ -10,7 +10,7 @@ from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.benchmark.checks.methods import check_method
 from raterbench.datasets import IGNORE, RaterbenchError
 from raterbench.methods import Budget
-from raterbench.methods.networks.tgce import LEVELS, TGCE, Outputs
+from raterbench.methods.networks.tgce import LEVELS, TGCE, TGCEOutputs
 
 STILL = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "features": (8, 8, 8, 8, 8, 8)}
 GOOD = np.array([[0.97, 0.05], [0.03, 0.95]])
@@ -51,7 +51,7 @@ def two_raters(absent=None, **options):
     n_raters = reliability.shape[1]
     ratings = torch.eye(3)[:n_raters, :2].view(1, n_raters, 2, 1, 1)
     present = ratings.sum(dim=2) > 0
-    return TGCE(**{"q": 0.5} | options).loss(Outputs(logits, reliability), ratings, present).item()
+    return TGCE(**{"q": 0.5} | options).loss(TGCEOutputs(logits, reliability), ratings, present).item()
 
 
 BARE = {"centre_weight": 0.0, "entropy_weight": 0.0, "absent_penalty": 0.0}
@@ -116,7 +116,7 @@ def test_the_gate_opens_where_the_vote_has_more_than_its_floor(form, q, n_classe
     for p, opens in ((switch * 1.02, True), (switch * 0.98, False)):
         logits = torch.tensor([p, *[(1 - p) / (n_classes - 1)] * (n_classes - 1)]).log().view(1, n_classes, 1, 1)
         reliability = torch.full((1, 1, 1, 1), 0.5, requires_grad=True)
-        method.loss(Outputs(logits, reliability), ratings, present).backward()
+        method.loss(TGCEOutputs(logits, reliability), ratings, present).backward()
         assert (reliability.grad.item() < 0) == opens
 
 

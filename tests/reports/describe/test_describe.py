@@ -63,7 +63,7 @@ def test_the_outlier_the_copies_the_gaps_and_the_odd_files_are_found(described):
 
 def test_what_was_found_is_said_in_words(described):
     said = " ".join(findings(described))
-    assert "Dan stands apart: Dice 0." in said
+    assert "Dan is an outlier: Dice 0." in said
     assert "% less than they do" in said
     assert "Ben and Eve have identical masks in all 12 cases" in said
     assert "1 mask empty though others marked something: Cleo in c3." in said
@@ -97,7 +97,7 @@ def test_the_page_stands_alone_with_its_files(described, tmp_path):
     page = write_description(described, study(), STAPLE(), tmp_path / "out")
     text = page.read_text(encoding="utf-8")
     assert "http" not in text.replace("http-equiv", "")
-    for words in ("In short", "Dan stands apart", "Who agrees with whom", "Files to look at", "What is missing", "Case c"):
+    for words in ("In short", "Dan is an outlier", "Who agrees with whom", "Files to look at", "What is missing", "Case c"):
         assert words in text
     assert text.count("<img") == 5
     assert text.count("data:image/png;base64") == 5
@@ -146,7 +146,7 @@ def test_nothing_marked_anywhere_is_described(tmp_path):
     )
     found = describe_data(data, STAPLE())
     assert np.isnan(found.coefficients["kappa"])
-    assert headline(found).startswith("No rater marked anything, so that there is no overlap to speak of; only one class")
+    assert headline(found).startswith("No rater marked anything, so there is no overlap to measure; only one class")
     assert write_description(found, data, STAPLE(), tmp_path).is_file()
 
 

@@ -24,8 +24,8 @@ MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority 
 
 
 @pytest.fixture(scope="module")
-def plots(results: Results) -> list[Plot]:
-    return all_figures(Analysis(results))
+def plots(analysis: Analysis) -> list[Plot]:
+    return all_figures(analysis)
 
 
 def shown(figure: Figure) -> Iterator[tuple[str, Bbox]]:
@@ -100,20 +100,20 @@ def test_letters_are_large_enough_for_print(plots: list[Plot]) -> None:
         assert min(sizes) >= 8, plot.name
 
 
-def test_the_same_figure_gives_the_same_files(results: Results) -> None:
+def test_the_same_figure_gives_the_same_files(analysis: Analysis) -> None:
     contents = []
     for _ in range(2):
         with house_style():
-            plot = effects(Analysis(results))
+            plot = effects(analysis)
         assert plot is not None
         contents.append(drawn(plot.figure))
     assert contents[0] == contents[1]
     assert b"CreationDate" not in contents[0]["pdf"]
 
 
-def test_colours_follow_the_order_of_the_experiment(results: Results) -> None:
-    names = [c.name for c in results.experiment.candidates]
-    assert [Analysis(results).colours[n] for n in names] == list(COLOURS[: len(names)])
+def test_colours_follow_the_order_of_the_experiment(analysis: Analysis) -> None:
+    names = [c.name for c in analysis.results.experiment.candidates]
+    assert [analysis.colours[n] for n in names] == list(COLOURS[: len(names)])
 
 
 def test_names_with_dollars_are_no_formulas() -> None:

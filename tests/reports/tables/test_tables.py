@@ -68,7 +68,7 @@ def test_best_is_bold_and_marks_tell_confirmatory_from_exploratory(analysis: Ana
     means = {row[0].text: row[1].sort for row in table.rows[:6]}
     bold = [row[0].text for row in table.rows if row[1].bold]
     assert bold == [max(means, key=lambda name: means[name] or 0)]
-    significant = analysis.of("dice")["significant"]
+    significant = analysis.rows_for("dice")["significant"]
     for row in table.rows[:6]:
         assert row[1].mark == ("*" if significant[row[0].text] else "")
     others = {cell.mark for row in table.rows for cell in row[2:]}
@@ -90,7 +90,7 @@ def test_what_only_some_candidates_estimate_is_described_and_not_tested(
     assert shown["Majority vote"].text == shown["Rater Ada"].text == NO_VALUE
     assert shown["Confusion matrices"].bold and not shown["TGCE_ss 50% & more"].bold
     assert all(re.fullmatch(r"0\.\d+ ± 0\.\d+", shown[n].text) for n in ("Confusion matrices", "Fused labels: STAPLE"))
-    described = analysis.of("confusion rmse").loc["TGCE_ss 50% & more"]
+    described = analysis.rows_for("confusion rmse").loc["TGCE_ss 50% & more"]
     assert described["n"] == 12 and described["ci_low"] < described["mean"] < described["ci_high"]
     assert np.isnan(described["p"]) and not described["significant"]
     without = comparison_table(Analysis(read_results(make(subjects=4, slices=1, folds=2, confusions=False))))
@@ -98,7 +98,7 @@ def test_what_only_some_candidates_estimate_is_described_and_not_tested(
 
 
 def test_without_a_truth_the_caption_says_what_stands_in(make: Callable[..., Path], table: Table) -> None:
-    words = "nobody knows the truth, so each rater is held against the majority of the case’s others"
+    words = "the truth is unknown, so each rater is compared with the majority of the other raters of the case"
     assert words in comparison_table(Analysis(read_results(make(subjects=4, slices=1, folds=2, truth=False)))).caption
     assert words not in table.caption
 
@@ -184,7 +184,7 @@ def test_by_reference_starts_with_the_primary_one(results: Results, analysis: An
 def test_raters_compare_with_the_identity(results: Results, analysis: Analysis) -> None:
     table = raters(analysis)
     assert table is not None
-    assert [row[0].text for row in table.rows][-2:] == ["Fused labels: STAPLE", "Identity (nobody errs)"]
+    assert [row[0].text for row in table.rows][-2:] == ["Fused labels: STAPLE", "Identity matrix"]
     ada = results.confusions[(results.confusions["rater"] == "Ada") & (results.confusions["fold"] == 0)]
     ada = ada[ada["candidate"] == "Confusion matrices"]
     identity = (ada["observed"] == ada["true"]).astype(float)
@@ -235,13 +235,18 @@ def test_lengths_are_in_the_unit_of_the_data_set(results: Results, facts: dict[s
 
 
 def test_what_was_warned_of_in_the_plan_is_in_the_caption_and_in_the_summary(results: Results) -> None:
-    said = "surface_tolerance = 9 mm is at least half the diagonal of the smallest image."
+    said = "the tolerance of surface dice, 9 mm, is at least half the diagonal of the smallest image."
     analysis = Analysis(dataclasses.replace(results, facts={**results.facts, "warnings": [said]}))
     assert said in comparison_table(analysis).caption
-    assert f"S{said[1:]}" in summarise(analysis).warnings
+    assert f"T{said[1:]}" in summarise(analysis).warnings
 
 
 def test_the_caption_says_whether_cuts_by_the_image_are_surface(results: Results) -> None:
     assert "edge voxels, also where the image cuts an object" in comparison_table(Analysis(results)).caption
-    without = dataclasses.replace(results, experiment=results.experiment.replace(surface_at_image_border=False))
+    without = dataclasses.replace(
+        results,
+        experiment=results.experiment.replace(
+            metrics=("dice", {"name": "surface dice", "image_border": False}, {"name": "hd95", "image_border": False})
+        ),
+    )
     assert "edge voxels, but not where the image cuts an object" in comparison_table(Analysis(without)).caption

@@ -81,7 +81,7 @@ def test_every_table_and_figure_is_made(make: Callable[..., Path], name: str) ->
 
 
 def test_equal_candidates_do_not_differ(small: Results) -> None:
-    row = Analysis(changed(small, 0.0)).of("dice").loc["B"]
+    row = Analysis(changed(small, 0.0)).rows_for("dice").loc["B"]
     assert (row["difference"], row["p"], row["p_holm"], row["significant"]) == (0, 1, 1, False)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raterbench.methods.fusion.engine.em import Votes, expect, expectation_maximisation, label_frequency, start
+from raterbench.methods.fusion.engine.em import Votes, expect, expectation_maximisation, initial_truth, label_frequency
 from raterbench.methods.fusion.engine.patterns import mean_vote
 
 
@@ -35,7 +35,7 @@ def test_likelihood_never_falls_and_probabilities_are_probabilities(data):
     assert (rise >= -1e-9 * abs(found.log_likelihood[-1]) - 1e-9).all()
     assert np.allclose(found.posterior.sum(axis=0), 1) and (found.posterior >= 0).all()
     assert np.allclose(found.confusion.sum(axis=1), 1) and (found.confusion >= 0).all()
-    assert np.isnan(found.performance).any() == (not found.known.all())
+    assert np.isnan(found.performance).any() == (not found.estimable.all())
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -83,17 +83,17 @@ def test_the_end_is_a_maximum():
 def test_a_class_that_nobody_names_keeps_its_column_and_gets_no_voxel():
     data = Votes(np.array([[[1, 0, 1.0], [0, 1, 0], [0, 0, 0]], [[1, 0, 0], [0, 1, 1], [0, 0, 0]]]), np.array([5, 5, 1]))
     found = run(data)
-    assert (found.posterior[2] == 0).all() and not found.known[:, 2].any() and found.known[:, :2].all()
+    assert (found.posterior[2] == 0).all() and not found.estimable[:, 2].any() and found.estimable[:, :2].all()
     np.testing.assert_allclose(found.confusion[:, :, 2], 1 / 3)
 
 
 def test_raters_share_a_voxel_whatever_their_votes_weigh():
     """Two votes that count a third each are two votes; a soft vote that sums to a little more than 1 is one."""
     both = np.array([[[1.0, 0, 0], [0, 1, 1]], [[1.0, 1, 0], [0, 0, 1]]]) / 3
-    np.testing.assert_allclose(start(both, np.array([0.5, 0.5])), [[1, 0.5, 0], [0, 0.5, 1]])
+    np.testing.assert_allclose(initial_truth(both, np.array([0.5, 0.5])), [[1, 0.5, 0], [0, 0.5, 1]])
     apart = np.zeros((2, 2, 2))
     apart[0, :, 0], apart[1, :, 1] = (0.3, 0.7), (0.6, 0.4)
     nearly = apart * (1 + 1e-12)
     prior = np.array([0.9, 0.1])
-    np.testing.assert_allclose(start(nearly, prior), start(apart, prior))
-    assert np.abs(start(apart, prior) - mean_vote(apart)).max() > 0.05
+    np.testing.assert_allclose(initial_truth(nearly, prior), initial_truth(apart, prior))
+    assert np.abs(initial_truth(apart, prior) - mean_vote(apart)).max() > 0.05

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raterbench.datasets.base import IGNORE
-from raterbench.methods.fusion.engine import vote_encoding as module
+from raterbench.methods.fusion.engine import threads as threads_module
+from raterbench.methods.fusion.engine import vote_encoding as encoding
 from raterbench.methods.fusion.engine.patterns import find_patterns
 from raterbench.methods.fusion.engine.vote_encoding import BLOCK
 
@@ -37,11 +38,11 @@ def stacks(draw):
 @given(example=stacks())
 def test_patterns_are_the_unique_columns(dense, example):
     """Whatever the number of keys beyond which they are renumbered."""
-    before, module.DENSE = module.DENSE, dense
+    before, encoding.LARGEST_TABLE = encoding.LARGEST_TABLE, dense
     try:
         agree_with_numpy(*example)
     finally:
-        module.DENSE = before
+        encoding.LARGEST_TABLE = before
 
 
 @pytest.mark.parametrize(("raters", "classes"), [(7, 2), (7, 4), (24, 2)])
@@ -65,8 +66,8 @@ def test_ratings_that_are_read_only_or_not_contiguous():
 @pytest.mark.parametrize(("raters", "classes"), [(7, 2), (12, 2)])
 def test_threads_change_nothing(threads, raters, classes, monkeypatch):
     """Byte keys and wider ones, of a number of voxels that no number of threads divides."""
-    monkeypatch.setattr(module, "SHARED", 1000)
-    monkeypatch.setattr(module, "BLOCK", 4096)
+    monkeypatch.setattr(threads_module, "LARGE", 1000)
+    monkeypatch.setattr(encoding, "BLOCK", 4096)
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     random = np.random.default_rng(1)
     stack = random.integers(classes, size=(raters, 100_003)).astype(np.uint8)

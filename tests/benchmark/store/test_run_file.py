@@ -1,6 +1,5 @@
 """Odd files in a results folder: a sentence with the mend, or a unit that runs again; never a traceback."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,21 +8,20 @@ import pytest
 from raterbench.benchmark.experiment.experiment import Candidate
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import write_plan
-from raterbench.benchmark.runner.unit import compute
 from raterbench.benchmark.store.results import read_results
-from raterbench.benchmark.store.units import read_record, write_record
+from raterbench.benchmark.store.units import read_measuring, write_measuring
 from raterbench.datasets import RaterbenchError
 
 
 @pytest.fixture
-def folder(tiny, plugin, tmp_path):
+def folder(tiny, plugin, tmp_path, compute):
     """A results folder with one finished unit of each kind, and the file that names them."""
     made = tiny(plugins=(plugin(),), candidates=(Candidate("it", "instant"),), keep_cases=1)
-    plan = make_plan(made, tmp_path / "out")
-    write_plan(plan)
-    for task in (plan.tasks[0], plan.tasks[-1]):
-        write_record(plan.folder, compute(task))
-    return plan.folder
+    folder = tmp_path / "out"
+    write_plan(make_plan(made, folder))
+    for name, kind in (("it", "method"), ("raters", "raters"), ("staple", "fusion")):
+        compute(made, folder, name, kind=kind)
+    return folder
 
 
 def change(folder, alter):
@@ -73,9 +71,11 @@ def test_each_value_of_another_kind_is_a_sentence_or_does_no_harm(folder):
     [
         (lambda v: v.pop("units"), "has no 'units'"),
         (lambda v: v.update(units=[1]), "units = .* must be a list, each of it a table"),
-        (lambda v: v["units"][1].pop("fold"), "unit 1 of the plan must have key, candidate, kind, repeat, fold"),
-        (lambda v: v["units"][0].update(fold="x"), "unit 0 of the plan: fold = 'x' must be a whole number"),
-        (lambda v: v.update(keys=[1]) or v.pop("units"), "keys = .* must be a list, each of it a text"),
+        (lambda v: v["units"][1].pop("fold"), "a unit of the plan is wrong: .*`fold`"),
+        (lambda v: v["units"][0].update(fold="x"), "a unit of the plan is wrong: Expected `int`, got `str`"),
+        (lambda v: v["units"][0].update(stem="../x"), "the name of a unit's file leads out of the folder"),
+        (lambda v: v.pop("parts"), "has no 'parts'"),
+        (lambda v: v.update(parts={"method": 1}), "parts = .* must be a table"),
         (lambda v: v["facts"].pop("raters"), "facts has no 'raters'"),
         (lambda v: v["facts"].update(classes="x"), "facts: classes = 'x' must be a list"),
         (lambda v: v["experiment"].update(later=1), "unknown key 'later'.*; if another version of raterbench wrote it"),
@@ -91,30 +91,20 @@ def test_the_sentence_names_the_file_the_key_and_the_mend(folder, alter, says):
 
 
 ALTERED = {
-    "a short row": lambda r: {"rows": [["too", "short"]]},
-    "a value that is a text": lambda r: {"rows": [[*r.rows[0][:-1], "text"]]},
-    "rows that are a table": lambda r: {"rows": {"a": 1}},
-    "a repeat that is a text": lambda r: {"repeat": "x"},
-    "an unknown status": lambda r: {"status": "unknown"},
-    "a list for a table": lambda r: {"meta": [1]},
-    "a text for seconds": lambda r: {"meta": {**r.meta, "seconds": "long"}},
-    "counts without names": lambda r: {"meta": {k: v for k, v in r.meta.items() if k != "calibration"}},
-    "a short name": lambda r: {"meta": {**r.meta, "calibration": {**r.meta["calibration"], "cases": [["one"]]}}},
-    "fewer regions": lambda r: {"meta": {**r.meta, "calibration": {**r.meta["calibration"], "regions": []}}},
-    "a picture without raters": lambda r: {"meta": {**r.meta, "pictures": [{"case": "c", "why": "x"}]}},
-    "a picture without its array": lambda r: {"meta": {**r.meta, "pictures": [{"case": "c", "why": "x", "raters": []}]}},
-    "a kept case without its array": lambda r: {"meta": {**r.meta, "kept": ["c"] * 99}},
-    "a map without its array": lambda r: {"meta": {**r.meta, "reliability": [["case", ["a rater"]]]}},
-    "a short confusion": lambda r: {"meta": {**r.meta, "confusions": [["short"]]}},
-    "counts of another shape": lambda r: {"arrays": {**r.arrays, "calibration": np.zeros(3)}},
+    "a short table": lambda part: {"values": part.values[:, :1]},
+    "a value that is a text": lambda part: {"values": "x"},
+    "whole numbers for values": lambda part: {"values": part.values.astype(np.int64)},
+    "a list of classes that is a text": lambda part: {"classes": 1},
+    "no metric": lambda part: {"metric": None},
 }
 
 
 def test_a_unit_of_another_form_is_as_good_as_none(folder):
-    (path,) = (folder / "units").glob("it-*.npz")
-    whole = read_record(path)
-    for name, alter in ALTERED.items():
-        written = write_record(folder, dataclasses.replace(whole, **alter(whole)))
-        assert read_record(written) is None, name
-        # What the other unit tells is still there.
-        assert set(read_results(folder).rows["kind"]) == {"rater", "fusion"}, name
+    (path,) = (folder / "units").glob("instant*.measured.npz")
+    unit, parts = read_measuring(path)
+    name = next(name for name in parts if name.startswith("rows/dice"))
+    for what, alter in ALTERED.items():
+        write_measuring(path, unit, {**parts, name: {**vars(parts[name]), **alter(parts[name])}})
+        assert read_measuring(path) is None, what
+        # What the other units tell is still there.
+        assert set(read_results(folder).rows["kind"]) == {"rater", "fusion"}, what

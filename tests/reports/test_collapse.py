@@ -69,7 +69,7 @@ def test_a_collapsed_candidate_is_best_at_nothing(small: Results) -> None:
     row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
     assert not any(cell.bold for cell in row)
     assert "B collapsed and may not be the best" in main_caption(analysis, ["dice"])[0]
-    assert not analysis.of("brier").loc["B", "best"] and np.isfinite(analysis.of("brier").loc["B", "p"])
+    assert not analysis.rows_for("brier").loc["B", "best"] and np.isfinite(analysis.rows_for("brier").loc["B", "p"])
 
 
 def test_empty_images_do_not_hide_a_collapse(small: Results) -> None:
@@ -94,7 +94,7 @@ def test_one_class_that_is_lost_is_a_collapse(make: Callable[..., Path]) -> None
 def test_nobody_is_best_where_all_collapsed(small: Results) -> None:
     summary = summarise(Analysis(changed(small, 0.0, metric="dice")))
     assert summary.headline == "No candidate can be called best on Dice."
-    assert "Nobody can be called best calibrated: all candidates collapsed." in summary.findings
+    assert "No candidate can be called best calibrated: all candidates collapsed." in summary.findings
 
 
 def test_best_calibrated_is_said_only_beyond_chance(small: Results) -> None:
@@ -179,7 +179,7 @@ def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None
     rows = small.rows
     old = rows[rows["metric"] == "entropy error"].assign(reference="truth", value=9.0)
     both = Analysis(dataclasses.replace(small, rows=pd.concat([old, rows], ignore_index=True)))
-    pd.testing.assert_frame_equal(both.of("entropy error"), Analysis(small).of("entropy error"))
+    pd.testing.assert_frame_equal(both.rows_for("entropy error"), Analysis(small).rows_for("entropy error"))
     only = rows[rows["metric"] != "entropy error"]
     against_truth = Analysis(dataclasses.replace(small, rows=pd.concat([only, old], ignore_index=True)))
     assert "entropy error" not in against_truth.metrics

@@ -7,7 +7,11 @@ import torch
 from raterbench.benchmark.experiment.experiment import Candidate, Split
 from raterbench.benchmark.experiment.factory import load_plugins
 from raterbench.benchmark.runner.plan import make_plan
-from raterbench.benchmark.runner.unit import compute, seed_of
+from raterbench.benchmark.runner.tasks import seed_of
+from raterbench.benchmark.runner.train import train_unit
+from raterbench.benchmark.store.archive import Archive
+from raterbench.benchmark.store.predictions import StoredPrediction
+from raterbench.benchmark.store.units import read_estimates
 from raterbench.datasets import CaseList, Phantom
 from raterbench.methods import METHODS, NetworkMethod
 
@@ -61,42 +65,50 @@ class GivesAnotherSize(Instant):
 """
 
 
-def unit(experiment, folder, name=None, fold=0):
-    """The record of the candidate ``name`` (the first by default) on a fold."""
-    plan = make_plan(experiment, folder)
-    name = name or experiment.candidates[0].name
-    return compute(next(t for t in plan.tasks if t.name == name and t.fold.fold == fold))
+def contents(computed):
+    """All that was stored but time, memory and what the machine is."""
+    with Archive(computed.path) as archive:
+        parts = [name for name in archive.parts if name != "unit"]
+        held = [
+            (archive.read(name, StoredPrediction) if name != "estimates" else read_estimates(computed.path)) for name in parts
+        ]
+    trained = dataclasses.replace(computed.trained, origin=None)
+    return repr(dataclasses.asdict(trained)), [repr(_plain(part)) for part in held], repr(computed.rows)
 
 
-def contents(record):
-    """All but time and memory."""
-    meta = {k: v for k, v in record.meta.items() if k not in ("seconds", "peak_memory_mb")}
-    arrays = {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in record.arrays.items()}
-    return dataclasses.replace(record, meta=meta, arrays=arrays).__dict__
+def _plain(part):
+    if isinstance(part, np.ndarray):
+        return part.dtype.str, part.shape, part.tobytes()
+    if isinstance(part, dict):
+        return {name: _plain(value) for name, value in part.items()}
+    return {f.name: _plain(getattr(part, f.name)) for f in dataclasses.fields(part)} if dataclasses.is_dataclass(part) else part
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS.names() if issubclass(METHODS.get(n), NetworkMethod)])
-def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, name):
+def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, compute, name):
     experiment = tiny(candidates=(Candidate("it", name),), dataset_options={"subjects": 4, "slices": 1, "size": 32})
-    first = unit(experiment, tmp_path)
+    first = compute(experiment, tmp_path)
     torch.rand(7)  # Whatever was drawn in between must not matter.
-    assert first.status == "done", first.reason
-    assert repr(contents(first)) == repr(contents(unit(experiment, tmp_path)))
+    assert first.trained.status == "done", first.trained.reason
+    before = contents(first)
+    assert before == contents(compute(experiment, tmp_path))
 
 
-def test_a_unit_is_what_its_place_in_the_experiment_says(tiny, tmp_path):
-    record = unit(tiny(), tmp_path, fold=1)
-    assert (record.candidate, record.kind, record.order, record.repeat, record.fold) == ("Majority vote", "method", 0, 0, 1)
-    assert (record.meta["n_train"], record.meta["n_validation"], record.meta["n_test"]) == (4, 2, 6)
-    assert record.meta["threshold"] is None
-    assert (record.meta["epochs"], record.meta["best_epoch"]) == (1, 0)
-    assert record.meta["peak_memory_mb"] > 50
-    assert set(record.meta["versions"]) == {"python", "torch", "monai", "numpy", "scipy"}
-    assert record.arrays["calibration"].shape == (6, 3, 2, 11, 3)
-    assert {row[4] for row in record.rows} == {"north", "south", "west"}
+def test_a_unit_is_what_its_place_in_the_experiment_says(tiny, tmp_path, compute):
+    found = compute(tiny(), tmp_path, fold=1)
+    assert (found.unit.name, found.unit.kind, found.unit.repeat, found.unit.fold) == ("Majority vote", "method", 0, 1)
+    trained = found.trained
+    assert (trained.n_train, trained.n_validation, trained.n_test) == (4, 2, 6)
+    assert trained.threshold is None
+    assert (len(trained.report.curve), trained.report.best_epoch) == (1, 0)
+    assert trained.origin.peak_memory_mb > 50
+    assert set(trained.origin.versions) == {"python", "torch", "monai", "numpy", "scipy"}
+    assert found.parts["calibration/truth"].counts.shape == (6, 2, 11, 3)
+    assert {case.centre for case in found.measured.cases} == {"north", "south", "west"}
+    assert trained.predicted == tuple(case.case for case in found.measured.cases)
 
 
-def test_candidates_of_a_fold_start_alike_and_see_the_same_batches(tiny, tmp_path, plugin):
+def test_candidates_of_a_fold_start_alike_and_see_the_same_batches(tiny, tmp_path, plugin, compute):
     lines = '''
 import torch
 from raterbench.methods import NetworkMethod
@@ -117,7 +129,7 @@ class Watched(NetworkMethod):
         module.register_forward_pre_hook(lambda _, images: BATCHES.setdefault(self.number, []).append(images[0].clone()))
         return module
 
-    def draw(self, ratings, present, generator):
+    def select_targets(self, ratings, present, generator):
         if self.number:
             torch.rand(5, generator=generator)
         return ratings, present
@@ -126,7 +138,7 @@ class Watched(NetworkMethod):
     experiment = tiny(candidates=candidates, plugins=(plugin(lines),), budget={**tiny().budget, "epochs": 2})
     for fold in (0, 1):
         for candidate in candidates:
-            assert unit(experiment, tmp_path, candidate.name, fold).status == "done"
+            assert compute(experiment, tmp_path, candidate.name, fold).trained.status == "done"
     module = METHODS.get("watched").__dict__["build"].__globals__
     starts, batches = module["STARTS"], module["BATCHES"]
     for mine, other in zip(starts[0], starts[1], strict=True):
@@ -151,12 +163,12 @@ def make_folds_of(dataset):
 
 
 @pytest.mark.parametrize(("name", "truth_in_fit"), [("spy", False), ("oracle", True)])
-def test_a_method_sees_no_truth_in_training_and_no_label_in_prediction(tiny, tmp_path, plugin, name, truth_in_fit):
+def test_a_method_sees_no_truth_in_training_and_no_label_in_prediction(tiny, tmp_path, plugin, compute, name, truth_in_fit):
     file = plugin(SPY)
     load_plugins((file,))
     seen = METHODS.get("spy").__dict__["fit"].__globals__["SEEN"]
     seen.clear()
-    record = unit(tiny(candidates=(Candidate("it", name),), plugins=(file,)), tmp_path)
+    record = compute(tiny(candidates=(Candidate("it", name),), plugins=(file,)), tmp_path).trained
     assert record.status == "done", record.reason
     assert {step for step, _, _ in seen} == {"fit", "predict"}
     assert all(ratings for step, _, ratings in seen if step == "fit")
@@ -168,26 +180,26 @@ def test_a_method_sees_no_truth_in_training_and_no_label_in_prediction(tiny, tmp
     ("name", "says"),
     [
         ("raises", "IndexError: list index [0] is out of range (mine.py, line "),
-        ("gives-na-n", "the prediction has values that are no numbers"),
+        ("gives-na-n", "the prediction has NaN or infinite values"),
         ("gives-logits", "the prediction has probabilities that do not sum to 1"),
         ("gives-negatives", "the prediction has probabilities that do not sum to 1"),
         ("gives-another-size", "the prediction has the shape (3, "),
     ],
 )
-def test_a_unit_that_goes_wrong_is_a_record_with_its_reason(tiny, tmp_path, plugin, name, says):
-    record = unit(tiny(candidates=(Candidate("it", name),), plugins=(plugin(ODD),)), tmp_path)
+def test_a_unit_that_goes_wrong_is_a_record_with_its_reason(tiny, tmp_path, plugin, compute, name, says):
+    record = compute(tiny(candidates=(Candidate("it", name),), plugins=(plugin(ODD),)), tmp_path).trained
     assert record.status == "failed"
     assert says in record.reason
     assert "\n" not in record.reason
-    assert record.rows == []
-    assert record.meta["seconds"] > 0
-    assert "Traceback" in record.meta["traceback"]
+    assert record.predicted == ()
+    assert record.origin.seconds > 0
+    assert "Traceback" in record.origin.traceback
 
 
-def test_training_that_diverges_says_what_to_do(tiny, tmp_path):
-    record = unit(
+def test_training_that_diverges_says_what_to_do(tiny, tmp_path, compute):
+    record = compute(
         tiny(budget={**tiny().budget, "learning_rate": 100.0, "weight_decay": 100.0, "epochs": 20, "patience": 20}), tmp_path
-    )
+    ).trained
     assert record.status == "failed"
     assert "lower budget.learning_rate" in record.reason
 
@@ -195,43 +207,25 @@ def test_training_that_diverges_says_what_to_do(tiny, tmp_path):
 EDITED = "a plug-in file, or a module that it imports, was edited while the run was on: run again"
 
 
-def test_an_edit_of_a_plugin_during_a_run_is_noticed(tiny, tmp_path, plugin):
+def test_an_edit_of_a_plugin_during_a_run_is_noticed(tiny, tmp_path, plugin, compute):
     file = plugin()
     plan = make_plan(tiny(candidates=(Candidate("it", "instant"),), plugins=(file,)), tmp_path)
-    assert compute(plan.tasks[0]).status == "done"
+    task = plan.training[plan.units[0]]
+    assert train_unit(task).status == "done"
     plugin("# edited\n")
-    record = compute(plan.tasks[0])
+    record = train_unit(task)
     assert (record.status, record.reason) == ("failed", EDITED)
 
 
-def test_an_edit_of_a_module_that_a_plugin_imports_is_noticed(tiny, tmp_path, plugin):
+def test_an_edit_of_a_module_that_a_plugin_imports_is_noticed(tiny, tmp_path, plugin, compute):
     (tmp_path / "instant_help.py").write_text("number = 1\n")
     file = plugin(f"import sys\nsys.path.append({str(tmp_path)!r})\nfrom instant_help import number\n")
     plan = make_plan(tiny(candidates=(Candidate("it", "instant"),), plugins=(file,)), tmp_path)
-    assert compute(plan.tasks[0]).status == "done"
+    task = plan.training[plan.units[0]]
+    assert train_unit(task).status == "done"
     (tmp_path / "instant_help.py").write_text("number = 2\n")
-    record = compute(plan.tasks[0])
+    record = train_unit(task)
     assert (record.status, record.reason) == ("failed", EDITED)
-
-
-def test_label_rows_measure_each_rater_against_the_others_and_each_fusion(tiny, tmp_path):
-    record = unit(tiny(), tmp_path, "labels")
-    assert record.status == "done"
-    phantom = Phantom(subjects=6, slices=2, size=32)
-    tested = {row[2] for row in record.rows}
-    assert {row[0] for row in record.rows if row[1] == "rater"} == set(phantom.raters)
-    assert {row[0] for row in record.rows if row[1] == "fusion"} == {"majority-vote", "staple"}
-    assert len(tested) == record.meta["n_test"] == 6
-    by_raters = {(row[0], row[2]) for row in record.rows if row[1] == "rater"}
-    rated = {(r, case) for case, raters in phantom.index[["case", "raters"]].itertuples(index=False) for r in raters}
-    assert by_raters == {pair for pair in rated if pair[1] in tested}
-
-
-def test_a_vote_against_the_majority_of_the_same_raters_is_perfect(tiny, tmp_path):
-    rows = unit(tiny(), tmp_path, "labels").rows
-    dices = [row[-1] for row in rows if row[0] == "majority-vote" and row[-3:-1] == ["majority", "dice"]]
-    assert dices
-    assert np.allclose(dices, 1)
 
 
 UNSURE = """
@@ -267,7 +261,9 @@ class Unsure(Instant):
 
 
 @pytest.mark.parametrize(("several", "threshold"), [(True, 0.1), (False, 0.5)])
-def test_two_classes_get_a_threshold_from_validation_cases_of_several_raters(tiny, tmp_path, plugin, several, threshold):
+def test_two_classes_get_a_threshold_from_validation_cases_of_several_raters(
+    tiny, tmp_path, plugin, compute, several, threshold
+):
     experiment = tiny(
         candidates=(Candidate("it", "unsure"),),
         dataset="cord",
@@ -275,7 +271,13 @@ def test_two_classes_get_a_threshold_from_validation_cases_of_several_raters(tin
         plugins=(plugin(UNSURE),),
         keep_cases=0,
     )
-    record = unit(experiment, tmp_path)
-    assert record.status == "done", record.reason
-    assert record.meta["threshold"] == threshold
-    assert (max(row[-1] for row in record.rows if row[-2] == "dice") > 0) == several
+    found = compute(experiment, tmp_path)
+    assert found.trained.status == "done", found.trained.reason
+    search = found.trained.threshold
+    assert search.chosen == threshold
+    assert search.cases == several
+    assert (max(search.dice, default=0) > 0) == several
+    at = {which: max(row[-1] for row in found.rows if row[5:7] == ("dice", which)) for which in ("searched", "half")}
+    assert (at["searched"] > 0, at["half"]) == (several, 0)
+    brier = {row[:4]: row[-1] for row in found.rows if row[5:7] == ("brier", "searched")}
+    assert brier == {row[:4]: row[-1] for row in found.rows if row[5:7] == ("brier", "half")}

@@ -1,0 +1,7 @@
+"""Every method and every fusion by its name."""
+
+from ..registry import Registry
+from .base import Fusion, Method
+
+METHODS = Registry("method", Method, f"{__package__}.networks")
+FUSIONS = Registry("fusion", Fusion, f"{__package__}.fusion")

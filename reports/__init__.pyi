@@ -1,0 +1,3 @@
+from .page.report import main_table as main_table
+from .page.report import main_table_text as main_table_text
+from .page.report import write_report as write_report

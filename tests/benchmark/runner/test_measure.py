@@ -1,0 +1,106 @@
+"""Measuring units: raters, fusions, and candidates, also on data whose truth nobody knows."""
+
+import numpy as np
+import pytest
+
+from raterbench.benchmark.experiment.experiment import Candidate
+from raterbench.benchmark.measuring import rater_estimates
+from raterbench.benchmark.measuring.rater_estimates import RaterEstimates, observed_confusions
+from raterbench.benchmark.metrics.confusion import confusion_rmse
+from raterbench.datasets import Phantom, true_confusion
+
+
+def test_without_a_truth_raters_are_held_against_each_other(tiny, tmp_path, plugin, compute):
+    lines = """
+from raterbench.datasets import CaseList, Phantom
+
+
+class Unknown(CaseList):
+    '''The phantom as if nobody knew the truth; somebody is alone on the first case.'''
+
+    name = "unknown"
+
+    def __init__(self):
+        cases = [case.blind() for case in Phantom(subjects=6, slices=1, size=32)]
+        cases[0] = cases[0].__class__(**{**cases[0].__dict__, "ratings": dict(list(cases[0].ratings.items())[:1])})
+        super().__init__("unknown", cases, ("background", "white", "grey"))
+
+
+class Trusting(Instant):
+    '''Believes that nobody errs, here and there.'''
+
+    def predict(self, case, *, samples=0, seed=0):
+        field = np.broadcast_to(np.eye(3)[:, :, None, None], (3, 3, *case.shape))
+        given = dict.fromkeys(("steady", "sparing", "patchy"), np.eye(3))
+        believed = {"careless": field, "generous": np.full((3, 3), np.nan), **given}
+        return Prediction(self.predict_proba(case), rater_confusion=believed)
+"""
+    settings = {"dataset": "unknown", "dataset_options": {}, "plugins": (plugin(lines),), "references": ("raters", "majority")}
+    experiment = tiny(candidates=(Candidate("it", "trusting"),), metrics=("dice", "confusion rmse"), **settings)
+    for name, kind in (("it", "method"), ("staple", "fusion")):
+        units = [compute(experiment, tmp_path, name, fold, kind) for fold in (0, 1)]
+        rows = [row for found in units for row in found.rows if row[5] == "confusion rmse"]
+        assert len(rows) == 5, "one case has a single rater, whom nobody can be held against"
+        assert {(row[1], row[3], row[4]) for row in rows} == {(kind, "all", "raters")}
+        assert all(0 < row[-1] < 0.5 for row in rows), rows
+        assert {reference for found in units for reference in found.parts["raters"].references} == {"others"}
+    # Voxel by voxel or not, who believes that nobody errs believes the same of everybody.
+    for fold in (0, 1):
+        errors = compute(experiment, tmp_path, "it", fold).parts["raters"]
+        for rater, estimate in zip(errors.raters, errors.estimate, strict=True):
+            expected = np.full(3, np.nan) if rater == "generous" else np.ones(3)
+            known = ~np.isnan(estimate.diagonal())
+            np.testing.assert_allclose(estimate.diagonal()[known], expected[known])
+            assert known.any() == (rater != "generous")
+
+
+def test_matrices_of_every_image_are_kept_and_are_those_of_the_error(tiny, tmp_path, plugin, compute):
+    lines = """
+class Trusting(Instant):
+    '''Believes that nobody errs.'''
+
+    def predict(self, case, *, samples=0, seed=0):
+        return Prediction(self.predict_proba(case), rater_confusion={"careless": np.eye(3), "patchy": np.eye(3)})
+"""
+    experiment = tiny(candidates=(Candidate("it", "trusting"),), metrics=("dice", "confusion rmse"), plugins=(plugin(lines),))
+    found, phantom = compute(experiment, tmp_path), Phantom(subjects=6, slices=2, size=32)
+    errors = {row[2]: row[-1] for row in found.rows if row[5] == "confusion rmse"}
+    given = found.parts["raters"]
+    assert set(given.raters) == {"careless", "patchy"}
+    for case, pairs in zip(found.measured.cases, given.by_case, strict=True):
+        truth = true_confusion(next(c for c in phantom if c.id == case.case))
+        on = [r for r, rater in enumerate(given.raters) if not np.isnan(pairs[r]).all()]
+        for r in on:
+            np.testing.assert_allclose(pairs[r, 1], truth[given.raters[r]], atol=1e-6)
+        assert errors[case.case] == pytest.approx(np.mean([confusion_rmse(np.eye(3), truth[given.raters[r]]) for r in on]))
+
+
+def test_too_many_matrices_are_not_kept(monkeypatch):
+    case = next(iter(Phantom(subjects=2, slices=1, size=32)))
+    estimates = RaterEstimates(("a", "b", "c"), ())
+    estimates.add(dict.fromkeys(case.ratings, np.eye(3)), case, observed_confusions(case, 3))
+    estimates.images.append({})
+    n = len(case.ratings)
+    assert estimates.errors(list(case.ratings)).by_case.shape == (2, n, 2, 3, 3)
+    monkeypatch.setattr(rater_estimates, "MOST_BY_CASE", 2 * n * 18 - 1)
+    assert estimates.errors(list(case.ratings)).by_case is None
+    assert RaterEstimates(("a", "b"), ()).errors(["x"]).raters == ()
+
+
+def test_raters_are_measured_against_the_others_and_each_fusion_by_itself(tiny, tmp_path, compute):
+    found = compute(tiny(), tmp_path, "raters", kind="raters")
+    phantom = Phantom(subjects=6, slices=2, size=32)
+    tested = {case.case for case in found.measured.cases}
+    assert {row[0] for row in found.rows} == set(phantom.raters)
+    assert len(tested) == 6
+    rated = {(r, case) for case, raters in phantom.index[["case", "raters"]].itertuples(index=False) for r in raters}
+    assert {(row[0], row[2]) for row in found.rows} == {pair for pair in rated if pair[1] in tested}
+    fused = compute(tiny(), tmp_path, "staple", kind="fusion")
+    assert {(row[0], row[1]) for row in fused.rows} == {("staple", "fusion")}
+
+
+def test_a_vote_against_the_majority_of_the_same_raters_is_perfect(tiny, tmp_path, compute):
+    rows = compute(tiny(), tmp_path, "majority-vote", kind="fusion").rows
+    dices = [row[-1] for row in rows if row[4:6] == ("majority", "dice")]
+    assert dices
+    assert np.allclose(dices, 1)

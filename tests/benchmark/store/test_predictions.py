@@ -1,0 +1,66 @@
+"""Probabilities in fixed point: how close they are, and what 0 and 1 mean."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from raterbench.benchmark.store.predictions import FULL, from_fixed_point, store_prediction, to_fixed_point
+from raterbench.datasets import Phantom
+from raterbench.datasets.base import Preparation
+from raterbench.methods import Budget, FusedLabels
+from raterbench.methods.base import Prediction
+
+
+def softmax(logits):
+    exponential = np.exp(logits - logits.max(axis=0))
+    return (exponential / exponential.sum(axis=0)).astype(np.float32)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 6).flatmap(lambda k: arrays(np.float64, (k, 7), elements=st.floats(-40, 40))))
+def test_what_comes_back_is_close_sums_to_one_and_keeps_certainty(logits):
+    given_ = softmax(logits)
+    found = from_fixed_point(to_fixed_point(given_))
+    assert found.dtype == np.float32 and found.shape == given_.shape
+    assert np.abs(found - given_).max() <= (len(given_) - 1) / FULL + 1e-6
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-6)
+    assert ((found == 1) == (given_ == 1)).all()
+    # Where no class is certain, only what is impossible is stored as impossible.
+    unsure = (given_ < 1).all(axis=0)
+    assert ((found == 0) == (given_ == 0))[:, unsure].all()
+    assert found.min() >= 0
+
+
+def test_thresholds_are_exact():
+    p = np.array([0.5, np.nextafter(np.float32(0.5), np.float32(0)), 0.49999, 0.500008], np.float32)
+    found = from_fixed_point(to_fixed_point(np.stack([1 - p, p])))[1]
+    assert (found >= 0.5).tolist() == [True, True, False, True]
+    thresholds = np.arange(1, 20) / 20
+    assert (from_fixed_point(to_fixed_point(np.stack([1 - thresholds, thresholds])))[1] == thresholds.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("size", [None, (32, 48)])
+def test_a_network_prediction_comes_back_in_the_geometry_of_the_case(size):
+    phantom = Phantom(subjects=4, slices=1, size=32)
+    phantom.preparation = Preparation(size=size)
+    train, validation = phantom.subset([0, 1]), phantom.subset([2])
+    budget = Budget(epochs=1, batch_size=2, features=(4, 4, 4, 4, 4, 4))
+    method = FusedLabels(budget=budget).fit(train, validation, seed=0)
+    case = phantom[3].unlabelled()
+    prediction = method.predict(case)
+    stored = store_prediction(case.id, prediction, {"ada": np.full(case.shape, 0.5, np.float32)})
+    assert stored.on_slices and stored.foreground.shape[1] == 2
+    found = stored.probability(phantom.preparation)
+    assert found.shape == prediction.probability.shape
+    np.testing.assert_allclose(found, prediction.probability, atol=3 / FULL)
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+    assert stored.reliability_raters == ("ada",) and set(np.unique(stored.reliability)) == {128}
+
+
+def test_samples_and_diagnosis_are_kept():
+    map_ = np.stack([np.full((2, 2), 0.25), np.full((2, 2), 0.75)]).astype(np.float32)
+    stored = store_prediction("c", Prediction(map_, samples=np.stack([map_, map_[::-1]]), diagnosis=np.array([0.1])), {})
+    assert stored.samples.shape == (2, 1, 2, 2) and stored.samples[:, 0, 0, 0].tolist() == [191, 64]
+    assert not stored.on_slices and stored.diagnosis.tolist() == [0.1]

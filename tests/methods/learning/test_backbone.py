@@ -1,0 +1,92 @@
+"""Backbones: the registry, the budget that names one, and heads that work in two and three dimensions."""
+
+import pytest
+import torch
+
+from raterbench.benchmark.checks.examples import make_dataset
+from raterbench.datasets import RaterbenchError
+from raterbench.methods import TGCE, Budget, ConfusionNetwork, CRNetwork, CrowdLayer, NetworkMethod
+from raterbench.methods.learning.augmentation import augment
+from raterbench.methods.learning.backbone import BACKBONES, Backbone, Features, UNet
+from raterbench.methods.learning.preparation import Batch
+
+FEATURES = (4, 4, 4, 8, 8, 4)
+
+
+class Linear(Backbone):
+    """One linear map of the channels at every voxel."""
+
+    def __init__(self, n_channels, n_classes, features, *, spatial_dims=2):
+        super().__init__(spatial_dims=spatial_dims, decoder_width=n_channels, bottleneck_width=n_channels)
+        self.last = self.pointwise(n_channels, n_classes)
+
+    def features(self, images):
+        return Features(images, images)
+
+    def classify(self, decoder):
+        return self.last(decoder)
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_logits_are_the_last_layer_of_the_features(spatial_dims):
+    network = UNet(1, 3, FEATURES, spatial_dims=spatial_dims)
+    images = torch.randn(2, 1, *[32] * spatial_dims)
+    features = network.features(images)
+    assert features.decoder.shape[:2] == (2, network.decoder_width) and features.decoder.shape[2:] == images.shape[2:]
+    assert features.bottleneck.shape == (2, network.bottleneck_width, *[2] * spatial_dims)
+    torch.testing.assert_close(network(images), network.classify(features.decoder))
+    assert network(images).shape == (2, 3, *images.shape[2:])
+
+
+def test_a_backbone_of_ones_own_is_named_in_the_budget(monkeypatch):
+    monkeypatch.setitem(BACKBONES, "linear", Linear)
+    dataset = make_dataset(shapes=[(32, 32)] * 3)
+    for method in (NetworkMethod, ConfusionNetwork, TGCE):
+        fitted = method(budget=Budget(backbone="linear", epochs=1)).fit(dataset, dataset, seed=0)
+        assert sum(isinstance(part, Linear) for part in fitted.module_.modules()) == 1
+        assert fitted.predict_proba(dataset[0]).shape == (2, 32, 32)
+
+
+def test_an_unknown_backbone_is_a_clear_error():
+    with pytest.raises(RaterbenchError, match="no backbone called 'unet2'; did you mean 'unet'"):
+        NetworkMethod(budget=Budget(backbone="unet2")).check_parameters()
+
+
+HEADS = [
+    *(kind(level=level) for kind in (ConfusionNetwork, CRNetwork) for level in ("global", "image", "pixel")),
+    *(TGCE(level=level) for level in ("scalar", "features", "pixel")),
+    *(CrowdLayer(connection=connection) for connection in ("matrix", "vector with bias")),
+]
+
+
+@pytest.mark.parametrize("method", HEADS, ids=lambda method: " ".join(repr(method).split()))
+def test_heads_and_losses_do_not_know_how_many_spatial_axes_there_are(method, monkeypatch):
+    """The loss and its gradient on a volume of equal slices are those on one slice of it."""
+    ratings = torch.eye(3)[torch.randint(3, (2, 4, 5, 6), generator=torch.Generator().manual_seed(0))].movedim(-1, 2)
+    present, images = torch.ones(2, 4, 5, 6, dtype=torch.bool), torch.linspace(-2, 2, 60).view(2, 1, 5, 6)
+    losses = []
+    for spatial_dims in (2, 3):
+        monkeypatch.setattr(
+            type(method), "backbone", lambda self, *sizes, n=spatial_dims: Linear(*sizes, FEATURES, spatial_dims=n)
+        )
+        method.budget_ = Budget()
+        method.module_ = method.build(1, 3, 4)
+        for i, parameter in enumerate(method.module_.parameters()):
+            torch.nn.init.constant_(parameter, 0.1 * (i + 1))
+        parts = [images, ratings, present]
+        if spatial_dims == 3:
+            parts = [part.unsqueeze(-3).repeat_interleave(4, dim=-3) for part in parts]
+        loss = method.step_loss(method.module_, Batch(*parts, cases=torch.arange(2)))
+        loss.backward()
+        losses.append([loss.item(), *(p.grad.sum().item() for p in method.module_.parameters() if p.grad is not None)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-5)
+
+
+def test_a_volume_is_augmented_in_the_plane_of_its_last_two_axes():
+    images, ratings = torch.rand(2, 1, 32, 48), torch.rand(2, 3, 2, 32, 48).softmax(dim=2)
+    flat = Batch(images, ratings, torch.ones(2, 3, 32, 48, dtype=torch.bool), torch.arange(2))
+    volume = flat._replace(**{k: getattr(flat, k).unsqueeze(-3).repeat_interleave(4, -3) for k in flat._fields[:3]})
+    one, other = (augment(batch, Budget(flip=True), torch.Generator().manual_seed(0)) for batch in (flat, volume))
+    for name in flat._fields[:3]:
+        for z in range(4):
+            torch.testing.assert_close(getattr(other, name).select(-3, z), getattr(one, name), atol=1e-5, rtol=0)
