@@ -91,7 +91,7 @@ def write_measured(
     """Write a measuring unit of a plan, in whose ``parts`` nothing was measured."""
     empty: dict[str, object] = {
         "rows": Rows("dice", "", "truth", (), ("",), np.zeros((1, 0, 0, 1)), np.zeros((1, 0), bool)),
-        "calibration": Calibration("truth", (), np.zeros((0, 2, 11, 3), np.int64)),
+        "calibration": Calibration("truth", ("image", "foreground"), np.zeros((0, 2, 11, 3), np.int64)),
         "raters": RaterErrors((), (), np.zeros((0, 2, 2)), np.zeros((0, 2, 2))),
         "pictures": Pictures(()),
         "predicted": PredictedPictures(()),
