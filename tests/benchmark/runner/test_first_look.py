@@ -10,7 +10,7 @@ from raterbench.benchmark.metrics import METRICS
 from raterbench.benchmark.runner.first_look import look_at_cases, sizes, tolerance_warnings
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.progress import announce
-from raterbench.benchmark.runner.run import write_plan
+from raterbench.benchmark.runner.run import what_to_do, write_plan
 from raterbench.datasets import Case, CaseList, Geometry, RaterbenchError
 
 DISTANCE, DICE, VOLUME = (METRICS.get(name)() for name in ("hd95", "dice", "false positive volume"))
@@ -113,7 +113,7 @@ def test_the_plan_says_so_again_when_it_is_resumed(tiny, tmp_path):
         assert len(stored["warnings"]) == n
         assert stored["unit"] == "mm"
         console = Console(width=400, record=True, quiet=False)
-        announce(plan, 1, console=console)
+        announce(plan, 1, what_to_do(plan), console=console)
         assert console.export_text().count("the tolerance of surface dice") == n
 
 

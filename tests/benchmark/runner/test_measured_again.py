@@ -72,10 +72,9 @@ def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(ex
     assert len(trained) == 4
 
     more = experiment.replace(
-        metrics=(*METRICS, "precision"),
+        metrics=("dice", {"name": "surface dice", "tolerance": 2.0}, "brier", "entropy", "confusion rmse", "precision"),
         references=("truth", "raters", "majority", "staple"),
         keep_cases=3,
-        surface_tolerance=2.0,
         fused_rows=("majority-vote", "staple", "soft-average"),
     )
     plan, second = finish(more, tmp_path)

@@ -1,23 +1,23 @@
 import ast
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from raterbench.benchmark.runner.provenance import DECIDING, code_version, differences, environment
+from raterbench.benchmark.runner.provenance import DECIDING, code_version, differences, origin
+from raterbench.benchmark.store.units import Origin
 
 PACKAGE = Path(__file__).parents[3]
 
 INDIFFERENT = {
-    *("benchmark/checks/metrics.py", "benchmark/checks/result.py"),  # refuse what cannot be measured
+    *(f"benchmark/checks/{name}.py" for name in ("metrics", "parameters", "result")),  # refuse what cannot be measured
     *("benchmark/experiment/experiment.py", "benchmark/experiment/files.py"),  # in the key
-    *("benchmark/experiment/settings.py", "benchmark/experiment/splits.py"),  # in the key
-    *("benchmark/experiment/local_modules.py", "benchmark/store/metric_facts.py"),  # for keys, and for reports
+    "benchmark/experiment/settings.py",  # in the key
+    *(f"benchmark/experiment/splits/{name}.py" for name in ("base", "draw", "make", "manifest", "settings")),  # in the key
+    "benchmark/experiment/local_modules.py",  # for keys
     "benchmark/experiment/published.py",  # what papers say
-    *(
-        "benchmark/runner/provenance.py",
-        "benchmark/store/units.py",
-        "benchmark/store/stored_form.py",
-    ),  # write results
+    *("benchmark/store/archive.py", "benchmark/store/units.py", "benchmark/store/completeness.py"),  # write results
+    *("benchmark/runner/provenance.py", "benchmark/runner/workers.py"),  # say where results come from
 }
 """Modules that a unit imports and whose code does not decide about its numbers."""
 
@@ -36,14 +36,15 @@ def imported(file):
 
 def test_the_code_version_covers_whatever_a_unit_imports():
     deciding = {file for pattern in DECIDING for file in PACKAGE.glob(pattern)}
-    seen, waiting = set(), [PACKAGE / "benchmark/runner/unit.py"]
+    seen = set()
+    waiting = [PACKAGE / f"benchmark/runner/{name}.py" for name in ("train", "measure", "references")]
     while waiting:
         file = waiting.pop()
         if file not in seen:
             seen.add(file)
             waiting += imported(file)
     missing = {file.relative_to(PACKAGE).as_posix() for file in seen - deciding if file.name != "__init__.py"}
-    assert missing <= INDIFFERENT
+    assert missing == INDIFFERENT
     assert PACKAGE / "datasets/images/headers/png.py" in deciding
 
 
@@ -52,21 +53,22 @@ def test_every_pattern_of_deciding_code_finds_a_file():
 
 
 def test_the_present_environment_differs_from_itself_in_nothing():
-    assert differences(environment()) == []
+    assert differences(origin(1.0)) == []
 
 
-@pytest.mark.parametrize("stored", [{}, {"versions": None}, {"versions": ["torch"]}, {"seconds": 1.0}])
+@pytest.mark.parametrize("stored", [Origin(), Origin(versions={"numba": "1.0"}), Origin(seconds=1.0)])
 def test_what_a_unit_does_not_say_is_no_difference(stored):
     assert differences(stored) == []
 
 
 def test_differences_are_said_in_words():
-    present = environment()
-    now = present["versions"]
-    stored = present | {"versions": {**now, "torch": "1.0", "python": "3.9.1"}, "hardware": "abacus, wood", "code": "0123"}
+    present = origin(1.0)
+    now = present.versions
+    versions = {**now, "torch": "1.0", "python": "3.9.1"}
+    stored = dataclasses.replace(present, versions=versions, hardware="abacus, wood", code="0123")
     assert differences(stored) == [
         f"code 0123, now {code_version()}",
         f"python 3.9.1, now {now['python']}",
         f"torch 1.0, now {now['torch']}",
-        f"hardware abacus, wood, now {present['hardware']}",
+        f"hardware abacus, wood, now {present.hardware}",
     ]

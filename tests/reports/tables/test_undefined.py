@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import warnings
 from collections.abc import Callable
@@ -26,6 +25,8 @@ from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 from raterbench.reports.tables.wording import decimals_for, write_number
 
+from ...made_units import with_rows
+
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
 SMALL: dict[str, Any] = {
@@ -44,7 +45,7 @@ def changed(results: Results, value: Any, **where: str) -> Results:
     rows = results.rows.copy()
     chosen = (rows["kind"] == "method") & np.logical_and.reduce([rows[c].eq(v) for c, v in where.items()] or [True])
     rows.loc[chosen, "value"] = value(rows.loc[chosen, "value"]) if callable(value) else value
-    return dataclasses.replace(results, rows=rows)
+    return with_rows(results, rows)
 
 
 UNHOPED: dict[str, tuple[Any, dict[str, str]]] = {
