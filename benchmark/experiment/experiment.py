@@ -76,11 +76,16 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A configured method: the name it has in tables, the method's registered name, its parameters."""
+    """A configured method: the name it has in tables, the method's registered name, its parameters.
+
+    Candidates share initial weights and batch order on each fold, so that they are paired. One with its own ``seed`` does not:
+    the same method under several seeds shows how far results differ by training alone.
+    """
 
     name: str
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    seed: Seed | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, f"candidate {shown(self.name)}")
@@ -232,11 +237,12 @@ def _candidate(values: Mapping[str, Any] | Candidate, where: str) -> Candidate:
     if "method" not in values:
         raise RaterbenchError(f'{where}: candidate {values.get("name", "")!r} names no method: add method = "..."')
     method = values["method"]
-    if set(values) == {"name", "method", "options"} and isinstance(values["options"], Mapping):
-        options = dict(values["options"])
+    if {"name", "method", "options"} <= set(values) <= {"name", "method", "options", "seed"}:
+        options = values["options"]
     else:
-        options = {k: v for k, v in values.items() if k not in ("name", "method")}
-    return build(Candidate, {"name": values.get("name", method), "method": method, "options": options}, f"{where}: candidates")
+        options = {k: v for k, v in values.items() if k not in ("name", "method", "seed")}
+    built = {"name": values.get("name", method), "method": method, "options": options, "seed": values.get("seed")}
+    return build(Candidate, built, f"{where}: candidates")
 
 
 def _split(values: Any, where: str) -> Split:

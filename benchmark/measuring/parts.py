@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets.base import Case, Dataset, Floats
+from ...datasets.base import Case, Dataset
 from ..experiment.factory import identity
 from ..experiment.settings import canonical
-from ..metrics.base import Metric, MetricBase, RaterMetric, Segmentation
-from ..store.units import Calibration, Estimates, Kind, Rows
+from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
+from ..store.units import Calibration, Estimates, Kind, Pooled, Rows
 from .measure import (
     ALL_CLASSES,
     ANY_RATER,
@@ -35,7 +35,15 @@ SEARCHED, HALF = "searched", "half"
 class PlannedRows:
     """One metric against one reference, a part of a measuring unit."""
 
-    metric: Metric | RaterMetric
+    metric: Metric | RaterMetric | SampleMetric
+    reference: str
+
+
+@dataclass(frozen=True)
+class PlannedPool:
+    """One metric of all cases together against one reference, a part of a measuring unit."""
+
+    metric: PooledMetric
     reference: str
 
 
@@ -43,11 +51,13 @@ class PlannedRows:
 class Parts:
     """The parts that a measuring unit should have, by name.
 
-    ``rows``: metrics against references. ``calibration``: references by the part's name. ``raters``: the part with the
-    errors of estimated raters, empty for none. ``pictures``: the part with kept cases, empty for none.
+    ``rows``: metrics against references. ``pooled``: metrics of all cases together. ``calibration``: references by the part's
+    name. ``raters``: the part with the errors of estimated raters, empty for none. ``pictures``: the part with kept cases,
+    empty for none.
     """
 
     rows: Mapping[str, PlannedRows]
+    pooled: Mapping[str, PlannedPool]
     calibration: Mapping[str, str]
     raters: str
     pictures: str
@@ -55,7 +65,7 @@ class Parts:
     @property
     def names(self) -> tuple[str, ...]:
         """All names."""
-        return (*self.rows, *self.calibration, *(name for name in (self.raters, self.pictures) if name))
+        return (*self.rows, *self.pooled, *self.calibration, *(name for name in (self.raters, self.pictures) if name))
 
 
 def plan_parts(kind: Kind, metrics: Sequence[MetricBase], references: Sequence[str], kept: Mapping[str, str]) -> Parts:
@@ -64,18 +74,29 @@ def plan_parts(kind: Kind, metrics: Sequence[MetricBase], references: Sequence[s
     The name of a part has a hash of whatever decides about its numbers, apart from what the unit's key says.
     """
     rows: dict[str, PlannedRows] = {}
+    pooled: dict[str, PlannedPool] = {}
     for metric in metrics:
-        of_rater = isinstance(metric, RaterMetric)
-        if not isinstance(metric, Metric | RaterMetric) or (of_rater and kind == "raters"):
-            continue
-        for reference in ("truth", RATERS) if of_rater else (NO_REFERENCE, *references):
-            if makes_sense(metric, reference):
-                tag = _hash([metric.name, identity(metric), reference])
-                rows[f"rows/{metric.name}/{reference}/{tag}"] = PlannedRows(metric, reference)
+        for reference in references_of(metric, references, kind):
+            tag = f"{metric.name}/{reference}/{_hash([metric.name, identity(metric), reference])}"
+            if isinstance(metric, PooledMetric):
+                pooled[f"pooled/{tag}"] = PlannedPool(metric, reference)
+            elif isinstance(metric, Metric | RaterMetric | SampleMetric):
+                rows[f"rows/{tag}"] = PlannedRows(metric, reference)
     counted = {f"calibration/{reference}": reference for reference in references} if kind == "method" else {}
     pictures = {"method": "predicted", "raters": "pictures", "fusion": ""}[kind]
     named = f"{pictures}/{_hash(sorted(kept.items()))}" if pictures and kept else ""
-    return Parts(rows, counted, "" if kind == "raters" else "raters", named)
+    return Parts(rows, pooled, counted, "" if kind == "raters" else "raters", named)
+
+
+def references_of(metric: MetricBase, references: Sequence[str], kind: Kind) -> list[str]:
+    """What a metric is measured against in units of one kind; raters have neither estimates nor samples."""
+    if isinstance(metric, RaterMetric):
+        return [] if kind == "raters" else ["truth", RATERS]
+    if isinstance(metric, SampleMetric):
+        return [RATERS] if kind == "method" else []
+    if isinstance(metric, PooledMetric):
+        return [name for name in references if kind == "method" and metric.references in ("any", name)]
+    return [name for name in (NO_REFERENCE, *references) if makes_sense(metric, name)]
 
 
 def _hash(values: object) -> str:
@@ -97,6 +118,7 @@ class PartsInProgress:
     ) -> None:
         self.dataset, self.names, self.thresholds = dataset, tuple(names), tuple(thresholds)
         self.rows = {name: planned for name, planned in parts.rows.items() if name in wanted}
+        self.pooled = {name: planned for name, planned in parts.pooled.items() if name in wanted}
         self.calibration = {name: reference for name, reference in parts.calibration.items() if name in wanted}
         self.raters = parts.raters if parts.raters in wanted else ""
         self.pictures = parts.pictures if parts.pictures in wanted else ""
@@ -106,8 +128,8 @@ class PartsInProgress:
         for name, planned in self.rows.items():
             shape = (len(names), n_cases, len(self._classes(planned)), len(self._thresholds(planned)))
             self.values[name] = np.full(shape, np.nan)
-        self.counts: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in self.calibration}
-        self.estimates = RaterEstimates(dataset.classes, [planned.metric for planned in self.rows.values()])
+        self.counts: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in (*self.calibration, *self.pooled)}
+        self.estimates = RaterEstimates(dataset.classes, list({planned.metric: None for planned in self.rows.values()}))
         self.lengths = any(measures_lengths(planned.metric) for planned in self.rows.values())
 
     def start(self, case: Case) -> None:
@@ -126,7 +148,7 @@ class PartsInProgress:
         pairs = {
             (planned.metric, planned.reference): part
             for part, planned in self.rows.items()
-            if not isinstance(planned.metric, RaterMetric)
+            if isinstance(planned.metric, Metric)
         }
         done: dict[tuple[Metric, str], npt.NDArray[np.float64]] = {}
         for number, prediction in enumerate(predictions):
@@ -140,12 +162,32 @@ class PartsInProgress:
                     self.values[pairs[pair]][place, self.position, :, number] = values
                     self.measured[pairs[pair]][place, self.position] = True
 
-    def count(self, case: Case, probability: Floats, sources: References) -> None:
-        """Add the present case to the calibration counts."""
+    def count(self, case: Case, prediction: Segmentation, sources: References) -> None:
+        """Add the present case to the calibration counts and to metrics of all cases together."""
+        probability = prediction.probability
+        for part, planned in self.pooled.items():
+            singles = sources.raters if planned.reference == RATERS else [planned.reference]
+            against = [reference for name in singles if (reference := sources[name]) is not None]
+            counts = [planned.metric.count(prediction, reference) for reference in against]
+            # A prediction against itself gives the shape, for a case without this reference.
+            nothing = np.zeros_like(planned.metric.count(prediction, prediction))
+            self.counts[part].append(sum(counts, nothing))
         if self.calibration:
-            counts = calibrate_case(case, probability, list(self.calibration.values()), sources=sources)
-            for part, counted in zip(self.calibration, counts, strict=True):
+            found = calibrate_case(case, probability, list(self.calibration.values()), sources=sources)
+            for part, counted in zip(self.calibration, found, strict=True):
                 self.counts[part].append(counted)
+
+    def measure_samples(self, name: str, samples: Sequence[Segmentation], case: Case) -> None:
+        """Measure the samples of the present case against all its raters."""
+        place, raters = (
+            self.names.index(name),
+            [from_labels(labels, self.dataset.n_classes) for labels in case.ratings.values()],
+        )
+        for part, planned in self.rows.items():
+            if isinstance(planned.metric, SampleMetric) and samples and raters:
+                values = planned.metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
+                self.values[part][place, self.position, :, 0] = values
+                self.measured[part][place, self.position] = True
 
     def compare_raters(self, name: str, estimates: Estimates | None, case: Case) -> None:
         """Hold the estimates of the present case's raters against what these did."""
@@ -183,6 +225,10 @@ class PartsInProgress:
                 self.values[part],
                 self.measured[part],
             )
+        for part, pool in self.pooled.items():
+            counts = np.stack(self.counts[part])
+            value = np.asarray(pool.metric.value(counts.sum(axis=0)), np.float64)
+            found[part] = Pooled(pool.metric.name, pool.metric.parameters(), pool.reference, counts, value)
         for part, reference in self.calibration.items():
             found[part] = Calibration(reference, REGIONS, np.stack(self.counts[part]))
         if self.raters:
@@ -193,4 +239,4 @@ class PartsInProgress:
         return self.dataset.classes[1:] if planned.metric.per_class else (ALL_CLASSES,)
 
     def _thresholds(self, planned: PlannedRows) -> tuple[str, ...]:
-        return ("",) if isinstance(planned.metric, RaterMetric) else self.thresholds
+        return self.thresholds if isinstance(planned.metric, Metric) else ("",)

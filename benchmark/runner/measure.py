@@ -120,7 +120,9 @@ class _Subject:
         probability = stored.probability(self.dataset.preparation)
         made = [Segmentation(hard_labels(probability, threshold), probability) for threshold in self.thresholds]
         self.parts.measure(self.unit.name, made, sources)
-        self.parts.count(case, probability, sources)
+        self.parts.count(case, made[0], sources)
+        drawn = stored.sampled()
+        self.parts.measure_samples(self.unit.name, [Segmentation(hard_labels(sample), sample) for sample in drawn], case)
         self.parts.compare_raters(self.unit.name, self.estimates.get(case.id), case)
         if self.parts.pictures and case.id in self.task.kept:
             self.predicted.append(predicted_picture(stored, probability))

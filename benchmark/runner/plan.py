@@ -224,7 +224,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
                 | {
                     "preparation": identity(vars(dataset.preparation)),
                     "method": method.identity,
-                    "seed": experiment.seed,
+                    "seed": experiment.seed if candidate.seed is None else candidate.seed,
                     "device": torch.device(device).type,
                     "samples": experiment.samples,
                 }

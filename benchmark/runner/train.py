@@ -92,7 +92,8 @@ def _trained(
 ) -> TrainingUnit:
     """Fit, search the threshold, predict every test case into ``predictions`` and ``estimates``."""
     dataset, fold, experiment = prepare_process(task.setting), task.fold, task.setting.experiment
-    seed = seed_of(dataset, experiment.seed, fold)
+    own = task.candidate.seed
+    seed = seed_of(dataset, experiment.seed if own is None else own, fold)
     seed_everything(seed)
     method = build_method(task.candidate, experiment)
     train, validation = (dataset.subset(part, blind=True, needs=method.needs) for part in (fold.train, fold.validation))

@@ -62,6 +62,13 @@ class StoredPrediction:
 
         return restore_prepared(from_fixed_point(self.foreground, axis=1), self.shape, preparation)
 
+    def sampled(self) -> Floats:
+        """The samples [n, K, *S] float32 in the case's geometry; none where none were drawn."""
+        if self.samples is None:
+            return np.zeros((0, 2, *self.shape), np.float32)
+        others = self.samples.astype(np.float32) / BYTE
+        return np.concatenate([1 - others.sum(axis=1, keepdims=True), others], axis=1)
+
 
 def store_prediction(case: str, prediction: Prediction, reliability: Mapping[str, Floats]) -> StoredPrediction:
     """The compact form of what a method predicted for the case called ``case``, with each rater's ``reliability`` map [*S]."""

@@ -23,6 +23,7 @@ from .run_file import planned_units, read_run_file
 from .units import (
     Calibration,
     Pictures,
+    Pooled,
     PredictedPictures,
     RaterErrors,
     Rows,
@@ -75,6 +76,7 @@ class Results:
     calibration: pd.DataFrame
     confusions: pd.DataFrame
     units: pd.DataFrame
+    pooled: pd.DataFrame
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     completeness: Completeness = field(default_factory=Completeness)
@@ -212,6 +214,7 @@ def read_results(folder: str | Path) -> Results:
         calibration=_calibration(done),
         confusions=_confusions(done, stored["facts"]["classes"]),
         units=_units(by_candidate, completeness, places),
+        pooled=_pooled(done),
         pictures=_pictures(done),
         packed={
             (s.unit.repeat, s.unit.fold): s.trained.assignment
@@ -280,6 +283,17 @@ def _calibration(units: Sequence[StoredUnit]) -> pd.DataFrame:
                 table = pd.DataFrame(frame)
                 frames.append(table[table["n"] > 0])
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CALIBRATION_COLUMNS)
+
+
+def _pooled(units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """Metrics of all cases of a fold together, a row for each unit and reference."""
+    rows = [
+        [u.unit.name, u.unit.repeat, u.unit.fold, part.reference, part.metric, part.parameters, float(part.value)]
+        for u in units
+        for part in u.parts.values()
+        if isinstance(part, Pooled) and part.value.ndim == 0
+    ]
+    return pd.DataFrame(rows, columns=["candidate", "repeat", "fold", "reference", "metric", "parameters", "value"])
 
 
 def _confusions(units: Sequence[StoredUnit], classes: Sequence[str]) -> pd.DataFrame:

@@ -173,6 +173,17 @@ class Calibration:
 
 
 @dataclass(frozen=True, eq=False)
+class Pooled:
+    """A metric of all cases of the fold together: its ``counts`` of each case [cases, ...], and the ``value`` of their sum."""
+
+    metric: str
+    parameters: str
+    reference: str
+    counts: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class RaterErrors:
     """Each rater's confusion as estimated and as it was, over all cases of the fold and case by case.
 
@@ -232,6 +243,7 @@ class PredictedPictures:
 PART_KINDS: Mapping[str, type] = {
     "rows": Rows,
     "calibration": Calibration,
+    "pooled": Pooled,
     "raters": RaterErrors,
     "pictures": Pictures,
     "predicted": PredictedPictures,
@@ -337,7 +349,7 @@ def read_measuring(path: Path, wanted: Sequence[str] | None = None) -> tuple[Mea
         parts: dict[str, object] = {name: archive.read(name, PART_KINDS[name.partition("/")[0]]) for name in names}
         shape = len(unit.names), len(unit.cases)
         fit = all(part.values.shape[:2] == shape for part in parts.values() if isinstance(part, Rows))
-        fit &= all(len(part.counts) == shape[1] for part in parts.values() if isinstance(part, Calibration))
+        fit &= all(len(part.counts) == shape[1] for part in parts.values() if isinstance(part, Calibration | Pooled))
         return (unit, parts) if unit.schema == SCHEMA and fit else None
 
     return _read(path, read)

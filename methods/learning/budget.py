@@ -12,6 +12,10 @@ Width = Annotated[int, Range(1, 4096)]
 """Channels of a layer."""
 
 
+BACKBONE = "unet"
+"""The backbone unless another one is named."""
+
+
 class Budget(BaseEstimator):
     """Training budget, augmentation and backbone.
 
@@ -42,7 +46,7 @@ class Budget(BaseEstimator):
         translation: Annotated[float, Range(0, 1)] = 0.03,
         scaling: Annotated[float, Range(0, 0.9)] = 0.1,
         flip: bool = False,
-        backbone: str = "unet",
+        backbone: str = BACKBONE,
         features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
         mixed_precision: bool = True,
     ) -> None:
@@ -62,6 +66,10 @@ class Budget(BaseEstimator):
     def check_parameters(self, where: str = "budget") -> None:
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
         check_stored(self, where)
+        if self.backbone != BACKBONE:
+            from .backbone import find_backbone  # Only here, because it needs torch.
+
+            find_backbone(self.backbone)
 
     @property
     def augments(self) -> bool:

@@ -173,7 +173,8 @@ class NetworkMethod(Method):
         return self.report_
 
     def weights(self) -> Mapping[str, torch.Tensor]:
-        return self.module_.state_dict()
+        weights: Mapping[str, torch.Tensor] = self.module_.state_dict()
+        return weights
 
     def predict_proba(self, case: Case) -> Floats:
         return self.predict(case).probability

@@ -61,6 +61,8 @@ def test_no_number_of_an_experiment_is_without_a_range():
 def test_a_value_of_another_kind_is_a_sentence_at_every_key(toml, field, value):
     right = {
         ("keep_cases", "7"),
+        ("keep_weights", "true"),
+        ("samples", "7"),
         ("seed", "7"),
         ("timeout", "7"),
         ("samples", "7"),
@@ -240,7 +242,7 @@ def test_a_metric_from_elsewhere_must_say_what_tables_need(tiny, plugin):
 
 def test_parameters_are_of_their_kind_for_every_method(tiny):
     for name in METHODS.names():
-        for parameter in set(parameter_hints(METHODS.get(name))) - {"budget", "recipe", "fusion"}:
+        for parameter in set(parameter_hints(METHODS.get(name))) - {"budget", "recipe", "fusion", "segmenter", "space"}:
             candidate = Candidate("it", name, {parameter: {"a": 1}})
             with pytest.raises(RaterbenchError, match=rf"candidate 'it': (\w+: )?{parameter}( = |: )"):
                 build_method(candidate, tiny(candidates=(candidate,)))

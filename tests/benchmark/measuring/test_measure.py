@@ -195,12 +195,12 @@ def test_the_threshold_is_that_of_trying_each():
                 dices.append(f1_score(reference[known], labels[known]))
         means.append(np.mean(dices))
     best = max(t for t, mean in zip(THRESHOLDS, means, strict=True) if mean == pytest.approx(max(means)))
-    assert search_threshold([np.stack([1 - p, p]) for p in ps], references) == best
+    assert search_threshold([np.stack([1 - p, p]) for p in ps], references).chosen == best
 
 
 def test_a_threshold_is_found_in_the_middle_where_nothing_is_known():
-    assert search_threshold([], []) == 0.5
-    assert search_threshold([np.zeros((2, 1, 2), np.float32)], [np.full((1, 2), IGNORE, np.uint8)]) == 0.5
+    assert search_threshold([], []).chosen == 0.5
+    assert search_threshold([np.zeros((2, 1, 2), np.float32)], [np.full((1, 2), IGNORE, np.uint8)]).chosen == 0.5
     assert len(THRESHOLDS) == 19
     assert THRESHOLDS[5] == 0.3
 

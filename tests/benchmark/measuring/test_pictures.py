@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from raterbench.benchmark.measuring.pictures import agreement, choose_pictures, pack_kept, pack_pictures, pack_reliability
+from raterbench.benchmark.measuring.pictures import agreement, choose_pictures, picture_of, predicted_picture
+from raterbench.benchmark.store.predictions import store_prediction
 from raterbench.datasets import IGNORE, Case, Geometry
+from raterbench.methods.base import Prediction
 
 
 def case(name, *ratings, image=None):
@@ -50,34 +52,25 @@ def test_cases_with_one_rater_do_not_disturb_the_order():
     assert list(choose_pictures(agreements(*singles), 2)) == ["one0", "one4"]
 
 
-def test_kept_maps_are_within_half_a_grey_value():
-    probability = np.random.default_rng(0).dirichlet([1, 1, 1], size=(5, 7)).transpose(2, 0, 1).astype(np.float32)
-    (packed,) = pack_kept({"c": probability}).values()
-    assert packed.dtype == np.uint8
-    assert np.abs(packed / 255 - probability).max() <= 0.5 / 255 + 1e-6
-
-
-def test_reliability_maps_are_within_half_a_grey_value():
-    maps = np.random.default_rng(0).random((3, 4, 5)).astype(np.float32)
-    listed, arrays = pack_reliability({"c": {"ada": maps[0]}, "none": {}, "d": {"ada": maps[1], "eve": maps[2]}})
-    assert listed == [("c", ["ada"]), ("none", []), ("d", ["ada", "eve"])]
-    assert list(arrays) == ["reliability0_rater0", "reliability2_rater0", "reliability2_rater1"]
-    for packed, map_ in zip(arrays.values(), maps, strict=True):
-        assert packed.dtype == np.uint8
-        assert np.abs(packed / 255 - map_).max() <= 0.5 / 255 + 1e-6
+def test_predicted_pictures_are_within_half_a_grey_value():
+    random = np.random.default_rng(0)
+    probability = random.dirichlet([1, 1, 1], size=(5, 7)).transpose(2, 0, 1).astype(np.float32)
+    maps = {name: random.random((5, 7)).astype(np.float32) for name in ("ada", "eve")}
+    shown = predicted_picture(store_prediction("c", Prediction(probability), maps), probability)
+    assert shown.case == "c" and shown.probability.dtype == np.uint8
+    assert np.abs(shown.probability / 255 - probability).max() <= 0.5 / 255 + 1e-6
+    assert shown.raters == ("ada", "eve") and shown.reliability.dtype == np.uint8
+    assert np.abs(shown.reliability / 255 - np.stack(list(maps.values()))).max() <= 0.5 / 255 + 1e-6
+    assert predicted_picture(store_prediction("c", Prediction(probability), {}), probability).reliability is None
 
 
 def test_pictures_hold_image_ratings_and_truth_of_any_brightness():
     flat, wide = np.full((1, 1, 4), 7.0, np.float32), np.array([[[-1e4, 0, 1, 1e4]]], np.float32)
-    meta, arrays = pack_pictures(
-        [case("flat", FULL, HALF, image=flat), case("wide", HALF, image=wide)], {"flat": "a", "wide": "b"}
-    )
-    assert [(p["case"], p["why"], p["raters"]) for p in meta["pictures"]] == [
-        ("flat", "a", ["r0", "r1"]),
-        ("wide", "b", ["r0"]),
-    ]
-    assert arrays["picture0_image"].tolist() == [[0, 0, 0, 0]]
-    assert arrays["picture1_image"].min() == 0
-    assert arrays["picture1_image"].max() == 255
-    np.testing.assert_array_equal(arrays["picture0_rating1"], [HALF])
-    assert "picture0_truth" not in arrays
+    first = picture_of(case("flat", FULL, HALF, image=flat), "a")
+    second = picture_of(case("wide", HALF, image=wide), "b")
+    assert (first.case, first.why, first.raters) == ("flat", "a", ("r0", "r1"))
+    assert (second.case, second.why, second.raters) == ("wide", "b", ("r0",))
+    assert first.image.tolist() == [[0, 0, 0, 0]]
+    assert (second.image.min(), second.image.max()) == (0, 255)
+    np.testing.assert_array_equal(first.ratings[1], [HALF])
+    assert first.truth is None

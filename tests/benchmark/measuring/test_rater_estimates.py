@@ -40,13 +40,11 @@ def fields(seed, raters=3):
 def gathered(pairs, raters=("r0", "r1", "r2")):
     """Rows of every case, and the pooled table as (rater, reference) to estimate and truth [K, K]."""
     known = RaterEstimates(CLASSES, [ConfusionRMSE()])
-    rows = [known.add(estimate, one, observed_confusions(one, K)) for estimate, one in pairs]
-    pooled = {}
-    for name, rater, observed, true, estimate, truth, reference in known.rows("it", raters):
-        assert name == "it"
-        both = pooled.setdefault((rater, reference), np.full((2, K, K), -1.0))
-        both[:, CLASSES.index(observed), CLASSES.index(true)] = estimate, truth
-    return rows, pooled
+    found = [known.add(estimate, one, observed_confusions(one, K)) for estimate, one in pairs]
+    rows = [[("all", reference, metric.name, value) for (metric, reference), value in values.items()] for values in found]
+    errors = known.errors(raters)
+    both = zip(errors.raters, errors.references, errors.estimate, errors.truth, strict=True)
+    return rows, {(rater, reference): np.stack([estimate, truth]) for rater, reference, estimate, truth in both}
 
 
 def test_a_case_has_the_mean_over_its_raters_against_its_own_truth():

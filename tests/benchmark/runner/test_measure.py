@@ -6,7 +6,11 @@ import pytest
 from raterbench.benchmark.experiment.experiment import Candidate
 from raterbench.benchmark.measuring import rater_estimates
 from raterbench.benchmark.measuring.rater_estimates import RaterEstimates, observed_confusions
+from raterbench.benchmark.metrics import METRICS, from_labels
+from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.metrics.confusion import confusion_rmse
+from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.store.units import read_predictions
 from raterbench.datasets import Phantom, true_confusion
 
 
@@ -104,3 +108,53 @@ def test_a_vote_against_the_majority_of_the_same_raters_is_perfect(tiny, tmp_pat
     dices = [row[-1] for row in rows if row[4:6] == ("majority", "dice")]
     assert dices
     assert np.allclose(dices, 1)
+
+
+SAMPLES = """
+class Draws(Instant):
+    '''Draws every voxel's class at random.'''
+
+    def predict(self, case, *, samples=0, seed=0):
+        draws = np.random.default_rng(seed).integers(0, self.n_classes_, (samples, *case.shape))
+        hot = (draws[:, None] == np.arange(self.n_classes_)[:, None, None]).astype(np.float32)
+        return Prediction(self.predict_proba(case), samples=hot if samples else None)
+"""
+
+
+def test_samples_are_measured_against_the_set_of_raters(tiny, tmp_path, plugin, compute):
+    phantom = Phantom(subjects=6, slices=2, size=32)
+    candidates = (Candidate("draws", "draws"), Candidate("it", "instant"))
+    metrics = ("dice", "generalised energy distance")
+    experiment = tiny(candidates=candidates, metrics=metrics, samples=3, plugins=(plugin(SAMPLES),))
+    found = compute(experiment, tmp_path, "draws")
+    rows = {row[2:4]: row[-1] for row in found.rows if row[5] == "generalised energy distance"}
+    assert {row[4] for row in found.rows if row[5] == "generalised energy distance"} == {"raters"}
+    assert len(rows) == 2 * len(found.measured.cases)
+    for stored in read_predictions(found.path, found.trained.predicted):
+        case = next(c for c in phantom if c.id == stored.case)
+        samples = [from_labels(sample.argmax(axis=0).astype(np.uint8), 3) for sample in stored.sampled()]
+        raters = [from_labels(labels, 3) for labels in case.ratings.values()]
+        expected = METRICS.get("generalised energy distance")().measure_samples(samples, raters, spacing=(1, 1))
+        assert [rows[case.id, name] for name in ("white matter", "grey matter")] == pytest.approx(expected.tolist())
+    none = compute(experiment, tmp_path, "it")
+    assert not [row for row in none.rows if row[5] == "generalised energy distance"]
+
+
+def test_a_metric_of_all_cases_together_agrees_with_the_calibration_counts(tiny, tmp_path, compute):
+    name = "expected calibration error"
+    found = compute(tiny(metrics=("dice", name)), tmp_path)
+    for reference in ("truth", "raters", "majority"):
+        (pooled,) = [p for key, p in found.parts.items() if key.startswith(f"pooled/{name}/{reference}/")]
+        counts = found.parts[f"calibration/{reference}"].counts[:, 0]
+        np.testing.assert_array_equal(pooled.counts, counts)
+        assert pooled.value == pytest.approx(expected_calibration_error(counts.sum(axis=0)))
+
+
+def test_a_candidate_with_its_own_seed_is_trained_otherwise_on_the_same_folds(tiny, tmp_path, compute):
+    candidates = tuple(Candidate(f"s{seed}", "fused-labels", seed=seed) for seed in (None, 0, 1))
+    plan = make_plan(tiny(candidates=candidates), tmp_path)
+    none, zero, one = plan.units[:3]
+    assert none.key == zero.key != one.key, "0 is the seed of the experiment"
+    assert plan.training[none].fold == plan.training[one].fold
+    first, other = (compute(tiny(candidates=candidates), tmp_path, name).trained.report.curve for name in ("s0", "s1"))
+    assert first != other
