@@ -65,7 +65,7 @@ class MadeUnit:
         return cases, names, {**row_parts(self.rows, names, cases), **self.parts}
 
     def write(self, folder: Path, empty: Mapping[str, object] = MappingProxyType({})) -> None:
-        """Write what the unit would have left; ``empty`` are parts of which it has none of its own."""
+        """Write what the unit would have left; ``empty`` has parts of other units, which it has without contents."""
         planned = self.planned
         if self.kind == "method":
             trained = TrainingUnit(SCHEMA, planned.key, self.status, self.reason, origin=self.origin, **self.training)
@@ -73,7 +73,8 @@ class MadeUnit:
         if self.status == "done":
             cases, names, parts = self.found()
             head = MeasuringUnit(SCHEMA, planned.key, tuple(CaseName(*c) for c in cases), tuple(names), origin=self.origin)
-            write_measuring(measuring_path(folder, planned), head, {**empty, **parts})
+            blank = {name: empty_part(part, len(names), len(cases)) for name, part in empty.items() if name not in parts}
+            write_measuring(measuring_path(folder, planned), head, {**parts, **blank})
 
 
 def write_trained(folder: Path, unit: PlannedUnit, status: Status = "done", **fields: Any) -> None:
@@ -120,12 +121,13 @@ def row_parts(rows: Sequence[Sequence[Any]], names: Sequence[str], cases: Sequen
     return parts
 
 
-def empty_part(part: object) -> object:
-    """A part of the same kind in which nothing was measured."""
+def empty_part(part: object, names: int, cases: int) -> object:
+    """A part of the same kind, of so many names and cases, in which nothing was measured."""
     if isinstance(part, Rows):
-        return replace(part, values=np.full_like(part.values, np.nan), measured=np.zeros_like(part.measured))
+        shape = (names, cases, *part.values.shape[2:])
+        return replace(part, values=np.full(shape, np.nan), measured=np.zeros((names, cases), bool))
     if isinstance(part, Calibration):
-        return replace(part, counts=part.counts[:0])
+        return replace(part, counts=np.zeros((cases, *part.counts.shape[1:]), np.int64))
     if isinstance(part, RaterErrors):
         return RaterErrors((), (), part.estimate[:0], part.truth[:0])
     return replace(part, pictures=())
@@ -136,7 +138,7 @@ def write_run(folder: Path, experiment: Any, facts: Mapping[str, Any], units: Se
     empty: dict[str, dict[str, object]] = {kind: {} for kind in ("method", "raters", "fusion")}
     for unit in units:
         if unit.status == "done":
-            empty[unit.kind] |= {name: empty_part(part) for name, part in unit.found()[2].items()}
+            empty[unit.kind] |= unit.found()[2]
     planned = [vars(unit.planned) for unit in units]
     parts = {kind: sorted(names) for kind, names in empty.items()}
     stored = {"experiment": experiment.to_json(), "facts": facts, "units": planned, "parts": parts}

@@ -5,8 +5,10 @@ import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
 from raterbench.benchmark.experiment.experiment import read_experiment
+from raterbench.benchmark.runner.measure import measure_units
 from raterbench.benchmark.runner.plan import make_plan
-from raterbench.benchmark.runner.unit import compute
+from raterbench.benchmark.runner.train import train_unit
+from raterbench.benchmark.store.units import Rows, measuring_path, read_measuring
 from raterbench.datasets import ISBI2015, Geometry, RaterbenchError, load_dataset, pooled_confusion
 from raterbench.datasets.images import write_labels
 
@@ -208,8 +210,18 @@ def test_the_published_experiment_runs_on_it(training, tmp_path, name):
     kept = tuple(c for c in experiment.candidates if c.name in ("STAPLE", "Confusion network lambda 0.7"))
     plan = make_plan(experiment.replace(candidates=kept), tmp_path, data=str(training))
     subjects = plan.dataset.index["subject"]
-    assert [sorted({subjects[i] for i in t.fold.test} & {subjects[i] for i in t.fold.train}) for t in plan.tasks] == [[]] * 6
-    records = [compute(task) for task in plan.tasks if task.fold.fold == 0]
-    assert [r.status for r in records] == ["done"] * 3, [r.reason for r in records]
-    measured = {(row[1], row[6], row[7]) for record in records for row in record.rows}
+    for fold in plan.folds.values():
+        assert not {subjects[i] for i in fold.test} & {subjects[i] for i in fold.train}
+    units = [unit for unit in plan.units if unit.fold == 0]
+    trained = [train_unit(plan.training[unit]) for unit in units if unit.kind == "method"]
+    assert [unit.status for unit in trained] == ["done"] * 2, [unit.reason for unit in trained]
+    ended = measure_units(plan.measuring_task({unit: plan.parts[unit.kind].names for unit in units}, plan.folds[0, 0]))
+    assert [why for _, why in ended] == [""] * len(units)
+    found = [read_measuring(measuring_path(tmp_path, unit)) for unit in units]
+    measured = {
+        (unit.kind, part.reference, part.metric)
+        for unit, (_, parts) in zip(units, found, strict=True)
+        for part in parts.values()
+        if isinstance(part, Rows) and part.measured.any()
+    }
     assert {(kind, "truth", "confusion rmse") for kind in ("method", "fusion")} | {("method", "truth", "dice")} <= measured

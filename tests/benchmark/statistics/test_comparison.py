@@ -19,10 +19,13 @@ from raterbench.benchmark.statistics.metric_table import WHY
 from raterbench.benchmark.statistics.ranking import composite_score, mean_ranks
 from raterbench.benchmark.statistics.significance import corrected_resampled_t, holm, wilcoxon
 from raterbench.benchmark.statistics.subjects import case_values, fold_values, paired, subject_values
-from raterbench.benchmark.store.results import ROW_COLUMNS
+from raterbench.benchmark.store.results import LONG_COLUMNS
 
 SETTINGS = Statistics(resamples=200)
 GAIN = {"A": 0.0, "B": 0.02, "C": 0.05}
+
+COMPARED = [name for name in LONG_COLUMNS if name not in ("parameters", "threshold")]
+"""The columns of ``Results.rows``, which comparisons are made of."""
 
 
 def benchmark_rows(n_subjects: int = 20, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
@@ -48,7 +51,7 @@ def benchmark_rows(n_subjects: int = 20, repeats: int = 3, seed: int = 0) -> pd.
     for subject in range(n_subjects - 3):
         key = ("e", "d", "anna", "rater", 0, 0, f"s{subject:02}_0", f"s{subject:02}", "c0")
         rows.append((*key, "grey", "truth", "dice", 0.9))
-    return pd.DataFrame(rows, columns=ROW_COLUMNS)
+    return pd.DataFrame(rows, columns=COMPARED)
 
 
 def benchmark_units(rows: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +82,7 @@ def test_one_value_a_subject_by_hand() -> None:
             (*key, 0, 0, "t_1", "t", "c", "grey", "truth", "dice", np.inf),
             (*key, 0, 0, "t_1", "t", "c", "grey", "staple", "dice", 0.0),
         ],
-        columns=ROW_COLUMNS,
+        columns=COMPARED,
     )
     # s_1: repeats (.2 + .4) / 2 and .6 -> .45; s_2: 1; the subject: .725
     table = subject_values(values, "dice", "truth")
@@ -281,7 +284,7 @@ def small_rows(values: np.ndarray, metric: str = "dice") -> pd.DataFrame:
         ("e", "d", "ABC"[c], "method", 0, s % 2, f"s{s:02}_0", f"s{s:02}", "c0", "lesion", "truth", metric, values[c, s])
         for c, s in np.ndindex(values.shape)
     ]
-    return pd.DataFrame(rows, columns=ROW_COLUMNS)
+    return pd.DataFrame(rows, columns=COMPARED)
 
 
 def compared(values: npt.ArrayLike, **settings: object) -> Comparison:

@@ -77,7 +77,7 @@ def test_the_best_is_the_one_that_the_harness_would_measure_as_best(n_classes, c
         values = []
         for case in validation:
             p = one.predict_proba(case)
-            prediction = Segmentation(hard_labels(p, 0.5 if threshold is None else threshold), p)
+            prediction = Segmentation(hard_labels(p, 0.5 if threshold is None else threshold.chosen), p)
             dice = [METRICS.get("dice")()]
             rows = measure_case(case, prediction, metrics=dice, references=["raters"], classes=validation.classes)
             values.append(np.mean([row[-1] for row in rows]))
