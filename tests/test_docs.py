@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark import read_experiment, run
+from raterbench.benchmark.experiment.factory import build_method, build_metrics
 from raterbench.benchmark.store.predictions import FULL
 from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, UNIT_COLUMNS
 
@@ -47,6 +48,15 @@ def test_the_fixed_point_numbers_are_those_of_the_code():
     assert f"q / {FULL}" in FORMAT
     multiples = re.search(r"is a multiple of ([\d, and]+),", FORMAT).group(1)
     assert all(FULL % int(n) == 0 for n in re.findall(r"\d+", multiples))
+
+
+def test_the_experiment_of_the_page_can_be_built(tmp_path):
+    text = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text("\n".join(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)), encoding="utf-8")
+    experiment = read_experiment(str(tmp_path / "mine.toml"))
+    for candidate in experiment.candidates:
+        build_method(candidate, experiment).check_parameters()
+    assert [metric.name for metric in build_metrics(experiment)] == ["dice", "surface dice", "hd95"]
 
 
 def test_its_examples_run_on_a_finished_experiment(tmp_path, monkeypatch, capsys):
