@@ -132,7 +132,10 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     command = add("perf", "measure speed, as ratios in one run")
     command.add_argument("--repeats", type=whole_number(1, 1000), default=5, metavar="N")
     command.add_argument(
-        "--convergence", type=path_text, metavar="FILE", help="instead, draw the error of estimated raters against the number of voxels"
+        "--convergence",
+        type=path_text,
+        metavar="FILE",
+        help="instead, draw the error of estimated raters against the number of voxels",
     )
     return parser
 
@@ -158,7 +161,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     command.add_argument(
-        "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method, fusion, metric, split or data set"
+        "--plugin",
+        action="append",
+        type=path_text,
+        default=[],
+        metavar="FILE",
+        help="a Python file with your own method, fusion, metric, split or data set",
     )
     command.add_argument(
         "--set", action="append", type=some_text, default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3"
@@ -191,7 +199,7 @@ def _fuse(command: argparse.ArgumentParser) -> None:
         help="values of the classes, the background first: 0,100 or 0-39 or background=0,liver=100+101",
     )
     add("--threshold", type=float, metavar="VALUE", help="two classes: values from this one on are the object")
-    add("--darker", action="store_true", help="the object is dark: values below the threshold, or below halfway, are the object")
+    add("--darker", action="store_true", help="the object is dark: values below the threshold (or below halfway) are it")
     add("--ignore", type=whole_number(-(2**31), 2**32), metavar="VALUE", help="the value of voxels that a rater did not judge")
     add(
         "--set",
