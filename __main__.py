@@ -1,4 +1,4 @@
-"""The command line: parses, and calls one function for each command."""
+"""The command line: parses the arguments and calls one function for each command."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 110
 """Columns of the main table where the output is no terminal."""
 LONGEST_MESSAGE = 2000
-"""Characters of an error that are shown at most; a file's name or a value in it may be of any length."""
+"""The most characters of an error message that are shown; names of files and values can be of any length."""
 FAULT = 70
-"""Exit status of an error that nobody foresaw (``EX_SOFTWARE`` of sysexits.h)."""
+"""Exit status of an unexpected error (``EX_SOFTWARE`` of sysexits.h)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and say in one sentence what went wrong.
+    """Run a command; an error is reported in one sentence.
 
     Returns:
-        0 if all went well, 1 if units or checks failed or results are incomplete, 2 for what the user can mend, 70 for a fault
-        of raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
+        0 if all went well, 1 if units or checks failed or results are incomplete, 2 for what the user can mend, 70 for an error
+        in raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
     """
     from .benchmark.runner.shown_steps import shown_steps
 
@@ -107,7 +107,7 @@ def _explained(error: Exception) -> tuple[int, str]:
 
 
 def _complain(message: str) -> None:
-    """Write a message as one line to standard error, where anybody reads it."""
+    """Write a message to standard error as one line; a closed stream is ignored."""
     if not message:
         return
     line = visible(message)
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     from .benchmark.experiment.experiment import read_experiment
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
-    # Only now what needs torch: it takes seconds to import, and a mistake in the experiment is said before.
+    # Torch takes seconds to import: mistakes in the experiment are reported before.
     from .benchmark.runner.plan import make_plan
     from .benchmark.runner.run import check_device, dry_run, execute
     from .benchmark.store.results_folder import check_results_folder
@@ -176,7 +176,7 @@ def fuse(options: argparse.Namespace) -> int:
 
 
 def describe(options: argparse.Namespace) -> int:
-    """``raterbench describe``: what the raters do, before anything is trained."""
+    """``raterbench describe``: agreement and quality of the raters, before anything is trained."""
     from .benchmark.experiment.factory import build_fusion
     from .benchmark.experiment.settings import check_folder_name
     from .benchmark.labels.describe import describe_data, find_data
@@ -196,7 +196,7 @@ def describe(options: argparse.Namespace) -> int:
 
 
 def list_names(options: argparse.Namespace) -> int:
-    """``raterbench list``: what there is, a line each."""
+    """``raterbench list``: the known names, one a line, with what each is."""
     from .benchmark.experiment.listing import describe
 
     for name, purpose in describe(options.kind, tuple(options.plugin)):
@@ -205,7 +205,7 @@ def list_names(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """``raterbench check``: contract tests of what a file defines."""
+    """``raterbench check``: run the contract tests on the classes that a file defines."""
     from .benchmark.checks import check_file
 
     failed = 0

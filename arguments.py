@@ -1,4 +1,4 @@
-"""What can be written on the command line."""
+"""The parser of the command line: commands, arguments and their help."""
 
 from __future__ import annotations
 
@@ -49,27 +49,27 @@ def seconds(text: str) -> float:
 
 
 def some_text(text: str) -> str:
-    """A text that is not empty: an empty one comes from a variable that was never set."""
+    """Reads a text and refuses an empty one, which usually comes from a shell variable that was never set."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return text
 
 
 def path_text(text: str) -> str:
-    """A path that is not empty, which would stand for the working directory; ``~`` is spelt out, as after ``--out=``."""
+    """Reads a path and expands ``~``; an empty one, which would mean the working directory, is refused."""
     return os.path.expanduser(some_text(text))  # noqa: PTH111 - it never raises
 
 
 def some_path(text: str) -> Path:
-    """The same as a Path."""
+    """Reads a path as ``path_text`` does, as a ``Path``."""
     return Path(path_text(text))
 
 
 class Parser(argparse.ArgumentParser):
-    """Says of what it does not know what is like it, in one line that no terminal obeys."""
+    """A parser whose errors are one line without control characters and name the nearest known argument."""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
-        """Parse, or end with a sentence on the first argument that no command has."""
+        """Parse the arguments; the first unknown one ends the program with a message."""
         found: argparse.Namespace
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def unknown_words(self, word: str) -> str:
-        """What is said of an argument that this command does not have."""
+        """The message about an argument that this command does not have."""
         flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         option = word.partition("=")[0]
         if not word.startswith("-"):
@@ -121,10 +121,10 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     _report(add("report", "rebuild tables, figures and page from stored units"))
     _fuse(add("fuse", "merge the label files of several raters into one consensus"))
     _describe(add("describe", "show what the raters do, before anything is trained"))
-    command = add("list", "list what there is")
+    command = add("list", "list methods, fusions, data sets and more by name")
     command.add_argument("kind", choices=KINDS)
     command.add_argument(
-        "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="list what this file adds, too"
+        "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="also list what this file defines"
     )
     add("check", "run the contract tests on your own method, fusion, metric, split or data set").add_argument(
         "file", type=path_text, metavar="FILE"
@@ -132,7 +132,10 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     command = add("perf", "measure speed, as ratios in one run")
     command.add_argument("--repeats", type=whole_number(1, 1000), default=5, metavar="N")
     command.add_argument(
-        "--convergence", type=path_text, metavar="FILE", help="draw how estimated raters come close to known ones, instead"
+        "--convergence",
+        type=path_text,
+        metavar="FILE",
+        help="instead, draw the error of estimated raters against the number of voxels",
     )
     return parser
 
@@ -158,7 +161,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     command.add_argument(
-        "--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method"
+        "--plugin",
+        action="append",
+        type=path_text,
+        default=[],
+        metavar="FILE",
+        help="a Python file with your own method, fusion, metric, split or data set",
     )
     command.add_argument(
         "--set", action="append", type=some_text, default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3"
@@ -180,8 +188,8 @@ def _fuse(command: argparse.ArgumentParser) -> None:
     add("inputs", metavar="FILE|FOLDER", type=some_path, nargs="*",
         help="a label file of each rater of one case, or one folder with ratings/<rater>/<case>.*")  # fmt: skip
     add("-o", "--out", type=some_path, metavar="PATH", help="the file to write; for a folder of cases, a folder")
-    add("--probability", type=some_path, metavar="PATH", help="write the probability, too (likewise)")
-    add("--figure", type=some_path, metavar="PATH", help="draw where the raters disagree (likewise)")
+    add("--probability", type=some_path, metavar="PATH", help="also write the probability (a folder for a folder of cases)")
+    add("--figure", type=some_path, metavar="PATH", help="draw where the raters disagree (a folder for a folder of cases)")
     add("--raters", type=some_path, metavar="FILE", help="table of the raters; for a folder, OUT/raters.csv by default")
     add("--image", type=some_path, metavar="FILE", help="the image under the figure; in a folder it is images/<case>.*")
     add(
@@ -191,7 +199,7 @@ def _fuse(command: argparse.ArgumentParser) -> None:
         help="values of the classes, the background first: 0,100 or 0-39 or background=0,liver=100+101",
     )
     add("--threshold", type=float, metavar="VALUE", help="two classes: values from this one on are the object")
-    add("--darker", action="store_true", help="the object is dark on white: below the threshold, or below halfway")
+    add("--darker", action="store_true", help="the object is dark: values below the threshold (or below halfway) are it")
     add("--ignore", type=whole_number(-(2**31), 2**32), metavar="VALUE", help="the value of voxels that a rater did not judge")
     add(
         "--set",
@@ -228,9 +236,9 @@ def _describe(command: argparse.ArgumentParser) -> None:
         type=some_text,
         default="staple",
         metavar="FUSION",
-        help="how the other raters are merged, default staple",
+        help="the fusion of the other raters that each rater is compared with, default staple",
     )
-    add("--cases", type=whole_number(1, 10**9), metavar="N", help="look at N cases only, spread evenly")
+    add("--cases", type=whole_number(1, 10**9), metavar="N", help="use only N cases, spread evenly over the data set")
     add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
 
 
@@ -239,5 +247,5 @@ def _add_protocol(command: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=("per-subject", "as-published"),
         default="per-subject",
-        help="as-published tests over trained models, as the papers did; it is anti-conservative",
+        help="as-published tests over trained models, as the papers did; its false-positive rate is too high",
     )

@@ -67,7 +67,7 @@ class PictureCase:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What an experiment left behind, as tables; CONTRIBUTING.md lists their columns."""
+    """What an experiment left behind, as tables; docs/results-format.md lists their columns."""
 
     folder: Path
     experiment: Experiment

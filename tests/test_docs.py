@@ -1,0 +1,71 @@
+"""The pages under docs/: the tests, columns and numbers that they name are there, and their examples run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from raterbench.benchmark import read_experiment, run
+from raterbench.benchmark.experiment.factory import build_method, build_metrics
+from raterbench.benchmark.store.predictions import FULL
+from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, UNIT_COLUMNS
+
+ROOT = Path(__file__).parents[1]
+FORMAT = (ROOT / "docs" / "results-format.md").read_text(encoding="utf-8")
+SMALL = [
+    *("split.folds=3", "budget.epochs=1", "budget.features=[4,4,4,4,4,4]", "keep_weights=true", "keep_cases=1"),
+    *("dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32"),
+    'candidates=[{ name = "STAPLE", method = "fused-labels", fusion = "staple" }]',
+]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    places = [place for place in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in place]
+    assert [place for place in places if not ((ROOT / page).parent / place).exists()] == []
+
+
+def test_every_edge_case_names_tests_that_exist():
+    text = (ROOT / "docs" / "edge-cases.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert all("::" in row or "contract of methods" in row for row in rows)
+    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", text)
+    missing = [f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")]
+    assert named and missing == []
+
+
+@pytest.mark.parametrize("columns", [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE], ids=lambda columns: columns[-1])
+def test_every_column_of_the_tables_is_described(columns):
+    prose = re.sub(r"```.*?```", "", FORMAT, flags=re.DOTALL)
+    assert set(columns) <= set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", prose))))
+
+
+def test_the_fixed_point_numbers_are_those_of_the_code():
+    assert f"q / {FULL}" in FORMAT
+    multiples = re.search(r"is a multiple of ([\d, and]+),", FORMAT).group(1)
+    assert all(FULL % int(n) == 0 for n in re.findall(r"\d+", multiples))
+
+
+def test_the_experiment_of_the_page_can_be_built(tmp_path):
+    text = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text("\n".join(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)), encoding="utf-8")
+    experiment = read_experiment(str(tmp_path / "mine.toml"))
+    for candidate in experiment.candidates:
+        build_method(candidate, experiment).check_parameters()
+    assert [metric.name for metric in build_metrics(experiment)] == ["dice", "surface dice", "hd95"]
+
+
+def test_its_examples_run_on_a_finished_experiment(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run(read_experiment("quick", SMALL), jobs=1)
+    capsys.readouterr()
+    predictions, weights = re.findall(r"```python\n(.*?)```", FORMAT, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(predictions, names)
+    assert np.shape(names["probability"])[0] == 3 and "float32" in capsys.readouterr().out
+    exec(weights, {})
+    assert capsys.readouterr().out.count(".safetensors") == 3
