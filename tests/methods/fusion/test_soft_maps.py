@@ -23,7 +23,7 @@ from raterbench.methods import (
     Union,
 )
 
-SHAPE, RATERS = (1024, 1024), 4
+SHAPE, RATERS = (512, 512), 4
 MOST_MEMORY = 24
 """Peak memory as a multiple of the ratings in float32: the votes in float64 are 2, and there are a few copies of them."""
 
