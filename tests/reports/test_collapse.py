@@ -37,10 +37,10 @@ def small(make: Callable[..., Path]) -> Results:
 
 def changed(results: Results, value: Any, **where: str) -> Results:
     """The same results with another value in the rows of methods where these columns have these words."""
-    rows = results.rows.copy()
+    rows = results.long_table.copy()
     chosen = (rows["kind"] == "method") & np.logical_and.reduce([rows[c].eq(v) for c, v in where.items()] or [True])
     rows.loc[chosen, "value"] = value(rows.loc[chosen, "value"]) if callable(value) else value
-    return dataclasses.replace(results, rows=rows)
+    return dataclasses.replace(results, long_table=rows)
 
 
 def collapsing(small: Results) -> Results:
@@ -159,7 +159,7 @@ def test_the_entropy_mae_is_one_number_in_table_figure_and_file(small: Results) 
     with house_style():
         plot = entropy(analysis)
     assert plot is not None
-    rows = small.rows
+    rows = small.long_table
     mine = rows[(rows["candidate"] == "A") & (rows["metric"] == "entropy error") & (rows["kind"] == "method")]
     assert set(mine["reference"]) == {"soft average"}
     expected = mine.groupby("subject")["value"].mean().mean()
@@ -176,12 +176,12 @@ def test_the_entropy_mae_is_one_number_in_table_figure_and_file(small: Results) 
 
 
 def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None:
-    rows = small.rows
+    rows = small.long_table
     old = rows[rows["metric"] == "entropy error"].assign(reference="truth", value=9.0)
-    both = Analysis(dataclasses.replace(small, rows=pd.concat([old, rows], ignore_index=True)))
+    both = Analysis(dataclasses.replace(small, long_table=pd.concat([old, rows], ignore_index=True)))
     pd.testing.assert_frame_equal(both.rows_for("entropy error"), Analysis(small).rows_for("entropy error"))
     only = rows[rows["metric"] != "entropy error"]
-    against_truth = Analysis(dataclasses.replace(small, rows=pd.concat([only, old], ignore_index=True)))
+    against_truth = Analysis(dataclasses.replace(small, long_table=pd.concat([only, old], ignore_index=True)))
     assert "entropy error" not in against_truth.metrics
     assert not any("Entropy MAE" in head for head in comparison_table(against_truth).head)
     with house_style():
@@ -190,8 +190,8 @@ def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None
 
 
 def test_an_entropy_error_against_the_truth_has_its_own_name(small: Results) -> None:
-    named = small.rows[small.rows["metric"] == "entropy error"].assign(metric="entropy error against truth", reference="truth")
-    analysis = Analysis(dataclasses.replace(small, rows=pd.concat([small.rows, named], ignore_index=True)))
+    named = small.long_table[small.long_table["metric"] == "entropy error"].assign(metric="entropy error against truth", reference="truth")
+    analysis = Analysis(dataclasses.replace(small, long_table=pd.concat([small.long_table, named], ignore_index=True)))
     heads = comparison_table(analysis).head
     assert "Entropy error, truth (nat) ↓" in heads and "Entropy MAE (nat) ↓" in heads
 

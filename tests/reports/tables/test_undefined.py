@@ -41,10 +41,10 @@ def small(make: Callable[..., Path]) -> Results:
 
 def changed(results: Results, value: Any, **where: str) -> Results:
     """The same results with another value in the rows of methods where these columns have these words."""
-    rows = results.rows.copy()
+    rows = results.long_table.copy()
     chosen = (rows["kind"] == "method") & np.logical_and.reduce([rows[c].eq(v) for c, v in where.items()] or [True])
     rows.loc[chosen, "value"] = value(rows.loc[chosen, "value"]) if callable(value) else value
-    return dataclasses.replace(results, rows=rows)
+    return dataclasses.replace(results, long_table=rows)
 
 
 UNHOPED: dict[str, tuple[Any, dict[str, str]]] = {
