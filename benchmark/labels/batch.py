@@ -14,6 +14,9 @@ from ..runner.workers import Died, side_by_side
 T = TypeVar("T")
 R = TypeVar("R")
 
+IMPORTS = (f"{__package__}.describe", f"{__package__}.fuse")
+"""What is imported once, before processes are forked: else each task would import scikit-learn, which takes seconds."""
+
 
 def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int) -> list[R]:
     """Apply ``work`` to each task, with one thread each; results in the order of the tasks.
@@ -32,7 +35,7 @@ def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int
             return results
         found: dict[int, R] = {}
         numbered = list(enumerate(tasks))
-        for (number, _), result in side_by_side(numbered, _Numbered(work), jobs):
+        for (number, _), result in side_by_side(numbered, _Numbered(work), jobs, imports=IMPORTS):
             if isinstance(result, Died):
                 raise RaterbenchError(
                     f"{words}: a process ended early ({result.how}), perhaps because memory ran out: use fewer jobs"

@@ -75,7 +75,6 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     method.budget_ = budget
     with torch.random.fork_rng(devices=[]):
         module = method.build(slices.images.shape[1], dataset.n_classes, len(dataset.raters))
-    optimiser = torch.optim.Adam(module.parameters())
     # Of large slices a few are enough: on the CPU a batch takes as long as its slices.
     few = max(1, MOST_PIXELS // slices.images[0, 0].numel())
     rows = torch.arange(min(len(slices), budget.batch_size, few))
@@ -83,9 +82,9 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     def train_once() -> None:
         batch = augment(slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
         loss = module(batch.images).square().mean() + batch.ratings.mean()
-        optimiser.zero_grad()
+        module.zero_grad()
         loss.backward()
-        optimiser.step()
+        # The optimiser's step is one fused call, and left out: to make an optimiser would import torch's compiler for seconds.
 
     timed = [_seconds(train_once)]
     while len(timed) < STEPS and sum(timed) < LONG_SECONDS:

@@ -100,7 +100,12 @@ def test_a_fault_in_code_is_not_hidden() -> None:
 
 
 def test_without_the_primary_metric_there_is_no_report(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+<<<<<<< HEAD
     rows = small.rows[small.rows["metric"] != "dice"]
     monkeypatch.setattr(report, "read_results", lambda folder: with_rows(small, rows))
+=======
+    rows = small.long_table[small.long_table["metric"] != "dice"]
+    monkeypatch.setattr(report, "read_results", lambda folder: dataclasses.replace(small, long_table=rows))
+>>>>>>> h-netspeed
     with pytest.raises(RaterbenchError, match="the primary metric 'dice' is not among the results"):
         make_report(small.folder)

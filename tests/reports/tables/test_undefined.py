@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
@@ -22,10 +24,14 @@ from raterbench.reports.page.report import write_report
 from raterbench.reports.tables.details import all_tables
 from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
-from raterbench.reports.tables.terminal import main_table_text
+from raterbench.reports.tables.terminal import terminal_table
 from raterbench.reports.tables.wording import decimals_for, write_number
 
+<<<<<<< HEAD
 from ...made_units import with_rows
+=======
+from ..conftest import Study, write_study
+>>>>>>> h-netspeed
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
@@ -35,17 +41,27 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def small(make: Callable[..., Path]) -> Results:
-    return read_results(make(**SMALL))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return read_results(write_study(tmp_path_factory.mktemp("small") / "study", Study(**SMALL)))
+
+
+@pytest.fixture(scope="module")
+def uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    study = Study(**{**SMALL, "calibration": False})
+    return read_results(write_study(tmp_path_factory.mktemp("uncalibrated") / "study", study))
 
 
 def changed(results: Results, value: Any, **where: str) -> Results:
     """The same results with another value in the rows of methods where these columns have these words."""
-    rows = results.rows.copy()
+    rows = results.long_table.copy()
     chosen = (rows["kind"] == "method") & np.logical_and.reduce([rows[c].eq(v) for c, v in where.items()] or [True])
     rows.loc[chosen, "value"] = value(rows.loc[chosen, "value"]) if callable(value) else value
+<<<<<<< HEAD
     return with_rows(results, rows)
+=======
+    return dataclasses.replace(results, long_table=rows)
+>>>>>>> h-netspeed
 
 
 UNHOPED: dict[str, tuple[Any, dict[str, str]]] = {
@@ -65,18 +81,21 @@ UNHOPED: dict[str, tuple[Any, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", UNHOPED)
-def test_every_table_and_figure_is_made(make: Callable[..., Path], name: str) -> None:
+def test_every_table_and_figure_is_made(uncalibrated: Results, name: str) -> None:
     value, where = UNHOPED[name]
-    small = read_results(make(**{**SMALL, "calibration": False}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        analysis = Analysis(changed(small, value, **where))
-        tables, text = all_tables(analysis), main_table_text(analysis.results)
+        analysis = Analysis(changed(uncalibrated, value, **where))
+        # One analysis for the page and for the terminal, as in a run.
+        tables, terminal = all_tables(analysis), StringIO()
+        Console(file=terminal, width=100, force_terminal=False).print(terminal_table(analysis))
         summary = summarise(analysis)
         with house_style():
             plots = [plot for maker in (effects, entropy) if (plot := maker(analysis)) is not None]
         assert draw_figures(plots) or name == "all missing"
-    written = "".join(t.markdown() + t.latex() for t in tables) + text + summary.headline + "".join(summary.findings)
+    written = (
+        "".join(t.markdown() + t.latex() for t in tables) + terminal.getvalue() + summary.headline + "".join(summary.findings)
+    )
     assert not re.search(r"\bnan\b|\binf\b", written, re.IGNORECASE)
     assert max(map(len, re.findall(r"\d+", written))) < 30
 
