@@ -10,9 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from raterbench.benchmark.store.results import Results
 from raterbench.benchmark.store.run_file import write_json
 from raterbench.benchmark.store.units import (
     SCHEMA,
@@ -145,8 +143,3 @@ def write_run(folder: Path, experiment: Any, facts: Mapping[str, Any], units: Se
     write_json(folder / "experiment.json", stored)
     for unit in units:
         unit.write(folder, empty[unit.kind])
-
-
-def with_rows(results: Results, rows: pd.DataFrame) -> Results:
-    """The results with other rows to compare."""
-    return replace(results, long_table=rows.assign(parameters="", threshold=""))

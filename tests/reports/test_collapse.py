@@ -22,11 +22,7 @@ from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 
-<<<<<<< HEAD
-from ..made_units import with_rows
-=======
 from .conftest import Study, write_study
->>>>>>> h-netspeed
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
@@ -46,11 +42,7 @@ def changed(results: Results, value: Any, **where: str) -> Results:
     rows = results.long_table.copy()
     chosen = (rows["kind"] == "method") & np.logical_and.reduce([rows[c].eq(v) for c, v in where.items()] or [True])
     rows.loc[chosen, "value"] = value(rows.loc[chosen, "value"]) if callable(value) else value
-<<<<<<< HEAD
-    return with_rows(results, rows)
-=======
     return dataclasses.replace(results, long_table=rows)
->>>>>>> h-netspeed
 
 
 def collapsing(small: Results) -> Results:
@@ -188,17 +180,10 @@ def test_the_entropy_mae_is_one_number_in_table_figure_and_file(small: Results) 
 def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None:
     rows = small.long_table
     old = rows[rows["metric"] == "entropy error"].assign(reference="truth", value=9.0)
-<<<<<<< HEAD
-    both = Analysis(with_rows(small, pd.concat([old, rows], ignore_index=True)))
-    pd.testing.assert_frame_equal(both.rows_for("entropy error"), Analysis(small).rows_for("entropy error"))
-    only = rows[rows["metric"] != "entropy error"]
-    against_truth = Analysis(with_rows(small, pd.concat([only, old], ignore_index=True)))
-=======
     both = Analysis(dataclasses.replace(small, long_table=pd.concat([old, rows], ignore_index=True)))
     pd.testing.assert_frame_equal(both.rows_for("entropy error"), Analysis(small).rows_for("entropy error"))
     only = rows[rows["metric"] != "entropy error"]
     against_truth = Analysis(dataclasses.replace(small, long_table=pd.concat([only, old], ignore_index=True)))
->>>>>>> h-netspeed
     assert "entropy error" not in against_truth.metrics
     assert not any("Entropy MAE" in head for head in comparison_table(against_truth).head)
     with house_style():
@@ -207,15 +192,10 @@ def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None
 
 
 def test_an_entropy_error_against_the_truth_has_its_own_name(small: Results) -> None:
-<<<<<<< HEAD
-    named = small.rows[small.rows["metric"] == "entropy error"].assign(metric="entropy error against truth", reference="truth")
-    analysis = Analysis(with_rows(small, pd.concat([small.rows, named], ignore_index=True)))
-=======
     named = small.long_table[small.long_table["metric"] == "entropy error"].assign(
         metric="entropy error against truth", reference="truth"
     )
     analysis = Analysis(dataclasses.replace(small, long_table=pd.concat([small.long_table, named], ignore_index=True)))
->>>>>>> h-netspeed
     heads = comparison_table(analysis).head
     assert "Entropy error, truth (nat) ↓" in heads and "Entropy MAE (nat) ↓" in heads
 

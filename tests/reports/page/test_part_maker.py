@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,6 @@ from raterbench.reports.page.report import make_report, write_report
 from raterbench.reports.tables import details
 from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
-
-from ...made_units import with_rows
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
@@ -100,12 +99,7 @@ def test_a_fault_in_code_is_not_hidden() -> None:
 
 
 def test_without_the_primary_metric_there_is_no_report(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-<<<<<<< HEAD
-    rows = small.rows[small.rows["metric"] != "dice"]
-    monkeypatch.setattr(report, "read_results", lambda folder: with_rows(small, rows))
-=======
     rows = small.long_table[small.long_table["metric"] != "dice"]
     monkeypatch.setattr(report, "read_results", lambda folder: dataclasses.replace(small, long_table=rows))
->>>>>>> h-netspeed
     with pytest.raises(RaterbenchError, match="the primary metric 'dice' is not among the results"):
         make_report(small.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from collections.abc import Callable
@@ -27,11 +28,7 @@ from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import terminal_table
 from raterbench.reports.tables.wording import decimals_for, write_number
 
-<<<<<<< HEAD
-from ...made_units import with_rows
-=======
 from ..conftest import Study, write_study
->>>>>>> h-netspeed
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
@@ -57,11 +54,7 @@ def changed(results: Results, value: Any, **where: str) -> Results:
     rows = results.long_table.copy()
     chosen = (rows["kind"] == "method") & np.logical_and.reduce([rows[c].eq(v) for c, v in where.items()] or [True])
     rows.loc[chosen, "value"] = value(rows.loc[chosen, "value"]) if callable(value) else value
-<<<<<<< HEAD
-    return with_rows(results, rows)
-=======
     return dataclasses.replace(results, long_table=rows)
->>>>>>> h-netspeed
 
 
 UNHOPED: dict[str, tuple[Any, dict[str, str]]] = {
