@@ -190,7 +190,9 @@ def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None
 
 
 def test_an_entropy_error_against_the_truth_has_its_own_name(small: Results) -> None:
-    named = small.long_table[small.long_table["metric"] == "entropy error"].assign(metric="entropy error against truth", reference="truth")
+    named = small.long_table[small.long_table["metric"] == "entropy error"].assign(
+        metric="entropy error against truth", reference="truth"
+    )
     analysis = Analysis(dataclasses.replace(small, long_table=pd.concat([small.long_table, named], ignore_index=True)))
     heads = comparison_table(analysis).head
     assert "Entropy error, truth (nat) ↓" in heads and "Entropy MAE (nat) ↓" in heads
