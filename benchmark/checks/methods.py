@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from .parameters import parameters_are_stored
 from .result import CheckResult, NotApplicableError, require, run_checks
 
 SEED = 3
-SMALL = [(32, 32)] * 5
+SMALL = [(32, 32)] * 4
 ODD = [(37, 45), (32, 32), (37, 45), (30, 45), (37, 45)]
 VOLUMES = [(3, 20, 28), (2, 20, 28), (3, 20, 28), (3, 17, 28), (3, 20, 28)]
 VALIDATION = 2
@@ -40,7 +41,7 @@ def check_method(method: Method | type[Method]) -> list[CheckResult]:
     with _as_in_a_run():
         if isinstance(built, NetworkMethod):
             results += run_checks(LOSS_CHECKS, built)
-        return results + run_checks(CHECKS, built)
+        return results + run_checks(CHECKS, built, Trained(built))
 
 
 def small(method: Method) -> Method:
@@ -105,28 +106,45 @@ def predict(method: Method, case: Case, n_classes: int) -> Prediction:
     return prediction
 
 
+class Trained:
+    """A fit that several checks look at, made when the first of them asks for it."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    @cached_property
+    def plain(self) -> tuple[list[Floats], CaseList]:
+        """The predictions of a data set without peculiarities, and the data set as the method left it."""
+        dataset = make_dataset(shapes=SMALL)
+        torch.manual_seed(1)
+        np.random.seed(1)  # noqa: NPY002 - a method may use the global generators, and must not depend on them
+        return _predicts(self.method, dataset), dataset
+
+
 def _predicts(method: Method, dataset: CaseList) -> list[Floats]:
     done = fitted(method, dataset)
     return [predict(done, case, dataset.n_classes).probability for case in dataset]
 
 
-def _probabilities_2d(method: Method) -> None:
+def _difference(some: list[Floats], others: list[Floats]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
+
+
+def _probabilities_2d(method: Method, trained: Trained) -> None:
+    del trained
     _predicts(method, make_dataset(shapes=ODD))
 
 
-def _probabilities_3d(method: Method) -> None:
+def _probabilities_3d(method: Method, trained: Trained) -> None:
+    del trained
     _predicts(method, make_dataset(shapes=VOLUMES, n_classes=3))
 
 
-def _determinism(method: Method) -> None:
-    dataset = make_dataset(shapes=SMALL)
-    torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002 - a method may use the global generator, and must not depend on it
-    one = _predicts(method, dataset)
+def _determinism(method: Method, trained: Trained) -> None:
+    one, _ = trained.plain
     torch.manual_seed(2)
     np.random.seed(2)  # noqa: NPY002
-    other = _predicts(method, dataset)
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+    difference = _difference(one, _predicts(method, make_dataset(shapes=SMALL)))
     require(
         difference == 0,
         f"fitted twice with the same seed it predicted differently (by up to {difference:.3g}): "
@@ -134,7 +152,8 @@ def _determinism(method: Method) -> None:
     )
 
 
-def _predicting_changes_nothing(method: Method) -> None:
+def _predicting_changes_nothing(method: Method, trained: Trained) -> None:
+    del trained
     dataset = make_dataset(shapes=[(32, 32), (37, 45), (32, 32), (32, 32)])
     done = fitted(method, dataset)
     first, *_, again = (predict(done, dataset[i], dataset.n_classes).probability for i in (0, 1, 2, 0))
@@ -144,29 +163,29 @@ def _predicting_changes_nothing(method: Method) -> None:
     require(np.array_equal(first, done.predict_proba(dataset[0].unlabelled())), sentence)
 
 
-def _input_is_left_alone(method: Method) -> None:
-    dataset, untouched = make_dataset(shapes=SMALL), make_dataset(shapes=SMALL)
-    _predicts(method, dataset)
-    for case, before in zip(dataset, untouched, strict=True):
+def _input_is_left_alone(method: Method, trained: Trained) -> None:
+    del method
+    _, dataset = trained.plain
+    for case, before in zip(dataset, make_dataset(shapes=SMALL), strict=True):
         require(np.array_equal(case.image, before.image), "it changed the image of a case: work on a copy")
         same = list(case.ratings) == list(before.ratings)
         same = same and all(np.array_equal(case.ratings[r], before.ratings[r]) for r in before.ratings)
         require(same, "it changed the ratings of a case: work on a copy")
 
 
-def _order_in_a_case(method: Method) -> None:
+def _order_in_a_case(method: Method, trained: Trained) -> None:
     dataset = make_dataset(shapes=SMALL)
     turned = reorder(dataset, dataset.raters[::-1])
     turned.raters = dataset.raters
-    pairs = zip(_predicts(method, dataset), _predicts(method, turned), strict=True)
-    difference = max(float(np.abs(a - b).max()) for a, b in pairs)
+    difference = _difference(trained.plain[0], _predicts(method, turned))
     require(
         difference < 1e-3,
         f"the order in which a case lists its raters changed predictions by {difference:.3g}: look raters up by name",
     )
 
 
-def _missing_rater(method: Method) -> None:
+def _missing_rater(method: Method, trained: Trained) -> None:
+    del trained
     dataset = make_dataset(shapes=SMALL, absent=["ghost"])
     done = fitted(method, dataset)
     prediction = predict(done, dataset[0], dataset.n_classes)
@@ -192,23 +211,27 @@ def _missing_rater(method: Method) -> None:
             require(inside, f"the reliability of {rater!r} must be from 0 to 1 at every voxel")
 
 
-def _unjudged_voxels(method: Method) -> None:
+def _unjudged_voxels(method: Method, trained: Trained) -> None:
+    del trained
+
     def blank(labels: np.ndarray) -> np.ndarray:
         return np.where(np.arange(labels.shape[1]) < 9, IGNORE, labels).astype(np.uint8)
 
     _predicts(method, make_dataset(shapes=SMALL, change=blank))
 
 
-def _empty_masks(method: Method) -> None:
+def _empty_masks(method: Method, trained: Trained) -> None:
+    del trained
     _predicts(method, make_dataset(shapes=SMALL, change=np.zeros_like))
     _predicts(method, make_dataset(shapes=SMALL, change=np.ones_like))
 
 
-def _one_rater(method: Method) -> None:
+def _one_rater(method: Method, trained: Trained) -> None:
+    del trained
     _predicts(method, make_dataset(shapes=SMALL, n_raters=1))
 
 
-CHECKS: dict[str, Callable[[Method], None]] = {
+CHECKS: dict[str, Callable[[Method, Trained], None]] = {
     "probabilities of 2-D images of odd sizes": _probabilities_2d,
     "probabilities of 3-D volumes": _probabilities_3d,
     "determinism": _determinism,
