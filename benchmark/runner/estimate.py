@@ -83,8 +83,8 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
         batch = augment(slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
         loss = module(batch.images).square().mean() + batch.ratings.mean()
         module.zero_grad()
-        # The optimiser takes next to no time of a step; making one here would import torch's compiler, which takes seconds.
         loss.backward()
+        # The optimiser's step is one fused call, and left out: to make an optimiser would import torch's compiler for seconds.
 
     timed = [_seconds(train_once)]
     while len(timed) < STEPS and sum(timed) < LONG_SECONDS:
