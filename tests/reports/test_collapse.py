@@ -22,6 +22,8 @@ from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 
+from .conftest import Study, write_study
+
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
 SMALL: dict[str, Any] = {
@@ -30,9 +32,9 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def small(make: Callable[..., Path]) -> Results:
-    return read_results(make(**SMALL))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return read_results(write_study(tmp_path_factory.mktemp("small") / "study", Study(**SMALL)))
 
 
 def changed(results: Results, value: Any, **where: str) -> Results:

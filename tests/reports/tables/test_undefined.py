@@ -6,12 +6,14 @@ import dataclasses
 import re
 import warnings
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
@@ -23,8 +25,10 @@ from raterbench.reports.page.report import write_report
 from raterbench.reports.tables.details import all_tables
 from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
-from raterbench.reports.tables.terminal import main_table_text
+from raterbench.reports.tables.terminal import terminal_table
 from raterbench.reports.tables.wording import decimals_for, write_number
+
+from ..conftest import Study, write_study
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
@@ -34,9 +38,15 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def small(make: Callable[..., Path]) -> Results:
-    return read_results(make(**SMALL))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return read_results(write_study(tmp_path_factory.mktemp("small") / "study", Study(**SMALL)))
+
+
+@pytest.fixture(scope="module")
+def uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    study = Study(**{**SMALL, "calibration": False})
+    return read_results(write_study(tmp_path_factory.mktemp("uncalibrated") / "study", study))
 
 
 def changed(results: Results, value: Any, **where: str) -> Results:
@@ -64,18 +74,21 @@ UNHOPED: dict[str, tuple[Any, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", UNHOPED)
-def test_every_table_and_figure_is_made(make: Callable[..., Path], name: str) -> None:
+def test_every_table_and_figure_is_made(uncalibrated: Results, name: str) -> None:
     value, where = UNHOPED[name]
-    small = read_results(make(**{**SMALL, "calibration": False}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        analysis = Analysis(changed(small, value, **where))
-        tables, text = all_tables(analysis), main_table_text(analysis.results)
+        analysis = Analysis(changed(uncalibrated, value, **where))
+        # One analysis for the page and for the terminal, as in a run.
+        tables, terminal = all_tables(analysis), StringIO()
+        Console(file=terminal, width=100, force_terminal=False).print(terminal_table(analysis))
         summary = summarise(analysis)
         with house_style():
             plots = [plot for maker in (effects, entropy) if (plot := maker(analysis)) is not None]
         assert draw_figures(plots) or name == "all missing"
-    written = "".join(t.markdown() + t.latex() for t in tables) + text + summary.headline + "".join(summary.findings)
+    written = (
+        "".join(t.markdown() + t.latex() for t in tables) + terminal.getvalue() + summary.headline + "".join(summary.findings)
+    )
     assert not re.search(r"\bnan\b|\binf\b", written, re.IGNORECASE)
     assert max(map(len, re.findall(r"\d+", written))) < 30
 
