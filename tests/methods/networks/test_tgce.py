@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from raterbench.benchmark.checks.examples import make_dataset
-from raterbench.benchmark.checks.methods import check_method
+from raterbench.benchmark.checks.methods import CHECKS, Trained, check_method, small
+from raterbench.benchmark.checks.result import run_checks
 from raterbench.datasets import IGNORE, RaterbenchError
 from raterbench.methods import Budget
 from raterbench.methods.networks.tgce import LEVELS, TGCE, TGCEOutputs
@@ -205,5 +206,6 @@ def test_the_check_of_methods_finds_a_reliability_that_cannot_be(reliability, me
             wrong = dict.fromkeys(self.raters_, reliability)
             return replace(super().predict(case), rater_reliability=wrong)
 
-    (found,) = [result for result in check_method(Wrong) if result.message]
-    assert found.name == "a rater who rated nothing" and message in found.message
+    built, law = small(Wrong()), "a rater who rated nothing"
+    (found,) = run_checks({law: CHECKS[law]}, built, Trained(built))
+    assert not found.passed and message in found.message
