@@ -167,7 +167,7 @@ def unit(study: Study, number: int, repeat: int, fold: int) -> MadeUnit:
     curve = [(e, float(0.2 + np.exp(-e / 8)), float(0.26 + 0.05 * fold / 5 + np.exp(-e / 8))) for e in range(40)]
     warnings = ["rater Eve is absent from the training part"] if fold == 3 and number % 2 == 0 else []
     training: dict[str, Any] = {
-        "report": FitReport(curve=curve, best_epoch=28, warnings=warnings),
+        "report": FitReport(curve=curve, best_epoch=28, warnings=warnings, alarms=warnings),
         "threshold": ThresholdSearch((0.5,), (0.8,), 4, 0.5),
         "n_train": 16,
         "n_validation": 4,
