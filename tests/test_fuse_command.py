@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from raterbench.__main__ import main
-from raterbench.benchmark.store.written import LIST
+from raterbench.benchmark.store.own_files import LIST
 from raterbench.datasets import Geometry
 from raterbench.datasets.images import read_labels, write_labels
 

@@ -20,7 +20,7 @@ ONE_RUN = """
 import pathlib, tempfile
 from raterbench.benchmark.runner.workers import only_run
 from raterbench.benchmark.store.completeness import running_process
-from raterbench.benchmark.store.written import WrittenFiles
+from raterbench.benchmark.store.own_files import WrittenFiles
 folder = pathlib.Path(tempfile.mkdtemp())
 with only_run(folder):
     assert running_process(folder) == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from ...datasets.base import Dataset
 from ...errors import RaterbenchError, shown
 from ...methods import FUSIONS, METHODS
 from ...methods.base import Fusion, Method, Need
-from ...methods.learning.budget import Budget
+from ...methods.learning.budget import BACKBONE, Budget
 from ...parameters import as_hinted, check_arguments, check_keys, classes_in, parameter_hints
 from ...plugin_errors import calling, is_foreign
 from ...registry import Registry, load_plugin
@@ -24,20 +24,22 @@ from ..metrics import METRICS, MetricBase, table_names
 from .experiment import Candidate, Experiment
 from .local_modules import with_local_modules
 from .settings import check_different, check_part, check_table, read_setting
+from .skipping import estimators_within, needs_of, skip_reason
 from .splits import SPLITS
 
 T = TypeVar("T")
-ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
 
 
 def registries() -> dict[str, Registry[Any]]:
     """Everything that a plug-in can add, by the word that ``raterbench list`` has for it."""
+    from ...methods.backbones import BACKBONES
     from ...methods.learning.recipes import RECIPES
 
     return {
         "methods": METHODS,
         "fusions": FUSIONS,
         "recipes": RECIPES,
+        "backbones": BACKBONES,
         "datasets": DATASETS,
         "metrics": METRICS,
         "splits": SPLITS,
@@ -228,8 +230,12 @@ def identity(value: Any) -> Any:
     ``repr`` would not do: scikit-learn's leaves out defaults, and cuts what is long.
     """
     if isinstance(value, BaseEstimator):
-        parameters = value.get_params(deep=False)
-        return [class_identity(type(value)), {name: identity(parameter) for name, parameter in parameters.items()}]
+        parameters = {name: identity(parameter) for name, parameter in value.get_params(deep=False).items()}
+        if isinstance(value, Budget) and value.backbone != BACKBONE:
+            from ...methods.backbones import BACKBONES
+
+            parameters["backbone"] = [value.backbone, *class_identity(BACKBONES.get(value.backbone))]
+        return [class_identity(type(value)), parameters]
     if isinstance(value, Mapping):
         return {str(key): identity(entry) for key, entry in value.items()}
     return [identity(entry) for entry in value] if isinstance(value, list | tuple) else value
@@ -240,11 +246,15 @@ def class_identity(cls: type) -> list[str]:
     return [cls.__qualname__, *(hashlib.sha256(text).hexdigest()[:16] for text in plugin_sources(cls))]
 
 
+LIBRARIES = {__package__.partition(".")[0], "builtins", "abc", "typing", "sklearn", "torch"}
+"""Packages whose versions units store, so that their sources are in no key."""
+
+
 def plugin_sources(cls: type) -> list[bytes]:
     """The files, outside the package and its libraries, that define a class and its bases, and what these import."""
     files = []
     for base in cls.__mro__:
-        if base.__module__.partition(".")[0] not in {__package__.partition(".")[0], "builtins", "abc", "typing", "sklearn"}:
+        if base.__module__.partition(".")[0] not in LIBRARIES:
             try:
                 files.append(inspect.getsourcefile(base))
             except (TypeError, OSError):
@@ -277,45 +287,3 @@ def planned_method(candidate: Candidate, method: Method, dataset: Dataset) -> Pl
         if not (reason is None or isinstance(reason, str)):
             raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
         return PlannedMethod(reason, needs_of(method), identity(method))
-
-
-def estimators_within(value: Any) -> Iterator[BaseEstimator]:
-    """An estimator and every estimator among its parameters, to any depth, also in lists and tables."""
-    if isinstance(value, BaseEstimator):
-        yield value
-        value = value.get_params(deep=False)
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for one in value:
-            yield from estimators_within(one)
-
-
-def needs_of(method: Method) -> frozenset[Need]:
-    """What a method, or any method within it, must see of training cases beyond images and ratings."""
-    return frozenset(need for one in estimators_within(method) if isinstance(one, Method) for need in one.needs)
-
-
-def skip_reason(method: Method, dataset: Dataset) -> str | None:
-    """Why a method cannot run on a data set, or None: what is not known there, then its own reason and those within it."""
-    for need in sorted(needs_of(method)):
-        if getattr(dataset[0], need, None) is None:
-            return f"it needs the {need}, which this data set does not have"
-    within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]
-    if dataset.anonymous_raters and any(one.needs_rater_identity for one in within):
-        return f"it learns each rater over many cases, but {ANONYMOUS}"
-    for one in within:
-        if isinstance(one, Method) and (reason := one.skip_reason(dataset)) is not None:
-            return reason
-    return None
-
-
-def check_identity(fusions: Mapping[str, Fusion], dataset: Dataset) -> None:
-    """See that no fusion learns a rater over cases in which that rater is not known to be one person.
-
-    Raises:
-        RaterbenchError: one does; it is named.
-    """
-    for name, fusion in fusions.items():
-        if fusion.needs_rater_identity and dataset.anonymous_raters:
-            raise RaterbenchError(f"{name} learns each rater over many cases, but {ANONYMOUS}: fuse each case by itself")

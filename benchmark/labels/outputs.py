@@ -11,7 +11,7 @@ from typing import Self
 
 from ...errors import RaterbenchError
 from ...whole_files import move, naming, remove_leftovers, staging
-from ..store.written import WrittenFiles
+from ..store.own_files import WrittenFiles
 
 
 class OutputFiles:

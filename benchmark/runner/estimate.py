@@ -24,9 +24,9 @@ from ..metrics import Segmentation
 
 STEPS = 4
 MOST_PIXELS = 2**20
-"""Pixels of a batch that is timed, if a single slice has no more."""
+"""A timed batch has at most this many pixels, but at least one slice."""
 LONG_SECONDS = 4.0
-"""No further step is timed after so long: where steps are that long, the first one is no slower than the others."""
+"""Timing stops after this many seconds; when steps are that long, the first is not slower than the others."""
 VALIDATION_SHARE = 1 / 3
 """A validation slice takes this much of a training slice's time: it has no backward pass."""
 
@@ -42,7 +42,8 @@ class Estimate:
 def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     """Time a few training steps, and reading and measuring a case, and multiply.
 
-    Early stopping makes units shorter, nobody knows by how much. The first case is a warm-up where cases are quick.
+    Early stopping makes units shorter, nobody knows by how much. If the first case takes under two
+    seconds, a second one is timed instead.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -75,7 +76,7 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     method.budget_ = budget
     with torch.random.fork_rng(devices=[]):
         module = method.build(slices.images.shape[1], dataset.n_classes, len(dataset.raters))
-    # Of large slices a few are enough: on the CPU a batch takes as long as its slices.
+    # Of large slices a few are enough: on the CPU a batch costs the sum of its slices.
     few = max(1, MOST_PIXELS // slices.images[0, 0].numel())
     rows = torch.arange(min(len(slices), budget.batch_size, few))
 

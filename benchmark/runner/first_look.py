@@ -22,15 +22,15 @@ from ..metrics.base import UNIT_SYMBOLS
 from ..metrics.surface import SurfaceDice, real_axes
 
 MOST_CASES = 200
-"""Cases that are looked at, evenly spaced, so that large data sets do not wait."""
+"""At most so many cases are looked at, evenly spaced, so that users of large data sets do not wait."""
 
 
 @dataclass(frozen=True)
 class Look:
     """What is seen of a case: its raters' agreement (``pictures.agreement``), its number of axes, and lengths in its unit.
 
-    ``diagonal`` is that of the image; ``radii`` [R, K-1] of a disc or ball as large as what each rater marked of each
-    foreground class, NaN where that is nothing.
+    ``diagonal`` is that of the image; ``radii`` [R, K-1] is the radius of the disc (ball) with the same area (volume) as what
+    each rater marked of each foreground class, NaN where that is nothing.
     """
 
     case: str
@@ -53,11 +53,11 @@ def look_at_cases(dataset: Dataset, positions: Sequence[int], metrics: Sequence[
         if any(measures_lengths(metric) for metric in metrics):
             check_unit(case, dataset)
         looks.append(_look(case, dataset.n_classes))
-        if any(metric.quantity == "size" for metric in metrics) and looks[-1].ndim != looks[0].ndim:
+        named = ", ".join(f"the metric {metric.name!r}" for metric in metrics if metric.quantity == "size")
+        if named and looks[-1].ndim != looks[0].ndim:
             raise RaterbenchError(
                 f"case {looks[0].case!r} has {looks[0].ndim} axes and case {case.id!r} has {looks[-1].ndim}, so that areas "
-                "would be averaged with volumes: store all images with as many axes, or leave out the metric 'false positive "
-                "volume'"
+                f"would be averaged with volumes: store all images with the same number of axes, or leave out {named}"
             )
     return looks
 
@@ -87,8 +87,9 @@ def sizes(looks: Sequence[Look], classes: Sequence[str]) -> dict[str, Any]:
 def tolerance_warnings(experiment: Experiment, facts: dict[str, Any]) -> list[str]:
     """A sentence for each tolerance of surface Dice that is so large that it tells nothing; none where it is not measured.
 
-    Half the diagonal of the smallest image: few masks are that far apart. The radius of a disc (or ball) as large as what a
-    rater usually marks of a class: all of it, down to its middle, then lies within the tolerance of its surface.
+    There are two limits: (1) half the diagonal of the smallest image, because few masks are that far apart; (2) the radius of a
+    disc (or ball) as large as what a rater usually marks of a class, because all of it is then within the tolerance of its
+    surface.
     """
     tolerances = [metric.tolerance for metric in build_metrics(experiment) if isinstance(metric, SurfaceDice)]
     return [said for tolerance in tolerances for said in _tolerance_warnings(tolerance, facts)]

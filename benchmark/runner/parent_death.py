@@ -1,4 +1,4 @@
-"""Imported first by the template process of a run: ends it with its parent, also while it is importing the rest."""
+"""The template process (forkserver) imports this first; it is then killed when the run ends, even while it is importing."""
 
 from __future__ import annotations
 

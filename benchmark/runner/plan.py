@@ -19,7 +19,6 @@ from ..experiment.factory import (
     build_fusions,
     build_method,
     build_metrics,
-    check_identity,
     class_identity,
     identity,
     load_plugins,
@@ -27,6 +26,7 @@ from ..experiment.factory import (
     plugins_hash,
 )
 from ..experiment.settings import canonical
+from ..experiment.skipping import check_identity
 from ..experiment.splits import Fold, make_folds, manifest
 from ..measuring.measure import makes_sense, measures_lengths
 from ..measuring.parts import Parts, plan_parts
@@ -62,12 +62,16 @@ class Plan:
     """Everything that is known before anything runs.
 
     Args:
+        setting: what all tasks of the run share.
         units: every unit, by fold and then in the order of candidates, with raters and fused labels after them.
         training: the task of each unit that trains.
         folds: the folds by (repeat, fold).
         parts: what a measuring unit of each kind should have.
         references: how the raters are fused once for all units.
-        skipped: a candidate's name to the reason why it cannot run here.
+        kept: the cases that are kept for pictures, each with the reason.
+        skipped: a candidate's name to the reason why it cannot run here (``experiment/skipping.py``).
+        manifest: what ``splits.json`` holds.
+        facts: what reports say of the data, without opening them.
     """
 
     experiment: Experiment

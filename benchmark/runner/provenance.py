@@ -30,7 +30,7 @@ DECIDING = (
     "benchmark/store/predictions.py",
 )
 """The files of the package that a unit's numbers depend on. Reports and the command line may change without harm; so may
-``splits.py``, since the names of the cases of each part are in a unit's key."""
+the splits, since the names of the cases of each part are in a unit's key."""
 
 
 @cache
@@ -82,7 +82,7 @@ def differences(stored: Origin) -> list[str]:
 
 
 def reset_peak_memory() -> None:
-    """Let the peak start anew where the system can (Linux): a worker computes many units, and each reports its own."""
+    """Let the peak start anew where the system can (Linux): it would include what the template process had used."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

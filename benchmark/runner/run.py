@@ -16,6 +16,7 @@ from ...plugin_errors import described, is_foreign
 from ...whole_files import remove_leftovers
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_fusions, build_method
+from ..experiment.skipping import estimators_within
 from ..store.results import Results, read_results
 from ..store.run_file import write_json
 from ..store.units import PlannedUnit, measuring_path, training_path, write_training
@@ -185,7 +186,7 @@ def check_device(device: str) -> str:
 def first_estimate(plan: Plan, todo: Todo) -> Estimate:
     """Seconds that units may take, before any has run; zeros where no network is trained, or nothing is to do."""
     for task in todo.training:
-        if isinstance(build_method(task.candidate, plan.experiment), NetworkMethod):
+        if any(isinstance(one, NetworkMethod) for one in estimators_within(build_method(task.candidate, plan.experiment))):
             return estimate(plan.experiment, plan.dataset, task.fold)
     return Estimate()
 

@@ -1,4 +1,4 @@
-"""A training unit: fit a candidate on one fold, predict its test cases, and store both. A pure function of the unit's key."""
+"""A training unit: fit a candidate on one fold, predict its test cases, and store both. Its key decides all its numbers."""
 
 from __future__ import annotations
 

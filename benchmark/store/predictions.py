@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ...methods.base import Prediction
 
 FULL = 65520
-"""The fixed-point number of probability 1. Halves, thirds, quarters, fifths and twentieths are whole numbers of it, so
-shares of a few raters are exact, and so are the thresholds that are searched."""
+"""The fixed-point number of probability 1. It is divisible by 1 to 10 and by 20, so that the shares of up to ten raters and the
+thresholds that are searched are exact."""
 BYTE = 255
 
 

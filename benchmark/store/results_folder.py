@@ -11,7 +11,7 @@ from ...errors import RaterbenchError, shown
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
 from ..experiment.experiment import Experiment
 from ..experiment.splits import manifest_hash
-from .written import WrittenFiles
+from .own_files import WrittenFiles
 
 MEND = "move it elsewhere, or give another folder"
 FOLDER = "folder:"

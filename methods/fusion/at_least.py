@@ -26,9 +26,9 @@ class AtLeast(Fusion):
     their shares. The probability is one-hot; with ``ties="undecided"`` the classes that tie share it evenly.
 
     Args:
-        votes: the number of raters who must name a class. A voxel that fewer raters judged is background; a case that fewer
-            raters judged is an error.
-        share: the share of the raters who judged the voxel who must name a class, above 0 and up to 1. Without ``votes`` and
+        votes: the number of raters who must name a class. If fewer than ``votes`` raters judged a voxel, it is
+            background; if fewer judged the case, that is an error.
+        share: this part of the raters who judged the voxel must name the class, above 0 and up to 1. Without ``votes`` and
             ``share`` it is 0.5.
         ties: the class that wins among those with equally many votes.
 

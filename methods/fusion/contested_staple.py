@@ -12,11 +12,11 @@ MIN_RATERS = 4
 
 
 class ContestedSTAPLE(EMFusion):
-    """STAPLE on contested voxels; voxels on which all raters who judged agree get that class and are no evidence.
+    """STAPLE on contested voxels. If all raters who judged a voxel agree, it gets their class and is not used for estimation.
 
     COLLATE (Asman and Landman, 2011, IEEE TMI 30(10):1779) estimates how easy each voxel is, because easy voxels, which all
     raters label correctly, make raters look alike. This fusion approximates it as NiftySeg's ``seg_LabFusion -unc`` does. The
-    prior of the classes is that of the contested voxels, too, so the field of view does not matter. The confusion matrices
+    prior of the classes comes from contested voxels only, too, so cropping the image changes nothing. The confusion matrices
     are those *at contested voxels*: far worse than STAPLE's, and comparable only with each other. The parameters are those of
     ``em_fusion.EMFusion``.
 
@@ -37,7 +37,7 @@ class ContestedSTAPLE(EMFusion):
     """
 
     def min_raters(self) -> int:
-        """Four, or one where the raters were estimated from other cases."""
+        """Four, or one if ``pool`` takes the raters' matrices from other cases."""
         return MIN_RATERS if self.pool == "case" else 1
 
     def check_evidence(self, data: Votes) -> None:

@@ -27,7 +27,7 @@ class SIMPLE(Fusion):
 
     Args:
         alpha: standard deviations below the mean; 2 is the value of a public implementation, the paper's could not be verified.
-        keep: the number of raters who are never dropped; 3, likewise.
+        keep: the number of raters who are never dropped; 3 is also from that implementation.
         max_iterations: the last round; if it is reached, the status is "not converged". 100 is our choice.
         ties: the class that wins among those with equally many votes.
 
@@ -66,7 +66,7 @@ class SIMPLE(Fusion):
             weights = np.where(remaining, scores, 0.0)
             votes = (patterns.votes * weights[:, None, None]).sum(axis=0)
             total = votes.sum(axis=0)
-            # Where only dropped raters judged, theirs are the only votes.
+            # If only dropped raters judged a voxel, their mean vote is used.
             share = np.where(total > 0, votes / np.where(total > 0, total, 1.0), patterns.mean)
             before, labels = labels, break_ties(share, self.ties)
             converged = bool((remaining == kept).all() and (before == labels).all())

@@ -29,7 +29,7 @@ class Budget(BaseEstimator):
         translation: largest random shift as a share of the slice's side.
         scaling: largest random change of scale, 0.1 for +-10 %.
         flip: mirror half of the slices left to right; off where left and right differ.
-        backbone: the network, by its name in ``backbone.py``.
+        backbone: the network, by its name in ``methods/backbones``.
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
     """
@@ -67,9 +67,9 @@ class Budget(BaseEstimator):
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
         check_stored(self, where)
         if self.backbone != BACKBONE:
-            from .backbone import find_backbone  # Only here, because it needs torch.
+            from ..backbones import BACKBONES  # Only here, because it needs torch.
 
-            find_backbone(self.backbone)
+            BACKBONES.get(self.backbone)
 
     @property
     def augments(self) -> bool:

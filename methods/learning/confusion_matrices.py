@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from ...errors import RaterbenchError
-from .backbone import Backbone, spatial_mean
+from ..backbones.base import Backbone, spatial_mean
 from .losses import LEAST
 from .precision import full_precision
 

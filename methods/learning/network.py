@@ -13,8 +13,8 @@ from torch import nn
 
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
+from ..backbones import BACKBONES, Backbone
 from ..base import FitReport, Method, Prediction
-from .backbone import Backbone, find_backbone
 from .budget import Budget
 from .preparation import Batch, Slices, prepare_case, prepare_image, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy
@@ -58,7 +58,7 @@ class NetworkMethod(Method):
         super().check_parameters()
         if self.budget is not None:
             self.budget.check_parameters()
-            find_backbone(self.budget.backbone)
+            BACKBONES.get(self.budget.backbone)
         if self.recipe is not None:
             self.recipe.check_parameters()
 
@@ -124,7 +124,9 @@ class NetworkMethod(Method):
 
     def backbone(self, n_channels: int, n_classes: int) -> Backbone:
         """The budget's backbone with its first weights."""
-        return find_backbone(self.budget_.backbone)(n_channels, n_classes, self.budget_.features)
+        kind: Any = BACKBONES.get(self.budget_.backbone)
+        backbone: Backbone = kind(n_channels, n_classes, self.budget_.features, spatial_dims=2)  # Preparation makes slices.
+        return backbone
 
     def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
         """Train ``module`` with the budget; it then holds the weights of the best epoch, and ``report`` the curve."""

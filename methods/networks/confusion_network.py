@@ -12,8 +12,8 @@ from torch import nn
 
 from ...datasets.base import Case, Dataset
 from ...parameters import Range
+from ..backbones.base import Backbone
 from ..base import Prediction
-from ..learning.backbone import Backbone
 from ..learning.budget import Budget
 from ..learning.confusion_matrices import (
     MatrixHead,

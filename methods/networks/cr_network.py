@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..learning.backbone import Backbone, spatial_mean
+from ..backbones.base import Backbone, spatial_mean
 from ..learning.budget import Budget
 from ..learning.confusion_matrices import n_parameters, starting_point
 from .confusion_network import Anchor, ConfusionNetwork, Diagonal, LearningRate, Level, Rank, Start, TraceWeight, Warmup

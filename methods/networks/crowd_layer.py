@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from ...datasets.base import Case, Dataset
+from ..backbones.base import Backbone
 from ..base import Prediction
-from ..learning.backbone import Backbone
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
 from ..learning.losses import masked_mean

@@ -11,8 +11,8 @@ from torch import nn
 
 from ...datasets.base import Case, Dataset
 from ...parameters import Range
+from ..backbones.base import Backbone, resize_maps, spatial_mean
 from ..base import Prediction
-from ..learning.backbone import Backbone, resize_maps, spatial_mean
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
 from ..learning.network import CHUNK

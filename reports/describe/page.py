@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from ... import __version__
 from ...benchmark.labels.csv_text import spreadsheet_bytes
 from ...benchmark.labels.describe import Description
-from ...benchmark.store.written import WrittenFiles
+from ...benchmark.store.own_files import WrittenFiles
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
 from ..figures.figures import draw_figures

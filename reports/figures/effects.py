@@ -14,7 +14,7 @@ from . import style
 
 def effects(analysis: Analysis) -> style.Plot | None:
     """Left, a point a subject; right, the mean difference to the baseline with its interval. None without a value."""
-    # The same subjects as in the tables: a subject that some candidate lacks would shift only the others' means.
+    # The same subjects as in the tables: keeping a subject that one candidate lacks would change only the others' means.
     values = paired(analysis.subjects(analysis.metric, analysis.reference)).values.dropna(axis=1, how="all")
     if values.empty:
         return None
@@ -38,7 +38,7 @@ def _strip(axes: Axes, analysis: Analysis, values: pd.DataFrame, band: tuple[flo
         axes.axvspan(*band, color=style.BAND, linewidth=0, zorder=0)
     for row, name in enumerate(values):
         points = values[name].dropna().to_numpy()
-        # Spread by rank in place of chance, so that the figure is the same each time.
+        # Spread by rank and not at random, so that the figure is the same each time.
         spread = (np.argsort(np.argsort(points)) * 0.618 % 1 - 0.5) * 0.5
         axes.scatter(points, row + spread, s=12, color=analysis.colours[str(name)], alpha=0.55, linewidths=0)
         axes.plot([points.mean()], [row], marker="D", markersize=5.5, color="white", markeredgecolor=style.INK, zorder=4)

@@ -1,4 +1,4 @@
-"""Do better estimates of the raters go with better segmentation? One line a candidate, where points would be too many."""
+"""Do better estimates of the raters go with better segmentation? A line a candidate, instead of the scatter plot when there are many candidates."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Line = tuple[str, Interval, Interval, bool]
 
 
 def rows_figure(lines: Sequence[Line], *, error: str, metric: str, trivial: float, fused: float) -> Figure:
-    """Two panels that share their rows: the metric, and the error of what is known of the raters.
+    """Two panels that share their rows: the metric, and the error of the estimated confusion matrices.
 
-    ``error`` and ``metric`` are the axes' words; ``trivial`` and ``fused`` are drawn as dashed lines where they are numbers.
+    ``error`` and ``metric`` are the axes' words; ``trivial`` and ``fused`` are drawn as dashed lines unless NaN.
     """
     figure = style.new_figure(style.DOUBLE, min(style.TALLEST, 26 + 5.2 * len(lines)))
     left, right = figure.subplots(1, 2, sharey=True)

@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often a network is right when it says how sure it is, and how many voxels say so."""
+"""Reliability diagrams: how often a network is right at each confidence, and how many voxels have that confidence."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
         axes.plot([point["confidence"]] * 2, [point["confidence"], point["accuracy"]], color=colour, alpha=0.35, linewidth=3)
     axes.plot(inner["confidence"], inner["accuracy"], color=colour, marker=analysis.markers[name], markersize=3.5)
     last = curve[curve["bin"] == EXACTLY_ONE]
-    # What is drawn of nothing has an infinite extent, and takes the layout with it.
+    # Plotting an empty array gives an infinite extent and breaks the layout.
     if len(last):
         axes.plot(
             last["confidence"], last["accuracy"], linestyle="none", marker=analysis.markers[name], markersize=5,
@@ -90,7 +90,7 @@ def _caption(analysis: Analysis) -> str:
     return (
         f"Reliability diagrams against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled. "
         "Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is as "
-        "often right as it says, below it is overconfident. Bottom: voxels in each bin (logarithmic). The open marker and the "
+        "often right as it says, below the line it is overconfident. Bottom: voxels in each bin (logarithmic). The open marker and the "
         "hatched bar are voxels with a confidence of exactly 1: ‘open’ leaves them out of the expected calibration error "
         "(ECE), as the published code does, ‘closed’ counts them. n: all voxels, those with a confidence of exactly 1 included."
     )

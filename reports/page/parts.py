@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...benchmark.store.written import WrittenFiles
+from ...benchmark.store.own_files import WrittenFiles
 from ...names import visible
 from ..figures.style import Plot
 from ..tables.table import Cell, Table

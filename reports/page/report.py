@@ -12,8 +12,8 @@ import pandas as pd
 
 from ...benchmark.labels.csv_text import csv_bytes
 from ...benchmark.statistics.metric_table import Protocol
+from ...benchmark.store.own_files import WrittenFiles
 from ...benchmark.store.results import read_results
-from ...benchmark.store.written import WrittenFiles
 from ..analysis import Analysis
 from ..figures.figures import all_figures, draw_figures
 from ..tables.details import all_tables
@@ -27,7 +27,7 @@ __all__ = ["main_table", "main_table_text", "make_report", "published_parts", "t
 
 KIND = "report"
 PAGE = "report.html"
-LONG_TABLES = {"results.csv.gz": "rows", "calibration.csv.gz": "calibration"}
+LONG_TABLES = {"results.csv.gz": "long_table", "calibration.csv.gz": "calibration"}
 """Files that hold tables of the results as they are."""
 
 

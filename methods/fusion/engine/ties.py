@@ -1,4 +1,7 @@
-"""The rules for ties, in one place: which class wins where several have the largest share of the votes."""
+"""The rules for ties in label fusion: which class wins where several have the largest share of the votes.
+
+Where no rule can be chosen (labels of predictions), the lowest class wins: ``voxel_counts.argmax_with_confidence``.
+"""
 
 from __future__ import annotations
 

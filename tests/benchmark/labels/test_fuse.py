@@ -9,7 +9,7 @@ from raterbench.benchmark.labels.fuse import fuse_files
 from raterbench.benchmark.labels.fuse_plan import LABEL_ENDINGS, fuse_plan
 from raterbench.benchmark.labels.outputs import OutputFiles
 from raterbench.benchmark.labels.rater_rows import rater_rows
-from raterbench.benchmark.store.written import LIST
+from raterbench.benchmark.store.own_files import LIST
 from raterbench.datasets import IGNORE, Case, Geometry, RaterbenchError
 from raterbench.datasets.images import WITH_GEOMETRY, read_image, read_labels, write_labels
 from raterbench.datasets.label_files.rating_files import label_code

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark import read_results
-from raterbench.benchmark.experiment.factory import check_identity, skip_reason
+from raterbench.benchmark.experiment.skipping import check_identity, skip_reason
 from raterbench.benchmark.labels.describe import describe_data
 from raterbench.datasets import Geometry, Phantom, RaterbenchError, RatingFolder
 from raterbench.datasets.images import write_labels

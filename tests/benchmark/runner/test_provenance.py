@@ -15,6 +15,7 @@ INDIFFERENT = {
     "benchmark/experiment/settings.py",  # in the key
     *(f"benchmark/experiment/splits/{name}.py" for name in ("base", "draw", "make", "manifest", "settings")),  # in the key
     "benchmark/experiment/local_modules.py",  # for keys
+    "benchmark/experiment/skipping.py",  # which candidates run
     "benchmark/experiment/published.py",  # what papers say
     *("benchmark/store/archive.py", "benchmark/store/units.py", "benchmark/store/completeness.py"),  # write results
     *("benchmark/runner/provenance.py", "benchmark/runner/workers.py"),  # say where results come from

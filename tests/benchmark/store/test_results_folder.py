@@ -13,9 +13,9 @@ from raterbench.benchmark.experiment.experiment import Experiment
 from raterbench.benchmark.experiment.splits import manifest_hash
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.workers import only_run
+from raterbench.benchmark.store.own_files import WrittenFiles
 from raterbench.benchmark.store.results_folder import check_results_folder, check_same_data
 from raterbench.benchmark.store.run_file import write_json
-from raterbench.benchmark.store.written import WrittenFiles
 from raterbench.datasets import RaterbenchError
 
 Make = Callable[..., Experiment]

@@ -75,7 +75,7 @@ def folder(analysis: Analysis) -> Path:
     folder = analysis.results.folder
     tables = all_tables(analysis)
     files = {name: content for table in tables for name, content in table.files.items()}
-    files["results.csv.gz"] = long_table(analysis.results.rows)
+    files["results.csv.gz"] = long_table(analysis.results.long_table)
     files["report.html"] = page_text(analysis, tables, [], files).encode()
     (folder / "tables").mkdir()
     for name, content in files.items():

@@ -11,7 +11,7 @@ import pytest
 
 from raterbench.benchmark.labels.outputs import OutputFiles
 from raterbench.benchmark.store import written
-from raterbench.benchmark.store.written import LIST, WrittenFiles
+from raterbench.benchmark.store.own_files import LIST, WrittenFiles
 from raterbench.datasets import RaterbenchError
 
 FIRST = {"page.html": b"first", "tables/a.csv": b"1", "tables/b.csv": b"2"}

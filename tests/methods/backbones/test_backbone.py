@@ -6,8 +6,10 @@ import torch
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import RaterbenchError
 from raterbench.methods import TGCE, Budget, ConfusionNetwork, CRNetwork, CrowdLayer, NetworkMethod
+from raterbench.methods.backbones import BACKBONES, Backbone
+from raterbench.methods.backbones.base import Features
+from raterbench.methods.backbones.unet import UNet
 from raterbench.methods.learning.augmentation import augment
-from raterbench.methods.learning.backbone import BACKBONES, Backbone, Features, UNet
 from raterbench.methods.learning.preparation import Batch
 
 FEATURES = (4, 4, 4, 8, 8, 4)
@@ -16,7 +18,7 @@ FEATURES = (4, 4, 4, 8, 8, 4)
 class Linear(Backbone):
     """One linear map of the channels at every voxel."""
 
-    def __init__(self, n_channels, n_classes, features, *, spatial_dims=2):
+    def __init__(self, n_channels, n_classes, widths, *, spatial_dims):
         super().__init__(spatial_dims=spatial_dims, decoder_width=n_channels, bottleneck_width=n_channels)
         self.last = self.pointwise(n_channels, n_classes)
 
@@ -39,7 +41,8 @@ def test_logits_are_the_last_layer_of_the_features(spatial_dims):
 
 
 def test_a_backbone_of_ones_own_is_named_in_the_budget(monkeypatch):
-    monkeypatch.setitem(BACKBONES, "linear", Linear)
+    BACKBONES.names()
+    monkeypatch.setitem(BACKBONES._found, "linear", Linear)
     dataset = make_dataset(shapes=[(32, 32)] * 3)
     for method in (NetworkMethod, ConfusionNetwork, TGCE):
         fitted = method(budget=Budget(backbone="linear", epochs=1)).fit(dataset, dataset, seed=0)

@@ -1,4 +1,4 @@
-"""What raterbench wrote into a folder, listed with checksums: nothing else in the folder is ever replaced or removed."""
+"""Files of a report that raterbench wrote into a folder, listed with checksums: it replaces and removes no others."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""Why a candidate is skipped on a data set: what its method, or one within it, needs and the data do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from ...datasets.base import Dataset
+from ...errors import RaterbenchError
+from ...methods.base import Fusion, Method, Need
+
+ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
+
+
+def estimators_within(value: Any) -> Iterator[BaseEstimator]:
+    """An estimator and every estimator among its parameters, to any depth, also in lists and tables."""
+    if isinstance(value, BaseEstimator):
+        yield value
+        value = value.get_params(deep=False)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from estimators_within(one)
+
+
+def needs_of(method: Method) -> frozenset[Need]:
+    """What a method, or any method within it, must see of training cases beyond images and ratings."""
+    return frozenset(need for one in estimators_within(method) if isinstance(one, Method) for need in one.needs)
+
+
+def skip_reason(method: Method, dataset: Dataset) -> str | None:
+    """Why a method cannot run on a data set, or None: what is not known there, then its own reason and those within it."""
+    for need in sorted(needs_of(method)):
+        if getattr(dataset[0], need, None) is None:
+            return f"it needs the {need}, which this data set does not have"
+    within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]
+    if dataset.anonymous_raters and any(one.needs_rater_identity for one in within):
+        return f"it learns each rater over many cases, but {ANONYMOUS}"
+    for one in within:
+        if isinstance(one, Method) and (reason := one.skip_reason(dataset)) is not None:
+            return reason
+    return None
+
+
+def check_identity(fusions: Mapping[str, Fusion], dataset: Dataset) -> None:
+    """See that no fusion learns a rater over cases in which that rater is not known to be one person.
+
+    Raises:
+        RaterbenchError: one does; it is named.
+    """
+    for name, fusion in fusions.items():
+        if fusion.needs_rater_identity and dataset.anonymous_raters:
+            raise RaterbenchError(f"{name} learns each rater over many cases, but {ANONYMOUS}: fuse each case by itself")
