@@ -1,4 +1,4 @@
-"""Do better estimates of the raters go with better segmentation? A line a candidate, instead of the scatter plot when there are many candidates."""
+"""Do better estimates of the raters go with better segmentation? A line a candidate, where a scatter plot has no room."""
 
 from __future__ import annotations
 

@@ -90,9 +90,9 @@ def _caption(analysis: Analysis) -> str:
     return (
         f"Reliability diagrams against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled. "
         "Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is as "
-        "often right as it says, below the line it is overconfident. Bottom: voxels in each bin (logarithmic). The open marker and the "
-        "hatched bar are voxels with a confidence of exactly 1: ‘open’ leaves them out of the expected calibration error "
-        "(ECE), as the published code does, ‘closed’ counts them. n: all voxels, those with a confidence of exactly 1 included."
+        "often right as it says, below the line it is overconfident. Bottom: voxels in each bin (logarithmic). The open "
+        "marker and the hatched bar are voxels with a confidence of exactly 1: ‘open’ leaves them out of the expected "
+        "calibration error (ECE), as the published code does, ‘closed’ counts them. n: all voxels, those with a confidence of exactly 1 included."
     )
 
 
