@@ -92,7 +92,8 @@ def _caption(analysis: Analysis) -> str:
         "Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is as "
         "often right as it says, below the line it is overconfident. Bottom: voxels in each bin (logarithmic). The open "
         "marker and the hatched bar are voxels with a confidence of exactly 1: ‘open’ leaves them out of the expected "
-        "calibration error (ECE), as the published code does, ‘closed’ counts them. n: all voxels, those with a confidence of exactly 1 included."
+        "calibration error (ECE), as the published code does, ‘closed’ counts them. n: all voxels, those with a confidence of "
+        "exactly 1 included."
     )
 
 
