@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raterbench.benchmark.labels.outputs import OutputFiles
-from raterbench.benchmark.store import written
+from raterbench.benchmark.store import own_files
 from raterbench.benchmark.store.own_files import LIST, WrittenFiles
 from raterbench.datasets import RaterbenchError
 
@@ -97,7 +97,7 @@ def test_whoever_is_killed_in_the_middle_can_go_on(folder: Path, monkeypatch: py
             moved.append(place)
             move({place: file})
 
-    monkeypatch.setattr(written, "move", dies)
+    monkeypatch.setattr(own_files, "move", dies)
     with pytest.raises(KeyboardInterrupt):
         report(folder).write(second, only=True)
     monkeypatch.undo()
