@@ -88,7 +88,7 @@ def test_a_folder_on_another_disk_may_be_linked(tmp_path: Path) -> None:
 
 def test_whoever_is_killed_in_the_middle_can_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     second = {"page.html": b"second", "tables/a.csv": b"3", "new.html": b"4"}
-    move, moved = written.move, list[Path]()
+    move, moved = own_files.move, list[Path]()
 
     def dies(places: dict[Path, Path]) -> None:
         for place, file in places.items():
