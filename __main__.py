@@ -75,7 +75,8 @@ def _signals_interrupt() -> Iterator[None]:
         del frame
         raise StoppedError(number)
 
-    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP.
+    ours = [each for each in known if signal.getsignal(each) is signal.SIG_DFL]
     for each in ours:
         signal.signal(each, interrupt)
     try:

@@ -1,7 +1,13 @@
 """The package where the modules of POSIX systems are missing."""
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+
+from raterbench.__main__ import main
+from raterbench.benchmark.labels.batch import over_cases
 
 WITHOUT_POSIX = """
 import sys
@@ -40,3 +46,14 @@ def test_every_module_can_be_imported_without_posix_modules():
 
 def test_folders_are_used_without_locks_where_there_are_none():
     run(ONE_RUN)
+
+
+def test_without_forking_cases_are_worked_on_in_this_process(monkeypatch):
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    assert over_cases([3, 4], lambda number: number + os.getpid(), "numbers", jobs=2) == [os.getpid() + n for n in (3, 4)]
+
+
+def test_without_sighup_a_command_still_runs(monkeypatch, capsys):
+    monkeypatch.delattr(signal, "SIGHUP")
+    assert main(["list", "fusions"]) == 0
+    assert "staple" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -24,7 +25,8 @@ def over_cases(tasks: Sequence[T], work: Callable[[T], R], words: str, jobs: int
     Raises:
         RaterbenchError: raised by ``work``, or a process ended early.
     """
-    jobs = min(jobs, len(tasks))
+    # Windows cannot fork: cases are then worked on one by one.
+    jobs = min(jobs, len(tasks)) if "forkserver" in multiprocessing.get_all_start_methods() else 1
     with step(words, len(tasks)) as shown:
         if jobs <= 1:
             results = []

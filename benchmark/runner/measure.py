@@ -186,9 +186,10 @@ def _add(
         parts.pop(name, None)
         failures.pop(name, None)
     where = origin(seconds, printed=printed)
-    if before:
-        cases, names = cases or before[0].cases, names or before[0].names
-    if before and parts:  # As long as a part of other code or libraries is kept, the unit says so.
+    if before and parts:
+        # The parts that are kept have these axes; a unit that failed may not have come to its own.
+        cases, names = before[0].cases, before[0].names
+        # As long as a part of other code or libraries is kept, the unit says so.
         older = before[0].origin
         where = replace(older, seconds=seconds + older.seconds, peak_memory_mb=where.peak_memory_mb, printed=printed)
     head = MeasuringUnit(SCHEMA, unit.key, tuple(cases), tuple(names), {**failures, **failed}, where)

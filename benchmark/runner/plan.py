@@ -50,7 +50,7 @@ from ..store.units import (
     weights_path,
 )
 from .first_look import look_at_cases, sizes, tolerance_warnings
-from .provenance import differences
+from .provenance import code_version, differences
 from .tasks import MeasuringTask, ReferenceTask, Setting, TrainingTask, open_dataset
 
 RATERS_UNIT = "raters"
@@ -273,7 +273,9 @@ def _reference_tasks(
         if reference in FUSED:
             for start in range(0, len(tested), REFERENCE_CASES):
                 cases = tuple(tested[start : start + REFERENCE_CASES])
-                key = _key({**of_data, "reference": reference, "cases": [names[i] for i in cases]})
+                # Other code fuses anew: nobody looks at where a reference comes from.
+                named = {"reference": reference, "cases": [names[i] for i in cases], "code": code_version()}
+                key = _key({**of_data, **named})
                 file = f"{reference.replace(' ', '-')}.{start // REFERENCE_CASES}.{key[:12]}.npz"
                 tasks.append(ReferenceTask(key, reference, cases, setting.folder / "references" / file, setting))
     return tasks

@@ -144,8 +144,11 @@ def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout:
     for unit in todo.after_training if not fresh else todo.units:
         # Else a run that is stopped would leave old units among new ones, and the next run would take them for new.
         measuring_path(plan.folder, unit).unlink(missing_ok=True)
-    for trained in todo.training if fresh else ():
-        training_path(plan.folder, trained.unit).unlink(missing_ok=True)
+    if fresh:
+        for trained in todo.training:
+            training_path(plan.folder, trained.unit).unlink(missing_ok=True)
+        for fused in plan.references:
+            fused.path.unlink(missing_ok=True)
     _store_skipped(plan)
     if todo.units:
         start_template(IMPORTS)

@@ -9,8 +9,9 @@ from raterbench.benchmark.measuring.rater_estimates import RaterEstimates, obser
 from raterbench.benchmark.metrics import METRICS, from_labels
 from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.metrics.confusion import confusion_rmse
+from raterbench.benchmark.runner import measure
 from raterbench.benchmark.runner.plan import make_plan
-from raterbench.benchmark.store.units import read_predictions
+from raterbench.benchmark.store.units import measuring_path, read_measuring, read_predictions
 from raterbench.datasets import Phantom, true_confusion
 
 
@@ -158,3 +159,13 @@ def test_a_candidate_with_its_own_seed_is_trained_otherwise_on_the_same_folds(ti
     assert plan.training[none].fold == plan.training[one].fold
     first, other = (compute(tiny(candidates=candidates), tmp_path, name).trained.report.curve for name in ("s0", "s1"))
     assert first != other
+
+
+def test_a_part_that_fails_spoils_none_that_was_measured(tiny, tmp_path, compute):
+    found = compute(tiny(), tmp_path, "raters", kind="raters")
+    plan = make_plan(tiny(), tmp_path)
+    task = plan.measuring_task({found.unit: ("rows/new",)}, plan.folds[0, 0])
+    measure._add(task, found.unit, found.measured.cases, ("another", "axis"), failed={"rows/new": "it broke"})
+    head, parts = read_measuring(measuring_path(tmp_path, found.unit))
+    assert head.failed == {"rows/new": "it broke"} and head.names == found.measured.names
+    assert list(parts) == list(found.parts)

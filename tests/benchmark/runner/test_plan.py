@@ -4,6 +4,7 @@ import os
 import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Split, Statistics
+from raterbench.benchmark.runner import plan as plan_module
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.provenance import code_version, versions
 from raterbench.benchmark.runner.run import what_to_do, write_plan
@@ -384,3 +385,10 @@ def test_what_cannot_be_planned_is_said_before_anything_runs(tiny, tmp_path, cha
         return
     with pytest.raises(RaterbenchError, match=says):
         make_plan(tiny(**changes), tmp_path)
+
+
+def test_references_are_fused_anew_by_other_code(tiny, tmp_path, monkeypatch):
+    before = [task.key for task in make_plan(tiny(), tmp_path).references]
+    monkeypatch.setattr(plan_module, "code_version", lambda: "other")
+    after = [task.key for task in make_plan(tiny(), tmp_path).references]
+    assert before and not set(before) & set(after)
