@@ -425,9 +425,14 @@ def test_a_description_is_not_written_outside_results(tmp_path, capsys):
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_ends_a_command_with_a_sentence(monkeypatch, capsys, name, code):
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("raterbench.__main__.list_names", lambda _: signal.raise_signal(signal.Signals[name]))
-    assert main(["list", "methods"]) == code
+    before, number = signal.getsignal(signal.SIGTERM), signal.Signals[name]
+    # Tests that run in the background, or under nohup, inherit that some signals are ignored, and so does the command.
+    inherited = signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+    monkeypatch.setattr("raterbench.__main__.list_names", lambda _: signal.raise_signal(number))
+    try:
+        assert main(["list", "methods"]) == code
+    finally:
+        signal.signal(number, inherited)
     by = "" if name == "SIGINT" else f" by {name}"
     assert capsys.readouterr().err == f"raterbench: stopped{by}; run the same command again to go on\n"
     assert signal.getsignal(signal.SIGTERM) is before
