@@ -93,6 +93,7 @@ class Archive:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
+            self._read: dict[str, bytes] = {}
             self._members = set(msgspec.json.decode(self._zip.read(CONTENTS), type=list[str]))
         except PermissionError:
             raise
@@ -111,28 +112,40 @@ class Archive:
             DamagedError: there is no such part, or it is damaged.
         """
         try:
-            return msgspec.json.decode(self._zip.read(f"{name}.json"), type=kind, dec_hook=self._array)
+            return msgspec.json.decode(self._content(f"{name}.json"), type=kind, dec_hook=self._array)
         except DAMAGE as error:
             raise DamagedError(f"{self.path}: {name}: {error}") from error
 
     def verify(self) -> None:
-        """Read every byte.
+        """Read every byte, member by member.
 
         Raises:
             DamagedError: a member is damaged, missing, or not listed.
         """
+        self._check(keep=False)
+
+    def read_all(self) -> None:
+        """Read every byte, as :meth:`verify` does, and keep it: what is read afterwards comes from memory. For small files."""
+        self._check(keep=True)
+
+    def _check(self, *, keep: bool) -> None:
         try:
-            broken = self._zip.testzip()
             names = self._zip.namelist()
+            for name in names:
+                content = self._zip.read(name)
+                if keep:
+                    self._read[name] = content
         except DAMAGE as error:
             raise DamagedError(f"{self.path}: {error}") from error
-        if broken is not None or sorted(names) != sorted({*self._members, CONTENTS}):
-            raise DamagedError(f"{self.path}: {broken or 'its contents are not what they should be'}")
+        if sorted(names) != sorted({*self._members, CONTENTS}):
+            raise DamagedError(f"{self.path}: its contents are not what they should be")
+
+    def _content(self, member: str) -> bytes:
+        return self._read[member] if member in self._read else self._zip.read(member)
 
     def _array(self, kind: type, reference: Any) -> np.ndarray[Any, Any]:
         expected = typing.get_args(typing.get_args(kind)[1])[0]
-        with self._zip.open(reference["array"]) as member:
-            array = np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
+        array = np.lib.format.read_array(io.BytesIO(self._content(reference["array"])), allow_pickle=False)
         if expected is not Any and not np.issubdtype(array.dtype, expected):
             raise ValueError(f"an array of {array.dtype} is where {expected.__name__} is expected")
         return array

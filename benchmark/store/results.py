@@ -227,36 +227,34 @@ def read_results(folder: str | Path) -> Results:
 
 def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataFrame:
     """One row for each unit, name, case, class, metric, reference and threshold that was measured."""
-    frames = []
+    # One table at the end: a table for each of some thousand parts would take most of the time of a report.
+    columns: dict[str, list[npt.NDArray[Any]]] = {name: [np.empty(0, object)] for name in LONG_COLUMNS[2:-1]}
+    columns["value"] = [np.empty(0)]
     for stored in units:
         assert stored.measured is not None
-        cases = stored.measured.cases
+        cases = {
+            key: np.array([getattr(c, key) for c in stored.measured.cases], object) for key in ("case", "subject", "centre")
+        }
         names = np.array([stored.unit.name] if stored.unit.kind != "raters" else stored.measured.names, object)
         kind = {"method": "method", "raters": "rater", "fusion": "fusion"}[stored.unit.kind]
         for part in stored.parts.values():
             if not isinstance(part, Rows):
                 continue
-            shape = part.values.shape
-            name, case, head, threshold = (places.ravel() for places in np.indices(shape))
-            keep = part.measured[name, case]
-            name, case, head, threshold = (places[keep] for places in (name, case, head, threshold))
-            frame = {
-                "candidate": names[name],
-                "kind": kind,
-                "repeat": stored.unit.repeat,
-                "fold": stored.unit.fold,
-                **{key: np.array([getattr(c, key) for c in cases], object)[case] for key in ("case", "subject", "centre")},
-                "class": np.array(part.classes, object)[head],
-                "reference": part.reference,
-                "metric": part.metric,
-                "parameters": part.parameters,
-                "threshold": np.array(part.thresholds, object)[threshold],
-                "value": part.values.ravel()[keep],
-            }
-            frames.append(pd.DataFrame(frame))
-    rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=LONG_COLUMNS)
+            measured = np.broadcast_to(part.measured[..., None, None], part.values.shape)
+            name, case, head, threshold = np.nonzero(measured)
+            same = {"kind": kind, "repeat": stored.unit.repeat, "fold": stored.unit.fold}
+            same |= {"reference": part.reference, "metric": part.metric, "parameters": part.parameters}
+            for column, value in same.items():
+                columns[column].append(np.full(len(name), value, object))
+            for column, of_cases in cases.items():
+                columns[column].append(of_cases[case])
+            columns["candidate"].append(names[name])
+            columns["class"].append(np.array(part.classes, object)[head])
+            columns["threshold"].append(np.array(part.thresholds, object)[threshold])
+            columns["value"].append(part.values[measured])
+    rows = pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+    rows = rows.astype({"repeat": int, "fold": int})
     rows["experiment"], rows["dataset"] = experiment.name, experiment.dataset
-    rows["value"] = rows["value"].astype(float)
     return rows[LONG_COLUMNS]
 
 

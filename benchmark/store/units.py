@@ -343,7 +343,7 @@ def read_measuring(path: Path, wanted: Sequence[str] | None = None) -> tuple[Mea
     """
 
     def read(archive: Archive) -> tuple[MeasuringUnit, dict[str, object]] | None:
-        archive.verify()
+        archive.read_all()
         unit = archive.read(UNIT, MeasuringUnit)
         names = [name for name in archive.parts if name != UNIT and (wanted is None or name in wanted)]
         parts: dict[str, object] = {name: archive.read(name, PART_KINDS[name.partition("/")[0]]) for name in names}
