@@ -7,8 +7,7 @@ from functools import partial
 
 from ..analysis import Analysis
 from ..page.part_maker import PartMaker
-from .confusion import confusion
-from .confusion_entries import confusion_entries
+from .confusion import confusion, confusion_entries
 from .effects import effects
 from .entropy import entropy
 from .identification import identification

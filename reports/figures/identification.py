@@ -1,4 +1,4 @@
-"""Do better estimates of the raters go with better segmentation? One point a candidate, with the alarms that it raised."""
+"""Do better estimates of the raters go with better segmentation? One point a candidate, or one line where they are many."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..analysis import Analysis
 from ..tables.rater_wording import against, alarmed
 from ..tables.wording import words_of
 from . import style
-from .identification_rows import rows_figure
 
 FEWEST, LABELLED = 3, 5
 """Candidates from which the figure is drawn, and up to which each point has its name beside it."""
 MAJORITY = "majority-vote"
 ERROR = "RMSE of the raters’ confusions ↓"
+DASHED: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ def identification(analysis: Analysis) -> style.Plot | None:
     points = _points(analysis)
     if len(points) < FEWEST:
         return None
-    draw = _plane if len(points) <= LABELLED else _rows
-    figure = draw(analysis, points)
+    figure = _plane(analysis, points) if len(points) <= LABELLED else _rows(analysis, points)
     return style.Plot(
         "identification", f"{analysis.label(analysis.metric)} and what is known of the raters", figure,
         _caption(analysis, points), _alt(analysis, points),
@@ -49,14 +48,22 @@ def identification(analysis: Analysis) -> style.Plot | None:
 
 
 def _plane(analysis: Analysis, points: Sequence[Point]) -> Figure:
-    """A point a candidate, each with its name."""
+    """A point a candidate, each with its name; dashed: the trivial estimate, and the vote of the test cases' own raters."""
     figure = style.new_figure(style.DOUBLE, 98)
     axes = figure.subplots()
-    _lines(axes, analysis)
+    trivial, fused = _trivial(analysis), _fused(analysis)
+    if np.isfinite(trivial):
+        _dashed_down(axes, trivial, "identity matrix")
+    if np.isfinite(fused):
+        axes.axhline(fused, **DASHED)
+        axes.annotate(
+            "fused\nmajority", (1, fused), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
+            va="center", color=style.MUTED, annotation_clip=False,
+        )  # fmt: skip
     for point in points:
         _draw(axes, analysis, point)
     axes.set_xlabel(ERROR)
-    axes.set_ylabel(f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}")
+    axes.set_ylabel(_metric_words(analysis))
     axes.margins(0.12, 0.12)
     style.thin(axes)
     _name(axes, analysis, points)
@@ -64,10 +71,45 @@ def _plane(analysis: Analysis, points: Sequence[Point]) -> Figure:
 
 
 def _rows(analysis: Analysis, points: Sequence[Point]) -> Figure:
-    """A line a candidate."""
-    lines = [(point.name, point.x, point.y, point.alarm) for point in points]
-    metric = f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}"
-    return rows_figure(lines, error=ERROR, metric=metric, trivial=_trivial(analysis), fused=_fused(analysis))
+    """A line a candidate, where a plane has no room: two panels that share their rows, the metric and the error."""
+    figure = style.new_figure(style.DOUBLE, min(style.TALLEST, 26 + 5.2 * len(points)))
+    left, right = figure.subplots(1, 2, sharey=True)
+    places = range(len(points))
+    for place, point in enumerate(points):
+        colour = style.COLOURS[1] if point.alarm else style.COLOURS[0]
+        for axes, (middle, *ends) in ((left, point.y), (right, point.x)):
+            if np.isfinite(ends).all():
+                axes.plot(np.maximum(ends, 0), [place, place], color=colour, linewidth=1.0, alpha=0.6)
+            axes.plot(
+                [middle], [place], "o", color=colour, markersize=5.5, markeredgewidth=1.4,
+                markerfacecolor="white" if point.alarm else colour, zorder=4,
+            )  # fmt: skip
+    left.set_yticks(places, [style.wrapped(p.name, 34, 1) + (" (!)" if p.alarm else "") for p in points])
+    left.set_ylim(len(points) - 0.4, -0.6)
+    for axes, words, value, name in (
+        (left, _metric_words(analysis), _fused(analysis), "fused majority"),
+        (right, ERROR, _trivial(analysis), "identity matrix"),
+    ):
+        axes.set_xlabel(words)
+        style.thin(axes)
+        axes.tick_params(axis="y", length=0)
+        axes.margins(x=0.06)
+        if np.isfinite(value):
+            _dashed_down(axes, value, name)
+    return figure
+
+
+def _metric_words(analysis: Analysis) -> str:
+    return f"{analysis.head(analysis.metric)} against {words_of(analysis.reference)}"
+
+
+def _dashed_down(axes: Axes, value: float, name: str) -> None:
+    """A dashed line from top to bottom, with its name above."""
+    axes.axvline(value, **DASHED)
+    axes.annotate(
+        name, (value, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
+        ha="center", va="bottom", color=style.MUTED,
+    )  # fmt: skip
 
 
 def _points(analysis: Analysis) -> list[Point]:
@@ -85,25 +127,6 @@ def _points(analysis: Analysis) -> list[Point]:
         if np.isfinite(x.mean) and np.isfinite(y):
             found.append(Point(name, (x.mean, x.low, x.high), (y, low, high), name in warned))
     return found
-
-
-def _lines(axes: Axes, analysis: Analysis) -> None:
-    """The trivial estimate of the raters, and what a vote of the test cases' own raters reaches."""
-    dashes: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
-    trivial = _trivial(analysis)
-    if np.isfinite(trivial):
-        axes.axvline(trivial, **dashes)
-        axes.annotate(
-            "identity matrix", (trivial, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
-            ha="center", va="bottom", color=style.MUTED,
-        )  # fmt: skip
-    fused = _fused(analysis)
-    if np.isfinite(fused):
-        axes.axhline(fused, **dashes)
-        axes.annotate(
-            "fused\nmajority", (1, fused), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
-            va="center", color=style.MUTED, annotation_clip=False,
-        )  # fmt: skip
 
 
 def _trivial(analysis: Analysis) -> float:
