@@ -9,13 +9,14 @@ from functools import cached_property, partial
 import pandas as pd
 
 from ..benchmark.measuring.references import REFERENCE_NAMES
-from ..benchmark.statistics.collapse import OVERLAPS, collapsed_candidates, far_behind
-from ..benchmark.statistics.comparison import Comparison, breakdown, compare, split_ratio
+from ..benchmark.statistics.collapse import collapsed_candidates, far_behind, overlap_means
+from ..benchmark.statistics.comparison import Comparison, compare, split_ratio
+from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
 from ..benchmark.statistics.metric_table import Protocol
-from ..benchmark.statistics.pooled import KINDS, PooledCalibration
+from ..benchmark.statistics.pooled import PooledCalibration
 from ..benchmark.statistics.rater_errors import MeanInterval, compared_with, estimators, mean_interval, rater_errors
 from ..benchmark.statistics.shared_units import shared_units
-from ..benchmark.statistics.subjects import FOREGROUND, case_values, subject_means
+from ..benchmark.statistics.subjects import FOREGROUND
 from ..benchmark.store.results import Results
 from ..errors import RaterbenchError
 from .figures import style
@@ -189,32 +190,15 @@ class Analysis:
         table = self.rows_for(self.metric)
         return table[table["difference"].notna()].rename(columns={"difference_low": "low", "difference_high": "high"})
 
-    def subjects(self, metric: str, reference: str, class_: str = FOREGROUND, kind: str = "method") -> pd.DataFrame:
-        """Subjects x candidates, one mean value each; empty if there are no such rows."""
-        rows = self.rows
-        found = rows[(rows["metric"] == metric) & (rows["reference"] == reference) & (rows["kind"] == kind)]
-        return subject_means(case_values(found, metric, reference, class_, kind)) if len(found) else pd.DataFrame()
-
-    def breakdown(self, by: str) -> pd.DataFrame:
-        """The primary metric for each ``class`` or ``centre``: ``kind candidate group n mean std ci_low ci_high``."""
-        rows = self.rows
-        rows = rows[(rows["metric"] == self.metric) & (rows["reference"] == self.reference)]
-        if by == "class":
-            rows = rows[rows["class"] != "all"]
-        parts = []
-        for kind in KINDS:
-            if (rows["kind"] == kind).any():
-                table = breakdown(rows, self.results.experiment.statistics, self.metric, self.reference, by, kind=kind)
-                parts.append(table.assign(kind=kind))
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["kind", "candidate", "group", "mean"])
-
     @cached_property
     def by_class(self) -> pd.DataFrame:
-        return self.breakdown("class")
+        """The primary metric for each class (columns: ``statistics.descriptive.breakdowns``)."""
+        return breakdowns(self.rows, self.results.experiment.statistics, self.metric, self.reference, "class")
 
     @cached_property
     def by_centre(self) -> pd.DataFrame:
-        return self.breakdown("centre")
+        """The primary metric for each centre, likewise."""
+        return breakdowns(self.rows, self.results.experiment.statistics, self.metric, self.reference, "centre")
 
     @cached_property
     def ceiling_reference(self) -> str:
@@ -228,7 +212,7 @@ class Analysis:
         """Each rater's mean over subjects on the primary metric; empty if raters were not measured."""
         if not self.ceiling_reference:
             return pd.Series(dtype=float)
-        return self.subjects(self.metric, self.ceiling_reference, kind="rater").mean().dropna()
+        return means_by_subject(self.rows, self.metric, self.ceiling_reference, "rater").mean().dropna()
 
     @property
     def ceiling(self) -> tuple[float, float] | None:
@@ -246,15 +230,8 @@ class Analysis:
     @cached_property
     def collapsed(self) -> dict[str, str]:
         """Candidates that are never called best, with what shows their collapse (``collapse.RULE``)."""
-        rows = self._methods
-        means = {}
-        for metric in [m for m in OVERLAPS if m in self.metrics]:
-            mine = rows[(rows["metric"] == metric) & (rows["reference"] == self.reference_of(metric))]
-            for name in self.classes:
-                words = OVERLAPS[metric] + (f" of {name}" if len(self.classes) > 1 else "")
-                part = mine[mine["class"] == name]
-                means[words] = subject_means(case_values(part, metric, self.reference_of(metric), name)).mean()
-        return collapsed_candidates(means)
+        references = {metric: self.reference_of(metric) for metric in self.metrics}
+        return collapsed_candidates(overlap_means(self.rows, references, self.classes))
 
     # What candidates estimate of the raters --------------------------------------------------------------------------
 

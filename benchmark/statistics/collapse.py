@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+
+from .subjects import case_values, subject_means
 
 OVERLAPS = {"dice": "Dice", "recall": "recall"}
 """Metrics that show a collapse: of a candidate that predicts almost nothing, or almost everything."""
@@ -32,6 +34,21 @@ def far_behind(table: pd.DataFrame, better: str) -> list[str]:
     best_low = methods["low"].iloc[int(methods["mean"].to_numpy().argmax())]
     behind = (methods["high"] < best_low) & ~(methods["mean"] >= worst)
     return [str(name) for name in methods.loc[behind, "candidate"]]
+
+
+def overlap_means(rows: pd.DataFrame, references: Mapping[str, str], classes: Sequence[str]) -> dict[str, pd.Series]:
+    """Each candidate's mean over subjects of every metric and class that shows a collapse, by what it is in words.
+
+    ``references`` has what each measured metric is compared against.
+    """
+    methods, means = rows[rows["kind"] == "method"], {}
+    for metric in [m for m in OVERLAPS if m in references]:
+        mine = methods[(methods["metric"] == metric) & (methods["reference"] == references[metric])]
+        for name in classes:
+            words = OVERLAPS[metric] + (f" of {name}" if len(classes) > 1 else "")
+            part = mine[mine["class"] == name]
+            means[words] = subject_means(case_values(part, metric, references[metric], name)).mean()
+    return means
 
 
 def collapsed_candidates(means: Mapping[str, pd.Series]) -> dict[str, str]:

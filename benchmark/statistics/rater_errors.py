@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .significance import corrected_t_interval
@@ -56,6 +57,28 @@ def rater_errors(confusions: pd.DataFrame) -> pd.DataFrame:
 def over_raters(errors: pd.DataFrame) -> pd.DataFrame:
     """``candidate repeat fold rmse``: the mean over raters in each fold."""
     return errors.groupby(FOLD[:3], sort=False)["rmse"].mean().reset_index()
+
+
+def over_folds(errors: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """The error of each (candidate, rater): the mean over folds and repeats."""
+    means = errors.groupby(["candidate", "rater"], sort=False)["rmse"].mean()
+    return {(str(row["candidate"]), str(row["rater"])): float(row["rmse"]) for _, row in means.reset_index().iterrows()}
+
+
+def mean_entries(confusions: pd.DataFrame, candidate: str) -> pd.DataFrame:
+    """``rater observed true estimate truth`` of one estimator, means over folds and repeats, where both are known."""
+    mine = confusions[confusions["candidate"] == candidate]
+    return mine.groupby(["rater", "observed", "true"], sort=False)[["estimate", "truth"]].mean().dropna().reset_index()
+
+
+def mean_matrix(confusions: pd.DataFrame, rater: str, classes: Sequence[str], column: str) -> npt.NDArray[np.float64]:
+    """A rater's matrix [K, K], mean over folds and repeats: observed down, true across; NaN where nothing is known.
+
+    ``column`` is ``estimate`` or ``truth``.
+    """
+    mine = confusions[confusions["rater"] == rater]
+    wide = mine.pivot_table(index="observed", columns="true", values=column, aggfunc="mean", dropna=False)
+    return wide.reindex(index=list(classes), columns=list(classes)).to_numpy(dtype=float)
 
 
 def mean_interval(values: pd.Series, test_to_train: float, alpha: float) -> MeanInterval:

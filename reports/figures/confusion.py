@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...benchmark.statistics.rater_errors import over_raters
+from ...benchmark.statistics.rater_errors import mean_entries, mean_matrix, over_folds, over_raters
 from ..analysis import Analysis
 from ..tables.rater_wording import estimator_name, interval_text, short_name
 from . import style
@@ -35,7 +35,7 @@ def confusion(analysis: Analysis) -> list[style.Plot]:
     raters = analysis.estimated_raters
     groups = [raters[i : i + ACROSS] for i in range(0, len(raters), ACROSS)]
     shown = names[: rows_that_fit(analysis.results.confusions["true"].nunique()) - bool(analysis.confusions_compared_with)]
-    errors = mean_errors(analysis)
+    errors = over_folds(analysis.rater_errors)
     caption = _caption(analysis, names[len(shown) :])
     plots = []
     for number, group in enumerate(groups):
@@ -46,12 +46,6 @@ def confusion(analysis: Analysis) -> list[style.Plot]:
         part = f" ({number + 1} of {len(groups)})" if len(groups) > 1 else ""
         plots.append(style.Plot(name, f"What is known of each rater{part}", figure, caption, alt))
     return plots
-
-
-def mean_errors(analysis: Analysis) -> dict[tuple[str, str], float]:
-    """The error of (candidate, rater), mean over folds and repeats."""
-    means = analysis.rater_errors.groupby(["candidate", "rater"], sort=False)["rmse"].mean()
-    return {(str(row["candidate"]), str(row["rater"])): float(row["rmse"]) for _, row in means.reset_index().iterrows()}
 
 
 def rows_that_fit(n_classes: int) -> int:
@@ -75,7 +69,7 @@ def _figure(analysis: Analysis, names: Sequence[str], raters: Sequence[str], err
             axes.set_visible(place < len(raters))
             if place >= len(raters):
                 continue
-            _matrix(axes, _mean(part, raters[place], classes, column))
+            _matrix(axes, mean_matrix(part, raters[place], classes, column))
             axes.set_xticks(range(len(classes)), short if row == len(lines) - 1 else [""] * len(classes), rotation=90)
             axes.set_yticks(range(len(classes)), short if place == 0 else [""] * len(classes))
             error = errors.get((name, raters[place]), np.nan)
@@ -92,13 +86,6 @@ def _figure(analysis: Analysis, names: Sequence[str], raters: Sequence[str], err
     figure.supxlabel("Truth" if analysis.confusions_compared_with != "others" else "The others’ majority", fontsize=8)
     figure.supylabel("Rater says", fontsize=8)
     return figure
-
-
-def _mean(table: pd.DataFrame, rater: str, classes: list[str], column: str) -> npt.NDArray[np.float64]:
-    """The mean over folds and repeats, [K, K]: observed down, true across; NaN where nothing is known."""
-    mine = table[table["rater"] == rater]
-    wide = mine.pivot_table(index="observed", columns="true", values=column, aggfunc="mean", dropna=False)
-    return wide.reindex(index=classes, columns=classes).to_numpy(dtype=float)
 
 
 def _matrix(axes: Axes, values: npt.NDArray[np.float64]) -> None:
@@ -152,7 +139,7 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
         if number < len(shown):
             name = shown[number]
             error = analysis.mean_interval(errors.loc[errors["candidate"] == name, "rmse"])
-            _panel(axes, _entries(analysis, name), colours, markers)
+            _panel(axes, mean_entries(analysis.results.confusions, name), colours, markers)
             axes.set_title(f"{style.wrapped(short_name(name), 26, 1)}\n", fontsize=8)
             axes.text(0.5, 1.02, f"RMSE {interval_text(error, 3)}", transform=axes.transAxes, ha="center", va="bottom")
             below, beside = number + columns >= len(shown), number % columns == 0
@@ -167,13 +154,6 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
         "confusion-entries", "Estimated against true confusions, entry by entry", figure,
         _entries_caption(analysis, names[MOST_PANELS:]), f"Estimated against true entries of the raters’ confusions. {alt}.",
     )  # fmt: skip
-
-
-def _entries(analysis: Analysis, name: str) -> pd.DataFrame:
-    """``rater observed true estimate truth`` of one estimator, means over folds and repeats."""
-    table = analysis.results.confusions
-    mine = table[table["candidate"] == name]
-    return mine.groupby(["rater", "observed", "true"], sort=False)[["estimate", "truth"]].mean().dropna().reset_index()
 
 
 def _panel(axes: Axes, entries: pd.DataFrame, colours: dict[str, str], markers: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ...benchmark.statistics.descriptive import means_by_subject
 from ...benchmark.statistics.subjects import paired
 from ..analysis import Analysis
 from ..tables.wording import p_text, words_of
@@ -15,7 +16,7 @@ from . import style
 def effects(analysis: Analysis) -> style.Plot | None:
     """Left, a point a subject; right, the mean difference to the baseline with its interval. None without a value."""
     # The same subjects as in the tables: keeping a subject that one candidate lacks would change only the others' means.
-    values = paired(analysis.subjects(analysis.metric, analysis.reference)).values.dropna(axis=1, how="all")
+    values = paired(means_by_subject(analysis.rows, analysis.metric, analysis.reference)).values.dropna(axis=1, how="all")
     if values.empty:
         return None
     names = [c for c in analysis.candidates if c in values]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ...benchmark.statistics.descriptive import entropy_pairs
 from ..analysis import Analysis
 from ..tables.wording import words_of
 from . import style
@@ -16,10 +17,7 @@ ERROR = "entropy error"
 
 def entropy(analysis: Analysis) -> style.Plot | None:
     """One panel for each candidate, one point a case; None without the raters' entropy."""
-    raters = _by_case(analysis, "fusion", "soft-average")
-    predicted = {c: _by_case(analysis, "method", c) for c in analysis.candidates}
-    pairs = {c: pd.concat({"raters": raters, "network": p}, axis=1).dropna() for c, p in predicted.items()}
-    pairs = {c: p for c, p in pairs.items() if len(p)}
+    pairs = entropy_pairs(analysis.rows, analysis.candidates)
     if not pairs:
         return None
     columns = style.columns_for(len(pairs))
@@ -27,7 +25,8 @@ def entropy(analysis: Analysis) -> style.Plot | None:
     figure = style.new_figure(style.panel_width(len(pairs)), rows * (58 if columns < 4 else 50) + 6)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     limits = style.scatter_limits(*(p.to_numpy() for p in pairs.values()))
-    errors = _errors(analysis)
+    means = analysis.rows_for(ERROR)["mean"].dropna() if ERROR in analysis.metrics else pd.Series(dtype=float)
+    errors = {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
     for axes, (name, pair) in zip(grid, pairs.items(), strict=False):
         axes.plot(limits, limits, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.scatter(pair["raters"], pair["network"], s=14, color=analysis.colours[name], marker=analysis.markers[name],
@@ -50,20 +49,6 @@ def entropy(analysis: Analysis) -> style.Plot | None:
         _caption(analysis, pairs, errors),
         _alt(pairs, errors),
     )
-
-
-def _errors(analysis: Analysis) -> dict[str, str]:
-    """The entropy MAE of each candidate as the comparison table has it; empty where it was not measured."""
-    if ERROR not in analysis.metrics:
-        return {}
-    means = analysis.rows_for(ERROR)["mean"].dropna()
-    return {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
-
-
-def _by_case(analysis: Analysis, kind: str, candidate: str) -> pd.Series:
-    rows = analysis.rows
-    keep = (rows["metric"] == "entropy") & (rows["kind"] == kind) & (rows["candidate"] == candidate)
-    return rows[keep].groupby("case")["value"].mean()
 
 
 def _caption(analysis: Analysis, pairs: Mapping[str, pd.DataFrame], errors: Mapping[str, str]) -> str:
