@@ -8,7 +8,6 @@ from functools import cached_property, partial
 
 import pandas as pd
 
-from ..benchmark.measuring.references import REFERENCE_NAMES
 from ..benchmark.statistics.collapse import collapsed_candidates, far_behind, overlap_means
 from ..benchmark.statistics.comparison import Comparison, compare, split_ratio
 from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
@@ -113,7 +112,7 @@ class Analysis:
         """Metrics among the results, the primary one first, then in the experiment's order."""
         have = [str(m) for m in pd.unique(self._methods["metric"])]
         order = [self.metric, *(name for name, _ in self.results.experiment.metric_entries), *have]
-        return [m for m in dict.fromkeys(order) if m in have and self.references[m]]
+        return [m for m in dict.fromkeys(order) if m in have]
 
     @cached_property
     def classes(self) -> list[str]:
@@ -126,17 +125,9 @@ class Analysis:
 
     @cached_property
     def references(self) -> dict[str, list[str]]:
-        """The references that each metric was measured against, or the only one that its name stands for.
-
-        Units of earlier versions have the entropy error against the truth, too, which now has a name of its own.
-        """
+        """The references that each metric was measured against."""
         pairs = self._methods[["metric", "reference"]].drop_duplicates()
-        found = {str(m): [str(r) for r in part] for m, part in pairs.groupby("metric", sort=False)["reference"]}
-        for name, have in found.items():
-            metric = self.results.metric(name)
-            if metric and metric.references in REFERENCE_NAMES:
-                found[name] = [r for r in have if r == metric.references]
-        return found
+        return {str(m): [str(r) for r in part] for m, part in pairs.groupby("metric", sort=False)["reference"]}
 
     def reference_of(self, metric: str) -> str:
         """What a metric is shown against: the primary reference, ``none``, or the soft average where only soft labels fit."""
@@ -244,7 +235,7 @@ class Analysis:
     def estimated_raters(self) -> list[str]:
         """The raters of whom something is estimated, in the order of the data set's raters."""
         have = [str(rater) for rater in dict.fromkeys(self.results.confusions["rater"])]
-        order = [str(rater) for rater in self.results.facts.get("raters", [])]
+        order = [str(rater) for rater in self.results.facts["raters"]]
         return [r for r in order if r in have] + [r for r in have if r not in order]
 
     @cached_property

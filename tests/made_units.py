@@ -32,6 +32,9 @@ from raterbench.benchmark.store.units import (
     write_training,
 )
 
+MADE = Origin(2.0, versions={"python": "3.11.4"}, hardware="x86_64, Linux", code="abc")
+"""Where the numbers of made-up units come from."""
+
 
 @dataclass
 class MadeUnit:
@@ -46,7 +49,7 @@ class MadeUnit:
     rows: Sequence[Sequence[Any]] = ()
     parts: Mapping[str, object] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
-    origin: Origin = field(default_factory=lambda: Origin(seconds=2.0))
+    origin: Origin = MADE
     key: str = ""
 
     @property
@@ -131,15 +134,31 @@ def empty_part(part: object, names: int, cases: int) -> object:
     return replace(part, pictures=())
 
 
+def made_facts(units: Sequence[MadeUnit]) -> dict[str, Any]:
+    """All that a run writes about its data and folds, for tests that care about a few of them."""
+    methods = [unit for unit in units if unit.kind == "method"]
+    repeats = {unit.repeat for unit in methods}
+    return {
+        **{"dataset": "made", "title": "", "citation": "", "licence": "", "source": "", "unit": "mm", "case_shape": [40, 48]},
+        **{"n_cases": 0, "n_subjects": 0, "n_centres": 1, "classes": [], "raters": [], "ratings_per_case": 1.0},
+        **{"truth_known": False, "anonymous_raters": False, "preparation": {}, "keep_cases": 0, "lengths": [], "pictures": {}},
+        **{"metrics": {}, "questions": [], "warnings": [], "oracles": [], "sizes": {}, "fingerprint": "", "split_hash": ""},
+        "n_repeats": len(repeats),
+        "n_folds": sorted({len({unit.fold for unit in methods if unit.repeat == repeat}) for repeat in repeats}),
+        "n_tested": [0],
+        "validation_share": [0.2],
+    }
+
+
 def write_run(folder: Path, experiment: Any, facts: Mapping[str, Any], units: Sequence[MadeUnit]) -> None:
-    """Write ``experiment.json`` and all units; each unit has all parts of its kind, some of them empty."""
+    """Write ``experiment.json`` (``facts`` over those of ``made_facts``) and all units, which have all parts of their kind."""
     empty: dict[str, dict[str, object]] = {kind: {} for kind in ("method", "raters", "fusion")}
     for unit in units:
         if unit.status == "done":
             empty[unit.kind] |= unit.found()[2]
     planned = [vars(unit.planned) for unit in units]
     parts = {kind: sorted(names) for kind, names in empty.items()}
-    stored = {"experiment": experiment.to_json(), "facts": facts, "units": planned, "parts": parts}
+    stored = {"experiment": experiment.to_json(), "facts": {**made_facts(units), **facts}, "units": planned, "parts": parts}
     write_json(folder / "experiment.json", stored)
     for unit in units:
         unit.write(folder, empty[unit.kind])

@@ -34,18 +34,18 @@ def metric_facts(metrics: Sequence[MetricBase], unit: Unit, ndim: int) -> dict[s
     return {name: asdict(_facts_of(metric, unit, ndim)) for name, metric in zip(table_names(metrics), metrics, strict=True)}
 
 
-def stored_metric_facts(
-    stored: Mapping[str, Any], name: str, experiment: Experiment, unit: Unit, ndim: int
-) -> MetricFacts | None:
-    """The facts of a metric from those stored with the results, which earlier versions did not have: then as it is now.
+def stored_metric_facts(facts: Mapping[str, Any], name: str, experiment: Experiment) -> MetricFacts | None:
+    """The facts of a metric from those stored with the results; None for one of somebody else's that nothing is stored of.
 
-    None for a metric of somebody else's that nothing is stored of.
+    A metric that was declared with several parameters, but measured with one of them only, has its plain name in tables,
+    under which nothing is stored: it is described as it is now.
     """
-    if name in stored:
-        return MetricFacts(**stored[name])
+    if name in facts["metrics"]:
+        return MetricFacts(**facts["metrics"][name])
     if name not in METRICS.names():
         return None
-    return _facts_of(METRICS.get(name)(**dict(experiment.metric_entries).get(name, {})), unit, ndim)
+    metric = METRICS.get(name)(**dict(experiment.metric_entries).get(name, {}))
+    return _facts_of(metric, facts["unit"], len(facts["case_shape"]))
 
 
 def _facts_of(metric: MetricBase, unit: Unit, ndim: int) -> MetricFacts:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...datasets.base import Preparation, Unit
+from ...datasets.base import Preparation
 from ...errors import RaterbenchError
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
 from ..experiment.experiment import LABELS, Experiment
@@ -81,21 +81,11 @@ class Results:
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     completeness: Completeness = field(default_factory=Completeness)
 
-    @property
-    def unit(self) -> Unit:
-        """What lengths are measured in; results of earlier versions do not say so, and mean mm."""
-        return "pixel" if self.facts.get("unit") == "pixel" else "mm"
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes of an image; 3 where results do not say so."""
-        return len(self.facts.get("case_shape", (1, 1, 1)))
-
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
 
         Raises:
-            RaterbenchError: no unit of this fold stored it (those of earlier versions did not), or the splits are gone.
+            RaterbenchError: no unit of this fold is done, or the splits are gone.
         """
         if (repeat, fold) not in self.packed:
             raise RaterbenchError(f"{self.folder} does not know who rated what in repeat {repeat}, fold {fold}: run it again")
@@ -171,8 +161,8 @@ class Results:
         return "truth" if "truth" in set(self.rows["reference"]) else "raters"
 
     def metric(self, name: str) -> MetricFacts | None:
-        """What is known of a metric; None for one of somebody else's, of which results of earlier versions say nothing."""
-        return stored_metric_facts(self.facts.get("metrics", {}), name, self.experiment, self.unit, self.ndim)
+        """What is known of a metric; None for a name that is none of the experiment's or the package's metrics."""
+        return stored_metric_facts(self.facts, name, self.experiment)
 
     @property
     def candidates(self) -> list[str]:

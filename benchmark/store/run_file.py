@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ...datasets.base import Unit
 from ...errors import RaterbenchError
 from ...parameters import check_values
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
@@ -22,19 +23,21 @@ Names = tuple[str, ...]
 
 FACTS: Mapping[str, Any] = {
     **dict.fromkeys(("dataset", "title", "citation", "licence", "source", "fingerprint", "split_hash"), str),
+    "unit": Unit,
     **dict.fromkeys(("n_cases", "n_subjects", "n_centres", "keep_cases", "n_repeats"), int),
     "classes": Names,
     "raters": Names,
-    "oracles": Names,
+    **dict.fromkeys(("oracles", "questions", "warnings"), Names),
     "ratings_per_case": float,
-    "truth_known": bool,
+    **dict.fromkeys(("truth_known", "anonymous_raters"), bool),
     "case_shape": tuple[int, ...],
     **dict.fromkeys(("n_folds", "n_tested"), tuple[int, ...]),
     "validation_share": tuple[float, ...],
     "pictures": Mapping[str, str],
+    "preparation": Mapping[str, Any],
     "metrics": Mapping[str, Mapping[str, Any]],
 }
-"""What is known of the data set; ``classes`` and ``raters`` are always there."""
+"""What every run says of the data set, the folds and the metrics."""
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -74,11 +77,11 @@ def check_run_file(stored: Any, where: str) -> None:
         check_values(stored, hints, where)
         planned_units(stored, where)
         check_values(stored["facts"], FACTS, f"{where}: facts")
-        for name, facts in stored["facts"].get("metrics", {}).items():
-            build(MetricFacts, facts, f"{where}: facts: metrics: {name}")
-        for fact in ("classes", "raters"):
+        for fact in FACTS:
             if fact not in stored["facts"]:
                 raise RaterbenchError(f"{where}: facts has no {fact!r}")
+        for name, facts in stored["facts"]["metrics"].items():
+            build(MetricFacts, facts, f"{where}: facts: metrics: {name}")
     except RaterbenchError as error:
         raise RaterbenchError(f"{error}; {mend}") from error
 

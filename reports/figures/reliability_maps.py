@@ -47,7 +47,7 @@ def reliability_maps(analysis: Analysis) -> list[style.Plot]:
     for case in cases:
         names = [c for c in analysis.candidates if c in case.reliability]
         order = dict.fromkeys(r for name in names for r in case.reliability[name])
-        raters = [r for r in analysis.results.facts.get("raters", order) if r in order]
+        raters = [r for r in analysis.results.facts["raters"] if r in order]
         where = view(case)
         most = int((style.TALLEST - TOP - BOTTOM) / (_cell(case, where) + GAP))
         groups = [raters[i : i + RATERS] for i in range(0, len(raters), RATERS)]

@@ -83,11 +83,11 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     """How it was run: headings, each with names and values in words."""
     results = analysis.results
     experiment, statistics = results.experiment, results.experiment.statistics
-    data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts.get(key) not in (None, "", [])]
+    data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts[key] not in ("", [])]
     design = [
         ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),
         ("Validation", validation_words(analysis)),
-        ("Hash of the split", _words(results.facts.get("split_hash", "–"))),
+        ("Hash of the split", _words(results.facts["split_hash"])),
         ("Seed", str(experiment.seed)),
         ("Budget", _words(experiment.budget) or "the default"),
         ("Preparation", _words(experiment.preparation) or "the data set’s own"),
@@ -106,8 +106,8 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _sizes(facts: Mapping[str, Any]) -> list[str]:
     """How many subjects, cases and raters there are."""
-    known = [(facts.get(key), word) for key, word in (("n_subjects", "subject"), ("n_cases", "case"))]
-    return [count_of(n, word) for n, word in [*known, (len(facts["raters"]), "rater")] if n is not None]
+    counts = {"subject": facts["n_subjects"], "case": facts["n_cases"], "rater": len(facts["raters"])}
+    return [count_of(n, word) for word, n in counts.items()]
 
 
 def _machine(analysis: Analysis) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
             undefined(analysis, metrics),
         ],
         [unfinished(analysis)],
-        [f"Beware: {warning}" for warning in analysis.results.facts.get("warnings", [])],
+        [f"Beware: {warning}" for warning in analysis.results.facts["warnings"]],
         missing(analysis),
     ]
     return [" ".join(s for s in part if s) for part in paragraphs if any(part)]
@@ -56,24 +56,20 @@ def spread(analysis: Analysis) -> str:
 
 def split_words(analysis: Analysis) -> str:
     """How cases were split."""
-    # Results of earlier versions do not say how many folds there really were.
     split, facts = analysis.results.experiment.split, analysis.results.facts
-    n_folds, n_repeats = facts.get("n_folds") or [split.parameters.get("folds", 1)], facts.get("n_repeats", split.repeats)
+    n_folds, n_repeats, n_cases = facts["n_folds"], facts["n_repeats"], facts["n_cases"]
     folds = count_of(max(n_folds), "fold") if len(n_folds) == 1 else f"{min(n_folds)} to {max(n_folds)} folds"
-    tested, n_cases = facts.get("n_tested") or [], facts.get("n_cases", 0)
-    several = " in each repeat" if n_repeats > 1 else ""
+    tested = f"{_range(facts['n_tested'])} of {n_cases} cases"
     if split.manifest:
-        known = f" with {folds}" if "n_folds" in facts else ""
-        how = f"manifest ‘{Path(split.manifest).name}’{known}"
-        if tested:
-            part = f"{_range(tested)} of {n_cases} cases tested" if min(tested) < n_cases else f"each case tested once{several}"
-            how += f", {part}"
+        once = f"each case tested once{' in each repeat' if n_repeats > 1 else ''}"
+        part = f"{tested} tested" if min(facts["n_tested"]) < n_cases else once
+        how = f"manifest ‘{Path(split.manifest).name}’ with {folds}, {part}"
     elif split.policy == "leave-one-centre-out":
-        how = f"leaving one centre out ({folds})" if "n_folds" in facts else "leaving one centre out"
+        how = f"leaving one centre out ({folds})"
     elif split.policy == "holdout":
-        how = "the data set’s own test part" + (f" ({_range(tested)} of {n_cases} cases)" if tested else "")
+        how = f"the data set’s own test part ({tested})"
     elif split.policy == "random":
-        how = "subjects drawn at random" + (f" ({_range(tested)} of {n_cases} cases tested in each repeat)" if tested else "")
+        how = f"subjects drawn at random ({tested} tested in each repeat)"
     elif split.policy == "centres":
         how = f"centres that train, validate and are tested apart ({folds})"
     elif split.policy == "folds":
@@ -86,9 +82,7 @@ def split_words(analysis: Analysis) -> str:
 
 def validation_words(analysis: Analysis) -> str:
     """How many of the subjects that are not tested validate."""
-    split, shares = analysis.results.experiment.split, analysis.results.facts.get("validation_share")
-    if not shares:
-        return "as the split manifest says" if split.manifest else f"{split.validation:.0%} of the training subjects"
+    shares = analysis.results.facts["validation_share"]
     return f"{_range([f'{share:.0%}' for share in (min(shares), max(shares))])} of the training subjects"
 
 

@@ -13,8 +13,6 @@ from .wording import count_of
 PARTS = ("code", "versions", "hardware")
 DECIDING = ("code", "versions")
 """What may change numbers; another machine of the same kind does not."""
-UNKNOWN = "unknown"
-"""What a unit of an earlier version does not say, which is no difference."""
 
 
 def origins(units: pd.DataFrame) -> pd.DataFrame:
@@ -23,9 +21,9 @@ def origins(units: pd.DataFrame) -> pd.DataFrame:
     ``versions`` has only the libraries whose versions differ between units.
     """
     done = units[units["status"] == "done"]
-    found = pd.DataFrame({part: done[part].fillna(UNKNOWN).astype(str) for part in PARTS})
+    found = done[list(PARTS)].astype(str)
     found["owner"] = done["candidate"].astype(str).where(done["kind"] == "method", "raters and fused labels")
-    told = [set(text.split(", ")) for text in found["versions"].unique() if text != UNKNOWN]
+    told = [set(text.split(", ")) for text in found["versions"].unique()]
     common = set.intersection(*told) if len(told) > 1 else set()
     found["versions"] = [", ".join(v for v in text.split(", ") if v not in common) for text in found["versions"]]
     return found.groupby(["owner", *PARTS], sort=False).size().reset_index(name="n")
@@ -34,7 +32,7 @@ def origins(units: pd.DataFrame) -> pd.DataFrame:
 def differing(units: pd.DataFrame, parts: Sequence[str] = PARTS) -> list[str]:
     """Those of the parts in which finished units differ."""
     found = origins(units)
-    return [part for part in parts if found.loc[found[part] != UNKNOWN, part].nunique() > 1]
+    return [part for part in parts if found[part].nunique() > 1]
 
 
 def mixed_words(units: pd.DataFrame) -> str:

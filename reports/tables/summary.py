@@ -154,9 +154,8 @@ def _calibrated(analysis: Analysis) -> str:
 
 def _warnings(analysis: Analysis) -> list[str]:
     comparison = analysis.comparison
-    # Results of earlier versions have no questions.
-    asked = analysis.results.facts.get("questions") or []
-    found = [f"{question[:1].upper()}{question[1:]}." for question in asked]
+    facts = analysis.results.facts
+    found = [f"{question[:1].upper()}{question[1:]}." for question in facts["questions"]]
     if not analysis.results.completeness.is_complete:
         found.append("The results are incomplete, so nothing here is confirmatory.")
     if analysis.baseline_replaced:
@@ -169,10 +168,9 @@ def _warnings(analysis: Analysis) -> list[str]:
             "Tested as published, over trained models without correction: these p-values are too small. Use them only to "
             "compare with papers."
         )
-    oracles = analysis.results.facts.get("oracles") or []
-    if oracles:
+    if oracles := facts["oracles"]:
         found.append(f"{' and '.join(oracles)} learned from the truth: an upper bound for the others, not a competitor.")
-    if analysis.results.facts.get("anonymous_raters"):
+    if facts["anonymous_raters"]:
         found.append(
             "The raters are anonymous: one name may be another person in each case. So no method learned them over cases, and "
             "the row of raters is the mean over those of each case."
@@ -197,7 +195,7 @@ def _warnings(analysis: Analysis) -> list[str]:
         said = "; ".join(f"{name} ({why})" for name, why in analysis.collapsed.items())
         found.append(f"Collapsed, and so never called best on anything: {said}. {RULE}")
     found += [f"{part}." for part in analysis.part_maker.broken]
-    found += [f"{warning[:1].upper()}{warning[1:]}" for warning in analysis.results.facts.get("warnings", [])]
+    found += [f"{warning[:1].upper()}{warning[1:]}" for warning in facts["warnings"]]
     return found + captions.skipped(analysis) + _unit_warnings(analysis.results.units)
 
 

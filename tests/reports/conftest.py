@@ -191,9 +191,11 @@ def unit(study: Study, number: int, repeat: int, fold: int) -> MadeUnit:
         rows += study.rater_rows(name, 0.04 + 0.01 * number, test, rng)
     if study.empty:
         rows = [[*row[:-1], None if row[6] == "hd95" else row[-1]] for row in rows]
-    versions = {"python": "3.11.4", "torch": "2.13.0"}
-    origin = Origin(31.5 + fold, 512.0, versions, "x86_64, Linux")
-    return MadeUnit(name, "method", repeat, fold, rows=rows, parts=parts, training=training, origin=origin)
+    return MadeUnit(name, "method", repeat, fold, rows=rows, parts=parts, training=training, origin=origin(31.5 + fold))
+
+
+def origin(seconds: float) -> Origin:
+    return Origin(seconds, 512.0, {"python": "3.11.4", "torch": "2.13.0"}, "x86_64, Linux", code="abc")
 
 
 def label_units(study: Study, fold: int) -> list[MadeUnit]:
@@ -204,14 +206,14 @@ def label_units(study: Study, fold: int) -> list[MadeUnit]:
     shown: dict[str, object] = {}
     if study.pictures and fold < 4:
         shown["pictures/0"] = pictures(study, [c[0] for c in test[:1]])
-    units = [MadeUnit("raters", "raters", 0, fold, rows=rows, parts=shown)]
+    units = [MadeUnit("raters", "raters", 0, fold, rows=rows, parts=shown, origin=origin(2.0))]
     for i, name in enumerate(FUSED):
         rows = study.rows(name, "fusion", 2.5 + i / 5, test, rng)
         parts: dict[str, object] = {}
         if study.confusions and name == "staple":
             rows += study.rater_rows(name, 0.05, test, rng)
             parts["raters"] = confusions(study, rng)
-        units.append(MadeUnit(name, "fusion", 0, fold, rows=rows, parts=parts))
+        units.append(MadeUnit(name, "fusion", 0, fold, rows=rows, parts=parts, origin=origin(2.0)))
     return units
 
 

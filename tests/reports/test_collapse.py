@@ -177,20 +177,6 @@ def test_the_entropy_mae_is_one_number_in_table_figure_and_file(small: Results) 
     assert "difference to the raters’ soft average" in plot.caption
 
 
-def test_units_of_earlier_versions_change_no_entropy_mae(small: Results) -> None:
-    rows = small.long_table
-    old = rows[rows["metric"] == "entropy error"].assign(reference="truth", value=9.0)
-    both = Analysis(dataclasses.replace(small, long_table=pd.concat([old, rows], ignore_index=True)))
-    pd.testing.assert_frame_equal(both.rows_for("entropy error"), Analysis(small).rows_for("entropy error"))
-    only = rows[rows["metric"] != "entropy error"]
-    against_truth = Analysis(dataclasses.replace(small, long_table=pd.concat([only, old], ignore_index=True)))
-    assert "entropy error" not in against_truth.metrics
-    assert not any("Entropy MAE" in head for head in comparison_table(against_truth).head)
-    with house_style():
-        plot = entropy(against_truth)
-    assert plot is not None and "MAE" not in plot.alt + plot.caption
-
-
 def test_an_entropy_error_against_the_truth_has_its_own_name(small: Results) -> None:
     named = small.long_table[small.long_table["metric"] == "entropy error"].assign(
         metric="entropy error against truth", reference="truth"

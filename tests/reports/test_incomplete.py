@@ -299,7 +299,7 @@ def test_code_and_libraries_that_differ_are_told_apart(folder: Path, whole: Path
     analysis = Analysis(read_results(folder))
     said = (
         "MIXED: the units were computed by different libraries. A: 6 units by torch 2.13.0; B: 6 units by torch 2.13.0; "
-        "C: 4 units by torch 2.13.0, 2 units by torch 2.12.0; raters and fused labels: 8 units by unknown. "
+        "C: 4 units by torch 2.13.0, 2 units by torch 2.12.0; raters and fused labels: 8 units by torch 2.13.0. "
     )
     assert analysis.notices == [f"{said}Candidates are compared across them."]
     assert analysis.results.completeness.is_sound and analysis.confirmatory
@@ -312,7 +312,12 @@ def test_code_and_libraries_that_differ_are_told_apart(folder: Path, whole: Path
 
 
 SPLITS: list[tuple[Split, dict[str, Any], str, str]] = [
-    (Split(folds=5), {}, "5-fold cross-validation grouped by subject, 1 repeat", "20% of the training subjects"),
+    (
+        Split(folds=5),
+        {"n_repeats": 1, "n_folds": [5]},
+        "5-fold cross-validation grouped by subject, 1 repeat",
+        "20% of the training subjects",
+    ),
     (
         Split(manifest="/far/away/mine.json"),
         {"n_repeats": 1, "n_folds": [1], "n_tested": [3], "validation_share": [0.25]},
@@ -325,7 +330,6 @@ SPLITS: list[tuple[Split, dict[str, Any], str, str]] = [
         "manifest ‘mine.json’ with 2 to 3 folds, each case tested once in each repeat, 2 repeats",
         "20% to 25% of the training subjects",
     ),
-    (Split(manifest="mine.json"), {}, "manifest ‘mine.json’, 1 repeat", "as the split manifest says"),
     (
         Split(policy="holdout", repeats=3),
         {"n_repeats": 3, "n_folds": [1], "n_tested": [4], "validation_share": [0.2]},

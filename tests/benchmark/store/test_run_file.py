@@ -77,6 +77,7 @@ def test_each_value_of_another_kind_is_a_sentence_or_does_no_harm(folder):
         (lambda v: v.pop("parts"), "has no 'parts'"),
         (lambda v: v.update(parts={"method": 1}), "parts = .* must be a table"),
         (lambda v: v["facts"].pop("raters"), "facts has no 'raters'"),
+        (lambda v: v["facts"].pop("questions"), "facts has no 'questions'"),
         (lambda v: v["facts"].update(classes="x"), "facts: classes = 'x' must be a list"),
         (lambda v: v["experiment"].update(later=1), "unknown key 'later'.*; if another version of raterbench wrote it"),
         (lambda v: v["experiment"].pop("name"), "has no key 'name'"),
