@@ -40,9 +40,9 @@ def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, otherwise: float
     return result
 
 
-def dice_from_counts(both: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike) -> Doubles:
-    """Dice = 2 both / (first + second) elementwise, from numbers of voxels; 1 where both masks are empty (Dice, 1945)."""
-    return ratio(2 * np.asarray(both), np.asarray(first) + np.asarray(second), otherwise=1.0)
+def dice_from_counts(both: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike, empty: float = 1.0) -> Doubles:
+    """Dice = 2 both / (first + second) elementwise, from numbers of voxels; ``empty`` where both masks are (Dice, 1945)."""
+    return ratio(2 * np.asarray(both), np.asarray(first) + np.asarray(second), otherwise=empty)
 
 
 def one_hot(labels: Labels, n_classes: int) -> Floats:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
 
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError
 from ...methods.base import Consensus, Fusion, Ratings
 from ...methods.fusion.engine.ties import Ties
+from ...voxel_counts import one_hot
 from .result import BrokenContractError, CheckResult, require, run_checks
 
 
@@ -82,13 +82,8 @@ def _same(one: Consensus, other: Consensus) -> bool:
     return close and np.array_equal(one.labels[clear], other.labels[clear])
 
 
-def _one_hot(labels: Labels, n_classes: int) -> npt.NDArray[np.float32]:
-    classes = np.arange(n_classes).reshape(-1, *[1] * labels.ndim)
-    return np.equal(labels, classes).astype(np.float32)
-
-
 def _is_exactly(fused: Consensus, labels: Labels, n_classes: int) -> bool:
-    return np.array_equal(fused.labels, labels) and np.array_equal(fused.probability, _one_hot(labels, n_classes))
+    return np.array_equal(fused.labels, labels) and np.array_equal(fused.probability, one_hot(labels, n_classes))
 
 
 def _returns_a_consensus(fusion: Fusion, example: Example) -> None:
@@ -145,7 +140,7 @@ def _renamed_classes(fusion: Fusion, example: Example) -> None:
 def _soft_ratings(fusion: Fusion, example: Example) -> None:
     soft = {}
     for rater, labels in example.ratings.items():
-        shares = _one_hot(labels, example.n_classes)
+        shares = one_hot(labels, example.n_classes)
         shares[:, labels == IGNORE] = np.nan
         soft[rater] = shares
     fitted = _fitted(fusion, example.ratings, example.n_classes)
@@ -193,7 +188,7 @@ def _one_rater(fusion: Fusion, example: Example) -> None:
     fused = _fuse(fusion, {rater: labels}, example.n_classes)
     judged = labels != IGNORE
     same = np.array_equal(fused.labels, labels)
-    same = same and np.array_equal(fused.probability[:, judged], _one_hot(labels, example.n_classes)[:, judged])
+    same = same and np.array_equal(fused.probability[:, judged], one_hot(labels, example.n_classes)[:, judged])
     require(same, "with one rater the consensus is not exactly that rater")
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...methods.base import Ratings
 from ...methods.fusion.engine.patterns import Bools, Float64s, Patterns, find_patterns
-from ...voxel_counts import ratio
+from ...voxel_counts import dice_from_counts, ratio
 
 OUTLIER_DEVIATIONS = 3.5
 """Robust standard deviations beyond which a value is an outlier (Iglewicz and Hoaglin, 1993)."""
@@ -116,7 +116,7 @@ def pair_dice(counts: PairCounts, *, empty: float = np.nan) -> Float64s:
     NaN for raters without a voxel that both judged. ``empty`` is NaN by default, because a Dice of 1 would make raters seem
     the better, the more cases lack a class.
     """
-    dice = ratio(2 * counts.both, counts.size + counts.size.transpose(0, 2, 1), empty)
+    dice = dice_from_counts(counts.both, counts.size, counts.size.transpose(0, 2, 1), empty)
     dice[:, counts.common == 0] = np.nan
     return dice
 

@@ -22,7 +22,7 @@ from ...methods.fusion.engine.patterns import Float64s, find_patterns
 from ...parameters import check_arguments, check_keys
 from ...paths import path_kind
 from ...registry import kebab
-from ...voxel_counts import label_counts, ratio
+from ...voxel_counts import dice_from_counts, label_counts, ratio
 from ..experiment.settings import read_setting
 from . import agreement
 from .agreement import OutlierResult, Tally
@@ -272,7 +272,7 @@ def _against_others(case: Case, rater: str, classes: Sequence[str], fusion: Fusi
         "consensus_voxels": meant,
         "sensitivity": ratio(both, meant),
         "specificity": ratio(rest - (said - both), rest),
-        "dice": ratio(2 * both, said + meant),
+        "dice": dice_from_counts(both, said, meant, empty=np.nan),
     }
     return [
         {"case": case.id, "rater": rater, "class": classes[k], "judged": judged, **{m: v[k] for m, v in measures.items()}}

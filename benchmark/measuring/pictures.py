@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...datasets.base import IGNORE, Case, Floats
+from ...voxel_counts import dice_from_counts
 from ..store.predictions import StoredPrediction
 from ..store.units import Picture, PredictedPicture
 
@@ -34,11 +35,9 @@ def choose_pictures(agreements: Mapping[str, float], n: int) -> dict[str, str]:
 def agreement(case: Case) -> float:
     """Mean Dice of all pairs of raters, foreground classes together; NaN with one rater. Two empty masks agree fully."""
     masks = [(labels > 0) & (labels != IGNORE) for labels in case.ratings.values()]
-    dices = []
-    for i, one in enumerate(masks):
-        for other in masks[:i]:
-            size = int(one.sum()) + int(other.sum())
-            dices.append(2 * int((one & other).sum()) / size if size else 1.0)
+    dices = [
+        dice_from_counts((one & other).sum(), one.sum(), other.sum()) for i, one in enumerate(masks) for other in masks[:i]
+    ]
     return float(np.mean(dices)) if dices else float("nan")
 
 
