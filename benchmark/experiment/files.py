@@ -95,9 +95,9 @@ def _read_toml(name: str) -> dict[str, Any]:
 
 
 def _place_beside(values: dict[str, Any], folder: Path) -> None:
-    """Make the paths in a file independent of where the command is given."""
+    """Make the paths in a file independent of where the command is given; ``~`` is the user's home."""
     plugins, split = values.get("plugins"), values.get("split")
     if isinstance(plugins, list):
-        values["plugins"] = [str(folder / p) if isinstance(p, str) else p for p in plugins]
+        values["plugins"] = [str(folder / os.path.expanduser(p)) if isinstance(p, str) else p for p in plugins]  # noqa: PTH111 - it never raises
     if isinstance(split, dict) and isinstance(split.get("manifest"), str) and split["manifest"]:
-        split["manifest"] = str(folder / split["manifest"])
+        split["manifest"] = str(folder / os.path.expanduser(split["manifest"]))  # noqa: PTH111 - it never raises

@@ -6,6 +6,7 @@ import os
 import time
 import traceback
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,11 @@ def _trained(
     report = method.fit_report()
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
-        _keep_weights(method, task)
+        try:
+            _keep_weights(method, weights_path(task.setting.folder, task.unit))
+        except RaterbenchError as error:
+            # The training is done and its predictions are there; the next run trains again for the weights.
+            report.warnings.append(f"the weights could not be kept: {error}")
     return TrainingUnit(
         schema=SCHEMA,
         key=task.unit.key,
@@ -129,15 +134,23 @@ def _trained(
     )
 
 
-def _keep_weights(method: Method, task: TrainingTask) -> None:
+def _keep_weights(method: Method, path: Path) -> None:
+    """Write the weights; the file of a method without weights is empty, so that the next run does not train again for them.
+
+    Raises:
+        RaterbenchError: the file cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from ...whole_files import replacing
 
-    # The file of a method without weights is empty, so that the next run does not train again to get them.
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in method.weights().items()}
-    with replacing(weights_path(task.setting.folder, task.unit)) as place:
-        save_file(weights, place)
+    with replacing(path) as place:
+        try:
+            save_file(weights, place)
+        except SafetensorError as error:  # As it names a full disk.
+            raise RaterbenchError(f"{path} cannot be written: {error}") from error
 
 
 def _is_ours(caught: warnings.WarningMessage) -> bool:

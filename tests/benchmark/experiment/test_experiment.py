@@ -164,6 +164,13 @@ def test_paths_in_a_file_are_beside_it(toml, tmp_path):
     assert experiment.split.manifest == str(tmp_path / "splits.json")
 
 
+def test_paths_in_a_file_may_start_at_home(toml, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    experiment = read_experiment(toml("plugins = ['~/one.py']" + MINIMAL + "[split]\nmanifest = '~/splits.json'"))
+    assert experiment.plugins == (str(tmp_path / "home" / "one.py"),)
+    assert experiment.split.manifest == str(tmp_path / "home" / "splits.json")
+
+
 def test_an_experiment_built_in_python_is_checked_too():
     with pytest.raises(RaterbenchError, match="policy"):
         Experiment("x", (Candidate("a", "tgce"),), split=Split(policy="nothing"))

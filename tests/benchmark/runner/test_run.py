@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from raterbench.benchmark.experiment.experiment import Candidate, read_experiment
 from raterbench.benchmark.experiment.factory import build_method
+from raterbench.benchmark.runner import run as runner
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import check_device, execute, run
 from raterbench.benchmark.runner.workers import only_run
@@ -285,6 +286,31 @@ def test_weights_are_kept_where_they_are_asked_for(tiny, tmp_path, plugin, metho
     assert stamps(plan.folder) == before, "nothing is trained again to get them"
     results = read_results(plan.folder)
     assert results.completeness.is_sound
+
+
+def test_weights_that_cannot_be_written_lose_no_training(tiny, tmp_path, plugin, compute):
+    experiment = tiny(candidates=(Candidate("it", "instant"),), plugins=(plugin(),), fused_rows=(), keep_weights=True)
+    plan = make_plan(experiment, tmp_path / "out")
+    in_the_way = weights_path(plan.folder, next(iter(plan.training)))
+    in_the_way.mkdir(parents=True)
+    done = compute(experiment, plan.folder, "it")
+    assert done.trained.status == "done" and done.rows
+    (warning,) = done.trained.report.warnings
+    assert warning.startswith(f"the weights could not be kept: {in_the_way} cannot be written")
+
+
+def test_a_fresh_run_removes_what_is_stored_before_it_computes(tiny, tmp_path, plugin, monkeypatch):
+    """Else a fresh run that is stopped would leave old units and references, which the next one would take for new."""
+    plan = make_plan(tiny(candidates=(Candidate("it", "instant"),), plugins=(plugin(),)), tmp_path / "out")
+    references = [task.path for task in plan.references]
+    units = [training_path(plan.folder, unit) for unit in plan.training]
+    units += [measuring_path(plan.folder, unit) for unit in plan.units]
+    for file in (*references, *units):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"old")
+    monkeypatch.setattr(runner, "_results", lambda *_: [])
+    execute(plan, jobs=1, fresh=True)
+    assert references and not any(file.exists() for file in (*references, *units))
 
 
 BROKEN = """
