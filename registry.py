@@ -106,7 +106,8 @@ class Registry(Generic[T]):
         return own
 
     def _classes(self, module: ModuleType) -> list[type[T]]:
-        classes = [c for c in _defined(module) if issubclass(c, self.base) and not inspect.isabstract(c)]
+        defined = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
+        classes = [c for c in defined if issubclass(c, self.base) and not inspect.isabstract(c)]
         return [c for c in classes if c is not self.base and c.__dict__.get("listed", True)]
 
     def _from_text(self, name: str) -> type[T] | None:
@@ -139,10 +140,6 @@ class Registry(Generic[T]):
                 with foreign_code(f"the {self.kind} {entry.name!r} of an installed package ({entry.value}) cannot be imported"):
                     self._found[entry.name] = entry.load()
         return self._found
-
-
-def _defined(module: ModuleType) -> list[type]:
-    return [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
 
 
 def load_plugin(path: str | Path) -> ModuleType:

@@ -27,8 +27,10 @@ def read_bytes(file: Path, what: str, *, largest: int = LARGEST) -> bytes:
     named = f"{what} {shown(str(file))}"
     try:
         mode = file.stat().st_mode
-        # Only a regular file is opened.
-        content = _start_of(file, largest + 1) if stat.S_ISREG(mode) else b""
+        content = b""
+        if stat.S_ISREG(mode):  # Nothing else is opened.
+            with file.open("rb") as stream:
+                content = stream.read(largest + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         dangling = ", but a link to nothing" if file.is_symlink() else ""
         raise RaterbenchError(f"{named} is not a file{dangling}: check the path") from error
@@ -42,11 +44,6 @@ def read_bytes(file: Path, what: str, *, largest: int = LARGEST) -> bytes:
     if len(content) > largest:
         raise RaterbenchError(f"{named} is larger than {largest // 2**20} MiB: it is no such file")
     return content
-
-
-def _start_of(file: Path, size: int) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(size)
 
 
 def read_text(file: Path, what: str, *, largest: int = LARGEST) -> str:

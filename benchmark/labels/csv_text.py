@@ -23,17 +23,13 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 def spreadsheet_bytes(table: pd.DataFrame) -> bytes:
     """The table as CSV with an apostrophe before each text, column names included, that a spreadsheet would compute."""
-    columns = [column if _is_number(column) else column.map(_guarded) for column in _columns(table)]
+    columns = [column if pd.api.types.is_numeric_dtype(column) else column.map(_guarded) for column in _columns(table)]
     return csv_bytes(pd.concat(columns, axis=1).rename(columns=_guarded) if columns else table)
 
 
 def _columns(table: pd.DataFrame) -> list[pd.Series]:
     """The columns by position, because two raters' columns may have the same name."""
     return [table.iloc[:, place] for place in range(table.shape[1])]
-
-
-def _is_number(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column))
 
 
 def _guarded(value: Any) -> Any:

@@ -149,7 +149,9 @@ def read_units(
     by_key = {unit.key: unit for unit in planned}
     foreign: dict[str, ForeignFile] = {}
     other_settings = 0
-    for path in _visible_files(folder / "units"):
+    for path in sorted((folder / "units").iterdir()) if (folder / "units").is_dir() else ():
+        if path.name.startswith("."):
+            continue  # Files of systems, and half-written ones.
         if why := not_a_file(path):
             foreign[path.name] = ForeignFile(path.name, why)
             continue
@@ -249,8 +251,3 @@ def running_process(folder: Path) -> str:
     except OSError:
         pass  # No lock, or a platform or file system without locks.
     return ""
-
-
-def _visible_files(folder: Path) -> list[Path]:
-    """What lies in the folder, sorted by name; hidden files are those of systems, and half-written ones."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []

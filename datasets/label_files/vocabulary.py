@@ -93,7 +93,8 @@ def _refuse_many(files: Sequence[FileValues], ignore: int | None) -> None:
     n, (low, high) = len(set(worst.counts) - {ignore}), _span(worst, ignore)
     rest = [value for value in worst.counts if value not in (low, high, ignore)]
     grey = threshold_words(halfway(low, high))
-    if _share_on_edges(worst, rest) >= EDGE:
+    total = sum(worst.counts[value] for value in rest)
+    if total and sum(worst.edges.get(value, 0) for value in rest) / total >= EDGE:
         looks = f"it looks like a mask with smooth edges: binarise it ({grey})"
     elif worst.flat < 0.5:
         looks = f"it looks like a grey image or a map of probabilities: give the mask, or binarise it ({grey})"
@@ -106,11 +107,6 @@ def _refuse_many(files: Sequence[FileValues], ignore: int | None) -> None:
         f"{worst.file} has {n} different values from {low} to {high}, and all ratings together have {len(present)} beside 0, "
         f"too many to be taken for classes; {looks}; if they are classes, declare them ({CLASSES_WORDS})"
     )
-
-
-def _share_on_edges(file: FileValues, values: Sequence[int]) -> float:
-    total = sum(file.counts[value] for value in values)
-    return sum(file.edges.get(value, 0) for value in values) / total if total else 0.0
 
 
 def edge_values(file: FileValues, ignored: Iterable[int | None]) -> list[int]:

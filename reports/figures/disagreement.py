@@ -66,7 +66,10 @@ def disagreement_figure(case: Case, consensus: Labels, classes: Sequence[str]) -
         image = None if image is None else image[z]
     window = _window(share, consensus)
     share, consensus, judges = share[window], consensus[window], judges[window]
-    grey = None if image is None else _grey(image[window])
+    grey = None
+    if image is not None:
+        low, high = np.percentile(image[window], (0.5, 99.5))
+        grey = np.clip((image[window] - low) / max(high - low, 1e-9), 0, 1)
     rows, columns = (n * s for n, s in zip(share.shape, spacing, strict=True))
     panels = 1 if grey is None else 2
     height = float(np.clip(WIDTH * rows / columns, 30, 150))
@@ -103,12 +106,6 @@ def _window(share: npt.NDArray[np.float32], consensus: Labels) -> tuple[slice, .
         margin = int(0.15 * (span[-1] - span[0] + 1)) + 4
         window.append(slice(max(0, span[0] - margin), min(n, span[-1] + 1 + margin)))
     return tuple(window)
-
-
-def _grey(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    low, high = np.percentile(image, (0.5, 99.5))
-    grey: npt.NDArray[np.float64] = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
-    return grey
 
 
 def _steps(share: npt.NDArray[np.float32], judges: npt.NDArray[np.int64]) -> Steps:

@@ -23,10 +23,11 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
         "ECE: expected calibration error over all voxels pooled, without a test; open leaves out voxels with a confidence of "
         "exactly 1, closed counts them."
     )
-    policies = [analysis.empty_policy(m) for m in metrics]
+    policies, tested = [analysis.empty_policy(m) for m in metrics], statistics_caption(analysis.comparison)
     paragraphs = [
         [spread(analysis), *references(analysis, metrics), marks(analysis), no_network(analysis)],
-        [*_tested(analysis), split_words(analysis)],
+        # Nothing is called confirmatory where nothing is.
+        [*(s for s in tested if analysis.confirmatory or not s.startswith("Confirmatory")), split_words(analysis)],
         [ece, never_calibrated(analysis)] if analysis.calibration.reference else [],
         [
             *abbreviations(analysis, metrics),
@@ -38,12 +39,6 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
         missing(analysis),
     ]
     return [" ".join(s for s in part if s) for part in paragraphs if any(part)]
-
-
-def _tested(analysis: Analysis) -> list[str]:
-    """The sentences of the statistics, without the one that calls something confirmatory where nothing is."""
-    sentences = statistics_caption(analysis.comparison)
-    return [s for s in sentences if analysis.confirmatory or not s.startswith("Confirmatory")]
 
 
 def spread(analysis: Analysis) -> str:

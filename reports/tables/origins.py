@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -44,15 +43,12 @@ def mixed_words(units: pd.DataFrame) -> str:
     table = origins(units).groupby(["owner", *parts], sort=False)["n"].sum().reset_index()
     for owner, mine in table.groupby("owner", sort=False):
         rows = mine.to_dict("records")
-        each = [f"{count_of(int(row['n']), 'unit')} by {_by(parts, row)}" for row in rows]
+        origin = [", ".join(f"code {row[part]}" if part == "code" else str(row[part]) for part in parts) for row in rows]
+        each = [f"{count_of(int(row['n']), 'unit')} by {by}" for row, by in zip(rows, origin, strict=True)]
         said.append(f"{owner}: {', '.join(each)}")
     what = {"code": "code", "versions": "libraries"}
     kinds = " and ".join(what[part] for part in parts)
     return f"MIXED: the units were computed by different {kinds}. {'; '.join(said)}. Candidates are compared across them."
-
-
-def _by(parts: Sequence[str], origin: Mapping[Hashable, Any]) -> str:
-    return ", ".join(f"code {origin[part]}" if part == "code" else str(origin[part]) for part in parts)
 
 
 def origins_table(units: pd.DataFrame) -> Table | None:

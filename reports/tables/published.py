@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,17 +85,15 @@ def published_tables(results: Results) -> list[Table]:
     tables = []
     for number, dataset in enumerate(sorted(datasets, key=lambda d: d != own)):
         source = results if dataset == own else _beside(results, printed, dataset)
-        cells = [_compared(row, column, printed, source) for row, column in _cells(printed, dataset)]
+        cells = [
+            _compared(row, column, printed, source)
+            for column in printed.columns
+            for row in printed.rows
+            if column.dataset == dataset and column.key in row.cells
+        ]
         gaps = source.completeness.gaps() if source is not None else []
         tables.append(_table(printed, cells, number, gaps))
     return tables
-
-
-def _cells(printed: PublishedTable, dataset: str) -> Iterator[tuple[PublishedRow, PublishedColumn]]:
-    for column in printed.columns:
-        for row in printed.rows:
-            if column.dataset == dataset and column.key in row.cells:
-                yield row, column
 
 
 def _beside(results: Results, printed: PublishedTable, dataset: str) -> Results | None:

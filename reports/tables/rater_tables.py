@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ...benchmark.statistics.rater_errors import IDENTITY, MeanInterval, over_raters
+from ...benchmark.statistics.rater_errors import IDENTITY, over_raters
 from ..analysis import Analysis
 from .rater_wording import against, estimator_name, how_sure, interval_text, same_alarm
 from .table import Cell, Table
@@ -29,24 +29,26 @@ def raters(analysis: Analysis) -> Table | None:
         for head, part in columns.items()
     }
     best = {head: min((round(found[n, head].mean, 12) for n in names if found[n, head].n), default=np.nan) for head in columns}
-    rows = [[Cell(estimator_name(name)), *(_error_cell(found[name, head], best[head]) for head in columns)] for name in names]
+    rows = []
+    for name in names:
+        errors_of = {head: found[name, head] for head in columns}
+        bold = {head: bool(round(error.mean, 12) == best[head]) for head, error in errors_of.items()}
+        cells = [Cell(interval_text(error, 4), bold[head], sort=error.mean) for head, error in errors_of.items()]
+        rows.append([Cell(estimator_name(name)), *cells])
     plain = pd.DataFrame(
         [[name, head, k.mean, k.low, k.high, k.n] for (name, head), k in found.items()],
         columns=["candidate", "rater", "rmse", "low", "high", "n_folds"],
     )
     counts = training_cases(analysis)
+    n = "n: training cases that the rater rated, mean over folds. " if counts else ""
     heads = [f"{head} (n = {counts[head]})" if head in counts else head for head in columns]
     caption = (
         "Root mean square error of each rater’s estimated confusion to the true one, mean over folds and repeats; smaller is "
-        f"better, bold is best. {against(analysis)} {how_sure(analysis)} {_counts_words(counts)}The last row is the trivial "
+        f"better, bold is best. {against(analysis)} {how_sure(analysis)} {n}The last row is the trivial "
         "estimate: an estimator that is not better than it has learned nothing about that rater."
     )
     title = "How well are the raters known?"
     return Table("raters", title, caption, ["Candidate", *heads], rows, plain, frozenset({len(rows) - 1}))
-
-
-def _error_cell(value: MeanInterval, best: float) -> Cell:
-    return Cell(interval_text(value, 4), bool(round(value.mean, 12) == best), sort=value.mean)
 
 
 def training_cases(analysis: Analysis) -> dict[str, str]:
@@ -54,10 +56,6 @@ def training_cases(analysis: Analysis) -> dict[str, str]:
     table = analysis.results.assignments
     means = table.groupby("rater", sort=False)["n_train"].mean()
     return {str(rater): f"{mean:.0f}" if mean == round(mean) else f"{mean:.1f}" for rater, mean in means.items()}
-
-
-def _counts_words(counts: dict[str, str]) -> str:
-    return "n: training cases that the rater rated, mean over folds. " if counts else ""
 
 
 def rater_classes(analysis: Analysis) -> Table | None:

@@ -50,11 +50,11 @@ def terminal_table(analysis: Analysis) -> RichTable:
             table.add_section()
         last = kind
         found = [cells[m].get((kind, name), Cell(NO_VALUE)) for m in metrics]
-        shown = [_styled(c.shown, c.bold) for c in found]
+        ece = analysis.calibration.ece_of(name, "closed") if kind == "method" else np.nan
         table.add_row(
             terminal_text(name_of(name, kind).replace("Fused labels", "Fused")),
-            *shown,
-            _ece(analysis, kind, name),
+            *(_styled(c.shown, c.bold) for c in found),
+            _styled(write_number(100 * ece, 2), name in analysis.calibration.lowest("closed")),
             _p(analysis, kind, name),
         )
     return table
@@ -103,11 +103,6 @@ def _styled(text: str, bold: bool) -> Text:
     return terminal_text(text, "bold" if bold else "")
 
 
-def _ece(analysis: Analysis, kind: str, name: str) -> Text:
-    value = analysis.calibration.ece_of(name, "closed") if kind == "method" else np.nan
-    return _styled(write_number(100 * value, 2), name in analysis.calibration.lowest("closed"))
-
-
 def _p(analysis: Analysis, kind: str, name: str) -> str:
     if kind != "method":
         return NO_VALUE
@@ -131,11 +126,8 @@ def _caption(analysis: Analysis) -> str:
         said += f" INCOMPLETE: without {lost} of {len(analysis.results.completeness.units)} units."
     if mixed_words(analysis.results.units):
         said += " MIXED: computed by different code or libraries; the report says which."
-    return said + _alarms(analysis)
-
-
-def _alarms(analysis: Analysis) -> str:
-    """Who raised an alarm about its own results: a reader of the terminal alone must not miss it."""
+    # A reader of the terminal alone must not miss an alarm.
     warned = alarmed(analysis)
-    names = [c for c in analysis.candidates if c in warned]
-    return f" Alarms were raised by {', '.join(names)}; the report says which." if names else ""
+    if names := [c for c in analysis.candidates if c in warned]:
+        said += f" Alarms were raised by {', '.join(names)}; the report says which."
+    return said

@@ -32,15 +32,14 @@ class Centres(SplitPolicy):
         drawn: list[str] = np.random.default_rng(seeds).permutation(names).tolist()
         apart = {*self.train_centres, self.validation_centre}
         for tested in [self.test_centre] if self.test_centre else [name for name in names if name not in apart]:
-            validating = self.validation_centre or self._next_after(tested, drawn)
+            # In the order drawn, the next one after the tested centre validates.
+            after = [*drawn[drawn.index(tested) + 1 :], *drawn]
+            may = (name for name in after if name != tested and name not in self.train_centres)
+            validating = self.validation_centre or next(may)
             training = self.train_centres or [name for name in names if name not in (tested, validating)]
             validation = np.flatnonzero(cases.centres == validating)
             rest = np.flatnonzero(np.isin(cases.centres, [*training, validating]))
             yield Parts(rest, np.flatnonzero(cases.centres == tested), validation)
-
-    def _next_after(self, tested: str, drawn: Sequence[str]) -> str:
-        start = drawn.index(tested) + 1
-        return next(name for name in [*drawn[start:], *drawn[:start]] if name != tested and name not in self.train_centres)
 
     def _check_named(self, names: Sequence[str], dataset: str) -> None:
         if len(names) < 3:
