@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..errors import RaterbenchError, nearest
 from ..paths import path_kind
 from ..steps import counted_step
+from ..voxel_counts import one_hot
 from .base import IGNORE, Card, Case, Dataset, Geometry, Labels, Truth, index_table
 from .images import image_form, pixel_file, read_labels
 from .label_files.doubts import copies, questions
@@ -186,6 +187,6 @@ def _truth(labels: Labels, ignored: npt.NDArray[np.bool_] | None, n_classes: int
     """The truth with one-hot probabilities; uniform where the truth is not known, as wherever nobody judged."""
     if ignored is not None:
         labels[ignored] = IGNORE
-    probability = np.stack([labels == k for k in range(n_classes)]).astype(np.float32)
+    probability = one_hot(labels, n_classes)
     probability[:, labels == IGNORE] = 1 / n_classes
     return Truth(labels, probability)

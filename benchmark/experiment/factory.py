@@ -116,7 +116,8 @@ def build_metrics(experiment: Experiment) -> list[MetricBase]:
 
 def _configured(cls: Any, options: Mapping[str, Any], where: str, budget: Mapping[str, Any]) -> Any:
     """An instance of an estimator from plain values, with what it holds: keys, kinds and ranges are checked at each level."""
-    hints, known = parameter_hints(cls), _parameters(cls)
+    hints, parameters = parameter_hints(cls), inspect.signature(cls).parameters
+    known = [name for name, p in parameters.items() if name != "self" and p.kind is not p.VAR_KEYWORD]
     check_keys(options, known, where)
     built = {key: _value(value, _held(key, hints), f"{where}: {key}", budget) for key, value in options.items()}
     for key in known:
@@ -131,11 +132,6 @@ def _configured(cls: Any, options: Mapping[str, Any], where: str, budget: Mappin
         except RaterbenchError as error:
             raise RaterbenchError(f"{where}: {error}") from error
     return configured
-
-
-def _parameters(cls: type) -> list[str]:
-    parameters = inspect.signature(cls).parameters
-    return [name for name, p in parameters.items() if name != "self" and p.kind is not p.VAR_KEYWORD]
 
 
 def _held(key: str, hints: Mapping[str, Any]) -> type | None:

@@ -76,15 +76,12 @@ class LabelValues:
         """
         strange = {value: n for value, n in counts.items() if value not in self.table}
         if strange and self.complete and self.threshold is None:
-            some = min(strange)
+            some, first = min(strange), next((value for value, k in self.table.items() if k == 1), 1)
             raise RaterbenchError(
                 f"{file} has {count_words(strange)}, which stand for no class; known are {sorted(self.table)}: add them to the "
-                f"values of a class ({self.classes[1]} = [{self._value_of(1)}, {some}] in [classes]), declare ignore = {some}, "
+                f"values of a class ({self.classes[1]} = [{first}, {some}] in [classes]), declare ignore = {some}, "
                 "or binarise with a threshold"
             )
-
-    def _value_of(self, index: int) -> int:
-        return next((value for value, k in self.table.items() if k == index), index)
 
 
 def count_values(values: npt.NDArray[Any]) -> dict[int, int]:

@@ -56,7 +56,8 @@ def layout_questions(rated: Rated, *, count: bool = True) -> tuple[str, ...]:
     lines = [f"raters: {line}" for line in spelt_twice(sorted(raters))] + [f"cases: {line}" for line in spelt_twice(rated)]
     single = [case for case, who in rated.items() if len(who) == 1]
     if count and single:
-        lines.append(f"{len(single)} of {len(rated)} cases have one rater, whose mask is no consensus: {_some(single)}")
+        some = ", ".join(single[:3]) + (", ..." if len(single) > 3 else "")
+        lines.append(f"{len(single)} of {len(rated)} cases have one rater, whose mask is no consensus: {some}")
     return tuple(lines)
 
 
@@ -89,7 +90,3 @@ def _plain(name: str) -> str:
     """A name without capitals, separators and leading zeros; numbers stay apart, so that 1_2 is not 12."""
     parts = re.findall(r"[^\W\d_]+|\d+", unicodedata.normalize("NFKC", name).casefold())
     return "|".join(str(int(part)) if part.isdecimal() else part for part in parts) or name
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -110,7 +110,10 @@ class SpatialSTAPLE(EMFusion):
             everywhere = field(np.ones_like(inside)).confusion(posterior)
             confusion = everywhere.reshape(*estimate.confusion.shape, *inside.shape)
         else:
-            confusion = _overall_confusion(patterns, posterior * inside)
+            # Over all voxels of the field; NaN in columns without mass.
+            mass = (posterior * inside).reshape(len(posterior), -1)
+            counts = [patterns.spread(votes).reshape(len(votes), -1) @ mass.T for votes in patterns.votes]
+            confusion = normalise_columns(np.array(counts))
         nobody = patterns.spread(patterns.judges == 0)
         fused = Consensus(
             np.where(nobody, 1 / len(posterior), posterior).astype(np.float32),
@@ -140,10 +143,3 @@ class SpatialSTAPLE(EMFusion):
                 change = np.abs(flat[:, field.where] - before).max(initial=0.0)
                 converged = len(likelihoods) > 1 and bool(change <= self.tolerance)
         return posterior, tuple(likelihoods), converged
-
-
-def _overall_confusion(patterns: Patterns, mass: Float64s) -> Float64s:
-    """Confusion matrices [R, K, K] over all voxels from the posterior [K, *S]; NaN in columns without mass."""
-    flat = mass.reshape(len(mass), -1)
-    counts = np.array([patterns.spread(votes).reshape(len(votes), -1) @ flat.T for votes in patterns.votes])
-    return normalise_columns(counts)
