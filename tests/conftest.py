@@ -8,6 +8,18 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def template_with_torch() -> None:
+    """Workers are forked from a template that has imported torch, whichever test asks for the first of them.
+
+    The first call in a process decides what its template imports. If that were a test of ``describe``, which needs no torch,
+    every worker of later tests would import torch anew, which takes seconds.
+    """
+    from raterbench.benchmark.runner.workers import start_template
+
+    start_template(("raterbench.benchmark.runner.template",))
+
+
 @pytest.fixture(autouse=True)
 def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
     """No line about work that takes longer than a second: what a test reads must not depend on how busy the machine is."""

@@ -284,7 +284,8 @@ def test_a_folder_of_pictures_needs_nothing_else(tmp_path, capsys):
         write(folder / "ratings" / "ada" / f"c{i}.png", mask * 255)
         if i != 2:
             write(folder / "ratings" / "ben" / f"c{i}.png", np.zeros_like(mask) if i == 1 else ball((30, 37), 0.3) * 255)
-    settings = [f"--set={s}" for s in ("split.folds=2", "budget.epochs=1", "budget.features=[4, 4, 4, 4, 4, 4]")]
+    two = "candidates=[{method = 'fused-labels'}, {method = 'confusion-network'}]"
+    settings = [f"--set={s}" for s in ("split.folds=2", "budget.epochs=1", "budget.features=[4, 4, 4, 4, 4, 4]", two)]
     assert main(["run", "quick", "--dataset", f"folder:{folder}", *settings]) == 0
     assert "report: results/quick-lesions/report.html" in capsys.readouterr().out
     results = read_results("results/quick-lesions")
