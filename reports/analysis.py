@@ -42,7 +42,8 @@ class Analysis:
 
     def __post_init__(self) -> None:
         if not self.candidates:
-            said = " ".join(self.results.completeness.notices())
+            completeness = self.results.completeness
+            said = " ".join([*completeness.notices(), *completeness.skipped()])
             raise RaterbenchError(f"{self.results.folder}: no candidate has a finished unit. {said}")
 
     @cached_property

@@ -17,7 +17,7 @@ def template_with_torch() -> None:
     """
     from raterbench.benchmark.runner.workers import start_template
 
-    start_template(("raterbench.benchmark.runner.template",))
+    start_template(("raterbench.benchmark.runner.preloaded",))
 
 
 @pytest.fixture(autouse=True)

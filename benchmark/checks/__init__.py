@@ -18,7 +18,9 @@ LONGEST = 600.0
 
 
 def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckResult]:
-    """The findings on every method, fusion, metric, split policy and data set that a Python file defines, listed or not.
+    """The findings on every class that a Python file defines and that can be checked, listed or not.
+
+    That is every method, fusion, recipe, backbone, metric, split policy and data set.
 
     Each class is checked in a process of its own, so that one that hangs, crashes or ends its process is a failed check.
     A check's name starts with the class: ``"SymmetricCrossEntropy: rater order"``. ``timeout`` is in seconds, for each class.
@@ -32,7 +34,7 @@ def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckR
     read_bytes(Path(path), "plug-in")  # A missing file is an error before torch is imported, which takes seconds.
     from ..runner.workers import Died, side_by_side
 
-    imports = (f"{__package__.rpartition('.')[0]}.runner.template",)
+    imports = (f"{__package__.rpartition('.')[0]}.runner.preloaded",)
     ((_, names),) = side_by_side([path], class_names, 1, timeout=timeout, imports=imports)
     if isinstance(names, Died):
         raise RaterbenchError(f"{str(path)!r} cannot be imported: {names.how}")
@@ -54,8 +56,8 @@ def class_names(path: str | Path) -> list[str]:
     names = [cls.__name__ for cls, _ in _checkable(load_plugin(path))]
     if not names:
         raise RaterbenchError(
-            f"{str(path)!r} defines no method, fusion, dataset, metric or split policy to check: subclass one of raterbench's "
-            "bases in it, and implement what the base leaves open"
+            f"{str(path)!r} defines no method, fusion, recipe, backbone, metric, split policy or data set to check: "
+            "subclass one of raterbench's bases in it, and implement what the base leaves open"
         )
     return names
 
@@ -80,11 +82,13 @@ def check_name(cls: type) -> list[CheckResult]:
     from ...datasets import DATASETS
     from ...errors import RaterbenchError
     from ...methods import FUSIONS, METHODS
+    from ...methods.backbones import BACKBONES
+    from ...methods.learning.recipes import RECIPES
     from ...registry import Registry
     from ..experiment.splits import SPLITS
     from ..metrics import METRICS
 
-    registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, DATASETS, METRICS, SPLITS)
+    registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, RECIPES, BACKBONES, DATASETS, METRICS, SPLITS)
     try:
         for registry in registries:
             if issubclass(cls, registry.base):
@@ -97,9 +101,12 @@ def check_name(cls: type) -> list[CheckResult]:
 def _checkable(module: ModuleType) -> Iterator[tuple[type, Callable[[Any], list[CheckResult]]]]:
     """Each concrete class that the module defines, in the order of the file, with what checks it."""
     from ...datasets.base import Dataset
+    from ...methods.backbones.base import Backbone
     from ...methods.base import Fusion, Method
+    from ...methods.learning.recipes import Recipe
     from ..experiment.splits import SplitPolicy
     from ..metrics.base import MetricBase
+    from .backbones import check_backbone, check_recipe
     from .datasets import check_dataset
     from .fusions import check_fusion
     from .methods import check_method
@@ -109,6 +116,8 @@ def _checkable(module: ModuleType) -> Iterator[tuple[type, Callable[[Any], list[
     kinds: dict[type, Callable[[Any], list[CheckResult]]] = {
         Method: check_method,
         Fusion: check_fusion,
+        Recipe: check_recipe,
+        Backbone: check_backbone,
         Dataset: check_dataset,
         MetricBase: check_metric,
         SplitPolicy: check_split,

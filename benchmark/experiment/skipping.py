@@ -1,4 +1,7 @@
-"""Why a candidate is skipped on a data set: what its method, or one within it, needs and the data do not have."""
+"""Why a candidate is skipped on a data set: what its method, or one within it, needs and the data do not have.
+
+The reason is shown by the plan (``runner/progress.py``) and in captions (``reports/tables/captions.py``).
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from ..experiment.factory import identity
 from ..experiment.settings import canonical
 from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
 from ..store.units import Calibration, Estimates, Kind, Pooled, Rows
-from .measure import (
+from .pairs import (
     ALL_CLASSES,
     ANY_RATER,
     REGIONS,

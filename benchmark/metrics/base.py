@@ -117,7 +117,11 @@ class MetricBase(BaseEstimator, ABC):
         return f"{UNIT_SYMBOLS[unit]}{('', '²', '³')[power - 1]}" if power else ""
 
     def label_in(self, unit: Unit, ndim: int) -> str:
-        """The label with the unit of the data set: ``95 % Hausdorff distance [px]``."""
+        """The label with the unit of the data set: ``95 % Hausdorff distance [px]``.
+
+        A metric with a parameter in that unit, such as a tolerance, must name the parameter with its unit here, as
+        ``SurfaceDice`` does. It is how the harness knows that the metric depends on lengths.
+        """
         symbol = self.unit_in(unit, ndim)
         return f"{self.label} [{symbol}]" if symbol else self.label
 

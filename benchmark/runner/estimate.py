@@ -18,7 +18,7 @@ from ...steps import step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_budget, build_method, build_metrics
 from ..experiment.splits import Fold
-from ..measuring.measure import calibrate_case, measure_case
+from ..measuring.pairs import calibrate_case, measure_case
 from ..measuring.references import References
 from ..metrics import Segmentation
 

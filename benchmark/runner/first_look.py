@@ -15,7 +15,7 @@ from ...errors import RaterbenchError
 from ...steps import counted_step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_metrics
-from ..measuring.measure import check_unit, measures_lengths
+from ..measuring.pairs import check_unit, measures_lengths
 from ..measuring.pictures import agreement
 from ..metrics import MetricBase
 from ..metrics.base import UNIT_SYMBOLS

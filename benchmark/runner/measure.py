@@ -35,8 +35,8 @@ from ..store.units import (
     training_path,
     write_measuring,
 )
+from .fuse_references import StoredReferences
 from .provenance import origin, reset_peak_memory
-from .references import StoredReferences
 from .tasks import MeasuringTask, prepare_process, seed_everything
 
 
@@ -55,7 +55,9 @@ def _measured(task: MeasuringTask, pressed: list[int], start: float) -> list[tup
     dataset = prepare_process(task.setting)
     seed_everything(0)
     stored = StoredReferences(task.references)
-    subjects = [_Subject(task, unit, wanted, dataset, pressed) for unit, wanted in zip(task.units, task.wanted, strict=True)]
+    subjects = [
+        _UnitInProgress(task, unit, wanted, dataset, pressed) for unit, wanted in zip(task.units, task.wanted, strict=True)
+    ]
     cases = []
     for case in dataset.subset(task.fold.test):
         cases.append(CaseName(case.id, case.subject, case.centre))
@@ -74,7 +76,7 @@ def store_failure(task: MeasuringTask, reason: str, printed: str = "") -> None:
         _add(task, unit, (), (), failed=dict.fromkeys(wanted, reason), printed=printed)
 
 
-class _Subject:
+class _UnitInProgress:
     """What is measured of one unit: a candidate's predictions, the raters, or a fusion's labels."""
 
     def __init__(

@@ -28,7 +28,7 @@ from ..experiment.factory import (
 from ..experiment.settings import canonical
 from ..experiment.skipping import check_identity
 from ..experiment.splits import Fold, make_folds, manifest
-from ..measuring.measure import makes_sense, measures_lengths
+from ..measuring.pairs import makes_sense, measures_lengths
 from ..measuring.parts import Parts, plan_parts
 from ..measuring.pictures import choose_pictures
 from ..measuring.references import FUSED, RATER, REFERENCE_NAMES, is_reference

@@ -23,7 +23,7 @@ DECIDING = (
     "benchmark/measuring/*.py",
     "benchmark/metrics/*.py",
     "benchmark/runner/measure.py",
-    "benchmark/runner/references.py",
+    "benchmark/runner/fuse_references.py",
     "benchmark/runner/tasks.py",
     "benchmark/runner/train.py",
     "benchmark/store/assignment.py",

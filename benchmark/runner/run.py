@@ -21,17 +21,17 @@ from ..store.results import Results, read_results
 from ..store.run_file import write_json
 from ..store.units import PlannedUnit, measuring_path, training_path, write_training
 from .estimate import Estimate, estimate
+from .fuse_references import fuse_references, is_stored
 from .measure import measure_units, store_failure
 from .plan import Plan, make_plan
 from .progress import Progress, announce, expected_seconds
-from .references import fuse_references, is_stored
 from .shown_steps import shown_steps
 from .tasks import MeasuringTask, ReferenceTask, TrainingTask
 from .train import ended_unit, train_unit
 from .workers import Died, cores, only_run, own_output, side_by_side, start_template
 
-IMPORTS = (f"{__package__}.template",)
-"""What the template of a run imports before units are forked from it."""
+IMPORTS = (f"{__package__}.preloaded",)
+"""What the template process imports before units are forked from it."""
 
 Task = TrainingTask | MeasuringTask | ReferenceTask
 
@@ -153,7 +153,7 @@ def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout:
     if todo.units:
         start_template(IMPORTS)
     with Progress(plan, todo, jobs, first_estimate(plan, todo)) as progress:
-        for task, ended in _results(plan, todo, jobs, timeout or plan.experiment.timeout):
+        for task, ended in _run_tasks(plan, todo, jobs, timeout or plan.experiment.timeout):
             progress.finished(task, ended)
 
 
@@ -194,7 +194,7 @@ def first_estimate(plan: Plan, todo: Todo) -> Estimate:
     return Estimate()
 
 
-def _results(plan: Plan, todo: Todo, jobs: int, timeout: float | None) -> Iterator[tuple[Task, Ended]]:
+def _run_tasks(plan: Plan, todo: Todo, jobs: int, timeout: float | None) -> Iterator[tuple[Task, Ended]]:
     """Tasks with how they ended: references first, then training, each unit measured as soon as it is trained.
 
     A task whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.

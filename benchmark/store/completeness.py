@@ -96,6 +96,11 @@ class Completeness:
                 found.append(f"{heading}: {len(units)} of {len(self.units)} units {verb}{word}: {self._named(units)}.")
         return found
 
+    def skipped(self) -> list[str]:
+        """Which candidates were skipped, with the reasons: one sentence, or none."""
+        units = self.having("skipped")
+        return [f"SKIPPED: {self._named(units)}."] if units else []
+
     def notices(self) -> list[str]:
         """Everything that a reader must know of the state of the folder, with the mend; empty where all is well."""
         found = self.gaps()

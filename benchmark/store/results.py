@@ -194,7 +194,7 @@ def read_results(folder: str | Path) -> Results:
     ended = {id(entry.unit) for entry in completeness.having("done")}
     done = [s for s in by_candidate if id(s.unit) in ended]
     if not done:
-        reasons = " ".join(completeness.notices()) or "all candidates were skipped"
+        reasons = " ".join([*completeness.notices(), *completeness.skipped()])
         raise RaterbenchError(f"{folder} has no finished unit to report on. {reasons}")
     return Results(
         folder=folder,

@@ -6,11 +6,14 @@ import pytest
 
 from raterbench.__main__ import main
 from raterbench.benchmark.checks import check_file
+from raterbench.benchmark.checks.backbones import check_backbone, check_recipe
 from raterbench.benchmark.checks.datasets import check_dataset
 from raterbench.benchmark.checks.metrics import check_metric
 from raterbench.benchmark.metrics import METRICS
 from raterbench.datasets import RaterbenchError
 from raterbench.datasets.phantom import Phantom
+from raterbench.methods.backbones import BACKBONES
+from raterbench.methods.learning.recipes import RECIPES
 
 HEAD = """
 import numpy as np
@@ -238,6 +241,81 @@ def test_what_a_method_skips_is_left_out_and_says_so(tmp_path):
     assert volumes.passed and volumes.message == "left out: skip_reason says: two classes only"
 
 
+BACKBONE = """
+from raterbench.methods.backbones.base import Backbone, Features
+
+class Small(Backbone):
+    def __init__(self, n_channels, n_classes, widths, *, spatial_dims=2):
+        super().__init__(spatial_dims=spatial_dims, decoder_width={declared}, bottleneck_width=widths[0])
+        self.first = torch.nn.Conv2d(n_channels, widths[0], 3, padding={padding})
+        self.last = torch.nn.Conv2d(widths[0], n_classes, 1)
+        {more}
+
+    def features(self, images):
+        found = self.first(images).relu()
+        return Features(found, torch.nn.functional.avg_pool2d(found, 2))
+
+    def classify(self, decoder):
+        return self.last(decoder)
+"""
+GOOD_BACKBONE = {"declared": "widths[0]", "padding": "1", "more": "pass"}
+BACKBONES_BROKEN = {
+    "logits have the size of the images": ({"padding": "0"}, "gave logits (2, 2, 62, 30): give (2, 2, 64, 32)"),
+    "features are as declared": ({"declared": "99"}, "features have (4, 4) channels"),
+    "every parameter is trained": ({"more": "self.unused = torch.nn.Linear(1, 1)"}, "unused.weight"),
+    "the same seed gives the same first weights": (
+        {"more": "self.last.bias.data = torch.tensor(np.random.default_rng().random(n_classes, dtype='f4'))"},
+        "it had other weights",
+    ),
+}
+
+
+@pytest.mark.parametrize("check", BACKBONES_BROKEN)
+def test_a_backbone_that_breaks_a_promise_is_found(check, tmp_path):
+    change, message = BACKBONES_BROKEN[check]
+    assert message in findings(tmp_path, BACKBONE.format(**GOOD_BACKBONE | change))[check]
+
+
+def test_a_good_backbone_passes_everything(tmp_path):
+    assert not findings(tmp_path, BACKBONE.format(**GOOD_BACKBONE))
+
+
+RECIPE = """
+from raterbench.methods.learning.recipes import Recipe
+
+class Squares(Recipe):
+    def activate(self, logits):
+        return {activate}
+
+    def loss(self, logits, ratings, present):
+        each = (self.activate(logits).unsqueeze(1) - ratings).square().sum(dim=2)
+        return {loss}
+"""
+GOOD_RECIPE = {"activate": "logits.softmax(dim=1)", "loss": "masked_mean(each, present)"}
+RECIPES_BROKEN = {
+    "activate gives probabilities": ({"activate": "logits.sigmoid()"}, "probabilities must sum to 1"),
+    "the loss is one finite number": ({"loss": "each"}, "loss must return one finite number"),
+    "a rater who rated nothing": ({"loss": "each.mean()"}, "labels where `present` is False changed the loss"),
+}
+
+
+@pytest.mark.parametrize("check", RECIPES_BROKEN)
+def test_a_recipe_that_breaks_a_promise_is_found(check, tmp_path):
+    change, message = RECIPES_BROKEN[check]
+    assert message in findings(tmp_path, RECIPE.format(**GOOD_RECIPE | change))[check]
+
+
+def test_a_good_recipe_passes_everything(tmp_path):
+    assert not findings(tmp_path, RECIPE.format(**GOOD_RECIPE))
+
+
+def test_the_suites_backbones_and_recipes_keep_their_contracts():
+    kinds = [(check_backbone, BACKBONES), (check_recipe, RECIPES)]
+    results = {(name, r.name): r.message for check, known in kinds for name in known.names() for r in check(known.get(name))}
+    assert len(results) >= 4 + 4 * 3
+    assert not {place: message for place, message in results.items() if message}
+
+
 def test_every_kind_is_found_even_if_it_is_not_listed(tmp_path):
     body = """
     class Hidden(NetworkMethod):
@@ -307,7 +385,7 @@ def test_the_command_line_says_what_failed(tmp_path, capsys):
 
 
 def test_a_file_without_anything_to_check_is_an_error(tmp_path):
-    with pytest.raises(RaterbenchError, match="defines no method, fusion, dataset, metric or split policy"):
+    with pytest.raises(RaterbenchError, match="defines no method, fusion, recipe, backbone, metric, split policy or data set"):
         list(check_file(written(tmp_path, "")))
 
 

@@ -5,7 +5,7 @@ Where no rule can be chosen (labels of predictions), the lowest class wins: ``vo
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, assert_never
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from ....datasets.base import IGNORE, Labels
 from .patterns import Bools, Float64s
 
 Ties = Literal["lowest", "highest", "background", "foreground", "undecided"]
-"""The names of the rules. Among the classes that tie, the winner is
+"""The names of the rules. To add one, add its name here, and what it does in ``break_ties``.
+
+Among the classes that tie, the winner is
 
 * ``"lowest"``, ``"highest"``: the class with the lowest or highest index;
-* ``"background"``: class 0, even if it is not among them;
+* ``"background"``: class 0, also where it is not one of them;
 * ``"foreground"``: the class with the lowest index above 0;
 * ``"undecided"``: none; the label is ``IGNORE``.
 """
@@ -36,7 +38,9 @@ def break_ties(share: Float64s, ties: Ties) -> Labels:
     best = best_classes(share)
     winner = best.argmax(axis=0)
     tied = best.sum(axis=0) > 1
-    if ties == "highest":
+    if ties == "lowest":
+        pass  # argmax gives it.
+    elif ties == "highest":
         winner = len(share) - 1 - best[::-1].argmax(axis=0)
     elif ties == "foreground":
         winner[tied] = 1 + best[1:, tied].argmax(axis=0)
@@ -44,6 +48,8 @@ def break_ties(share: Float64s, ties: Ties) -> Labels:
         winner[tied] = 0
     elif ties == "undecided":
         winner[tied] = IGNORE
+    else:
+        assert_never(ties)
     labels: Labels = winner.astype(np.uint8)
     return labels
 

@@ -1,10 +1,13 @@
 """Majority vote and soft average against hand-counted votes."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from raterbench.datasets.base import IGNORE
 from raterbench.errors import RaterbenchError
+from raterbench.methods.fusion.engine.ties import Ties
 from raterbench.methods.fusion.majority import MajorityVote
 from raterbench.methods.fusion.soft_average import SoftAverage
 from raterbench.methods.fusion.union import Union
@@ -50,7 +53,7 @@ def test_ties_between_foreground_classes():
     assert MajorityVote(ties="undecided").fuse(ratings, 3).probability[:, 0].tolist() == [0, 0.5, 0.5]
 
 
-@pytest.mark.parametrize("ties", ["lowest", "highest", "background", "foreground", "undecided"])
+@pytest.mark.parametrize("ties", get_args(Ties))
 def test_ties_are_counted_whatever_is_made_of_them(ties):
     ratings = named([[1, 1, 0, 0, IGNORE, 2], [1, 0, 1, 0, IGNORE, 1], [IGNORE] * 6])
     assert [fusion(ties=ties).fuse(ratings, 3).tied for fusion in (MajorityVote, SoftAverage)] == [3, 3]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from raterbench.benchmark.measuring.measure import measure_case
+from raterbench.benchmark.measuring.pairs import measure_case
 from raterbench.benchmark.metrics import METRICS, Segmentation
 from raterbench.datasets import Phantom, RaterbenchError
 from raterbench.methods import GCE, STAPLE, Budget, FusedLabels, Method, OracleConfusionNetwork, SoftAverage, Tuned

@@ -159,3 +159,9 @@ def test_no_finished_candidate_is_a_plain_error(make: Callable[..., Path]) -> No
     folder = make(**{**SMALL, **NOTHING_KEPT, "candidates": ("A",), "failed": (("A", 0, 0), ("A", 0, 1))})
     with pytest.raises(RaterbenchError, match="the loss became NaN"):
         write_report(folder)
+
+
+def test_if_all_candidates_are_skipped_the_error_says_why(make: Callable[..., Path]) -> None:
+    folder = make(**{**SMALL, **NOTHING_KEPT, "candidates": ("A",), "skipped": "A"})
+    with pytest.raises(RaterbenchError, match="no candidate has a finished unit.*SKIPPED: A .*needs the truth"):
+        write_report(folder)

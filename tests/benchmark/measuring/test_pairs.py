@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from raterbench.benchmark.measuring.measure import (
+from raterbench.benchmark.measuring.pairs import (
     REGIONS,
     calibrate_case,
     makes_sense,

@@ -1,13 +1,13 @@
-"""What the template process of a run imports, so that the units that are forked from it need not."""
+"""What the template process imports, so that the units that are forked from it need not."""
 
 from __future__ import annotations
 
 import torch
 
 from ..experiment.factory import registries
-from . import measure, references, train
+from . import fuse_references, measure, train
 
-__all__ = ["measure", "references", "train"]
+__all__ = ["fuse_references", "measure", "train"]
 
 for registry in registries().values():
     registry.own_modules()
