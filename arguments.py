@@ -137,6 +137,13 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="instead, draw the error of estimated raters against the number of voxels",
     )
+    command.add_argument(
+        "--error-rates",
+        type=path_text,
+        metavar="FILE",
+        help="instead, simulate how often tests err and intervals cover, and draw it",
+    )
+    command.add_argument("--simulations", type=whole_number(1, 10**6), default=4000, metavar="N", help="for --error-rates")
     return parser
 
 

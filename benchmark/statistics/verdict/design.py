@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import sparse, stats
 from scipy.sparse import csgraph
 
 from ....errors import RaterbenchError
@@ -36,6 +36,17 @@ class Moments(NamedTuple):
     model: Floats
     rest: Floats
     within: Floats
+
+    @property
+    def p(self) -> Floats:
+        """Two-sided p of the t test that the mean is 0."""
+        found: Floats = 2 * stats.t.sf(np.abs(self.mean) / np.sqrt(self.variance), self.df)
+        return found
+
+    def half_width(self, level: float) -> Floats:
+        """Half the width of the two-sided t interval."""
+        found: Floats = stats.t.ppf(0.5 + level / 2, self.df) * np.sqrt(self.variance)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -113,7 +113,7 @@ def test_in(design: Design, values: Floats) -> ModelT:
         untested,
         standard_error=error_,
         df=df,
-        p=float(2 * stats.t.sf(abs(mean) / error, df)),
+        p=float(moments.p[0]),
         subject_std=subject,
         model_std=model,
         rest_std=rest,
