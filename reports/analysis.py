@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..benchmark.measuring.references import REFERENCE_NAMES
 from ..benchmark.statistics.collapse import OVERLAPS, collapsed_candidates, far_behind
-from ..benchmark.statistics.comparison import Comparison, breakdown, compare, split_ratio
+from ..benchmark.statistics.comparison import Comparison, breakdown, compare_results, split_ratio
 from ..benchmark.statistics.metric_table import Protocol
 from ..benchmark.statistics.pooled import KINDS, PooledCalibration
 from ..benchmark.statistics.rater_errors import MeanInterval, compared_with, estimators, mean_interval, rater_errors
@@ -148,7 +148,7 @@ class Analysis:
         results, wanted, rows = self.results, list(metrics), self.results.rows
         # Most rows belong to other references: leaving them out first makes everything after it several times faster.
         rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
-        return compare(
+        return compare_results(
             rows, results.units, results.experiment.statistics, reference, self.baseline,
             wanted, class_=class_, protocol=self.protocol, better={m: self.better(m) for m in wanted},
             never_best=tuple(self.collapsed),

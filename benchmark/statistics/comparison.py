@@ -106,7 +106,7 @@ class Comparison:
         return self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)].set_index("candidate")
 
 
-def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
+def compare_results(  # noqa: PLR0917 -- data, settings, and what is asked of them
     rows: pd.DataFrame,
     units: pd.DataFrame,
     settings: Statistics,
