@@ -144,7 +144,7 @@ def _plain(values: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
         return values
     texts = values.map(lambda cell: None if cell is None or str(cell).strip().lower() in MISSING else str(cell).strip())
-    with_comma = [text for text in texts if text is not None and "," in text]
+    with_comma = [text for text in texts.dropna() if "," in text]
     decimal = with_comma and all(map(DECIMAL_COMMA.fullmatch, with_comma)) and not all(map(THOUSANDS.fullmatch, with_comma))
     return texts.str.replace(",", ".", regex=False) if decimal else texts
 
