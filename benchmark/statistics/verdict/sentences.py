@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_FOLDS = 5
 """Folds left out that are named one by one."""
+CLEARLY = 2 / 3
+"""From this share of the subjects on, that most of them say the opposite of the mean is worth a sentence."""
 NO_REPEATS = (
     "The table has one repeat: how much another training on the same data would change is known from the differences between "
     "folds alone."
@@ -116,14 +118,14 @@ def _verdict(row: pd.Series, layout: Layout, settings: ComparisonSettings) -> st
 
 
 def _wins(row: pd.Series, layout: Layout, better: Better) -> str:
-    """Said where most subjects say the opposite of the mean."""
+    """Said where a clear majority says the opposite of the mean."""
     higher, lower = int(row["n_higher"]), int(row["n_lower"])
     wins, losses = (higher, lower) if better == "higher" else (lower, higher)
     ahead = (row["difference"] > 0) == (better == "higher") and row["difference"] != 0
     n = int(row["n_subjects"]) if layout.subject else int(row["n_models"])
-    if ahead and losses > wins:
+    if ahead and losses >= CLEARLY * n:
         return f"; it loses on {losses} of {n} {layout.unit}s, but wins on average"
-    if not ahead and row["difference"] != 0 and wins > losses:
+    if not ahead and row["difference"] != 0 and wins >= CLEARLY * n:
         return f"; it wins on {wins} of {n} {layout.unit}s, but loses on average"
     return ""
 
