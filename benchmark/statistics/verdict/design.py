@@ -233,7 +233,8 @@ def _crossed_moments(design: Design, crossed: Crossed, values: Floats) -> Moment
     with np.errstate(invalid="ignore", divide="ignore"):
         df = np.square(crossed.share @ components) / np.einsum("jb,jk,kb->b", components, crossed.spread, components)
     df = np.clip(np.nan_to_num(df, nan=len(means) - 1, posinf=len(means) - 1), 1, len(means) - 1)
-    return Moments(means.mean(axis=0), variance, df, *components, components[0] + components[2])
+    subject, model, rest = components
+    return Moments(means.mean(axis=0), variance, df, subject, model, rest, subject + rest)
 
 
 def _piece_gaps(piece: npt.NDArray[np.intp], means: Floats) -> tuple[Floats, Floats]:

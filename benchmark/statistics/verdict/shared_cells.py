@@ -108,7 +108,7 @@ class CaseValues:
         """Numbers of each row's subject and trained model."""
         subject = pd.factorize(self.rows["subject"], sort=True)[0]
         model = self.rows.groupby(MODEL, sort=True, dropna=False).ngroup().to_numpy()
-        return subject, model
+        return np.asarray(subject, np.intp), np.asarray(model, np.intp)
 
     def entries(self, candidates: Sequence[str] | None = None) -> Entries | None:
         """What some candidates (all by default) share; None if nothing.

@@ -19,6 +19,7 @@ from raterbench.benchmark.statistics.metric_table import WHY
 from raterbench.benchmark.statistics.ranking import composite_score, mean_ranks
 from raterbench.benchmark.statistics.significance import corrected_resampled_t, holm, wilcoxon
 from raterbench.benchmark.statistics.subjects import case_values, fold_values, paired, subject_values
+from raterbench.benchmark.statistics.verdict.as_published import as_published
 from raterbench.benchmark.store.results import LONG_COLUMNS
 
 SETTINGS = Statistics(resamples=200)
@@ -208,7 +209,7 @@ def test_as_published_tests_the_trained_models_without_correction(rows: pd.DataF
     folds = fold_values(case_values(rows, "dice", "truth"))
     row = result.rows_for("dice").loc["B"]
     assert row["n"] == 15
-    assert row["p"] == pytest.approx(wilcoxon(folds["B"] - folds["A"], "wilcox").p)
+    assert row["p"] == pytest.approx(as_published(folds["B"], folds["A"]).p)
     assert np.isnan(row["p_holm"])
     assert np.isnan(row["difference_low"])
     assert AS_PUBLISHED in caption(result)
