@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .shared_cells import CaseValues
+from .shared_cells import MODEL, CaseValues
 from .verdicts import Better
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ MOST_FOLDS = 5
 """Folds left out that are named one by one."""
 CLEARLY = 2 / 3
 """From this share of the subjects on, that most of them say the opposite of the mean is worth a sentence."""
+PLACES = {(True, True): "Repeat {0.repeat}, fold {0.fold}", (True, False): "Repeat {0.repeat}", (False, True): "Fold {0.fold}"}
+"""What a trained model is called in a table that names repeats and folds, or one of them."""
 NO_REPEATS = (
     "The table has one repeat: how much another training on the same data would change is known from the differences between "
     "folds alone."
@@ -55,8 +57,8 @@ def sentences(table: pd.DataFrame, values: CaseValues, layout: Layout, settings:
         said.append(f"All comparisons are exploratory: {why}.")
         others = others.assign(exploratory="")
     for _, row in others.iterrows():
-        said.append(_verdict(row, layout, settings))
-        said += _left_out(values, str(row["candidate"]), baseline)
+        said.append(_verdict(row, values, layout, settings))
+        said += _left_out(values, layout, str(row["candidate"]), baseline)
     if settings.smallest_difference == 0 and len(others):
         said.append("No smallest relevant difference was given, so nothing can be called equivalent.")
     tied = [str(name) for name in table.loc[table["tied_with_best"].eq(True), "candidate"]]
@@ -93,13 +95,15 @@ def _how(values: CaseValues, layout: Layout, settings: ComparisonSettings, compa
     elif layout.knows_no_models:
         test, limits = "t-test over subjects", [NO_MODELS]
     else:
-        test, limits = "model t, over subjects and trained models,", [NO_REPEATS] if values.n_repeats < 2 else []
+        pairs = values.rows[["subject", *MODEL]].drop_duplicates()
+        once = not pairs["subject"].duplicated().any() and len(pairs[MODEL].drop_duplicates()) > 1
+        test, limits = "model t, over subjects and trained models,", [NO_REPEATS] if once else []
     family = f"Holm's correction over {comparisons} comparison{'' if comparisons == 1 else 's'}"
     first = f"Two-sided {test} against {settings.baseline}; {family}, of p and of intervals; alpha = {settings.alpha:g}."
     return [first, *limits]
 
 
-def _verdict(row: pd.Series, layout: Layout, settings: ComparisonSettings) -> str:
+def _verdict(row: pd.Series, values: CaseValues, layout: Layout, settings: ComparisonSettings) -> str:
     baseline, better = settings.baseline, settings.better
     name, words = row["candidate"], row["verdict"]
     if row["reason"]:
@@ -109,7 +113,8 @@ def _verdict(row: pd.Series, layout: Layout, settings: ComparisonSettings) -> st
     size = f"difference {number(row['difference'], sign=True)} ({interval}, p = {row['p_holm']:.2g})"
     exploratory = f"; exploratory: {row['exploratory']}" if row["exploratory"] else ""
     if words == "undecided":
-        return f"{name} against {baseline} is undecided: {size}{_needed(row, layout)}{_wins(row, layout, better)}{exploratory}."
+        needed = _needed(row, values, layout)
+        return f"{name} against {baseline} is undecided: {size}{needed}{_wins(row, layout, better)}{exploratory}."
     if words == "equivalent":
         return f"{name} and {baseline} are equivalent: {size}{exploratory}."
     head, _, tail = str(words).partition(", ")
@@ -130,15 +135,19 @@ def _wins(row: pd.Series, layout: Layout, better: Better) -> str:
     return ""
 
 
-def _needed(row: pd.Series, layout: Layout) -> str:
+def _needed(row: pd.Series, values: CaseValues, layout: Layout) -> str:
     """What the design finds, and what would find the observed difference."""
     if not np.isfinite(row["smallest_found"]):
         return ""
     said = f"; this design finds a difference of {number(row['smallest_found'])} with 80 % power"
     if layout.subject is None:
         return said
-    amounts = [(row["subjects_needed"], "subjects"), (row["repeats_needed"], "repeats")]
-    ways = [f"{int(n)} {word}" for n, word in amounts if not pd.isna(n)]
+    amounts = [
+        (row["subjects_needed"], row["n_subjects"], "subjects"),
+        (row["repeats_needed"], values.n_repeats, "repeats"),
+    ]
+    # The plan smooths the estimates, so it may ask for no more than there is; that is no advice.
+    ways = [f"{int(needed)} {word}" for needed, now, word in amounts if not pd.isna(needed) and needed > now]
     return said + (f", and would find this one with {' or '.join(ways)}" if ways else "")
 
 
@@ -148,14 +157,18 @@ def _published(row: pd.Series, baseline: str) -> str:
     return f"{row['candidate']}: {mean}, {number(row['difference'], sign=True)} against {baseline}, {p}."
 
 
-def _left_out(values: CaseValues, candidate: str, baseline: str) -> Sequence[str]:
+def _left_out(values: CaseValues, layout: Layout, candidate: str, baseline: str) -> Sequence[str]:
+    """Which trained models, or subjects where models are not known, only one of the two has, and which way that pulls."""
     folds = values.left_out_folds(candidate, baseline)
-    if len(folds) <= MOST_FOLDS:
-        return [fold.sentence for fold in folds]
+    names = layout.repeat is not None, layout.fold is not None
+    if len(folds) <= MOST_FOLDS and any(names):
+        return [fold.sentence(PLACES[names].format(fold)) for fold in folds]
+    if not folds:
+        return []
     pulls = [fold.pull for fold in folds]
-    up, down = pulls.count("up"), pulls.count("down")
-    where = f"{up} of them would lower the means of both, and {down} would raise them"
-    return [f"{len(folds)} trained models are left out, because {candidate} or {baseline} has no value there; {where}."]
+    what = f"{layout.unit if not any(names) else 'trained model'}{' is' if len(folds) == 1 else 's are'}"
+    start = f"{len(folds)} {what} left out, because {candidate} or {baseline} has no value there"
+    return [f"{start}; {pulls.count('up')} would lower the means of both, and {pulls.count('down')} would raise them."]
 
 
 def _missing(layout: Layout) -> Sequence[str]:

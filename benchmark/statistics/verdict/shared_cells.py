@@ -66,10 +66,10 @@ class LeftOutFold:
             return ""
         return "up" if self.there < self.elsewhere else "down"
 
-    @property
-    def sentence(self) -> str:
-        """What was left out, and what that does."""
-        start = f"Repeat {self.repeat}, fold {self.fold} is left out, because {self.lacking} has no value there"
+    def sentence(self, place: str = "") -> str:
+        """What was left out, and what that does; ``place`` is what it is called, by default repeat and fold."""
+        where = place or f"Repeat {self.repeat}, fold {self.fold}"
+        start = f"{where} is left out, because {self.lacking} has no value there"
         if not self.pull:
             return f"{start}."
         more = "higher" if self.pull == "up" else "lower"

@@ -19,6 +19,8 @@ MISSING = {*NO_VALUE, "", "na", "n/a", "none", "null", "-", "–", "."}
 """What stands in a cell of values without one, in small letters."""
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
+KEY_WORDS = {"subject", "patient", "case", "image", "slice", "repeat", "run", "seed", "fold", "split", "id", "index", "epoch"}
+"""Names of columns, in small letters, that hold numbers and are no candidates."""
 ROLES = ("subject", "repeat", "fold", "case")
 
 
@@ -119,6 +121,11 @@ def arrange_wide(table: pd.DataFrame, columns: Columns, name: str) -> tuple[pd.D
     for column in dict.fromkeys(map(str, table.columns)):
         if column in columns.roles.values():
             continue
+        if column.strip().lower() in KEY_WORDS:
+            raise RaterbenchError(
+                f"the column {shown(column)} of {name} looks like no candidate: name it as the column of subjects, repeats, "
+                "folds or cases, or take it out of the table"
+            )
         cells = _column(table, column, name)
         known = _plain(cells).dropna()
         # A column of notes with a number here and there is no candidate; a candidate with a word in it is a mistake.

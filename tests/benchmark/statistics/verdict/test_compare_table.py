@@ -122,6 +122,30 @@ def test_missing_cells_and_failed_folds_are_said() -> None:
     assert "10 trained models are left out" in said(many)
 
 
+def test_missing_subjects_and_repeats_are_called_what_they_are() -> None:
+    table = long_table({"A": 0.0, "B": 0.1}, repeats=1).drop(columns=["run", "part"])
+    few = compared(table[(table["method"] == "A") | (table["patient"] > 2)])
+    assert "3 subjects are left out, because B or A has no value there" in said(few)
+    repeated = long_table({"A": 0.0, "B": 0.1}, folds=1, repeats=6).drop(columns="part")
+    assert "Repeat 2 is left out, because B has no value" in said(
+        compared(repeated[(repeated["method"] == "A") | (repeated["run"] != 2)])
+    )
+    one_number = long_table({"A": 0.0, "B": 0.1}).assign(part=lambda rows: 5 * rows["run"] + rows["part"]).drop(columns="run")
+    found = compared(one_number[(one_number["method"] == "A") | (one_number["part"] != 7)])
+    assert "Fold 7 is left out" in said(found) and NO_REPEATS not in found.sentences
+
+
+def test_nobody_is_advised_to_measure_less() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        table = long_table({"A": 0.0, "B": 0.01}).assign(dice=lambda rows: rows["dice"] + rng.normal(0, 0.03, len(rows)))  # noqa: B023
+        row = compared(table).table.set_index("candidate").loc["B"]
+        words = said(compared(table))
+        if row["verdict"] == "undecided" and "would find this one with" in words:
+            numbers = words.split("would find this one with ")[1].split(".")[0]
+            assert all(int(part.split()[0]) > (30 if "subjects" in part else 3) for part in numbers.split(" or "))
+
+
 def test_rows_that_nothing_tells_apart_are_averaged() -> None:
     table = long_table({"A": 0.0, "B": 0.1}).drop(columns=["run", "part"])
     assert "120 rows have the same candidate and subject as another and were averaged" in said(compared(table))

@@ -85,8 +85,8 @@ def test_a_lost_fold_is_named_with_its_pull() -> None:
     table = table[~hard | (table["candidate"] == "A")]
     (lost,) = CaseValues.of(table).left_out_folds("B", "A")
     assert (lost.repeat, lost.fold, lost.lacking, lost.other, lost.pull) == (1, 2, "B", "A", "up")
-    assert "Repeat 1, fold 2 is left out, because B has no value there; A has a mean of 0.3" in lost.sentence
-    assert lost.sentence.endswith("so the means of both are higher than with it.")
+    assert "Repeat 1, fold 2 is left out, because B has no value there; A has a mean of 0.3" in lost.sentence()
+    assert lost.sentence().endswith("so the means of both are higher than with it.")
     assert CaseValues.of(random_table("AB")).left_out_folds("B", "A") == []
 
 

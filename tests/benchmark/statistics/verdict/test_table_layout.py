@@ -104,3 +104,10 @@ def test_a_word_among_a_candidates_numbers_is_a_mistake() -> None:
     table = pd.DataFrame({"A": ["0.1", "0.2", "oops"], "B": ["0.1", "0.2", "0.3"]})
     with pytest.raises(RaterbenchError, match="row 2: 'oops' in column 'A' is no number"):
         arrange_wide(table, Columns(), "it")
+
+
+def test_a_column_that_looks_like_a_key_is_no_candidate_in_silence() -> None:
+    table = pd.DataFrame({"Run": [1, 2], "A": [0.1, 0.2], "B": [0.3, 0.4]})
+    with pytest.raises(RaterbenchError, match="the column 'Run' of it looks like no candidate: name it as the column of"):
+        arrange_wide(table, Columns(), "it")
+    assert arrange_wide(table, Columns(repeat="Run"), "it")[0]["candidate"].unique().tolist() == ["A", "B"]
