@@ -86,10 +86,10 @@ def model_t(difference: npt.ArrayLike, subject: npt.ArrayLike, model: npt.ArrayL
     values, labels = values[known], [np.asarray(label)[known] for label in (subject, model)]
     if not values.size:
         return ModelT(np.nan, np.nan, np.nan, np.nan, 0, 0, 0, "nested", reason="there is no value of both candidates")
-    return test_in(Design.of(*labels), values)
+    return model_t_in(Design.of(*labels), values)
 
 
-def test_in(design: Design, values: Floats) -> ModelT:
+def model_t_in(design: Design, values: Floats) -> ModelT:
     """The test of finite differences [N] in a design that is known already."""
     small, power = scaled(round_to_scale(values, largest(values)))
     mean = float(design.subject_means(small[:, None]).mean()) if np.ptp(small) else float(small[0])

@@ -14,7 +14,7 @@ import pandas as pd
 from ....errors import RaterbenchError, nearest
 from ..arithmetic import LARGEST, Floats, largest, round_to_scale
 from .design import Design
-from .model_t import ModelT, test_in
+from .model_t import ModelT, model_t_in
 
 MODEL = ["repeat", "fold"]
 ROW = [*MODEL, "subject", "case"]
@@ -139,7 +139,9 @@ class CaseValues:
         gaps = round_to_scale(both.values[:, 0] - both.values[:, 1], largest(both.values))
         by_subject = both.design.subject_means(gaps[:, None])[:, 0]
         by_subject = round_to_scale(by_subject, largest(gaps))
-        return Difference(test_in(both.design, gaps), int((by_subject > 0).sum()), int((by_subject < 0).sum()), len(by_subject))
+        return Difference(
+            model_t_in(both.design, gaps), int((by_subject > 0).sum()), int((by_subject < 0).sum()), len(by_subject)
+        )
 
     def left_out_folds(self, candidate: str, baseline: str) -> list[LeftOutFold]:
         """The trained models of which only one of the two has values, or both and on no common case."""
