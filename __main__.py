@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .benchmark.runner.shown_steps import shown_steps
 
     prepare_streams()
-    calls = {"run": run, "report": report, "fuse": fuse, "describe": describe, "list": list_names, "check": check, "perf": perf}
+    calls = {"run": run, "report": report, "compare": compare, "fuse": fuse, "describe": describe, "list": list_names}
+    calls |= {"check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
         try:
@@ -147,6 +148,21 @@ def report(options: argparse.Namespace) -> int:
     return 0 if _report(Path(options.folder), options.protocol, strict=options.debug).is_sound else 1
 
 
+def compare(options: argparse.Namespace) -> int:
+    """``raterbench compare``: the verdict on the candidates of anybody's table."""
+    from .benchmark.statistics.verdict.compare_table import compare as compare_table
+    from .benchmark.statistics.verdict.table_layout import read_table
+    from .reports.describe.compared import check_comparison_place, print_comparison, write_comparison
+
+    if options.out:
+        check_comparison_place(options.out)
+    names = ("candidate", "value", "subject", "repeat", "fold", "case", "wide", "baseline", "better", "smallest_difference")
+    settings = {name: getattr(options, name) for name in (*names, "alpha", "statistics")}
+    found = compare_table(read_table(options.table), **settings, name=str(options.table))
+    print_comparison(found, write_comparison(found, options.out) if options.out else None, _console())
+    return 0
+
+
 def fuse(options: argparse.Namespace) -> int:
     """``raterbench fuse``: label files in, a consensus out."""
     from .benchmark.experiment.factory import build_fusion, load_fusions
@@ -219,7 +235,15 @@ def check(options: argparse.Namespace) -> int:
 
 
 def perf(options: argparse.Namespace) -> int:
-    """``raterbench perf``: speed as ratios, measured in one run."""
+    """``raterbench perf``: speed as ratios, measured in one run; or one of the documentation's figures."""
+    if options.error_rates:
+        from .benchmark.statistics.simulation import simulation_table
+        from .reports.figures.error_rates import draw_error_rates
+
+        table = simulation_table(simulations=options.simulations)
+        sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
+        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates))}\n")
+        return 0
     from .benchmark.perf import measure
 
     if options.convergence:

@@ -119,6 +119,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
 
     _run(add("run", "run an experiment and write its report"))
     _report(add("report", "rebuild tables, figures and page from stored units"))
+    _compare(add("compare", "compare the candidates of any table of values, and say what may be said"))
     _fuse(add("fuse", "merge the label files of several raters into one consensus"))
     _describe(add("describe", "show what the raters do, before anything is trained"))
     command = add("list", "list methods, fusions, data sets and more by name")
@@ -137,6 +138,13 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="instead, draw the error of estimated raters against the number of voxels",
     )
+    command.add_argument(
+        "--error-rates",
+        type=path_text,
+        metavar="FILE",
+        help="instead, simulate how often tests err and intervals cover, and draw it",
+    )
+    command.add_argument("--simulations", type=whole_number(1, 10**6), default=4000, metavar="N", help="for --error-rates")
     return parser
 
 
@@ -180,6 +188,25 @@ def _run(command: argparse.ArgumentParser) -> None:
 def _report(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=path_text, metavar="OUT", help="a results folder")
     _add_protocol(command)
+
+
+def _compare(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("table", type=some_path, metavar="TABLE", help="a table of text, its cells separated by commas, semicolons or tabs")
+    add("--candidate", type=some_text, metavar="COLUMN", help="column of candidates, in a table with one row a value")
+    add("--value", type=some_text, metavar="COLUMN", help="column of values, in such a table")
+    add("--wide", action="store_true", help="the table has a column of values for each candidate instead")
+    add("--subject", type=some_text, metavar="COLUMN", help="column of subjects; without it each row is one trained model")
+    add("--repeat", type=some_text, metavar="COLUMN", help="column of repeats: trainings on the same data")
+    add("--fold", type=some_text, metavar="COLUMN", help="column of folds, whose subjects share a trained model")
+    add("--case", type=some_text, metavar="COLUMN", help="column of cases, if a subject has several")
+    add("--baseline", type=some_text, metavar="NAME", help="the candidate that others are compared with, default the first")
+    add("--better", choices=("higher", "lower"), default="higher", help="which values are better, default higher")
+    add("--smallest-difference", type=float, default=0.0, metavar="X", help="the smallest difference that is relevant")
+    add("--alpha", type=float, default=0.05, metavar="SHARE", help="error over all comparisons, default 0.05")
+    add("--statistics", choices=("model-t", "as-published"), default="model-t",
+        help="as-published tests over trained models, as papers do; its p is too small")  # fmt: skip
+    add("-o", "--out", type=some_path, metavar="FOLDER", help="also write comparison.csv and comparison.txt there")
 
 
 def _fuse(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import pandas as pd
 
 from ..benchmark.statistics.collapse import collapsed_candidates, far_behind, overlap_means
-from ..benchmark.statistics.comparison import Comparison, compare, split_ratio
+from ..benchmark.statistics.comparison import Comparison, compare_results, split_ratio
 from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
 from ..benchmark.statistics.metric_table import Protocol
 from ..benchmark.statistics.pooled import PooledCalibration
@@ -141,7 +141,7 @@ class Analysis:
         results, wanted, rows = self.results, list(metrics), self.results.rows
         # Most rows belong to other references: leaving them out first makes everything after it several times faster.
         rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
-        return compare(
+        return compare_results(
             rows, results.units, results.experiment.statistics, reference, self.baseline,
             wanted, class_=class_, protocol=self.protocol, better={m: self.better(m) for m in wanted},
             never_best=tuple(self.collapsed),

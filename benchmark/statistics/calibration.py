@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 TREATMENTS: tuple[LastBin, ...] = ("open", "closed")
 CALIBRATION_COLUMNS = [
     *("candidate", "reference", "region", "last_bin", "n_subjects", "n_voxels", "counted"),
-    *("ece", "ece_low", "ece_high", "mce", "difference", "difference_low", "difference_high"),
+    *("ece", "ece_low", "ece_high", "ece_debiased", "mce", "difference", "difference_low", "difference_high"),
 ]
 
 
@@ -67,7 +67,8 @@ def calibration_table(
     One row a candidate, region (all stored ones by default) and ``last_bin``: ``open`` drops confidence exactly 1 as the
     reference code of the papers does, ``closed`` merges it into the bin below. ``n_voxels`` were counted, ``counted`` is their
     share of all voxels. ``ece``, ``mce`` are shares (0 to 1). ``difference`` is to the baseline, over the subjects of both,
-    with both resampled alike.
+    with both resampled alike. A calibration error of 0 is never measured as 0, and its interval cannot contain 0:
+    ``ece_debiased`` corrects for that (:func:`debiased_calibration_error`).
     """
     draw = _Draw(resamples, confidence, seed)
     tables = []
@@ -90,6 +91,7 @@ def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bi
         "n_voxels": voxels,
         "counted": voxels / total if total else np.nan,
         "ece": float(expected_calibration_error(pooled, last_bin)),
+        "ece_debiased": debiased_calibration_error(own, last_bin),
         "mce": float(maximum_calibration_error(pooled, last_bin)),
         **dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan),
     }
@@ -102,6 +104,29 @@ def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bi
         drawn = draw.errors(ours, last_bin) - draw.errors(theirs, last_bin)
         row["difference_low"], row["difference_high"] = draw.interval(drawn, len(both))
     return row
+
+
+def debiased_calibration_error(counts: Counts, last_bin: LastBin = "closed") -> float:
+    """ECE of counts [subjects, 11, 3] with its upward bias removed; NaN without a voxel or with fewer than two subjects.
+
+    The gap of a bin is never exactly 0, even where confidence is right, so its size is too large on average. In each bin the
+    square of the gap is reduced by its variance over subjects and cut at 0. The gap is a ratio of sums over subjects; its
+    variance is that of the linearised ratio (Cochran, 1977, section 6.4). A bin that a single subject fills has no known
+    variance, and counts as it is.
+    """
+    merged = counts[:, : N_BINS - 1].astype(float)
+    if last_bin == "closed":
+        merged[:, -1] += counts[:, -1]
+    n = merged[:, :, 0]
+    error = merged[:, :, 1] - merged[:, :, 2] * UNIT
+    total = n.sum(axis=0)
+    if len(counts) < 2 or not total.any():
+        return np.nan
+    gap = np.divide(error.sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    subjects = (n > 0).sum(axis=0)
+    squares = np.square(error - gap * n).sum(axis=0) * subjects
+    variance = np.divide(squares, (subjects - 1) * np.square(total), out=np.zeros_like(total), where=subjects > 1)
+    return float(total @ np.sqrt(np.maximum(np.square(gap) - variance, 0)) / total.sum())
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from .arithmetic import mean_and_std
 from .metric_table import WHY, Protocol, Terms, metric_table
 from .shared_units import SharedUnits, shared_units
 from .significance import bootstrap_interval, smallest_p
+from .verdict.as_published import smallest_published_p
 
 if TYPE_CHECKING:
     from ..experiment.experiment import Statistics
@@ -93,8 +94,9 @@ class Comparison:
     @property
     def smallest_p(self) -> float:
         """The smallest (corrected) p that these subjects, or models, can give: those that do not differ are no evidence."""
-        times = max(self.n_comparisons, 1) if self.terms.per_subject else 1
-        return min(1.0, times * smallest_p(self.most_differ))
+        if not self.terms.per_subject:
+            return smallest_published_p(self.most_differ)
+        return min(1.0, max(self.n_comparisons, 1) * smallest_p(self.most_differ))
 
     @property
     def few_subjects(self) -> bool:
@@ -106,7 +108,7 @@ class Comparison:
         return self.table[(self.table["metric"] == metric) & (self.table["kind"] == kind)].set_index("candidate")
 
 
-def compare(  # noqa: PLR0917 -- data, settings, and what is asked of them
+def compare_results(  # noqa: PLR0917 -- data, settings, and what is asked of them
     rows: pd.DataFrame,
     units: pd.DataFrame,
     settings: Statistics,

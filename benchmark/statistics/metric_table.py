@@ -14,6 +14,7 @@ from . import subjects
 from .arithmetic import mean_and_std
 from .ranking import best_of, mean_ranks
 from .significance import bootstrap_interval, corrected_resampled_t, holm, paired_differences, wilcoxon
+from .verdict.as_published import as_published
 
 Protocol = Literal["per-subject", "as-published"]
 UNTESTED_KINDS = ("fusion", "rater")
@@ -97,10 +98,11 @@ def _entry(pairs: subjects.Paired, cases: pd.DataFrame, candidate: str, terms: T
         nobody = f"no {where} has a value of both {candidate} and {terms.baseline}"
         return entry | {"why_no_p": terms.absent.get(candidate, nobody)}
     test = wilcoxon(difference, "pratt" if terms.per_subject else "wilcox")
+    p = test.p if terms.per_subject else as_published(values, baseline).p
     low, high = terms.interval(difference)
     folds = subjects.fold_differences(cases, candidate, terms.baseline).to_numpy()
     entry |= {"difference": mean_and_std(difference)[0], "difference_low": low, "difference_high": high}
-    entry |= {"p": test.p, "effect": test.effect, "n_pairs": difference.size, "n_differ": test.n_nonzero}
+    entry |= {"p": p, "effect": test.effect, "n_pairs": difference.size, "n_differ": test.n_nonzero}
     if terms.per_subject and difference.size == 1:
         entry["why_no_interval"] = ONE_SUBJECT
     p_corrected_t = corrected_resampled_t(folds, terms.test_to_train)

@@ -82,6 +82,24 @@ def wilcoxon(differences: npt.ArrayLike, zeros: Zeros = "pratt") -> SignedRank:
     return SignedRank(min(plus, minus), p, (plus - minus) / float(ranks.sum()), d.size, flipped.size)
 
 
+def signed_rank_p(differences: npt.ArrayLike) -> Floats:
+    """The p of :func:`wilcoxon` for each row of differences [runs, n] without ties or zeros, as simulations need it."""
+    d = np.asarray(differences, dtype=float)
+    n = d.shape[1]
+    ranks = np.abs(d).argsort(axis=1).argsort(axis=1) + 1
+    plus = np.where(d > 0, ranks, 0).sum(axis=1)
+    smaller = np.minimum(plus, n * (n + 1) // 2 - plus)
+    if n > EXACT_UP_TO:
+        sums, place = np.unique(smaller, return_inverse=True)
+        return np.array([_normal_p(np.arange(1.0, n + 1), float(each)) for each in sums])[place]
+    ways = np.zeros(n * (n + 1) // 2 + 1)
+    ways[0] = 1
+    for rank in range(1, n + 1):
+        ways[rank:] += ways[:-rank].copy()
+    p: Floats = np.minimum(1.0, 2 * ways.cumsum()[smaller] / 2.0**n)
+    return p
+
+
 def _exact_p(ranks: Floats, smaller: float) -> float:
     """Twice the share of sign flips whose sum of positive ranks is at most ``smaller``, at most 1."""
     # Midranks are whole numbers when doubled, so the sums of all sign flips can be counted rank by rank.

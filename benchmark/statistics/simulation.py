@@ -1,16 +1,26 @@
-"""How often a test calls two equally good candidates different: benchmarks simulated under the null hypothesis."""
+"""How often tests call two equally good candidates different, and how often intervals cover the truth, in simulation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy import stats
 
-from .significance import corrected_resampled_t, wilcoxon
+from .arithmetic import Floats
+from .significance import expanded_quantiles, signed_rank_p
+from .verdict.design import Design
 
-Floats = npt.NDArray[np.float64]
+RUNS_PER_DESIGN = 25
+"""Simulations that share their folds, so that what depends on the folds alone is computed once."""
+RESAMPLES = 2000
+
+SPREADS = (0.0, 0.5, 1.0)
+"""Standard deviations of the luck of training, in units of that of subjects."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +28,11 @@ class NullBenchmark:
     """Two candidates without a true difference, scored in repeated cross-validation grouped by subject.
 
     A score is the sum of independent normal parts, each with its standard deviation: how the candidate fares on a subject
-    (``subject_spread``) and on one of its slices (``slice_spread``), the same in each repeat; and the luck of the one model
-    that was trained for a (repeat, fold), which all its test cases share (``model_spread``): only training again averages it
-    out. How difficult a subject is for both cancels in pairs and is left out.
+    (``subject_spread``) and on one of its slices (``slice_spread``), the same in each repeat; the luck of the one model that
+    was trained for a (repeat, fold), which all its test cases share (``model_spread``): only training again averages it out;
+    and what is new for each subject in each repeat (``rest_spread``). How difficult a subject is for both cancels in pairs
+    and is left out. With one fold it is a hold-out: one model a repeat tests all subjects. ``failed_folds`` are missing from
+    the last repeat.
     """
 
     n_subjects: int = 36
@@ -30,51 +42,116 @@ class NullBenchmark:
     subject_spread: float = 1.0
     slice_spread: float = 1.0
     model_spread: float = 0.5
+    rest_spread: float = 0.0
+    failed_folds: int = 0
 
-    def draw(self, rng: np.random.Generator) -> tuple[Floats, npt.NDArray[np.intp]]:
-        """Differences of the two candidates [repeats, subjects, slices], and each subject's fold [repeats, subjects]."""
+    def draw(self, rng: np.random.Generator, runs: int = 1) -> tuple[Floats, npt.NDArray[np.intp]]:
+        """Differences of the two candidates [runs, repeats, subjects, slices], and subjects' folds [repeats, subjects]."""
         both = np.sqrt(2)  # a difference of two candidates has twice the variance of one
-        subjects = rng.normal(0, both * self.subject_spread, (self.n_subjects, 1))
-        slices = rng.normal(0, both * self.slice_spread, (self.n_subjects, self.n_slices))
-        models = rng.normal(0, both * self.model_spread, (self.repeats, self.folds))
+        subjects = rng.normal(0, both * self.subject_spread, (runs, 1, self.n_subjects, 1))
+        slices = rng.normal(0, both * self.slice_spread, (runs, 1, self.n_subjects, self.n_slices))
+        models = rng.normal(0, both * self.model_spread, (runs, self.repeats, self.folds))
+        rest = rng.normal(0, both * self.rest_spread, (runs, self.repeats, self.n_subjects, 1))
         in_turn = np.arange(self.n_subjects) % self.folds
         fold = np.stack([rng.permutation(in_turn) for _ in range(self.repeats)])
-        return subjects + slices + np.take_along_axis(models, fold, axis=1)[:, :, None], fold
+        return subjects + slices + rest + np.take_along_axis(models, fold[None], axis=2)[..., None], fold
 
 
-class TypeOneError(NamedTuple):
-    """Share of significant results under the null, for each way of testing.
+@dataclass(frozen=True)
+class ErrorRates:
+    """Shares of simulations: significant results where nothing differs, and intervals that cover the true difference.
 
-    ``subjects``: Wilcoxon over one value a subject. ``cases``: over every slice. ``models``: over the mean of each (repeat,
-    fold), as papers do. ``corrected_t``: the corrected resampled t-test over the same means.
+    ``subjects``: Wilcoxon over one value a subject, and the bootstrap over subjects. ``cases``: Wilcoxon over every slice.
+    ``models``: Wilcoxon over the mean of each (repeat, fold), as papers do. ``corrected_t``: the corrected resampled t-test
+    over the same means (of cross-validation alone). ``model_t``: the confirmatory test. NaN where a design gives no p.
     """
 
     subjects: float
     cases: float
     models: float
     corrected_t: float
+    model_t: float
+    subjects_coverage: float
+    corrected_t_coverage: float
+    model_t_coverage: float
 
 
-def type_one_error(benchmark: NullBenchmark, *, simulations: int = 1000, alpha: float = 0.05, seed: int = 0) -> TypeOneError:
-    """Type-I error of four ways to test; its standard error is sqrt(p (1 - p) / simulations)."""
+def error_rates(benchmark: NullBenchmark, *, simulations: int = 1000, alpha: float = 0.05, seed: int = 0) -> ErrorRates:
+    """Type-I errors and coverages; the standard error of each is sqrt(p (1 - p) / simulations)."""
     rng = np.random.default_rng(seed)
-    found = np.zeros(4)
-    for _ in range(simulations):
-        difference, fold = benchmark.draw(rng)
-        means = fold_means(difference.mean(axis=2), fold, benchmark.folds)
-        over_repeats = difference.mean(axis=0)
-        p = (
-            wilcoxon(over_repeats.mean(axis=1)).p,
-            wilcoxon(over_repeats.ravel()).p,
-            wilcoxon(means.ravel()).p,
-            corrected_resampled_t(means.ravel(), 1 / (benchmark.folds - 1)),
-        )
-        found += np.array(p) <= alpha
-    return TypeOneError(*(float(share) for share in found / simulations))
+    parts = []
+    for start in range(0, simulations, RUNS_PER_DESIGN):
+        runs = min(RUNS_PER_DESIGN, simulations - start)
+        parts.append(_outcomes(benchmark, *benchmark.draw(rng, runs), alpha))
+    return ErrorRates(*np.concatenate(parts, axis=1).mean(axis=1))
 
 
-def fold_means(values: Floats, fold: npt.NDArray[np.intp], folds: int) -> Floats:
-    """Mean over the subjects of each (repeat, fold), [repeats, folds], from values and folds [repeats, subjects]."""
-    inside = fold[:, None, :] == np.arange(folds)[:, None]
-    means: Floats = (inside * values[:, None, :]).sum(axis=2) / inside.sum(axis=2)
-    return means
+def _outcomes(benchmark: NullBenchmark, differences: Floats, fold: npt.NDArray[np.intp], alpha: float) -> Floats:
+    """What happened in each run, 1 or 0 [fields of ``ErrorRates``, runs], of differences [runs, repeats, subjects, slices]."""
+    there = np.ones(fold.shape, bool)
+    there[-1] = fold[-1] >= benchmark.failed_folds
+    tested = there.any(axis=0)
+    scores = differences.mean(axis=3)
+    by_subject = (scores * there).sum(axis=1)[:, tested] / there.sum(axis=0)[tested]
+    by_case = (differences * there[..., None]).sum(axis=1)[:, tested] / there.sum(axis=0)[tested][:, None]
+    repeat, subject = np.nonzero(there)
+    model = np.unique(repeat * benchmark.folds + fold[there], return_inverse=True)[1]
+    entries = scores[:, there]
+    by_model = (entries @ (model[:, None] == np.arange(model.max() + 1))) / np.bincount(model)
+    p_corrected = corrected_covers = p_model_t = model_t_covers = np.full(len(entries), np.nan)
+    if benchmark.folds > 1:
+        p_corrected, corrected_covers = _corrected_t(by_model, 1 / (benchmark.folds - 1), alpha)
+    if (moments := Design.of(subject, model).moments(entries.T)) is not None:
+        p_model_t, model_t_covers = moments.p, np.abs(moments.mean) <= moments.half_width(1 - alpha)
+    low, high = _bootstrap(by_subject, 1 - alpha)
+    over_cases = signed_rank_p(by_case.reshape(len(entries), -1))
+    p = np.stack([signed_rank_p(by_subject), over_cases, signed_rank_p(by_model), p_corrected, p_model_t])
+    significant = np.where(np.isnan(p), np.nan, p <= alpha)
+    return np.vstack([significant, (low <= 0) & (high >= 0), corrected_covers, model_t_covers])
+
+
+def _corrected_t(by_model: Floats, test_to_train: float, alpha: float) -> tuple[Floats, Floats]:
+    """p, and whether the interval covers 0, of the corrected resampled t-test over means of models [runs, M]."""
+    models = by_model.shape[1]
+    t = np.abs(by_model.mean(axis=1)) / np.sqrt((1 / models + test_to_train) * by_model.var(axis=1, ddof=1))
+    return 2 * stats.t.sf(t, models - 1), t <= stats.t.ppf(1 - alpha / 2, models - 1)
+
+
+def _bootstrap(values: Floats, level: float) -> tuple[Floats, Floats]:
+    """``significance.bootstrap_interval`` of each row of values [runs, n], with the same subjects drawn."""
+    n = values.shape[1]
+    low, high = np.quantile(values @ _drawn_weights(n), expanded_quantiles(n, level), axis=1)
+    return low, high
+
+
+@cache
+def _drawn_weights(n: int) -> Floats:
+    """Share of each of n subjects in each resample [n, RESAMPLES]."""
+    drawn = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
+    return np.stack([np.bincount(row, minlength=n) for row in drawn], axis=1) / n
+
+
+CROSS_VALIDATION = NullBenchmark(n_slices=1, slice_spread=0.0, rest_spread=0.5)
+DESIGNS: Mapping[str, NullBenchmark] = {
+    "1 repeat x 5 folds": CROSS_VALIDATION,
+    "3 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=3),
+    "10 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=10),
+    "3 repeats, a failed fold": replace(CROSS_VALIDATION, repeats=3, failed_folds=1),
+    "hold-out, 5 repeats": replace(CROSS_VALIDATION, n_subjects=60, folds=1, repeats=5),
+}
+"""The designs of the documentation's figure; 36 subjects, 60 in the hold-out."""
+WAYS = {
+    "subjects": "Wilcoxon, bootstrap over subjects",
+    "corrected_t": "corrected resampled t",
+    "model_t": "model t",
+}
+
+
+def simulation_table(*, simulations: int = 4000, alpha: float = 0.05, seed: int = 0) -> pd.DataFrame:
+    """``design spread way type_one coverage`` of every design of ``DESIGNS``, spread of ``SPREADS`` and way of ``WAYS``."""
+    rows = []
+    for design, benchmark in DESIGNS.items():
+        for spread in SPREADS:
+            found = error_rates(replace(benchmark, model_spread=spread), simulations=simulations, alpha=alpha, seed=seed)
+            rows += [(design, spread, way, getattr(found, way), getattr(found, f"{way}_coverage")) for way in WAYS]
+    return pd.DataFrame(rows, columns=["design", "spread", "way", "type_one", "coverage"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,14 +11,9 @@ from ...errors import RaterbenchError, nearest, shown
 from ...names import clean_name, look_alikes
 from ...paths import read_text
 from ..images import stem_of
+from .delimited import NO_VALUE, Row, delimited_rows
 
 COLUMNS = ("case", "subject", "centre")
-DELIMITERS = (",", ";", "\t", "|")
-NO_VALUE = {"nan", "#n/a", "#na", "#ref!", "#value!", "#name?", "#null!", "#num!", "#div/0!"}
-"""What programs write for a value that is missing or could not be computed."""
-
-Row = tuple[int, list[str]]
-"""The line where a row starts, and its cells."""
 
 
 def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[str, tuple[str, str]]:
@@ -36,7 +30,10 @@ def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[st
     text = read_text(file, otherwise="cp1252")
     if text is None:
         return {}
-    columns, rows = _columns(file, _rows(file, text))
+    found = delimited_rows(file, text)
+    if not found and not text.strip(' \n,;\t|"\u200b\ufeff'):
+        raise RaterbenchError(f"{file} is empty, so it is no table: give it the columns {', '.join(COLUMNS)}, or delete it")
+    columns, rows = _columns(file, found)
     known = list(cases)
     resolve = _Resolver(file, known, what)
     table: dict[str, tuple[str, str]] = {}
@@ -65,37 +62,6 @@ def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[st
         if column in columns:
             _check_look_alikes(file, column, {case: both[place] for case, both in table.items()})
     return table
-
-
-def _rows(file: Path, text: str) -> list[Row]:
-    """The rows that are not empty, with blanks at the ends of cells removed.
-
-    Raises:
-        RaterbenchError: a quotation mark is not closed, or there is no row.
-    """
-    lines = text.split("\n")
-    first = next((place for place, line in enumerate(lines) if line.strip(' ,;\t|"\u200b\ufeff')), None)
-    if first is None:
-        raise RaterbenchError(f"{file} is empty, so it is no table: give it the columns {', '.join(COLUMNS)}, or delete it")
-    declared = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", lines[first])  # Excel's own way of naming the separator.
-    if declared:
-        first += 1
-    header = lines[first] if first < len(lines) else ""
-    delimiter = declared[1] if declared else max(DELIMITERS, key=header.count)
-    reader = csv.reader(
-        (f"{line}\n" for line in lines[first:]), delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=True
-    )
-    rows: list[Row] = []
-    start = first + 1
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(clean_name(cell) for cell in stripped):
-                rows.append((start, stripped))
-            start = first + 1 + reader.line_num
-    except csv.Error as error:
-        raise RaterbenchError(f"{file}, line {start}: this row is no part of a table: {error}") from error
-    return rows
 
 
 def _columns(file: Path, rows: Sequence[Row]) -> tuple[list[str], list[Row]]:

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from raterbench import RaterbenchError
-from raterbench.benchmark.metrics.calibration import calibration_counts
+from raterbench.benchmark.metrics.calibration import calibration_counts, expected_calibration_error
 from raterbench.benchmark.statistics.calibration import (
     CALIBRATION_COLUMNS,
     as_counts,
     calibration_table,
+    debiased_calibration_error,
     reliability_curves,
     resampled,
     subject_counts,
@@ -121,3 +122,42 @@ def test_what_was_not_counted_is_an_error_in_plain_words() -> None:
         subject_counts(random_counts("A", 2), "stable", "image")
     with pytest.raises(RaterbenchError, match="no region 'images'"):
         subject_counts(random_counts("A", 2), "staple", "images")
+
+
+def test_the_debiased_error_is_near_0_where_confidence_is_right() -> None:
+    rng = np.random.default_rng(0)
+    plain, corrected = [], []
+    for _ in range(40):
+        counts = np.zeros((36, 11, 3), np.int64)
+        counts[:, 5:10, 0] = 400
+        confidence = np.linspace(0.55, 0.95, 5)
+        counts[:, 5:10, 1] = rng.binomial(400, np.clip(confidence + rng.normal(0, 0.03, (36, 5)), 0, 1))
+        counts[:, 5:10, 2] = np.rint(400 * confidence * 2**24)
+        plain.append(float(expected_calibration_error(counts.sum(axis=0))))
+        corrected.append(debiased_calibration_error(counts))
+    assert np.mean(corrected) < 0.5 * np.mean(plain)
+    assert min(corrected) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_debiased_error_equals_a_plain_loop() -> None:
+    counts = as_counts(subject_counts(random_counts("B", 12), "staple", "image")["B"])
+    for last_bin in ("open", "closed"):
+        total, found = 0, 0.0
+        for place in range(10):
+            mine = counts[:, place] + (counts[:, 10] if last_bin == "closed" and place == 9 else 0)
+            n, error = mine[:, 0], mine[:, 1] - mine[:, 2] / 2**24
+            if not n.sum():
+                continue
+            gap, k = error.sum() / n.sum(), (n > 0).sum()
+            variance = k / (k - 1) * ((error - gap * n) ** 2).sum() / n.sum() ** 2 if k > 1 else 0
+            found += n.sum() * np.sqrt(max(gap**2 - variance, 0))
+            total += n.sum()
+        assert debiased_calibration_error(counts, last_bin) == pytest.approx(found / total)
+
+
+def test_the_debiased_error_needs_two_subjects_and_leaves_bins_of_one_as_they_are() -> None:
+    counts = np.zeros((2, 11, 3), np.int64)
+    counts[0, 8] = 100, 60, 85 * 2**24
+    assert np.isnan(debiased_calibration_error(counts[:1]))
+    assert debiased_calibration_error(counts) == pytest.approx(0.25) == expected_calibration_error(counts.sum(axis=0))
+    assert np.isnan(debiased_calibration_error(np.zeros((3, 11, 3), np.int64)))

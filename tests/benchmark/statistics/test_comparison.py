@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from raterbench import RaterbenchError
 from raterbench.benchmark.experiment.experiment import Statistics
 from raterbench.benchmark.statistics.caption import AS_PUBLISHED, FEW_REPEATS, caption
-from raterbench.benchmark.statistics.comparison import COLUMNS, Comparison, breakdown, compare, split_ratio
+from raterbench.benchmark.statistics.comparison import COLUMNS, Comparison, breakdown, compare_results, split_ratio
 from raterbench.benchmark.statistics.metric_table import WHY
 from raterbench.benchmark.statistics.ranking import composite_score, mean_ranks
 from raterbench.benchmark.statistics.significance import corrected_resampled_t, holm, wilcoxon
 from raterbench.benchmark.statistics.subjects import case_values, fold_values, paired, subject_values
+from raterbench.benchmark.statistics.verdict.as_published import as_published
 from raterbench.benchmark.store.results import LONG_COLUMNS
 
 SETTINGS = Statistics(resamples=200)
@@ -66,7 +67,7 @@ def rows() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def comparison(rows: pd.DataFrame) -> Comparison:
-    return compare(rows, benchmark_units(rows), SETTINGS, "truth", "A")
+    return compare_results(rows, benchmark_units(rows), SETTINGS, "truth", "A")
 
 
 def test_one_value_a_subject_by_hand() -> None:
@@ -154,7 +155,7 @@ def test_how_much_data_it_rests_on(rows: pd.DataFrame, comparison: Comparison) -
     assert not comparison.few_subjects
     assert FEW_REPEATS not in caption(comparison)
     few = rows[(rows["repeat"] == 0) & rows["subject"].isin(["s00", "s01", "s02", "s03", "s04"])]
-    small = compare(few, benchmark_units(few), SETTINGS, "truth", "A")
+    small = compare_results(few, benchmark_units(few), SETTINGS, "truth", "A")
     assert small.few_repeats
     assert small.few_subjects
     assert small.smallest_p == 2 * 0.0625
@@ -165,14 +166,14 @@ def test_how_much_data_it_rests_on(rows: pd.DataFrame, comparison: Comparison) -
 def test_the_order_of_rows_does_not_matter(rows: pd.DataFrame, comparison: Comparison) -> None:
     first = rows.groupby("candidate", sort=False).head(1)
     mixed = pd.concat([first, rows.drop(first.index).sample(frac=1, random_state=0)])
-    again = compare(mixed, benchmark_units(mixed), SETTINGS, "truth", "A", ["dice", "rvd", "entropy"])
+    again = compare_results(mixed, benchmark_units(mixed), SETTINGS, "truth", "A", ["dice", "rvd", "entropy"])
     pd.testing.assert_frame_equal(again.table, comparison.table)
 
 
 def test_other_names_give_the_same_numbers(rows: pd.DataFrame, comparison: Comparison) -> None:
     names = {"A": "zebra", "B": "yak", "C": "ant"}
     renamed = rows.replace({"candidate": names})
-    again = compare(renamed, benchmark_units(renamed), SETTINGS, "truth", "zebra")
+    again = compare_results(renamed, benchmark_units(renamed), SETTINGS, "truth", "zebra")
     expected = comparison.table.replace({"candidate": names})
     pd.testing.assert_frame_equal(again.table, expected)
 
@@ -180,7 +181,7 @@ def test_other_names_give_the_same_numbers(rows: pd.DataFrame, comparison: Compa
 def test_a_candidate_whose_units_all_failed_stays_and_counts(rows: pd.DataFrame, comparison: Comparison) -> None:
     failed = {"candidate": "D", "kind": "method", "repeat": 0, "fold": 0, "status": "failed"}
     units = pd.concat([benchmark_units(rows), pd.DataFrame([failed])])
-    with_failed = compare(rows, units, SETTINGS, "truth", "A")
+    with_failed = compare_results(rows, units, SETTINGS, "truth", "A")
     assert with_failed.rows_for("dice").loc["D", "n"] == 0
     assert with_failed.n_comparisons == 3
     assert with_failed.rows_for("dice").loc["C", "p_holm"] > comparison.rows_for("dice").loc["C", "p_holm"]
@@ -188,7 +189,7 @@ def test_a_candidate_whose_units_all_failed_stays_and_counts(rows: pd.DataFrame,
 
 def test_a_nearly_failed_candidate_takes_nobodys_subjects_away(rows: pd.DataFrame) -> None:
     part = rows[(rows["candidate"] != "C") | rows["subject"].isin(["s00", "s01"])]
-    result = compare(part, benchmark_units(part), SETTINGS, "truth", "A")
+    result = compare_results(part, benchmark_units(part), SETTINGS, "truth", "A")
     assert result.n_subjects == 20
     row = result.rows_for("dice").loc["C"]
     assert (row["n"], row["complete"], row["best"]) == (2, False, False)
@@ -197,18 +198,18 @@ def test_a_nearly_failed_candidate_takes_nobodys_subjects_away(rows: pd.DataFram
 
 def test_missing_subjects_are_dropped_for_all_and_counted(rows: pd.DataFrame) -> None:
     part = rows[(rows["candidate"] != "B") | (rows["subject"] != "s07")]
-    result = compare(part, benchmark_units(part), SETTINGS, "truth", "A")
+    result = compare_results(part, benchmark_units(part), SETTINGS, "truth", "A")
     assert list(result.dropped["dice"]) == ["s07"]
     assert result.rows_for("dice")["n"].tolist() == [19, 19, 19]
     assert any("1 subject(s) left out" in sentence for sentence in caption(result))
 
 
 def test_as_published_tests_the_trained_models_without_correction(rows: pd.DataFrame) -> None:
-    result = compare(rows, benchmark_units(rows), SETTINGS, "truth", "A", protocol="as-published")
+    result = compare_results(rows, benchmark_units(rows), SETTINGS, "truth", "A", protocol="as-published")
     folds = fold_values(case_values(rows, "dice", "truth"))
     row = result.rows_for("dice").loc["B"]
     assert row["n"] == 15
-    assert row["p"] == pytest.approx(wilcoxon(folds["B"] - folds["A"], "wilcox").p)
+    assert row["p"] == pytest.approx(as_published(folds["B"], folds["A"]).p)
     assert np.isnan(row["p_holm"])
     assert np.isnan(row["difference_low"])
     assert AS_PUBLISHED in caption(result)
@@ -218,30 +219,30 @@ def test_as_published_tests_the_trained_models_without_correction(rows: pd.DataF
 def test_wrong_names_are_errors_in_plain_words(rows: pd.DataFrame) -> None:
     units = benchmark_units(rows)
     with pytest.raises(RaterbenchError, match="baseline 'Z' has no results"):
-        compare(rows, units, SETTINGS, "truth", "Z")
+        compare_results(rows, units, SETTINGS, "truth", "Z")
     with pytest.raises(RaterbenchError, match=r"primary metric 'dices'.*did you mean 'dice'"):
-        compare(rows, units, Statistics(primary_metric="dices"), "truth", "A")
+        compare_results(rows, units, Statistics(primary_metric="dices"), "truth", "A")
 
 
 def test_metrics_without_the_reference_are_left_out_unless_asked_for(rows: pd.DataFrame) -> None:
     other = pd.concat([rows, rows[rows["metric"] == "dice"].assign(metric="brier", reference="soft average")])
-    assert "brier" not in set(compare(other, benchmark_units(rows), SETTINGS, "truth", "A").table["metric"])
+    assert "brier" not in set(compare_results(other, benchmark_units(rows), SETTINGS, "truth", "A").table["metric"])
     with pytest.raises(RaterbenchError, match="'brier' was not measured against 'truth'"):
-        compare(other, benchmark_units(rows), SETTINGS, "truth", "A", ["brier"])
-    assert compare(other, benchmark_units(rows), SETTINGS, "soft average", "A", ["brier"]).n_subjects == 20
+        compare_results(other, benchmark_units(rows), SETTINGS, "truth", "A", ["brier"])
+    assert compare_results(other, benchmark_units(rows), SETTINGS, "soft average", "A", ["brier"]).n_subjects == 20
     with pytest.raises(RaterbenchError, match="no metric was measured against 'staple'"):
-        compare(rows[rows["metric"] != "entropy"], benchmark_units(rows), SETTINGS, "staple", "A")
+        compare_results(rows[rows["metric"] != "entropy"], benchmark_units(rows), SETTINGS, "staple", "A")
 
 
 def test_one_candidate_alone_is_described(rows: pd.DataFrame) -> None:
     alone = rows[rows["candidate"] == "A"]
-    result = compare(alone, benchmark_units(alone), SETTINGS, "truth", "A")
+    result = compare_results(alone, benchmark_units(alone), SETTINGS, "truth", "A")
     assert result.rows_for("dice").loc["A", "n"] == 20
     assert result.n_comparisons == 0
 
 
 def test_a_class_that_a_metric_does_not_have_gives_no_numbers(rows: pd.DataFrame) -> None:
-    result = compare(rows, benchmark_units(rows), SETTINGS, "truth", "A", class_="grey")
+    result = compare_results(rows, benchmark_units(rows), SETTINGS, "truth", "A", class_="grey")
     assert result.rows_for("dice")["n"].tolist() == [20, 20, 20]
     assert result.rows_for("entropy")["n"].tolist() == [0, 0, 0]
 
@@ -289,7 +290,7 @@ def small_rows(values: np.ndarray, metric: str = "dice") -> pd.DataFrame:
 
 def compared(values: npt.ArrayLike, **settings: object) -> Comparison:
     rows = small_rows(np.asarray(values, float))
-    return compare(rows, benchmark_units(rows), Statistics(resamples=20), "truth", "A", **settings)
+    return compare_results(rows, benchmark_units(rows), Statistics(resamples=20), "truth", "A", **settings)
 
 
 @pytest.mark.parametrize("n", [1, 2, 6, 60])
@@ -334,7 +335,7 @@ def test_what_is_undefined_says_why() -> None:
 def test_a_metric_without_any_value_leaves_the_others_alone(rows: pd.DataFrame, comparison: Comparison) -> None:
     lost = rows.copy()
     lost.loc[lost["metric"] == "rvd", "value"] = [np.nan, np.inf, -np.inf, 1e301] * (int((lost["metric"] == "rvd").sum()) // 4)
-    result = compare(lost, benchmark_units(lost), SETTINGS, "truth", "A")
+    result = compare_results(lost, benchmark_units(lost), SETTINGS, "truth", "A")
     pd.testing.assert_frame_equal(result.rows_for("dice"), comparison.rows_for("dice"))
     assert result.rows_for("rvd")["mean"].isna().all() and not result.rows_for("rvd")["best"].any()
     assert result.rows_for("rvd")["why_no_mean"].str.startswith("none of the 240 values").all()

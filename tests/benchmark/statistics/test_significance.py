@@ -16,6 +16,7 @@ from raterbench.benchmark.statistics.significance import (
     corrected_t_interval,
     holm,
     paired_differences,
+    signed_rank_p,
     wilcoxon,
 )
 
@@ -260,3 +261,9 @@ def test_the_corrected_t_test_by_hand() -> None:
     assert np.isnan(corrected_resampled_t([0.1, 0.1, 0.1], 0.25)), "without variation there is no test"
     assert np.isnan(corrected_resampled_t(d, np.nan))
     assert np.isnan(corrected_resampled_t([1.0], 0.25))
+
+
+@pytest.mark.parametrize("n", [1, 5, 36, 51])
+def test_many_signed_rank_tests_at_once_equal_each(n: int) -> None:
+    d = np.random.default_rng(n).normal(0.2, 1, (20, n))
+    assert signed_rank_p(d) == pytest.approx([wilcoxon(row).p for row in d])

@@ -163,5 +163,5 @@ def test_no_finished_candidate_is_a_plain_error(make: Callable[..., Path]) -> No
 
 def test_if_all_candidates_are_skipped_the_error_says_why(make: Callable[..., Path]) -> None:
     folder = make(**{**SMALL, **NOTHING_KEPT, "candidates": ("A",), "skipped": "A"})
-    with pytest.raises(RaterbenchError, match="no candidate has a finished unit.*SKIPPED: A .*needs the truth"):
+    with pytest.raises(RaterbenchError, match=r"no candidate has a finished unit.*SKIPPED: A .*needs the truth"):
         write_report(folder)
