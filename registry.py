@@ -76,7 +76,7 @@ class Registry(Generic[T]):
         """The name of a class, which no class of the package, of another package or of those ``besides`` it has.
 
         Raises:
-            RaterbenchError: the name is taken, or is none.
+            RaterbenchError: the name is taken, or cannot be a name.
         """
         name = self.name_of(found)
         known = self._all().get(name)

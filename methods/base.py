@@ -157,7 +157,7 @@ Need = Literal["truth", "diagnosis", "instances"]
 
 
 class Method(BaseEstimator, ABC):
-    """A way of learning to segment from several raters, after scikit-learn's habits.
+    """A way of learning to segment from several raters, by the conventions of scikit-learn.
 
     ``__init__`` only stores keyword parameters, fitted attributes end in ``_``, ``sklearn.base.clone`` works. Parameters may
     be methods themselves, to any depth.

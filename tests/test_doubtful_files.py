@@ -57,7 +57,7 @@ def test_inverted_masks_are_asked_about_by_every_command(here, capsys, command):
     dataset(lambda mask, *_: 255 - mask)
     code, said = said_by(capsys, *command)
     assert code == 0
-    assert "Beware: 'foreground' fills most of the image" in said
+    assert "Please check: 'foreground' fills most of the image" in said
     Path("data/dataset.toml").write_text("darker = true\n")
     if command[0] == "describe":
         assert "are the masks inverted?" in Path("page/describe.html").read_text()
@@ -160,7 +160,7 @@ def test_what_is_not_identified_is_a_sentence():
 def test_cases_given_as_raters_are_named_or_refused(here, capsys):
     overlapping = [put(f"data/ratings/anna/c{k}.png", disc(12, 30 + k)) for k in range(3)]
     assert main(["fuse", "majority-vote", *overlapping, "-o", "out.png"]) == 0
-    assert "Beware: all 3 files lie in ratings/anna, where each file is a case" in capsys.readouterr().out
+    assert "Please check: all 3 files lie in ratings/anna, where each file is a case" in capsys.readouterr().out
     apart = [put(f"data/ratings/anna/c{k}.png", disc(5, 10 + 20 * k)) for k in range(3)]
     assert main(["fuse", "majority-vote", *apart, "-o", "new.png"]) == 2
     assert "their masks hardly overlap" in capsys.readouterr().err
@@ -172,7 +172,7 @@ def test_cases_given_as_raters_are_named_or_refused(here, capsys):
 def test_a_copy_under_another_name_is_named(here, capsys):
     files = [put("a.png", disc(10)), put("b.png", disc(10)), put("c.png", disc(15))]
     assert main(["fuse", "majority-vote", *files, "-o", "out.png"]) == 0
-    assert "Beware: a and b have identical masks in their only common case" in capsys.readouterr().out
+    assert "Please check: a and b have identical masks in their only common case" in capsys.readouterr().out
 
 
 def test_cases_with_one_rater_are_counted(here, capsys):

@@ -8,7 +8,7 @@ from .files import shipped
 
 
 def describe(kind: str, plugins: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """(name, first line of its documentation) of all methods, fusions, recipes, datasets, metrics, splits or experiments."""
+    """(name, first line of its documentation) of all classes of one kind, or of all experiments."""
     load_plugins(plugins)
     if kind == "experiments":
         return [(name, read_experiment(name).description) for name in shipped()]

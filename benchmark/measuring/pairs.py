@@ -26,7 +26,7 @@ Row = tuple[str, str, str, float]
 ALL_CLASSES = "all"
 
 ANY_RATER = "any rater"
-"""In whose name the mean over the raters of a case stands where raters are anonymous."""
+"""The name of the row that holds the mean over the raters of a case where raters are anonymous."""
 REGIONS = ("image", "foreground")
 
 

@@ -104,7 +104,7 @@ def _hash(values: object) -> str:
 
 
 class PartsInProgress:
-    """Measures the ``wanted`` parts of one unit, case by case; ``n_cases`` will come."""
+    """Measures the ``wanted`` parts of one unit, case by case, of ``n_cases`` cases."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class PartsInProgress:
                 self.measured[part][place, self.position] = True
 
     def compare_raters(self, name: str, estimates: Estimates | None, case: Case) -> None:
-        """Hold the estimates of the present case's raters against what these did."""
+        """Compare the estimates of the raters of the present case with what they did."""
         if estimates is None:
             self.estimates.images.append({})
             return

@@ -150,7 +150,7 @@ class Plan:
         return found if found is not None and found.key == unit.key else None
 
     def damaged(self, units: Iterable[PlannedUnit]) -> list[PlannedUnit]:
-        """Those of the units of which a file is there that does not hold, whole, what it should."""
+        """The units with a file that is damaged, or that holds something else."""
         found = []
         for unit in units:
             training, measuring = training_path(self.folder, unit), measuring_path(self.folder, unit)

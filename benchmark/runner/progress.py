@@ -58,7 +58,7 @@ class Progress:
         mean = {what: sum(known) / len(known) if known else self.guess[what] for what, known in self.seconds.items()}
         left = {"training": len(self.to_train), "measuring": len(self.left)}
         durations = [s for what in ("training", "measuring") for s in (*self.seconds[what], *[mean[what]] * left[what])]
-        return max(1.0, self.startup + makespan(durations, self.jobs) - (time.monotonic() - self.start))
+        return max(1.0, self.startup + seconds_in_all(durations, self.jobs) - (time.monotonic() - self.start))
 
     def finished(self, task: Task, ended: Ended) -> None:
         """Say how a task ended, and count the units that are complete with it: those measured, or whose training failed."""
@@ -133,7 +133,7 @@ def announce(plan: Plan, jobs: int, todo: Todo, seconds: float = 0.0, console: C
     for name, reason in plan.skipped.items():
         _say(console, f"skipped: {name}: {reason}", "yellow")
     for question in facts["questions"]:
-        _say(console, f"Beware: {question}", "yellow")
+        _say(console, f"Please check: {question}", "yellow")
     if not todo.units:
         _say(console, f"{counted(len(units), 'unit')}: all done, nothing to run")
     else:
@@ -157,11 +157,11 @@ def expected_seconds(todo: Todo, first: Estimate, jobs: int) -> float:
     if not todo.units or not (first.method or first.labels):
         return 0.0
     durations = [first.method] * len(todo.training) + [first.labels] * len(todo.measuring)
-    return STARTUP_SECONDS + makespan(durations, max(1, min(jobs or cores(), len(durations))))
+    return STARTUP_SECONDS + seconds_in_all(durations, max(1, min(jobs or cores(), len(durations))))
 
 
-def makespan(durations: Iterable[float], jobs: int) -> float:
-    """When the last of some tasks ends that are taken up in this order by ``jobs`` workers."""
+def seconds_in_all(durations: Iterable[float], jobs: int) -> float:
+    """How long ``jobs`` workers need for tasks of these durations, which they take up in this order."""
     slots = [0.0] * jobs
     for seconds in durations:
         heapq.heapreplace(slots, slots[0] + seconds)

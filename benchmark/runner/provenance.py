@@ -69,8 +69,8 @@ def versions() -> Mapping[str, str]:
 def differences(stored: Origin) -> list[str]:
     """How what a unit says of its origin differs from the present: ``torch 2.12.0, now 2.13.0``.
 
-    Compared are the package's code, Python, the libraries and the hardware, in this order. What a unit does not say, as a
-    skipped one does not, is no difference.
+    Compared are the package's code, Python, the libraries and the hardware, in this order. Only what the unit says is
+    compared: a skipped one says nothing.
     """
     now = versions()
     compared = {

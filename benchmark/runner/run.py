@@ -106,7 +106,7 @@ def dry_run(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: boo
 
 @dataclass(frozen=True)
 class Todo:
-    """What is missing: training units, the parts of units that can be measured now, and those that wait for a training."""
+    """What is missing: training units, the parts that can be measured now, and those that wait until their unit is trained."""
 
     training: Sequence[TrainingTask]
     measuring: Mapping[PlannedUnit, tuple[str, ...]]
@@ -128,7 +128,7 @@ def what_to_do(plan: Plan, *, fresh: bool = False, retry_failed: bool = False) -
             later.append(unit)
         elif unit.kind != "method" or ((stored := plan.trained(unit)) is not None and stored.status == "done"):
             ready.append(unit)
-    # What is trained anew is measured anew.
+    # What is trained again is measured again.
     return Todo(
         training,
         plan.to_measure(ready, fresh=fresh, retry_failed=retry_failed),
@@ -142,7 +142,7 @@ def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout:
     write_plan(plan)
     todo = what_to_do(plan, fresh=fresh, retry_failed=retry_failed)
     for unit in todo.after_training if not fresh else todo.units:
-        # Else a run that is stopped would leave old units among new ones, and the next run would take them for new.
+        # Otherwise a run that is stopped would leave old files, and the next run would take them for new ones.
         measuring_path(plan.folder, unit).unlink(missing_ok=True)
     if fresh:
         for trained in todo.training:

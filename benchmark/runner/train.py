@@ -1,4 +1,7 @@
-"""A training unit: fit a candidate on one fold, predict its test cases, and store both. Its key decides all its numbers."""
+"""A training unit: fit a candidate on one fold, predict its test cases, and store both.
+
+Its key is a hash of all that decides its numbers.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ NUMPY_DEFAULTS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ig
 
 
 def train_unit(task: TrainingTask) -> TrainingUnit:
-    """Compute a training unit and store it. Whatever it raises is stored as its reason; Ctrl-C alone comes through."""
+    """Compute a training unit and store it. An error is stored as its reason and not raised, except Ctrl-C."""
     process, pressed = os.getpid(), list[int]()
     reset_peak_memory()
     start = time.perf_counter()

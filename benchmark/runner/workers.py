@@ -43,7 +43,7 @@ LONGEST_OUTPUT = 4000
 """Characters that are kept of what a task prints: its end."""
 LONGEST_LOCK = 100
 """Characters of a lock that are looked at."""
-PATIENCE = 0.2
+LOCK_SECONDS = 0.2
 """Seconds after which a lock that is still held belongs to another run."""
 FOREIGN_LOCK = "move it elsewhere, or give another folder"
 
@@ -265,7 +265,7 @@ def only_run(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     with _open_lock(folder / ".lock") as lock:
         # Whoever asks whether a run is going on holds the lock for a moment, so one refusal is not enough.
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_SECONDS
         with suppress(OSError):  # Some platforms and network file systems have no locks; a run there goes on without one.
             while not lock_descriptor(lock.fileno(), blocking=False):
                 if time.monotonic() > deadline:

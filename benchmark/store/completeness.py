@@ -1,4 +1,4 @@
-"""Whether a results folder holds what was planned: the state of each planned unit, and files that are none of them."""
+"""Whether a results folder holds what was planned: the state of each planned unit, and files that belong to none."""
 
 from __future__ import annotations
 

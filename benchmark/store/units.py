@@ -65,7 +65,7 @@ class Origin:
 
     Args:
         seconds: how long it took.
-        peak_memory_mb: the largest memory of the process meanwhile; NaN is never stored, 0 where nobody measured it.
+        peak_memory_mb: the largest memory of the process meanwhile; 0 where it was not measured.
         versions: of Python and the libraries that compute.
         hardware: processor and system.
         code: a hash of the package's source, as far as it decides about results.

@@ -84,7 +84,7 @@ def fused_lines(result: FuseResult, fusion: str) -> list[str]:
     lines += _ties(cases, fusion)
     if undecided := int(cases["undecided"].sum()):
         lines.append(f"{count_of(undecided, 'voxel')} without a label, written as {code.undecided}")
-    return [*lines, *(f"Beware: {question}" for question in result.questions)]
+    return [*lines, *(f"Please check: {question}" for question in result.questions)]
 
 
 def _ties(cases: pd.DataFrame, fusion: str) -> list[str]:

@@ -93,7 +93,7 @@ def check_description_places(folder: Path) -> None:
 def print_description(found: Description, page: Path, console: Console) -> None:
     """Print what the page says in short, the table of raters, and where the page is."""
     size = f"{found.title}: {count_of(len(found.raters), 'rater')}, {count_of(len(found.cases), 'case')}"
-    points = [f"- {line}" for line in [*findings(found), *(f"Beware: {line}" for line in warnings(found))]]
+    points = [f"- {line}" for line in [*findings(found), *(f"Please check: {line}" for line in warnings(found))]]
     for line in (size, headline(found), *points):
         console.print(terminal_text(line), soft_wrap=True)
     if found.anonymous_raters:

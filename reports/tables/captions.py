@@ -35,7 +35,7 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
             undefined(analysis, metrics),
         ],
         [unfinished(analysis)],
-        [f"Beware: {warning}" for warning in analysis.results.facts["warnings"]],
+        [f"Please check: {warning}" for warning in analysis.results.facts["warnings"]],
         missing(analysis),
     ]
     return [" ".join(s for s in part if s) for part in paragraphs if any(part)]

@@ -11,7 +11,7 @@ from raterbench.benchmark.experiment.splits import make_folds
 from raterbench.benchmark.runner import progress
 from raterbench.benchmark.runner.estimate import Estimate, estimate, networks
 from raterbench.benchmark.runner.plan import make_plan
-from raterbench.benchmark.runner.progress import Progress, announce, cores, duration, makespan
+from raterbench.benchmark.runner.progress import Progress, announce, cores, duration, seconds_in_all
 from raterbench.benchmark.runner.provenance import code_version
 from raterbench.benchmark.runner.run import Ended, what_to_do
 from raterbench.benchmark.store.units import Origin, measuring_path, training_path
@@ -74,7 +74,7 @@ def test_the_last_task_ends_when_a_plain_loop_says(durations, jobs):
     for seconds in durations:
         slot = free.index(min(free))
         free[slot] += seconds
-    assert makespan(durations, jobs) == pytest.approx(max(free))
+    assert seconds_in_all(durations, jobs) == pytest.approx(max(free))
 
 
 def test_the_plan_is_announced_in_whole_lines(plan, console):
