@@ -300,7 +300,7 @@ def test_weights_that_cannot_be_written_lose_no_training(tiny, tmp_path, plugin,
 
 
 def test_a_fresh_run_removes_what_is_stored_before_it_computes(tiny, tmp_path, plugin, monkeypatch):
-    """Else a fresh run that is stopped would leave old units and references, which the next one would take for new."""
+    """Otherwise a fresh run that is stopped would leave old units and references, which the next one would take for new."""
     plan = make_plan(tiny(candidates=(Candidate("it", "instant"),), plugins=(plugin(),)), tmp_path / "out")
     references = [task.path for task in plan.references]
     units = [training_path(plan.folder, unit) for unit in plan.training]
@@ -308,7 +308,7 @@ def test_a_fresh_run_removes_what_is_stored_before_it_computes(tiny, tmp_path, p
     for file in (*references, *units):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"old")
-    monkeypatch.setattr(runner, "_results", lambda *_: [])
+    monkeypatch.setattr(runner, "_run_tasks", lambda *_: [])
     execute(plan, jobs=1, fresh=True)
     assert references and not any(file.exists() for file in (*references, *units))
 
