@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from sklearn.base import BaseEstimator
 
@@ -22,7 +22,11 @@ class Budget(BaseEstimator):
     Args:
         epochs: passes over the training slices at most.
         batch_size: slices in a step.
-        learning_rate: Adam's, at the start of a cosine schedule that ends at zero.
+        learning_rate: Adam's largest.
+        schedule: how the learning rate changes. ``cosine``: it falls after each epoch, from its largest value to zero.
+            ``one-cycle``: it first rises, during a quarter of all steps, and then falls, after each step (Smith and Topin,
+            2019); networks then need about half as many epochs.
+        beta2: Adam's, the share of the earlier value in the running mean of squared gradients.
         patience: epochs without a better validation loss before training stops.
         weight_decay: of AdamW; 0 is plain Adam.
         rotation: largest random rotation in degrees.
@@ -40,6 +44,8 @@ class Budget(BaseEstimator):
         epochs: Annotated[int, Range(1, 1_000_000)] = 60,
         batch_size: Annotated[int, Range(1, 100_000)] = 8,
         learning_rate: Annotated[float, Range(0, 100, without="low")] = 2e-3,
+        schedule: Literal["cosine", "one-cycle"] = "cosine",
+        beta2: Annotated[float, Range(0, 1, without="high")] = 0.999,
         patience: Annotated[int, Range(1, 1_000_000)] = 20,
         weight_decay: Annotated[float, Range(0, 100)] = 0.0,
         rotation: Annotated[float, Range(0, 180)] = 20.0,
@@ -53,6 +59,8 @@ class Budget(BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.beta2 = beta2
         self.patience = patience
         self.weight_decay = weight_decay
         self.rotation = rotation

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from ...errors import RaterbenchError
 from ...seeds import derived_seed
@@ -55,9 +56,10 @@ def train_network(
 ) -> None:
     """Train ``module`` in place; afterwards it holds the weights of the best validation epoch.
 
-    Adam, a cosine schedule over the epochs, early stopping on the method's own validation loss. Batch order and augmentation
-    depend on ``seed`` alone, so all candidates see the same batches; a method's own draws have a generator of their own, and
-    layers that draw use torch's global one, which is given back as it was. The curve and the best epoch go into ``report``.
+    Adam, the budget's schedule of the learning rate, early stopping on the method's own validation loss. Batch order and
+    augmentation depend on ``seed`` alone, so all candidates see the same batches; a method's own draws have a generator of
+    their own, and layers that draw use torch's global one, which is given back as it was. The curve and the best epoch go
+    into ``report``.
 
     Raises:
         Diverged: the loss became infinite or NaN.
@@ -65,9 +67,17 @@ def train_network(
     shuffling, drawing = (torch.Generator().manual_seed(derived_seed(seed, stream)) for stream in (BATCHES, DRAWS))
     # One call for all parameters: on small networks the calls of the plain loop cost as much as a convolution.
     optimiser = torch.optim.AdamW(
-        learner.parameter_groups(module), lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True
+        learner.parameter_groups(module),
+        lr=budget.learning_rate,
+        betas=(0.9, budget.beta2),
+        weight_decay=budget.weight_decay,
+        fused=True,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=budget.epochs)
+    steps = math.ceil(len(slices) / budget.batch_size)
+    after_each_step = budget.schedule == "one-cycle"
+    schedule: LRScheduler = (
+        _one_cycle(optimiser, budget.epochs * steps) if after_each_step else CosineAnnealingLR(optimiser, T_max=budget.epochs)
+    )
     best_weights, best_loss = copy.deepcopy(module.state_dict()), math.inf
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, LAYERS))
@@ -83,8 +93,11 @@ def train_network(
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
+                if after_each_step:
+                    schedule.step()
                 total += _finite("training", loss.item(), epoch, budget) * len(rows)
-            schedule.step()
+            if not after_each_step:
+                schedule.step()
             validation_loss = _finite("validation", evaluate(learner, module, validation, budget, device), epoch, budget)
             if validation_loss < best_loss:
                 best_loss, report.best_epoch = validation_loss, epoch
@@ -95,6 +108,13 @@ def train_network(
             if epoch - report.best_epoch >= budget.patience:
                 break
     module.load_state_dict(best_weights)
+
+
+def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    """Each group of parameters keeps its own largest rate."""
+    largest = [group["lr"] for group in optimiser.param_groups]
+    # PyTorch cannot divide the two parts of fewer steps than these.
+    return OneCycleLR(optimiser, largest, total_steps=max(steps, 8), pct_start=0.25, cycle_momentum=False)
 
 
 @torch.no_grad()

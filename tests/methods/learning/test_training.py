@@ -196,3 +196,42 @@ def test_a_method_with_a_posterior_network_needs_no_loop_of_its_own():
         if training:
             assert torch.equal(batch.images, prepared.images[batch.cases])
     assert sorted(i for training, batch in method.seen_[:4] if training for i in batch.cases.tolist()) == list(range(6))
+
+
+class Watched(NetworkMethod):
+    """Notes the learning rates of its two groups of parameters at every training step."""
+
+    listed = False
+
+    def parameter_groups(self, module):
+        parameters = list(module.parameters())
+        self.rates_ = []
+        self.groups_ = [{"params": parameters[:-1]}, {"params": parameters[-1:], "lr": 0.05}]
+        return self.groups_
+
+    def step_loss(self, module, batch):
+        if torch.is_grad_enabled():
+            self.rates_.append([group["lr"] for group in self.groups_])
+        return super().step_loss(module, batch)
+
+
+def test_the_cosine_schedule_falls_after_each_epoch_and_each_group_keeps_its_rate():
+    rates = np.array(fit(Watched(budget=budget(learning_rate=0.01))).rates_)
+    expected = (1 + np.cos(np.pi * np.arange(4) / 4)) / 2
+    np.testing.assert_allclose(rates[:, 0].reshape(4, 3), np.repeat(0.01 * expected, 3).reshape(4, 3))
+    np.testing.assert_allclose(rates[:, 1], 5 * rates[:, 0])
+
+
+def test_one_cycle_rises_in_a_quarter_of_all_steps_and_then_falls():
+    rates = np.array(fit(Watched(budget=budget(learning_rate=0.01, epochs=8, schedule="one-cycle"))).rates_)
+    assert len(rates) == 24
+    assert rates[:, 0].argmax() == 5
+    assert rates[5].tolist() == pytest.approx([0.01, 0.05])
+    assert (np.diff(rates[:6], axis=0) > 0).all() and (np.diff(rates[5:], axis=0) < 0).all()
+    assert rates[-1, 0] < 1e-5
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_one_cycle_takes_few_steps(epochs):
+    rates = np.array(fit(Watched(budget=budget(epochs=epochs, batch_size=6, schedule="one-cycle"))).rates_)
+    assert len(rates) == epochs and (rates > 0).all()
