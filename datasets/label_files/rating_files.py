@@ -217,13 +217,18 @@ def label_code(found: Sequence[CaseValues], declared: LabelValues | None = None,
     Masks of 0 and 1 and masks of 0 and 255 mean the same two classes. ``ignore`` is the value of voxels not judged.
 
     Raises:
-        RaterbenchError: nothing is declared, and the values cannot be classes.
+        RaterbenchError: nothing is declared, and the values cannot be classes; or a class has no value but ``ignore``.
     """
     labels = find_classes(found, declared, ignore)
     present = {value for case in found if not case.binarised for file in case.files.values() for value in file.counts}
     values = []
     for k in range(len(labels.classes)):
         mine = [value for value, index in labels.table.items() if index == k]
+        if not mine:
+            raise RaterbenchError(
+                f"no value is left for the class {labels.classes[k]!r} where {ignore} means not judged: "
+                "give another value for that, or name the classes with their values"
+            )
         # Where several values mean the same, what the files use is written; the largest if they use more than one.
         values.append(max(set(mine) & present, default=mine[0]))
     free = next(value for value in FREE if value not in labels.table)

@@ -76,6 +76,12 @@ def test_what_has_no_label_gets_a_value_that_is_no_class():
     assert code({0, -1}).write(np.array([1], np.uint8)).tolist() == [-1]
 
 
+@pytest.mark.parametrize("values", [{0, 255}, {0, 1}, {0, 100, 200}])
+def test_a_value_that_is_not_judged_must_leave_one_for_each_class(values):
+    with pytest.raises(RaterbenchError, match="no value is left for the class 'background' where 0 means not judged"):
+        code(values, ignore=0)
+
+
 def test_declared_classes_are_kept_and_others_refused():
     declared = parse_classes("nothing=0, lesion=7", ignore=9)
     found = code({0, 7, 9}, declared=declared, ignore=9)
