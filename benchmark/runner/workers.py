@@ -43,6 +43,8 @@ LONGEST_OUTPUT = 4000
 """Characters that are kept of what a task prints: its end."""
 LONGEST_LOCK = 100
 """Characters of a lock that are looked at."""
+DYING_SECONDS = 0.2
+"""Seconds from the first sign that the template is dead until a new one is started."""
 LOCK_SECONDS = 0.2
 """Seconds after which a lock that is still held belongs to another run."""
 FOREIGN_LOCK = "move it elsewhere, or give another folder"
@@ -94,7 +96,7 @@ def side_by_side(
         while waiting or running:
             while waiting and len(running) < jobs:
                 task = waiting.popleft()
-                worker = _Worker(pickle.dumps((work, task)), folder / str(next(numbers)), timeout)
+                worker = _started(pickle.dumps((work, task)), folder / str(next(numbers)), timeout, imports)
                 running[worker.sentinel] = worker, task
             for ended in _wait({sentinel: worker for sentinel, (worker, _) in running.items()}):
                 worker, task = running.pop(ended)
@@ -141,6 +143,16 @@ class _Worker:
         if not returned:
             raise value
         return value
+
+
+def _started(payload: bytes, place: Path, timeout: float | None, imports: Sequence[str]) -> _Worker:
+    """A worker; from a new template if the old one is gone, which a system without memory may have ended."""
+    try:
+        return _Worker(payload, place, timeout)
+    except (EOFError, ConnectionError):
+        time.sleep(DYING_SECONDS)  # The system needs a moment to know that the old one is gone.
+        start_template(imports)
+        return _Worker(payload, place, timeout)
 
 
 def _wait(running: Mapping[int, _Worker]) -> list[int]:

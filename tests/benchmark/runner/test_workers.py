@@ -117,6 +117,18 @@ def test_workers_compute_with_one_thread():
     assert found == ["1", "1", "1"]
 
 
+def test_a_template_that_is_killed_is_replaced_and_no_task_is_lost():
+    parent = "__import__('os').getppid()"
+    tasks = [f"({n}, {parent})[1]" for n in range(4)]
+    # The new template stays for the tests that follow, so it imports what they need.
+    found = side_by_side(tasks, eval, 2, imports=("raterbench.benchmark.runner.preloaded",))
+    _, template = next(found)
+    os.kill(template, 9)
+    others = [pid for _, pid in found]
+    assert len(others) == 3 and all(isinstance(pid, int) for pid in others)
+    assert {pid for pid in others if pid != template} and not alive(template)
+
+
 def test_workers_end_when_their_parent_is_killed():
     script = f"""
 from raterbench.benchmark.runner.workers import side_by_side
