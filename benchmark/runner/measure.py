@@ -38,6 +38,7 @@ from ..store.units import (
 from .fuse_references import StoredReferences
 from .provenance import origin, reset_peak_memory
 from .tasks import MeasuringTask, prepare_process, seed_everything
+from .workers import own_output
 
 
 def measure_units(task: MeasuringTask) -> list[tuple[PlannedUnit, str]]:
@@ -47,27 +48,41 @@ def measure_units(task: MeasuringTask) -> list[tuple[PlannedUnit, str]]:
     """
     reset_peak_memory()
     start, pressed = time.perf_counter(), list[int]()
-    with interrupts_noted(pressed):
-        return _measured(task, pressed, start)
+    try:
+        with interrupts_noted(pressed):
+            measured, cases = _measured(task, pressed)
+    except Exception as error:
+        reason = str(error) if isinstance(error, RaterbenchError) else described(error)
+        store_failure(task, reason, own_output())
+        return [(unit, reason) for unit in task.units]
+    seconds = (time.perf_counter() - start) / len(measured)
+    # A results folder that cannot be written is no fault of a unit: that ends the run.
+    for unit in measured:
+        try:
+            unit.write(cases, seconds)
+        except (TypeError, UnicodeError) as error:
+            unit.failed = f"what was measured cannot be stored: {error}"
+            unit.write(cases, seconds)
+    return [(one.unit, one.failed) for one in measured]
 
 
-def _measured(task: MeasuringTask, pressed: list[int], start: float) -> list[tuple[PlannedUnit, str]]:
+def _measured(task: MeasuringTask, pressed: list[int]) -> tuple[list[_UnitInProgress], list[CaseName]]:
+    """The task's units with what was measured of them, and the cases."""
     dataset = prepare_process(task.setting)
     seed_everything(0)
     stored = StoredReferences(task.references)
-    subjects = [
+    measured = [
         _UnitInProgress(task, unit, wanted, dataset, pressed) for unit, wanted in zip(task.units, task.wanted, strict=True)
     ]
     cases = []
     for case in dataset.subset(task.fold.test):
         cases.append(CaseName(case.id, case.subject, case.centre))
         sources = References(case, dataset.n_classes, fused=stored.of_case(case.id))
-        for subject in subjects:
-            subject.measure(case, sources)
-    seconds = (time.perf_counter() - start) / len(subjects)
-    for subject in subjects:
-        subject.write(cases, seconds)
-    return [(subject.unit, subject.failed) for subject in subjects]
+        for one in measured:
+            one.measure(case, sources)
+    for one in measured:
+        one.finish()
+    return measured, cases
 
 
 def store_failure(task: MeasuringTask, reason: str, printed: str = "") -> None:
@@ -92,6 +107,7 @@ class _UnitInProgress:
         self.parts = PartsInProgress(wanted, parts, names=names, dataset=dataset, n_cases=n_cases, thresholds=thresholds)
         self.pictures: list[Picture] = []
         self.predicted: list[PredictedPicture] = []
+        self.found: dict[str, object] = {}
         try:
             if unit.kind == "method":
                 path = training_path(task.setting.folder, unit)
@@ -150,21 +166,30 @@ class _UnitInProgress:
 
     def _fail(self, error: BaseException) -> None:
         if self.pressed or isinstance(error, StoppedError):
-            raise error  # Else it is one that a fusion raised by itself.
+            raise error  # Otherwise it is one that a fusion raised by itself.
         self.failed = message_of(error) if isinstance(error, RaterbenchError) else described(error)
 
-    def write(self, cases: Sequence[CaseName], seconds: float) -> None:
-        """Add what was measured to the unit's file."""
+    def finish(self) -> None:
+        """Make the parts of what was measured; an error ends this unit alone."""
         if self.failed:
-            _add(self.task, self.unit, cases, self.parts.names, failed=dict.fromkeys(self.wanted, self.failed), seconds=seconds)
             return
-        if self.unit.kind == "raters" and self.dataset.anonymous_raters:
-            self.parts.mean_over_names()
-        found = self.parts.finished()
+        try:
+            if self.unit.kind == "raters" and self.dataset.anonymous_raters:
+                self.parts.mean_over_names()
+            self.found = self.parts.finished()
+        except BaseException as error:
+            self._fail(error)
         if self.parts.pictures:
             raters = self.unit.kind == "raters"
-            found[self.parts.pictures] = Pictures(tuple(self.pictures)) if raters else PredictedPictures(tuple(self.predicted))
-        _add(self.task, self.unit, cases, self.parts.names, found=found, seconds=seconds)
+            shown = Pictures(tuple(self.pictures)) if raters else PredictedPictures(tuple(self.predicted))
+            self.found[self.parts.pictures] = shown
+
+    def write(self, cases: Sequence[CaseName], seconds: float) -> None:
+        """Add the parts to the unit's file."""
+        if self.failed:
+            _add(self.task, self.unit, cases, self.parts.names, failed=dict.fromkeys(self.wanted, self.failed), seconds=seconds)
+        else:
+            _add(self.task, self.unit, cases, self.parts.names, found=self.found, seconds=seconds)
 
 
 def _add(
@@ -178,7 +203,7 @@ def _add(
     seconds: float = 0.0,
     printed: str = "",
 ) -> None:
-    """Write the unit's file anew: what it held, with the parts that were found or failed in place of what was there."""
+    """Write the unit's file again: what it held, with the parts that were found or failed in place of what was there."""
     path = measuring_path(task.setting.folder, unit)
     before = None if not_a_file(path) else read_measuring(path)
     if before and before[0].key != unit.key:

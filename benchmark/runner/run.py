@@ -28,7 +28,7 @@ from .progress import Progress, announce, expected_seconds
 from .shown_steps import shown_steps
 from .tasks import MeasuringTask, ReferenceTask, TrainingTask
 from .train import ended_unit, train_unit
-from .workers import Died, cores, only_run, own_output, side_by_side, start_template
+from .workers import Died, cores, only_run, side_by_side, start_template
 
 IMPORTS = (f"{__package__}.preloaded",)
 """What the template process imports before units are forked from it."""
@@ -261,12 +261,7 @@ def _work(task: Task) -> Ended:
         failed = ((task.words, unit.reason),) if unit.status == "failed" else ()
         return Ended(time.perf_counter() - start, failed, (*unit.report.warnings, *unit.report.alarms))
     if isinstance(task, MeasuringTask):
-        try:
-            ended = measure_units(task)
-        except Exception as error:
-            reason = str(error) if isinstance(error, RaterbenchError) else described(error)
-            store_failure(task, reason, own_output())
-            ended = [(unit, reason) for unit in task.units]
+        ended = measure_units(task)
         places = f"repeat {task.fold.repeat}, fold {task.fold.fold}"
         return Ended(time.perf_counter() - start, tuple((f"measuring {u.owner}, {places}", why) for u, why in ended if why))
     try:

@@ -11,8 +11,10 @@ from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.metrics.confusion import confusion_rmse
 from raterbench.benchmark.runner import measure
 from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.run import run
 from raterbench.benchmark.store.units import measuring_path, read_measuring, read_predictions
 from raterbench.datasets import Phantom, true_confusion
+from raterbench.errors import RaterbenchError
 
 
 def test_without_a_truth_raters_are_held_against_each_other(tiny, tmp_path, plugin, compute):
@@ -169,3 +171,36 @@ def test_a_part_that_fails_spoils_none_that_was_measured(tiny, tmp_path, compute
     head, parts = read_measuring(measuring_path(tmp_path, found.unit))
     assert head.failed == {"rows/new": "it broke"} and head.names == found.measured.names
     assert list(parts) == list(found.parts)
+
+
+def test_a_file_that_cannot_be_written_is_no_fault_of_what_was_measured(tiny, tmp_path):
+    """Otherwise a full disk would leave a failure behind, which stays when there is room again."""
+    plan = make_plan(tiny(), tmp_path)
+    unit = next(unit for unit in plan.units if unit.kind == "raters")
+    place = measuring_path(tmp_path, unit)
+    (place / "in the way").mkdir(parents=True)
+    with pytest.raises(RaterbenchError, match="cannot be written"):
+        measure.measure_units(plan.measuring_task({unit: plan.parts["raters"].names}, plan.folds[0, unit.fold]))
+    assert list(place.iterdir()) == [place / "in the way"]
+
+
+POOLED = """
+from raterbench.benchmark.metrics import PooledMetric
+
+
+class Brittle(PooledMetric):
+    name, label, better, range, empty = "brittle", "Brittle", "lower", (0.0, 1.0), "Nothing."
+
+    def count(self, prediction, reference):
+        return np.zeros(1, np.int64)
+
+    def value(self, counts):
+        raise RuntimeError("no value today")
+"""
+
+
+def test_a_metric_that_fails_at_the_end_fails_its_unit_and_not_the_run(tiny, tmp_path, plugin):
+    experiment = tiny(candidates=(Candidate("it", "instant"),), metrics=("dice", "brittle"), plugins=(plugin(POOLED),))
+    results = run(experiment, tmp_path / "out", jobs=1)
+    said = {entry.unit.kind: entry.reason for entry in results.completeness.having("failed")}
+    assert "no value today" in said["method"]
