@@ -40,6 +40,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, base: type[T], package: str) -> None:
         self.kind, self.base, self.package = kind, base, package
         self._found: dict[str, type[T]] | None = None
+        self._early: dict[str, type[T] | None] = {}  # what was found before all modules were imported
 
     def names(self) -> list[str]:
         """The known names, sorted."""
@@ -51,9 +52,11 @@ class Registry(Generic[T]):
         Raises:
             RaterbenchError: nothing is called so; the nearest known name is given.
         """
-        early = self._from_text(name) if self._found is None else None
-        if early is not None:
-            return early
+        if self._found is None:
+            if name not in self._early:
+                self._early[name] = self._from_text(name)
+            if (early := self._early[name]) is not None:
+                return early
         known = self._all()
         found = known.get(name) or known.get(kebab(name))
         if found is None:

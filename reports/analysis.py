@@ -19,7 +19,7 @@ from ..benchmark.statistics.subjects import FOREGROUND
 from ..benchmark.store.results import Results
 from ..errors import RaterbenchError
 from .figures import style
-from .page.part_maker import PartMaker
+from .page.part_maker import EXPECTED, PartMaker
 from .tables.origins import mixed_words
 from .tables.wording import SHORT, decimals_for, write_number
 
@@ -155,15 +155,22 @@ class Analysis:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a metric and candidate, every metric against its reference (columns: ``statistics.comparison``)."""
-        parts = [self.comparison.table]
+        parts, asked = [self.comparison.table], dict[str, list[str]]()
         for metric in self.metrics:
             if metric != self.metric:
                 reference = self.reference_of(metric)
                 # A metric without a reference goes with the primary one: the comparison finds ``none`` by itself.
-                asked = self.reference if reference == "none" else reference
-                found = self.part_maker.make("metric", metric, partial(self.compare, [metric], asked))
-                parts += [found.table] if found else []
-        return self.without_confirmatory(pd.concat(parts, ignore_index=True))
+                asked.setdefault(self.reference if reference == "none" else reference, []).append(metric)
+        for reference, metrics in asked.items():
+            try:
+                parts.append(self.compare(metrics, reference).table)
+            except EXPECTED:  # One by one, to find which metric breaks and to keep the others.
+                found = [self.part_maker.make("metric", m, partial(self.compare, [m], reference)) for m in metrics]
+                parts += [comparison.table for comparison in found if comparison]
+        table = pd.concat(parts, ignore_index=True)
+        order = {metric: place for place, metric in enumerate(self.metrics)}
+        table = table.sort_values("metric", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+        return self.without_confirmatory(table)
 
     def without_confirmatory(self, table: pd.DataFrame) -> pd.DataFrame:
         """``table``, its tests all exploratory where they are not those that were declared."""

@@ -113,6 +113,13 @@ class Trained:
         self.method = method
 
     @cached_property
+    def odd(self) -> tuple[Method, CaseList, list[Floats]]:
+        """The method fitted to images of odd sizes, the data set, and the predictions in the order of the cases."""
+        dataset = make_dataset(shapes=ODD)
+        done = fitted(self.method, dataset)
+        return done, dataset, [predict(done, case, dataset.n_classes).probability for case in dataset]
+
+    @cached_property
     def plain(self) -> tuple[list[Floats], CaseList]:
         """The predictions of a data set without peculiarities, and the data set as the method left it."""
         dataset = make_dataset(shapes=SMALL)
@@ -131,8 +138,8 @@ def _difference(some: list[Floats], others: list[Floats]) -> float:
 
 
 def _probabilities_2d(method: Method, trained: Trained) -> None:
-    del trained
-    _predicts(method, make_dataset(shapes=ODD))
+    del method
+    _ = trained.odd
 
 
 def _probabilities_3d(method: Method, trained: Trained) -> None:
@@ -153,10 +160,9 @@ def _determinism(method: Method, trained: Trained) -> None:
 
 
 def _predicting_changes_nothing(method: Method, trained: Trained) -> None:
-    del trained
-    dataset = make_dataset(shapes=[(32, 32), (37, 45), (32, 32), (32, 32)])
-    done = fitted(method, dataset)
-    first, *_, again = (predict(done, dataset[i], dataset.n_classes).probability for i in (0, 1, 2, 0))
+    del method
+    done, dataset, (first, *_) = trained.odd
+    again = predict(done, dataset[0], dataset.n_classes).probability
     sentence = "a case was predicted differently after other cases had been predicted: predict_proba must change nothing"
     require(np.array_equal(first, again), sentence)
     sentence = "predict and predict_proba gave different probabilities: give the same in both"

@@ -188,7 +188,7 @@ PREDICTIONS = {
         "determinism",
         "fitted twice with the same seed it predicted differently",
     ),
-    "p[0], p[1:] = 1, 0; self.k_ += 1": ("predicting changes nothing", "predict_proba gave float32 (3, 37, 45)"),
+    "p[0], p[1:] = 1, 0; self.k_ += 1": ("predicting changes nothing", "predict_proba gave float32 (3, 32, 32)"),
     "sum(case.ratings.values()).shape": ("probabilities of 2-D images of odd sizes", "it raised AttributeError"),
 }
 
