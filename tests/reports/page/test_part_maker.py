@@ -79,7 +79,7 @@ def test_a_metric_that_breaks_leaves_the_others(small: Results, monkeypatch: pyt
     compare = Analysis.compare
 
     def breaks(self: Analysis, metrics: list[str], reference: str) -> Any:
-        if metrics == ["hd95"]:
+        if "hd95" in metrics:
             raise OverflowError("too large")
         return compare(self, metrics, reference)
 
