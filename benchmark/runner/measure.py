@@ -62,7 +62,8 @@ def measure_units(task: MeasuringTask) -> list[tuple[PlannedUnit, str]]:
             unit.write(cases, seconds)
         except (TypeError, UnicodeError) as error:
             unit.failed = f"what was measured cannot be stored: {error}"
-            unit.write(cases, seconds)
+            # Without the names of cases, which may be what cannot be stored.
+            _add(task, unit.unit, (), (), failed=dict.fromkeys(unit.wanted, unit.failed))
     return [(one.unit, one.failed) for one in measured]
 
 

@@ -117,24 +117,27 @@ class Archive:
             raise DamagedError(f"{self.path}: {name}: {error}") from error
 
     def verify(self) -> None:
-        """Read every byte, member by member.
+        """Read every byte, a little at a time: a prediction may be large.
 
         Raises:
             DamagedError: a member is damaged, missing, or not listed.
         """
-        self._check(keep=False)
+        try:
+            broken = self._zip.testzip()
+        except DAMAGE as error:
+            raise DamagedError(f"{self.path}: {error}") from error
+        if broken is not None or sorted(self._zip.namelist()) != sorted({*self._members, CONTENTS}):
+            raise DamagedError(f"{self.path}: {broken or 'its contents are not what they should be'}")
 
     def read_all(self) -> None:
-        """Read every byte, as :meth:`verify` does, and keep it: what is read afterwards comes from memory. For small files."""
-        self._check(keep=True)
+        """As :meth:`verify`, and keep what was read, so that parts come from memory afterwards. For small files.
 
-    def _check(self, *, keep: bool) -> None:
+        Raises:
+            DamagedError: a member is damaged, missing, or not listed.
+        """
+        names = self._zip.namelist()
         try:
-            names = self._zip.namelist()
-            for name in names:
-                content = self._zip.read(name)
-                if keep:
-                    self._read[name] = content
+            self._read = {name: self._zip.read(name) for name in names}
         except DAMAGE as error:
             raise DamagedError(f"{self.path}: {error}") from error
         if sorted(names) != sorted({*self._members, CONTENTS}):

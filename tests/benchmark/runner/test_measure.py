@@ -12,7 +12,7 @@ from raterbench.benchmark.metrics.confusion import confusion_rmse
 from raterbench.benchmark.runner import measure
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import run
-from raterbench.benchmark.store.units import measuring_path, read_measuring, read_predictions
+from raterbench.benchmark.store.units import CaseName, measuring_path, read_measuring, read_predictions
 from raterbench.datasets import Phantom, true_confusion
 from raterbench.errors import RaterbenchError
 
@@ -204,3 +204,13 @@ def test_a_metric_that_fails_at_the_end_fails_its_unit_and_not_the_run(tiny, tmp
     results = run(experiment, tmp_path / "out", jobs=1)
     said = {entry.unit.kind: entry.reason for entry in results.completeness.having("failed")}
     assert "no value today" in said["method"]
+
+
+def test_what_cannot_be_stored_is_a_failed_unit(tiny, tmp_path, monkeypatch):
+    plan = make_plan(tiny(), tmp_path)
+    unit = next(unit for unit in plan.units if unit.kind == "raters")
+    monkeypatch.setattr(measure, "CaseName", lambda case, *rest: CaseName(f"{case}\udcff", *rest))
+    ((_, why),) = measure.measure_units(plan.measuring_task({unit: plan.parts["raters"].names}, plan.folds[0, unit.fold]))
+    assert "cannot be stored" in why
+    head, parts = read_measuring(measuring_path(tmp_path, unit))
+    assert set(head.failed) == set(plan.parts["raters"].names) and not parts
