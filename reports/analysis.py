@@ -8,6 +8,7 @@ from functools import cached_property, partial
 
 import pandas as pd
 
+from ..benchmark.statistics import subjects
 from ..benchmark.statistics.collapse import collapsed_candidates, far_behind, overlap_means
 from ..benchmark.statistics.comparison import Comparison, compare_results, split_ratio
 from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
@@ -16,6 +17,7 @@ from ..benchmark.statistics.pooled import PooledCalibration
 from ..benchmark.statistics.rater_errors import MeanInterval, compared_with, estimators, mean_interval, rater_errors
 from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND
+from ..benchmark.statistics.verdict.shared_cells import CaseValues
 from ..benchmark.store.results import Results
 from ..errors import RaterbenchError
 from .figures import style
@@ -146,6 +148,10 @@ class Analysis:
             wanted, class_=class_, protocol=self.protocol, better={m: self.better(m) for m in wanted},
             never_best=tuple(self.collapsed),
         )  # fmt: skip
+
+    def case_values(self, metric: str, reference: str = "", class_: str = FOREGROUND) -> CaseValues:
+        """The values of all candidates on one metric, cell by cell; by default against the reference it is shown against."""
+        return CaseValues.of(subjects.case_values(self.results.rows, metric, reference or self.reference_of(metric), class_))
 
     @cached_property
     def comparison(self) -> Comparison:

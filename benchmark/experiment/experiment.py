@@ -61,12 +61,14 @@ LABELS = "labels"
 class Statistics:
     """What is declared before anything runs. ``auto`` picks the truth where it is known, else the single raters.
 
-    ``baseline`` is the candidate that others are tested against, by default the first.
+    ``baseline`` is the candidate that others are tested against, by default the first. ``smallest_difference`` is the smallest
+    difference of the primary metric that is relevant, in its unit; with 0 no two candidates can be called equivalent.
     """
 
     primary_metric: str = "dice"
     primary_reference: str = "auto"
     baseline: str = ""
+    smallest_difference: Annotated[float, Range(0, 1_000_000)] = 0.01
     alpha: Annotated[float, Range(0, 1, without="both")] = 0.05
     resamples: Annotated[int, Range(1, 20_000)] = 2000
 
