@@ -8,16 +8,19 @@ from functools import cached_property, partial
 
 import pandas as pd
 
-from ..benchmark.statistics import subjects
+from ..benchmark.statistics.caption import exploratory_reasons
 from ..benchmark.statistics.collapse import collapsed_candidates, far_behind, overlap_means
 from ..benchmark.statistics.comparison import Comparison, compare_results, split_ratio
 from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
+from ..benchmark.statistics.long_rows import LongRows
 from ..benchmark.statistics.metric_table import Protocol
 from ..benchmark.statistics.pooled import PooledCalibration
 from ..benchmark.statistics.rater_errors import MeanInterval, compared_with, estimators, mean_interval, rater_errors
 from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND
 from ..benchmark.statistics.verdict.shared_cells import CaseValues
+from ..benchmark.statistics.verdict.tie_groups import TieGroup, tie_group
+from ..benchmark.statistics.verdict.verdicts import Better
 from ..benchmark.store.results import Results
 from ..errors import RaterbenchError
 from .figures import style
@@ -39,7 +42,7 @@ class Analysis:
     """
 
     results: Results
-    protocol: Protocol = "per-subject"
+    protocol: Protocol = "model-t"
     part_maker: PartMaker = field(default_factory=PartMaker)
 
     def __post_init__(self) -> None:
@@ -77,8 +80,9 @@ class Analysis:
 
     @property
     def confirmatory(self) -> bool:
-        """Whether tests are those that were declared: with all planned units, the declared baseline, one value a subject."""
-        return self.results.completeness.is_complete and not self.baseline_replaced and self.protocol == "per-subject"
+        """Whether tests are those that were declared: all planned units, the declared baseline, and a design that confirms."""
+        declared = self.results.completeness.is_complete and not self.baseline_replaced and self.protocol == "model-t"
+        return declared and not exploratory_reasons(self.comparison)
 
     @cached_property
     def notices(self) -> list[str]:
@@ -138,20 +142,33 @@ class Analysis:
         wanted = (self.primary_reference, "none", SOFT, *have)
         return next((r for r in wanted if r in have), self.primary_reference)
 
+    @cached_property
+    def long_rows(self) -> LongRows:
+        """All rows of the results, grouped; a candidate is compared on what it shares with the others, cell by cell."""
+        return LongRows(self.results.rows)
+
     def compare(self, metrics: Iterable[str], reference: str, class_: str = FOREGROUND) -> Comparison:
         """The comparison with this analysis' baseline and protocol."""
-        results, wanted, rows = self.results, list(metrics), self.results.rows
-        # Most rows belong to other references: leaving them out first makes everything after it several times faster.
-        rows = rows[rows["metric"].isin([self.metric, *wanted]) & rows["reference"].isin([reference, "none"])]
+        results, wanted = self.results, list(metrics)
         return compare_results(
-            rows, results.units, results.experiment.statistics, reference, self.baseline,
+            self.long_rows, results.units, results.experiment.statistics, reference, self.baseline,
             wanted, class_=class_, protocol=self.protocol, better={m: self.better(m) for m in wanted},
             never_best=tuple(self.collapsed),
         )  # fmt: skip
 
     def case_values(self, metric: str, reference: str = "", class_: str = FOREGROUND) -> CaseValues:
         """The values of all candidates on one metric, cell by cell; by default against the reference it is shown against."""
-        return CaseValues.of(subjects.case_values(self.results.rows, metric, reference or self.reference_of(metric), class_))
+        return self.long_rows.values(metric, reference or self.reference_of(metric), class_)[0]
+
+    @cached_property
+    def tie_group(self) -> TieGroup | None:
+        """All pairs on the primary metric, and who cannot be told from the best; None where nobody can be best."""
+        better = self.better(self.metric)
+        allowed = [name for name in self.comparison.complete if name not in self.collapsed]
+        if better not in ("higher", "lower") or not allowed:
+            return None
+        direction: Better = "lower" if better == "lower" else "higher"
+        return tie_group(self.comparison.values.only(allowed), better=direction, alpha=self.alpha)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -193,17 +210,17 @@ class Analysis:
     def differences(self) -> pd.DataFrame:
         """Differences to the baseline on the primary metric, indexed by candidate."""
         table = self.rows_for(self.metric)
-        return table[table["difference"].notna()].rename(columns={"difference_low": "low", "difference_high": "high"})
+        return table[table["difference"].notna()]
 
     @cached_property
     def by_class(self) -> pd.DataFrame:
         """The primary metric for each class (columns: ``statistics.descriptive.breakdowns``)."""
-        return breakdowns(self.rows, self.results.experiment.statistics, self.metric, self.reference, "class")
+        return breakdowns(self.rows, self.metric, self.reference, "class")
 
     @cached_property
     def by_centre(self) -> pd.DataFrame:
         """The primary metric for each centre, likewise."""
-        return breakdowns(self.rows, self.results.experiment.statistics, self.metric, self.reference, "centre")
+        return breakdowns(self.rows, self.metric, self.reference, "centre")
 
     @cached_property
     def ceiling_reference(self) -> str:

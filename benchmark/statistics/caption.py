@@ -1,80 +1,92 @@
-"""The sentences that must stand under a comparison: how many, which test, which correction, and what to beware of."""
+"""The sentences that must stand under a comparison: how many, which test, which correction, and what is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .comparison import Comparison
 
 AS_PUBLISHED = (
-    "Tested as published, over the means of the trained models and without correction: folds and repeats share their "
-    "subjects, so these p-values are anti-conservative (in repeated cross-validation they call up to about half of all "
-    "differences significant where there is none)."
+    "Tested as published: Wilcoxon's signed-rank test over the means of the trained models, by the normal approximation and "
+    "without correction. Folds and repeats share their subjects, so these p-values are too small (in repeated "
+    "cross-validation they call up to about half of all differences significant where there is none)."
 )
 FEW_REPEATS = (
-    "With fewer than 3 repeats the variation between trainings is not averaged out: the false-positive rate is higher than "
-    "alpha."
+    "With fewer than 3 repeats, how much other trainings would change is known from few trained models, so all tests are "
+    "exploratory."
 )
+MOST_FOLDS = 3
+"""Trained models left out that are named one by one."""
 
 
 def caption(comparison: Comparison) -> list[str]:
     """Plain sentences, the most important first."""
     terms = comparison.terms
     sentences = [_counts(comparison), *_test(comparison)]
-    if comparison.few_repeats and terms.per_subject:
+    if comparison.few_repeats and terms.by_model_t:
         sentences.append(FEW_REPEATS)
-    sentences += _differing(comparison)
-    if comparison.left_out:
-        folds = "1 fold" if comparison.left_out == 1 else f"{comparison.left_out} folds"
-        sentences.append(f"{folds} (of all repeats) left out, because not all compared candidates have them.")
-    dropped = len(comparison.dropped.get(terms.primary_metric, ()))
-    if dropped:
-        what = "subject(s)" if terms.per_subject else "fold(s)"
-        sentences.append(f"{dropped} {what} left out on {terms.primary_metric}, because not all candidates have them.")
-    apart = _incomplete(comparison)
-    if apart:
+    if reasons := [reason for reason in exploratory_reasons(comparison) if not comparison.few_repeats]:
+        sentences.append(f"Exploratory: {'; '.join(reasons)}.")
+    if np.isfinite(comparison.smallest_found):
+        found = f"{comparison.smallest_found:.3g}"
+        sentences.append(f"With 80 % power this design finds a difference of {found} on {comparison.metric}.")
+    sentences += left_out_sentences(comparison)
+    if apart := _incomplete(comparison):
         sentences.append(f"{', '.join(apart)}: results on less than half of the others' data, so not ranked and never best.")
     return sentences
 
 
-def _counts(comparison: Comparison) -> str:
-    amounts = [(comparison.n_subjects, "subject"), (comparison.n_cases, "case"), (comparison.n_repeats, "repeat")]
-    return "n = " + ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in amounts) + "."
+def exploratory_reasons(comparison: Comparison) -> list[str]:
+    """Why the tests on the primary metric are no confirmation: one repeat, or a hold-out with few."""
+    found = comparison.rows_for(comparison.metric)["exploratory"]
+    return [reason for reason in dict.fromkeys(map(str, found)) if reason and comparison.terms.by_model_t]
 
 
-def _differing(comparison: Comparison) -> Sequence[str]:
-    """On how many subjects (or models) the candidates differ from the baseline, and whether any p can be significant."""
-    what, n = ("subject", comparison.n_subjects) if comparison.terms.per_subject else ("trained model", comparison.n_models)
-    everyone = f"{n} {what}{'s' if n != 1 else ''}"
-    tested = comparison.tested
-    equal = tested[tested["n_differ"] < tested["n_pairs"]]
+def left_out_sentences(comparison: Comparison) -> list[str]:
+    """Which trained models a candidate or the baseline lacks, and which way leaving them out pulls the means."""
     found = []
-    if len(equal):
-        pairs = zip(equal.index, equal["n_differ"], equal["n_pairs"], strict=True)
-        counts = ", ".join(f"{differ:.0f} of {of:.0f} for {name}" for name, differ, of in pairs)
+    for name, folds in comparison.left_out().items():
         baseline = comparison.terms.baseline
-        found.append(f"Not every {what} differs from {baseline}, and only those that do are evidence: {counts}.")
-    if comparison.few_subjects and comparison.n_comparisons:
-        most = comparison.most_differ
-        which = f"{everyone}, of which at most {most} differ{'s' if most == 1 else ''}," if most < n else everyone
-        smallest = f"the smallest p they can give is {comparison.smallest_p:.2g}"
-        found.append(f"{which} are too few for any difference to be significant: {smallest}.")
-    return found
+        if len(folds) <= MOST_FOLDS:
+            found += [fold.sentence() for fold in folds]
+            continue
+        pulls = [fold.pull for fold in folds]
+        start = f"{len(folds)} trained models are left out, because {name} or {baseline} has no value there"
+        found.append(f"{start}; {pulls.count('up')} would lower the means of both, and {pulls.count('down')} would raise them.")
+    return list(dict.fromkeys(found))
+
+
+def _counts(comparison: Comparison) -> str:
+    amounts = [
+        (comparison.n_subjects, "subject"),
+        (comparison.n_cases, "case"),
+        (comparison.n_repeats, "repeat"),
+        (comparison.n_models, "trained model"),
+    ]
+    return "n = " + ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in amounts) + " of each candidate."
 
 
 def _test(comparison: Comparison) -> Sequence[str]:
     terms = comparison.terms
-    if not terms.per_subject:
-        return [f"Two-sided Wilcoxon signed-rank test against {terms.baseline}.", AS_PUBLISHED]
+    if not terms.by_model_t:
+        return [AS_PUBLISHED]
+    comparisons = f"{comparison.n_comparisons} comparison{'s' if comparison.n_comparisons != 1 else ''}"
+    relevance = (
+        f"The smallest relevant difference of {terms.primary_metric} was declared as {terms.smallest_difference:g}."
+        if terms.smallest_difference
+        else "No smallest relevant difference was declared, so nothing can be called equivalent."
+    )
     return [
-        f"Two-sided paired Wilcoxon signed-rank test (zeros: Pratt) against {terms.baseline}, one value a subject; "
-        f"Holm's correction over {comparison.n_comparisons} comparison{'s' if comparison.n_comparisons != 1 else ''}, "
-        f"alpha = {terms.alpha:g}.",
+        f"Two-sided model t against {terms.baseline}, whose standard error contains subjects and trained models; Holm's "
+        f"correction over {comparisons}, of p and of the intervals of differences; alpha = {terms.alpha:g}.",
         f"Confirmatory: {terms.primary_metric} against {terms.reference}; all else is exploratory.",
-        f"Intervals: {100 * (1 - terms.alpha):g} % bootstrap over subjects ({terms.resamples} resamples).",
+        relevance,
+        f"Intervals of means: {100 * (1 - terms.alpha):g} %, from the same variance, not adjusted.",
     ]
 
 
 def _incomplete(comparison: Comparison) -> list[str]:
-    table = comparison.rows_for(comparison.terms.primary_metric)
-    return [str(name) for name in table.index[~table["complete"].astype(bool)]]
+    table = comparison.rows_for(comparison.metric)
+    return [str(name) for name in table.index[~table["complete"].astype(bool) & (table["n"] > 0)]]

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..experiment.experiment import Statistics
 from .comparison import breakdown
 from .pooled import KINDS
 from .subjects import FOREGROUND, case_values, subject_means
 
 
-def breakdowns(rows: pd.DataFrame, settings: Statistics, metric: str, reference: str, by: str) -> pd.DataFrame:
+def breakdowns(rows: pd.DataFrame, metric: str, reference: str, by: str) -> pd.DataFrame:
     """One metric for each ``class`` or ``centre`` of networks, fused labels and raters, where these were measured.
 
-    Columns ``kind candidate group n mean std ci_low ci_high``.
+    Columns ``kind candidate group n mean std``.
     """
     rows = rows[(rows["metric"] == metric) & (rows["reference"] == reference)]
     if by == "class":
         rows = rows[rows["class"] != "all"]
     parts = [
-        breakdown(rows, settings, metric, reference, by, kind=kind).assign(kind=kind)
-        for kind in KINDS
-        if (rows["kind"] == kind).any()
+        breakdown(rows, metric, reference, by, kind=kind).assign(kind=kind) for kind in KINDS if (rows["kind"] == kind).any()
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["kind", "candidate", "group", "mean"])
 

@@ -50,7 +50,7 @@ def _strip(axes: Axes, analysis: Analysis, values: pd.DataFrame, band: tuple[flo
 
 
 def _forest(axes: Axes, analysis: Analysis, names: list[str]) -> None:
-    p_name = "p_holm" if analysis.protocol == "per-subject" else "p"
+    p_name = "p_holm" if analysis.protocol == "model-t" else "p"
     found = analysis.differences.to_dict("index")
     axes.axvline(0, color=style.MUTED, linewidth=0.8)
     for row, name in enumerate(names):
@@ -74,13 +74,13 @@ def _forest(axes: Axes, analysis: Analysis, names: list[str]) -> None:
 
 
 def _caption(analysis: Analysis, band: tuple[float, float] | None) -> str:
-    per_subject = analysis.protocol == "per-subject"
+    corrected = analysis.protocol == "model-t"
     text = (
         f"{analysis.label(analysis.metric)} against {words_of(analysis.reference)}. Left: a dot is a subject (mean over its "
         "cases and over repeats), the diamond the mean over subjects. Right: mean difference to the baseline"
     )
-    if per_subject:
-        text += f" over subjects with its {analysis.confidence_words} bootstrap interval and Holm’s p"
+    if corrected:
+        text += " over subjects and trained models, with Holm’s interval and p of model t"
     else:
         text += " over trained models with the uncorrected p"
     text += "; filled markers are significant."

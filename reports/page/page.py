@@ -7,9 +7,9 @@ from typing import Any
 
 from ... import __version__
 from ..analysis import Analysis
+from ..answer.answer import answer
 from ..figures.style import Plot
 from ..tables.captions import split_words, validation_words
-from ..tables.summary import summarise
 from ..tables.table import Table
 from ..tables.wording import count_of, words_of
 from .part_maker import BrokenPart
@@ -54,7 +54,7 @@ def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot]
             facts=analysis.results.facts,
             notices=analysis.notices,
             size=", ".join(_sizes(analysis.results.facts)),
-            summary=summarise(analysis),
+            answer=answer(analysis),
             sections=_sections(tables, plots, analysis.part_maker.broken, files),
             run=run_facts(analysis),
             candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
@@ -97,8 +97,9 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Primary reference", words_of(analysis.reference)),
         ("Baseline", analysis.declared_baseline),
         ("Alpha", f"{statistics.alpha:g}"),
+        ("Smallest relevant difference", f"{statistics.smallest_difference:g}"),
         ("Bootstrap resamples", str(statistics.resamples)),
-        ("Protocol", "one value a subject" if analysis.protocol == "per-subject" else "as published, over trained models"),
+        ("Test", "model t" if analysis.protocol == "model-t" else "as published, over trained models"),
     ]
     groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]
     return [(heading, entries) for heading, entries in groups if entries]

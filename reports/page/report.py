@@ -49,10 +49,10 @@ class Report:
         return self.analysis.results.completeness.is_sound and not self.broken
 
 
-def write_report(folder: str | Path, *, protocol: Protocol = "per-subject", strict: bool = False) -> Path:
+def write_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False) -> Path:
     """Write the long tables, every table and figure, and ``report.html`` into an experiment's folder; returns the page.
 
-    ``protocol`` is ``per-subject``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
+    ``protocol`` is ``model-t``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
     A part that cannot be made from unforeseen numbers is named on the page with its reason, and the others are written;
     ``strict`` raises instead. The same units give the same files, byte for byte. All files are written together; those of an
     earlier report are replaced or removed, unless somebody changed them.
@@ -64,7 +64,7 @@ def write_report(folder: str | Path, *, protocol: Protocol = "per-subject", stri
     return make_report(folder, protocol=protocol, strict=strict).page
 
 
-def make_report(folder: str | Path, *, protocol: Protocol = "per-subject", strict: bool = False) -> Report:
+def make_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False) -> Report:
     """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke."""
     results = read_results(folder)
     check_report_places(results.folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...benchmark.statistics.caption import caption as statistics_caption
+from ...benchmark.statistics.caption import exploratory_reasons
 from ..analysis import Analysis
 from .origins import mixed_words
 from .table import CONFIRMED, EXPLORED
@@ -43,10 +44,12 @@ def main_caption(analysis: Analysis, metrics: Sequence[str]) -> Sequence[str]:
 
 def spread(analysis: Analysis) -> str:
     """What stands before and after the ±, and what bold means."""
-    over = "subjects" if analysis.protocol == "per-subject" else "trained models (one a fold and repeat)"
+    model_t = analysis.protocol == "model-t"
+    over = "subjects" if model_t else "trained models (one a fold and repeat)"
+    best = "cannot be told from the best, over all pairs with Holm’s correction (exploratory)" if model_t else "best mean"
     classes = "; metrics of classes are means over the foreground classes" if len(analysis.classes) > 1 else ""
     but = f" ({' and '.join(analysis.collapsed)} collapsed and may not be the best)" if analysis.collapsed else ""
-    return f"Mean ± standard deviation over {over}{classes}. Bold: best mean among the candidates{but}."
+    return f"Mean ± standard deviation over {over}{classes}. Bold: {best}{but}."
 
 
 def split_words(analysis: Analysis) -> str:
@@ -117,16 +120,17 @@ def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, 
     if len(analysis.comparison.terms.expected) < 2:
         return "One candidate only: nothing is tested."
     alpha = f"p ≤ {analysis.alpha:g}"
-    if analysis.protocol != "per-subject":
+    if analysis.protocol != "model-t":
         return f"{EXPLORED}: {alpha}, uncorrected."
     label = analysis.label(analysis.metric)
+    explored = f"{EXPLORED}: {alpha} after Holm within a column."
     if not analysis.results.completeness.is_complete and not analysis.baseline_replaced:
-        return f"The results are incomplete, so nothing is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
+        return f"The results are incomplete, so nothing is confirmatory. {explored}"
     if analysis.baseline_replaced:
-        return (
-            f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} replaces it, so nothing "
-            f"is confirmatory. {EXPLORED}: {alpha} after Holm within a column."
-        )
+        replaced = f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} replaces it"
+        return f"{replaced}, so nothing is confirmatory. {explored}"
+    if not analysis.confirmatory:
+        return f"Nothing is confirmatory: {'; '.join(exploratory_reasons(analysis.comparison))}. {explored}"
     return (
         f"{CONFIRMED}: differs from {analysis.baseline} on {label} (confirmatory, {alpha} after Holm); "
         f"{EXPLORED}: the same {elsewhere}."

@@ -115,14 +115,14 @@ def _ece_column(analysis: Analysis, last_bin: str) -> Column:
 
 
 def _p_column(analysis: Analysis) -> Column:
-    per_subject = analysis.protocol == "per-subject"
-    name = "p_holm" if per_subject else "p"
+    corrected = analysis.protocol == "model-t"
+    name = "p_holm" if corrected else "p"
     cells = {
         ("method", str(candidate)): Cell(p_number(row[name]), sort=float(row[name]), note=row["why_no_p"])
         for candidate, row in analysis.rows_for(analysis.metric).iterrows()
         if np.isfinite(row[name]) or row["why_no_p"]
     }
-    return Column("p (Holm)" if per_subject else "p (uncorrected)", cells)
+    return Column("p (Holm)" if corrected else "p (uncorrected)", cells)
 
 
 def plain_comparison(analysis: Analysis) -> pd.DataFrame:

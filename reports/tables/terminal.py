@@ -28,7 +28,7 @@ BESIDE = 2
 SHORT_HEADS = {"Repeats × images": "n"}
 
 
-def main_table(results: Results, protocol: Protocol = "per-subject") -> RichTable:
+def main_table(results: Results, protocol: Protocol = "model-t") -> RichTable:
     """Candidates, then what needs no network, with the primary metric, two more, calibration and p; a rich table."""
     return terminal_table(Analysis(results, protocol))
 
@@ -92,7 +92,7 @@ def _published(table: Table) -> RichTable | Text:
     return shown
 
 
-def main_table_text(results: Results, protocol: Protocol = "per-subject", width: int = WIDTH) -> str:
+def main_table_text(results: Results, protocol: Protocol = "model-t", width: int = WIDTH) -> str:
     """The same as plain text of at most ``width`` columns."""
     stream = StringIO()
     Console(file=stream, width=width, force_terminal=False).print(main_table(results, protocol))
@@ -106,7 +106,7 @@ def _styled(text: str, bold: bool) -> Text:
 def _p(analysis: Analysis, kind: str, name: str) -> str:
     if kind != "method":
         return NO_VALUE
-    p = float(analysis.rows_for(analysis.metric)["p_holm" if analysis.protocol == "per-subject" else "p"].to_dict()[name])
+    p = float(analysis.rows_for(analysis.metric)["p_holm" if analysis.protocol == "model-t" else "p"].to_dict()[name])
     if name == analysis.baseline:
         return "baseline"
     return p_number(p) if np.isfinite(p) else NO_VALUE
@@ -116,10 +116,12 @@ def _caption(analysis: Analysis) -> str:
     found = analysis.comparison
     counts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
     n = ", ".join(count_of(count, word) for count, word in counts)
-    test = "Wilcoxon over subjects, Holm" if analysis.protocol == "per-subject" else "Wilcoxon over trained models, uncorrected"
+    corrected = analysis.protocol == "model-t"
+    test = "model t, Holm" if corrected else "Wilcoxon over trained models, uncorrected"
+    bold = "cannot be told from the best" if corrected else "best mean"
     more = [captions.never_calibrated(analysis), captions.unfinished(analysis)]
     said = " ".join(
-        [f"Mean ± standard deviation, {n}; bold: best; p: {test}; ECE with confidence 1 counted.", *filter(None, more)]
+        [f"Mean ± standard deviation, {n}; bold: {bold}; p: {test}; ECE with confidence 1 counted.", *filter(None, more)]
     )
     lost = len(analysis.results.completeness.having("missing", "damaged"))
     if lost:

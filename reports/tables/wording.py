@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -76,3 +77,8 @@ def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
     text = f"{value:+{form}}" if sign else f"{value:{form}}"
     # What rounds to zero has no sign.
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+
+def joined(names: Sequence[str]) -> str:
+    """``A``, ``A and B``, ``A, B and C``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -40,12 +40,26 @@ class Entries:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """The difference of a candidate and a baseline, its test, and on how many subjects either is ahead."""
+    """The difference of a candidate and a baseline: its test, and its means by subject [n] and by trained model [M]."""
 
     test: ModelT
-    n_higher: int
-    n_lower: int
-    n_subjects: int
+    by_subject: Floats
+    by_training: Floats
+
+    @property
+    def n_subjects(self) -> int:
+        """Subjects of both."""
+        return len(self.by_subject)
+
+    @property
+    def n_higher(self) -> int:
+        """Subjects on which the candidate has the larger value."""
+        return int((self.by_subject > 0).sum())
+
+    @property
+    def n_lower(self) -> int:
+        """Subjects on which the baseline has the larger value."""
+        return int((self.by_subject < 0).sum())
 
 
 @dataclass(frozen=True)
@@ -78,11 +92,42 @@ class LeftOutFold:
 
 
 @dataclass(frozen=True, eq=False)
+class Cells:
+    """The (repeat, fold, subject, case) of each row of a table of values; all metrics of the same cases share one."""
+
+    rows: pd.DataFrame
+    _designs: dict[bytes, tuple[npt.NDArray[np.intp], Design]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def n_repeats(self) -> int:
+        """Repeats in the table."""
+        return int(self.rows["repeat"].nunique(dropna=False))
+
+    @cached_property
+    def subject(self) -> npt.NDArray[np.intp]:
+        """The number of each row's subject."""
+        return np.asarray(pd.factorize(self.rows["subject"], sort=True)[0], np.intp)
+
+    @cached_property
+    def model(self) -> npt.NDArray[np.intp]:
+        """The number of each row's trained model."""
+        return np.asarray(self.rows.groupby(MODEL, sort=True, dropna=False).ngroup(), np.intp)
+
+    def design(self, known: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], Design]:
+        """The entry of each known row, and the design of the entries; found once for each pattern of known rows."""
+        key = np.packbits(known).tobytes()
+        if key not in self._designs:
+            pairs, entry = np.unique(np.stack([self.subject[known], self.model[known]]), axis=1, return_inverse=True)
+            self._designs[key] = np.asarray(entry.ravel(), np.intp), Design.of(pairs[0], pairs[1])
+        return self._designs[key]
+
+
+@dataclass(frozen=True, eq=False)
 class CaseValues:
-    """Values [rows, k] of k candidates, one row a (repeat, fold, subject, case) in ``rows``; NaN where there is none."""
+    """Values [rows, k] of k candidates, one row a cell; NaN where there is none."""
 
     candidates: Sequence[str]
-    rows: pd.DataFrame
+    cells: Cells
     values: Floats
 
     @classmethod
@@ -96,19 +141,27 @@ class CaseValues:
         table = cases[["candidate", *ROW]].assign(value=value.where(value.abs() <= LARGEST))
         means = table.groupby([*ROW, "candidate"], sort=False, dropna=False, observed=True)["value"].mean()
         wide = means.unstack("candidate").reindex(columns=pd.unique(cases["candidate"])).sort_index()
-        return cls([str(c) for c in wide.columns], wide.index.to_frame(index=False), wide.to_numpy(dtype=float))
+        return cls([str(c) for c in wide.columns], Cells(wide.index.to_frame(index=False)), wide.to_numpy(dtype=float))
 
-    @cached_property
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Repeat, fold, subject and case of each row."""
+        return self.cells.rows
+
+    @property
     def n_repeats(self) -> int:
         """Repeats in the table."""
-        return int(self.rows["repeat"].nunique(dropna=False))
+        return self.cells.n_repeats
 
-    @cached_property
-    def _labels(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Numbers of each row's subject and trained model."""
-        subject = pd.factorize(self.rows["subject"], sort=True)[0]
-        model = self.rows.groupby(MODEL, sort=True, dropna=False).ngroup().to_numpy()
-        return np.asarray(subject, np.intp), np.asarray(model, np.intp)
+    def only(self, candidates: Sequence[str]) -> CaseValues:
+        """The values of some candidates."""
+        return CaseValues(list(candidates), self.cells, self.values[:, self._columns(candidates)])
+
+    def _columns(self, candidates: Sequence[str]) -> list[int]:
+        for name in candidates:
+            if name not in self.candidates:
+                raise RaterbenchError(f"there is no candidate {name!r}{nearest(name, self.candidates)}")
+        return [self.candidates.index(name) for name in candidates]
 
     def entries(self, candidates: Sequence[str] | None = None) -> Entries | None:
         """What some candidates (all by default) share; None if nothing.
@@ -117,19 +170,14 @@ class CaseValues:
             RaterbenchError: one of them is not in the table.
         """
         names = list(self.candidates if candidates is None else candidates)
-        for name in names:
-            if name not in self.candidates:
-                raise RaterbenchError(f"there is no candidate {name!r}{nearest(name, self.candidates)}")
-        chosen = self.values[:, [self.candidates.index(name) for name in names]]
+        chosen = self.values[:, self._columns(names)]
         known = np.isfinite(chosen).all(axis=1)
         if not known.any():
             return None
-        subject, model = (labels[known] for labels in self._labels)
-        pairs, entry = np.unique(np.stack([subject, model]), axis=1, return_inverse=True)
-        entry = entry.ravel()
+        entry, design = self.cells.design(known)
         count = np.bincount(entry)
         sums = np.stack([np.bincount(entry, column) for column in chosen[known].T], axis=1)
-        return Entries(names, sums / count[:, None], Design.of(pairs[0], pairs[1]))
+        return Entries(names, sums / count[:, None], design)
 
     def difference(self, candidate: str, baseline: str) -> Difference | None:
         """Candidate minus baseline with its test; None if they share nothing."""
@@ -137,17 +185,19 @@ class CaseValues:
         if both is None:
             return None
         gaps = round_to_scale(both.values[:, 0] - both.values[:, 1], largest(both.values))
-        by_subject = both.design.subject_means(gaps[:, None])[:, 0]
-        by_subject = round_to_scale(by_subject, largest(gaps))
+        scale, column = largest(gaps), gaps[:, None]
+        by_training = both.design.sums(column, "model")[:, 0] / both.design.per_model
         return Difference(
-            model_t_in(both.design, gaps), int((by_subject > 0).sum()), int((by_subject < 0).sum()), len(by_subject)
+            model_t_in(both.design, gaps),
+            round_to_scale(both.design.subject_means(column)[:, 0], scale),
+            round_to_scale(by_training, scale),
         )
 
     def left_out_folds(self, candidate: str, baseline: str) -> list[LeftOutFold]:
         """The trained models of which only one of the two has values, or both and on no common case."""
         names = [candidate, baseline]
         chosen = np.isfinite(self.values[:, [self.candidates.index(name) for name in names]])
-        model = self._labels[1]
+        model = self.cells.model
         shared = np.bincount(model, chosen.all(axis=1)) > 0
         found = []
         for place, other in enumerate(names):
@@ -162,4 +212,4 @@ class CaseValues:
 
     def _mean_over_subjects(self, column: Floats, where: npt.NDArray[np.bool_]) -> float:
         known = where & np.isfinite(column)
-        return float(pd.Series(column[known]).groupby(self._labels[0][known]).mean().mean()) if known.any() else np.nan
+        return float(pd.Series(column[known]).groupby(self.cells.subject[known]).mean().mean()) if known.any() else np.nan

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from raterbench.benchmark.experiment.experiment import Statistics
 from raterbench.benchmark.statistics.collapse import overlap_means
 from raterbench.benchmark.statistics.descriptive import breakdowns, entropy_pairs, means_by_subject
 
@@ -28,12 +27,12 @@ def rows() -> pd.DataFrame:
 
 @pytest.mark.parametrize(("by", "groups"), [("class", ["grey", "white"]), ("centre", ["c1", "c2"])])
 def test_breakdowns_have_every_kind_that_was_measured(rows: pd.DataFrame, by: str, groups: list[str]) -> None:
-    table = breakdowns(rows, Statistics(), "dice", "truth", by)
+    table = breakdowns(rows, "dice", "truth", by)
     assert list(dict.fromkeys(table["kind"])) == ["method", "fusion"]
     assert sorted(set(table["group"])) == groups
     means = table.set_index(["candidate", "group"])["mean"]
     assert means["A", groups[0]] == pytest.approx(means["B", groups[0]] + 0.1)
-    assert breakdowns(rows, Statistics(), "dice", "majority", by).empty
+    assert breakdowns(rows, "dice", "majority", by).empty
 
 
 def test_means_by_subject_are_over_the_foreground(rows: pd.DataFrame) -> None:

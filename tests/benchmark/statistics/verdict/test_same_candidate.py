@@ -39,8 +39,8 @@ def test_the_luck_of_training_fools_the_test_over_subjects_alone() -> None:
 
 def test_the_same_values_differ_nowhere_and_one_model_tells_nothing() -> None:
     values = ten_seeds(0.5)
-    twins = CaseValues(["a", "b"], values.rows, values.values[:, [0, 0]])
+    twins = CaseValues(["a", "b"], values.cells, values.values[:, [0, 0]])
     assert (same_candidate(twins).subjects, same_candidate(twins).model_t) == (0, 0)
     single = same_candidate(ten_seeds(0.5, folds=1))
     assert math.isnan(single.model_t) and math.isnan(single.variance_ratio) and not math.isnan(single.subjects)
-    assert same_candidate(CaseValues(["a"], values.rows, values.values[:, :1])).n_pairs == 0
+    assert same_candidate(CaseValues(["a"], values.cells, values.values[:, :1])).n_pairs == 0

@@ -61,7 +61,7 @@ def test_one_candidate_is_alone_in_its_group() -> None:
 
 def test_the_same_candidate_under_two_names_shares_the_rank() -> None:
     values = table({"A": 0.0, "B": 0.1})
-    twins = CaseValues(["A", "B", "B again"], values.rows, values.values[:, [0, 1, 1]])
+    twins = CaseValues(["A", "B", "B again"], values.cells, values.values[:, [0, 1, 1]])
     found = tie_group(twins, better="higher")
     assert (list(found.best), list(found.group)) == (["B", "B again"], ["B", "B again"])
     assert rank_intervals(twins, better="higher").loc[["B", "B again"], "rank"].tolist() == [1.5, 1.5]

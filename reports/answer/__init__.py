@@ -1,0 +1,1 @@
+"""The answer of a report in plain sentences, which never say more than the statistics do."""

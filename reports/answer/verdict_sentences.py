@@ -1,0 +1,198 @@
+"""Who cannot be told from whom, who is ahead and by how much, and what would be needed to tell the rest apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ...benchmark.statistics.caption import exploratory_reasons, left_out_sentences
+from ...benchmark.statistics.comparison import Comparison
+from ...benchmark.statistics.verdict.tie_groups import TieGroup
+from ..tables.wording import joined, p_text
+
+CLEARLY = 2 / 3
+"""From this share of the subjects on, that most of them say the opposite of the mean is worth a sentence."""
+OPPOSITE = {"better": "worse", "worse": "better"}
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """A comparison on one metric with what its sentences need.
+
+    ``label`` is the metric and ``against`` its reference in words, ``better`` its direction. ``tied`` holds all pairs, None
+    where nothing is ranked. ``write`` writes a value or, with True, a difference with its sign.
+    """
+
+    comparison: Comparison
+    tied: TieGroup | None
+    label: str
+    against: str
+    better: str
+    write: Callable[[float, bool], str]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The candidates' rows on the metric, indexed by candidate."""
+        return self.comparison.rows_for(self.comparison.metric)
+
+    @property
+    def baseline(self) -> str:
+        """The candidate that others are compared with."""
+        return self.comparison.terms.baseline
+
+    def interval(self, low: float, high: float, *, sign: bool = True) -> str:
+        """``−.012 to +.004``."""
+        return f"{self.write(low, sign)} to {self.write(high, sign)}"
+
+
+def headline(found: Verdicts) -> str:
+    """Who is ahead, or who cannot be told from the best."""
+    rows = found.rows
+    have = rows[rows["mean"].notna() & rows["complete"].astype(bool)]
+    best = _by_mean(found, [str(name) for name in have.index[have["best"].astype(bool)]])
+    on = f"on {found.label} against {found.against}"
+    if have.empty:
+        said = f"No candidate has a value {on}."
+    elif len(rows) == 1:
+        said = f"{have.index[0]} reaches a mean {found.label} against {found.against} of {_mean(found, have.iloc[0])}."
+    elif not best:
+        said = f"No candidate can be called best {on}."
+    elif not found.comparison.terms.by_model_t:
+        verb = "has" if len(best) == 1 else "have"
+        said = f"As published, {joined(best)} {verb} the best mean {on}: {_mean(found, have.loc[best[0]])}."
+    elif found.tied is not None and len(found.tied.pairs) and found.tied.pairs["p"].isna().all():
+        reason = next((reason for reason in found.tied.pairs["reason"] if reason), "")
+        said = f"Nothing can be said about which candidate is better {on}: {reason}."
+    elif len(best) == 1:
+        said = _ahead_of_all(found, best[0], on)
+    else:
+        means = joined([f"{name} ({found.write(rows.loc[name, 'mean'], False)})" for name in best])
+        which = f"The {len(have)} candidates" if len(best) == len(have) else f"{len(best)} of {len(have)} candidates"
+        what = "cannot be told apart" if len(best) == len(have) else "cannot be told from the best"
+        said = f"{which} {what} {on}: {means}."
+    return said
+
+
+def _ahead_of_all(found: Verdicts, best: str, on: str) -> str:
+    """One candidate that can be told from every other."""
+    mean = _mean(found, found.rows.loc[best])
+    pairs = found.tied.pairs if found.tied is not None else pd.DataFrame()
+    mine = pairs[(pairs["one"] == best) | (pairs["other"] == best)] if len(pairs) else pairs
+    if mine.empty:
+        return f"{best} has the best mean {on}: {mean}."
+    nearest = mine.loc[mine["difference"].abs().idxmin()]
+    turn = 1 if nearest["one"] == best else -1
+    low, high = sorted((turn * nearest["low"], turn * nearest["high"]))
+    other = nearest["other"] if turn == 1 else nearest["one"]
+    gap = f"{found.write(turn * nearest['difference'], True)}, {found.interval(low, high)}"
+    return f"{best} is ahead of every other candidate {on}: {mean}; the next is {other} ({gap}, over all pairs)."
+
+
+def against_the_baseline(found: Verdicts) -> list[str]:
+    """A sentence for each kind of verdict: better, worse, both by less than is relevant, equivalent, undecided, no test."""
+    rows = found.rows
+    others = rows[rows.index != found.baseline]
+    said = []
+    baseline, smallest = found.baseline, found.comparison.terms.smallest_difference
+    for words, named in others.groupby("verdict", sort=False):
+        tested = named[named["p"].notna()]
+        if tested.empty:
+            continue
+        who = joined([f"{name} ({_evidence(found, row)})" for name, row in tested.iterrows()])
+        are = "is" if len(tested) == 1 else "are"
+        head, _, tail = str(words).partition(", ")
+        if words == "equivalent":
+            both = "is equivalent to" if len(tested) == 1 else "are equivalent to"
+            said.append(f"{who} {both} {baseline}: the difference is below {smallest:g}, the smallest that is relevant.")
+        elif words == "undecided":
+            said.append(f"Undecided against {baseline}: {who}.")
+        else:
+            than = f"{head} than" if head in OPPOSITE else f"{head} on {found.label} than"
+            relevance = f", {tail}" if tail else ""
+            said.append(f"{who} {are} {than} {baseline}{relevance}.")
+    for reason, named in others[others["p"].isna()].groupby("why_no_p", sort=False):
+        said.append(f"No test of {joined(list(map(str, named.index)))} against {baseline}: {reason}.")
+    return [*said, *_ranks_against_means(found, others)]
+
+
+def _evidence(found: Verdicts, row: pd.Series) -> str:
+    """Difference, interval, p, and the probability that a claim of superiority is false."""
+    p = f"{p_text(float(row['p_holm']))}" if np.isfinite(row["p_holm"]) else f"{p_text(float(row['p']))}, uncorrected"
+    difference = found.write(row["difference"], True)
+    return f"{difference}, {found.interval(row['low'], row['high'])}, {p}" if np.isfinite(row["low"]) else f"{difference}, {p}"
+
+
+def _ranks_against_means(found: Verdicts, others: pd.DataFrame) -> list[str]:
+    """Said where a clear majority of the subjects says the opposite of the mean."""
+    if found.better not in ("higher", "lower"):
+        return []
+    sign, said = (1 if found.better == "higher" else -1), []
+    for name, row in others[others["n_pairs"] > 0].iterrows():
+        wins, losses = (row["n_higher"], row["n_lower"])[::sign]
+        ahead = sign * row["difference"]
+        of = f"of {row['n_pairs']:.0f} subjects against {found.baseline}"
+        if ahead < 0 and wins >= CLEARLY * row["n_pairs"]:
+            said.append(f"{name} wins on {wins:.0f} {of}, but loses on average.")
+        elif ahead > 0 and losses >= CLEARLY * row["n_pairs"]:
+            said.append(f"{name} loses on {losses:.0f} {of}, but wins on average.")
+    return said
+
+
+def false_claim(found: Verdicts) -> str:
+    """The probability that the candidate with the best mean is not really better than the baseline; empty where it is that."""
+    if found.better not in ("higher", "lower") or not found.comparison.terms.by_model_t:
+        return ""
+    rows = found.rows
+    rows = rows[rows["complete"].astype(bool) & rows["mean"].notna()]
+    rows = rows[~rows.index.isin(list(found.comparison.terms.never_best))]
+    if rows.empty:
+        return ""
+    best = _by_mean(found, list(map(str, rows.index)))[0]
+    p = rows.loc[best, "p_false_claim"]
+    if best == found.baseline or not np.isfinite(p):
+        return ""
+    share = "less than 0.1 %" if p < 0.001 else f"{100 * p:.2g} %"
+    return (
+        f"{best} has the best mean; the claim that it is better than {found.baseline} is false with a probability of {share} "
+        "(one-sided p, read with a flat prior)."
+    )
+
+
+def needed(found: Verdicts) -> str:
+    """What the design finds, and what would be needed to find the differences that are undecided."""
+    smallest = found.comparison.smallest_found
+    if not np.isfinite(smallest):
+        return ""
+    rows = found.rows
+    said = f"This design finds a difference of {found.write(smallest, False)} with 80 % power"
+    ways = []
+    for name, row in rows[(rows["verdict"] == "undecided") & rows["p"].notna()].iterrows():
+        amounts = [("subjects_needed", row["n_pairs"], "subjects"), ("repeats_needed", found.comparison.n_repeats, "repeats")]
+        # The plan smooths the estimates, so it may ask for no more than there is; that is no advice.
+        counts = [f"{row[key]:,.0f} {word}" for key, now, word in amounts if np.isfinite(row[key]) and row[key] > now]
+        ways.append(f"{name} {' or '.join(counts)}" if counts else f"{name} more of both")
+    return f"{said}; to tell the others from {found.baseline} it would take: {', '.join(ways)}." if ways else f"{said}."
+
+
+def limits(found: Verdicts) -> list[str]:
+    """What makes the answer less than a confirmation: the design, folds that were left out."""
+    reasons = exploratory_reasons(found.comparison)
+    said = [f"All of this is exploratory: {joined(reasons)}."] if reasons else []
+    return [*said, *left_out_sentences(found.comparison)]
+
+
+def _mean(found: Verdicts, row: pd.Series) -> str:
+    level = f"{100 * (1 - found.comparison.terms.alpha):g} %"
+    mean = found.write(row["mean"], False)
+    if not np.isfinite(row["ci_low"]):
+        return mean
+    return f"{mean} ({level} interval {found.interval(row['ci_low'], row['ci_high'], sign=False)})"
+
+
+def _by_mean(found: Verdicts, names: Sequence[str]) -> list[str]:
+    """Names, the best mean first."""
+    means = found.rows.loc[list(names), "mean"]
+    return [str(name) for name in means.sort_values(ascending=found.better == "lower", kind="stable").index]
