@@ -158,7 +158,7 @@ class Results:
         declared = self.experiment.statistics.primary_reference
         if declared != "auto":
             return declared
-        return "truth" if "truth" in set(self.rows["reference"]) else "raters"
+        return "truth" if "truth" in pd.unique(self.rows["reference"]) else "raters"
 
     def metric(self, name: str) -> MetricFacts | None:
         """What is known of a metric; None for a name that is none of the experiment's or the package's metrics."""
@@ -167,7 +167,7 @@ class Results:
     @property
     def candidates(self) -> list[str]:
         """Candidates that have results, in the experiment's order."""
-        have = set(self.rows.loc[self.rows["kind"] == "method", "candidate"])
+        have = set(pd.unique(self.rows.loc[self.rows["kind"] == "method", "candidate"]))
         return [c.name for c in self.experiment.candidates if c.name in have]
 
 

@@ -246,8 +246,7 @@ def _piece_gaps(piece: npt.NDArray[np.intp], means: Floats) -> tuple[Floats, Flo
 
 def _group_sums(label: npt.NDArray[np.intp], values: Floats) -> Floats:
     """Sums of values [N, B] over the rows of each label."""
-    rows = sparse.csr_matrix((np.ones(len(label)), (label, np.arange(len(label)))))
-    return np.asarray(rows @ values)
+    return np.stack([np.bincount(label, column) for column in values.T], axis=1)
 
 
 def _nested_moments(design: Design, values: Floats) -> Moments:

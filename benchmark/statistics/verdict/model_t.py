@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from ..arithmetic import Floats, largest, round_to_scale, scaled
 from .design import Design, Kind
@@ -49,7 +49,7 @@ class ModelT:
         """Two-sided t interval of the mean; (NaN, NaN) without a standard error, the mean twice where it is 0."""
         if self.standard_error == 0:
             return self.mean, self.mean
-        half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.standard_error
+        half = float(special.stdtrit(self.df, 0.5 + level / 2)) * self.standard_error
         return self.mean - half, self.mean + half
 
     @property

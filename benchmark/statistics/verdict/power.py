@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from .model_t import FEW_MODELS, ModelT
 
@@ -82,9 +82,10 @@ def _planned(test: ModelT, components: tuple[float, float, float], more_subjects
 
 def _rejection(shift: float, df: float, alpha: float) -> float:
     """Probability that a two-sided t test rejects where the true mean is ``shift`` standard errors from 0."""
-    limit = stats.t.ppf(1 - alpha / 2, df)
-    spread = np.sqrt(stats.chi2.ppf((np.arange(400) + 0.5) / 400, df) / df)
-    return float((stats.norm.cdf(shift - limit * spread) + stats.norm.cdf(-shift - limit * spread)).mean())
+    # scipy.special, because the distributions of scipy.stats take ten times as long on single numbers.
+    limit = special.stdtrit(df, 1 - alpha / 2)
+    spread = np.sqrt(2 * special.gammaincinv(df / 2, (np.arange(400) + 0.5) / 400) / df)
+    return float((special.ndtr(shift - limit * spread) + special.ndtr(-shift - limit * spread)).mean())
 
 
 def _needed_shift(df: float, alpha: float) -> float:
