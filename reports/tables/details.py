@@ -60,9 +60,7 @@ def exploratory(analysis: Analysis) -> Table | None:
 
 def _how(analysis: Analysis) -> str:
     if analysis.protocol != "model-t":
-        return (
-            "Mean of candidate minus baseline over trained models; p of the papers’ test, uncorrected and too small."
-        )
+        return "Mean of candidate minus baseline over trained models; p of the papers’ test, uncorrected and too small."
     return (
         "Mean of candidate minus baseline over the n subjects and the trained models of both, with Holm’s interval, which "
         "excludes 0 exactly when Holm’s p is at most alpha; p of model t with its degrees of freedom (df). False claim: the "
