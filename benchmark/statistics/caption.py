@@ -13,10 +13,7 @@ AS_PUBLISHED = (
     "without correction. Folds and repeats share their subjects, so these p-values are too small (in repeated "
     "cross-validation they call up to about half of all differences significant where there is none)."
 )
-FEW_REPEATS = (
-    "With fewer than 3 repeats, how much other trainings would change is known from few trained models, so all tests are "
-    "exploratory."
-)
+FEW_REPEATS = "Fewer than 3 repeats: how much other trainings would change is known from few trained models."
 MOST_FOLDS = 3
 """Trained models left out that are named one by one."""
 
@@ -27,7 +24,7 @@ def caption(comparison: Comparison) -> list[str]:
     sentences = [_counts(comparison), *_test(comparison)]
     if comparison.few_repeats and terms.by_model_t:
         sentences.append(FEW_REPEATS)
-    if reasons := [reason for reason in exploratory_reasons(comparison) if not comparison.few_repeats]:
+    if reasons := exploratory_reasons(comparison):
         sentences.append(f"Exploratory: {'; '.join(reasons)}.")
     if np.isfinite(comparison.smallest_found):
         found = f"{comparison.smallest_found:.3g}"

@@ -1,4 +1,4 @@
-"""Which trained models are compared: those of the folds and repeats that every compared candidate has."""
+"""Which trained models are described together: those of the folds and repeats that every compared candidate has."""
 
 from __future__ import annotations
 
@@ -18,14 +18,11 @@ FOLD = ["repeat", "fold"]
 class SharedUnits:
     """The (repeat, fold)s that all compared candidates have; None in ``folds`` means all that anybody has.
 
-    ``apart``: candidates that are set apart. ``whole_repeats``: all folds of each repeat are there, so that each subject has
-    as many values as there are repeats. ``left_out``: how many finished (repeat, fold)s are not compared.
+    ``apart``: candidates that are set apart.
     """
 
     folds: pd.Index[Any] | None
     apart: Sequence[str]
-    whole_repeats: bool
-    left_out: int
 
     def only(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of ``table`` without those of methods on other folds; fused labels and raters stay as they are."""
@@ -35,25 +32,17 @@ class SharedUnits:
 
 
 def shared_units(units: pd.DataFrame) -> SharedUnits:
-    """The shared units of a table of units (``candidate kind repeat fold status``).
-
-    Repeats that all compared candidates have whole, where there are any: then each subject has as many values of each
-    candidate. Else all folds that they share, whatever the repeat. Skipped candidates have no part in it.
-    """
+    """The shared units of a table of units (``candidate kind repeat fold status``). Skipped candidates have no part in it."""
     planned = units[(units["kind"] == "method") & (units["status"] != "skipped")] if len(units) else units
     done = planned[planned["status"] == "done"] if len(units) else units
     if done.empty:
-        return SharedUnits(None, (), True, 0)
+        return SharedUnits(None, ())
     counts = done.groupby("candidate").size()
     compared = counts.index[counts >= LEAST * counts.max()]
     apart = [str(name) for name in counts.index if name not in compared]
     have = done[done["candidate"].isin(compared)].groupby(FOLD)["candidate"].nunique()
     shared = have.index[have == len(compared)]
-    wanted = planned.groupby("repeat")["fold"].nunique()
-    found = pd.Series(shared.get_level_values("repeat")).value_counts().reindex(wanted.index, fill_value=0)
-    whole = wanted.index[found == wanted]
-    folds = shared[shared.get_level_values("repeat").isin(whole)] if len(whole) else shared
-    if folds.empty or len(folds) == len(have) == len(done.drop_duplicates(FOLD)):
+    if shared.empty or len(shared) == len(done.drop_duplicates(FOLD)):
         # Nothing shared: then no subject has values of all, and that is what is said.
-        return SharedUnits(None, apart, len(whole) > 0, 0)
-    return SharedUnits(folds, apart, len(whole) > 0, len(done.drop_duplicates(FOLD)) - len(folds))
+        return SharedUnits(None, apart)
+    return SharedUnits(shared, apart)

@@ -15,10 +15,10 @@ import pytest
 from raterbench.benchmark.statistics.collapse import collapsed_candidates, far_behind
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
+from raterbench.reports.answer.answer import answer
 from raterbench.reports.figures.entropy import entropy
 from raterbench.reports.figures.style import house_style
 from raterbench.reports.tables.captions import main_caption, unfinished
-from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 
@@ -64,10 +64,10 @@ def test_a_collapsed_candidate_is_best_at_nothing(small: Results) -> None:
     best = analysis.table[analysis.table["best"]]
     assert "B" not in set(best["candidate"]) and {"brier", "false positive volume", "dice"} <= set(best["metric"])
     assert "B" not in [*calibration.lowest("open"), *calibration.lowest("closed")]
-    summary = summarise(analysis)
-    (said,) = [f for f in summary.findings if "calibrat" in f]
+    found = answer(analysis)
+    (said,) = [f for f in found.sentences if "calibrat" in f]
     assert "among the candidates that did not collapse" in said and not re.search(r": B\b", said)
-    assert any(w.startswith("Collapsed, and so never called best on anything: B (mean Dice 0.000") for w in summary.warnings)
+    assert any(w.startswith("Collapsed, and so never called best on anything: B (mean Dice 0.000") for w in found.warnings)
     row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
     assert not any(cell.bold for cell in row)
     assert "B collapsed and may not be the best" in main_caption(analysis, ["dice"])[0]
@@ -94,21 +94,21 @@ def test_one_class_that_is_lost_is_a_collapse(make: Callable[..., Path]) -> None
 
 
 def test_nobody_is_best_where_all_collapsed(small: Results) -> None:
-    summary = summarise(Analysis(changed(small, 0.0, metric="dice")))
-    assert summary.headline == "No candidate can be called best on Dice."
-    assert "No candidate can be called best calibrated: all candidates collapsed." in summary.findings
+    found = answer(Analysis(changed(small, 0.0, metric="dice")))
+    assert found.headline == "No candidate can be called best on Dice against the truth."
+    assert "No candidate can be called best calibrated: all candidates collapsed." in found.sentences
 
 
 def test_best_calibrated_is_said_only_beyond_chance(small: Results) -> None:
     analysis = Analysis(small)
     table = analysis.calibration.image("closed")
     best = table["ece"].idxmin()
-    (said,) = [f for f in summarise(analysis).findings if "calibrat" in f]
+    (said,) = [f for f in answer(analysis).sentences if "calibrat" in f]
     overlap = [c for c in table.index if c != best and table.loc[c, "ece_low"] <= table.loc[best, "ece_high"]]
     assert list(analysis.calibration.close_to(best, "closed")) == overlap
     assert said.startswith("Lowest calibration error" if overlap else "Best calibrated")
     one = dataclasses.replace(small, calibration=small.calibration[small.calibration["subject"] == "s00"])
-    (said,) = [f for f in summarise(Analysis(one)).findings if "calibrat" in f]
+    (said,) = [f for f in answer(Analysis(one)).sentences if "calibrat" in f]
     assert said.startswith("Lowest calibration error: "), "one subject has no interval"
 
 
@@ -134,7 +134,7 @@ def test_who_segments_far_worse_is_not_best_calibrated(small: Results) -> None:
     row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
     assert not any(cell.bold for head, cell in zip(comparison_table(analysis).head, row, strict=True) if "ECE" in head)
     words = "Not called best calibrated: B (Dice worse than all raters and fused labels"
-    (said,) = [f for f in summarise(analysis).findings if "calibrat" in f]
+    (said,) = [f for f in answer(analysis).sentences if "calibrat" in f]
     assert words in said and "among the candidates that are not far behind" in said
     assert words in comparison_table(analysis).caption and words in " ".join(main_table_text(analysis.results).split())
 
@@ -150,7 +150,7 @@ def test_training_that_did_not_end_is_said_wherever_the_numbers_are_read(small: 
         "order may still change."
     )
     assert unfinished(analysis) == words
-    assert words in summarise(analysis).warnings and words in comparison_table(analysis).caption
+    assert words in answer(analysis).warnings and words in comparison_table(analysis).caption
     assert words in " ".join(main_table_text(analysis.results).split())
     units.loc[units["candidate"] == "A", ["epochs", "best_epoch"]] = None
     assert unfinished(analysis).startswith("1 of 2 trained candidates was still improving")

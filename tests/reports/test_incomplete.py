@@ -22,9 +22,9 @@ from raterbench.benchmark.store.results import Results, read_results
 from raterbench.benchmark.store.units import TrainingUnit, read_training, write_training
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
+from raterbench.reports.answer.answer import answer
 from raterbench.reports.tables.captions import main_caption, split_words, validation_words
 from raterbench.reports.tables.origins import origins_table
-from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 
@@ -238,34 +238,37 @@ def test_an_unstarted_candidate_stays_in_the_family_and_nothing_is_confirmatory(
     assert "confirmatory" in set(complete.comparison.table["family"]) and "confirmatory" not in set(analysis.table["family"])
     assert analysis.comparison.n_comparisons == complete.comparison.n_comparisons == 2
     dice = analysis.rows_for("dice")
-    assert dice.loc["B", "p_holm"] == min(1, 2 * dice.loc["B", "p"])
+    assert dice.loc["B", "p_holm"] == pytest.approx(min(1, 2 * dice.loc["B", "p"]))
     table = comparison_table(analysis)
     assert [cell.text for row in table.rows if row[0].text == "C" for cell in row[1:]] == ["–"] * (len(table.head) - 1)
     assert "Dice of C, p (Holm) of C: not run yet." in " ".join(table.paragraphs)
     assert "INCOMPLETE: 6 of 26 units are missing: C (all 6)." in table.caption
     assert "so nothing is confirmatory" in table.caption and "Confirmatory" not in table.caption
     assert "3 repeats planned" in table.caption
-    summary = summarise(analysis)
-    assert summary.headline.startswith("Incomplete results. ")
-    assert "The results are incomplete, so nothing here is confirmatory." in summary.warnings
+    found = answer(analysis)
+    assert found.headline.startswith("Incomplete results. ")
+    assert "The results are incomplete, so nothing here is confirmatory." in found.warnings
     assert "INCOMPLETE: without 6 of 26 units." in " ".join(main_table_text(analysis.results).split())
 
 
-def by_hand(results: Results, candidate: str, repeats: list[int]) -> float:
+def by_hand(results: Results, candidate: str, lost: tuple[int, int] | None = None) -> float:
     rows = results.rows
     mine = rows[(rows["candidate"] == candidate) & (rows["metric"] == "dice") & (rows["reference"] == "truth")]
-    return float(mine[mine["repeat"].isin(repeats)].groupby("subject")["value"].mean().mean())
+    if lost:
+        mine = mine[(mine["repeat"] != lost[0]) | (mine["fold"] != lost[1])]
+    return float(mine.groupby(["subject", "repeat"])["value"].mean().groupby("subject").mean().mean())
 
 
-def test_repeats_are_those_that_every_compared_candidate_has_whole(folder: Path) -> None:
+def test_means_are_over_the_trained_models_that_every_compared_candidate_has(folder: Path) -> None:
     delete(folder, "b-*.r2.f1.*")
     results = read_results(folder)
     analysis = Analysis(results)
-    assert (analysis.comparison.n_repeats, analysis.comparison.n_subjects, analysis.comparison.left_out) == (2, 4, 2)
+    comparison = analysis.comparison
+    assert (comparison.n_repeats, comparison.n_subjects, comparison.n_models) == (3, 4, 5)
     for name in ("A", "B", "C"):
-        assert analysis.rows_for("dice").loc[name, "mean"] == pytest.approx(by_hand(results, name, [0, 1]))
+        assert analysis.rows_for("dice").loc[name, "mean"] == pytest.approx(by_hand(results, name, (2, 1)))
     said = "\n".join(main_caption(analysis, ["dice"]))
-    assert "2 folds (of all repeats) left out, because not all compared candidates have them." in said
+    assert "Repeat 2, fold 1 is left out, because B has no value there" in said
 
 
 def test_a_candidate_with_one_repeat_of_three_takes_nobodys_repeats_away(folder: Path) -> None:
@@ -275,7 +278,7 @@ def test_a_candidate_with_one_repeat_of_three_takes_nobodys_repeats_away(folder:
     analysis = Analysis(results)
     assert analysis.comparison.n_repeats == 3
     dice = analysis.rows_for("dice")
-    assert dice.loc["C", "mean"] == pytest.approx(by_hand(results, "C", [0, 1, 2]))
+    assert dice.loc["C", "mean"] == pytest.approx(by_hand(results, "C"))
     assert dice["complete"].to_dict() == {"A": True, "B": False, "C": True}
     assert "B: results on less than half of the others’ data".replace("’", "'") in "\n".join(main_caption(analysis, ["dice"]))
 
@@ -285,8 +288,8 @@ def test_without_a_whole_repeat_the_folds_that_all_share_are_compared(folder: Pa
     delete(folder, "b-*.r1.f1.*")
     delete(folder, "c-*.r2.f1.*")
     comparison = Analysis(read_results(folder)).comparison
-    assert (comparison.n_repeats, comparison.n_subjects, comparison.left_out) == (3, 2, 3)
-    assert len(comparison.dropped["dice"]) == 2
+    assert (comparison.n_repeats, comparison.n_models) == (3, 3)
+    assert comparison.rows_for("dice").loc[["B", "C"], "n_trainings"].tolist() == [4, 4]
 
 
 def test_code_and_libraries_that_differ_are_told_apart(folder: Path, whole: Path) -> None:

@@ -13,6 +13,7 @@ from raterbench.__main__ import main
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
+from raterbench.reports.answer.answer import answer
 from raterbench.reports.figures import figures
 from raterbench.reports.figures.entropy import entropy
 from raterbench.reports.figures.figures import all_figures, draw_figures
@@ -21,7 +22,6 @@ from raterbench.reports.page import report
 from raterbench.reports.page.part_maker import PartMaker
 from raterbench.reports.page.report import make_report, write_report
 from raterbench.reports.tables import details
-from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
@@ -87,7 +87,7 @@ def test_a_metric_that_breaks_leaves_the_others(small: Results, monkeypatch: pyt
     analysis = Analysis(small, part_maker=PartMaker(strict=False))
     assert "hd95" not in set(analysis.table["metric"]) and "brier" in set(analysis.table["metric"])
     assert [cell.text for row in comparison_table(analysis).rows for cell in row if "HD95" in cell.text] == []
-    assert "The metric ‘hd95’ could not be made: OverflowError: too large." in summarise(analysis).warnings
+    assert "The metric ‘hd95’ could not be made: OverflowError: too large." in answer(analysis).warnings
 
 
 def test_a_fault_in_code_is_not_hidden() -> None:

@@ -15,10 +15,10 @@ import pytest
 from raterbench.benchmark.metrics.calibration import expected_calibration_error
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
+from raterbench.reports.answer.answer import answer
 from raterbench.reports.page.escaping import latex_text
 from raterbench.reports.tables.details import all_tables, by_reference, calibration, differences
 from raterbench.reports.tables.rater_tables import raters
-from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.table import Cell, Table
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
@@ -65,14 +65,30 @@ def test_ece_in_the_table_is_pooled_over_all_voxels(results: Results, table: Tab
 
 
 def test_best_is_bold_and_marks_tell_confirmatory_from_exploratory(analysis: Analysis, table: Table) -> None:
-    means = {row[0].text: row[1].sort for row in table.rows[:6]}
     bold = [row[0].text for row in table.rows if row[1].bold]
-    assert bold == [max(means, key=lambda name: means[name] or 0)]
+    assert analysis.tie_group is not None and bold == list(analysis.tie_group.group) and len(bold) < 6
     significant = analysis.rows_for("dice")["significant"]
+    # One repeat confirms nothing.
     for row in table.rows[:6]:
-        assert row[1].mark == ("*" if significant[row[0].text] else "")
-    others = {cell.mark for row in table.rows for cell in row[2:]}
-    assert others <= {"", "°"} and "°" in others
+        assert row[1].mark == ("°" if significant[row[0].text] else "")
+    assert {cell.mark for row in table.rows for cell in row} == {"", "°"} and not analysis.confirmatory
+    repeated = dataclasses.replace(analysis.results, long_table=three_repeats(analysis.results.long_table))
+    again = Analysis(repeated)
+    assert again.confirmatory
+    marks = {row[0].text: row[1].mark for row in comparison_table(again).rows[:6]}
+    assert marks == {name: "*" if found else "" for name, found in again.rows_for("dice")["significant"].items()}
+    assert "*" in marks.values()
+
+
+def three_repeats(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows three times, with a little noise in the candidates' values and folds that move on."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for repeat in range(3):
+        noise = rng.normal(0, 0.005, len(rows)) * (rows["kind"] == "method") * (repeat > 0)
+        fold = (rows["subject"].str[1:].astype(int) * (repeat + 1) + repeat) % 5
+        parts.append(rows.assign(repeat=repeat, fold=fold, value=rows["value"].astype(float) + noise))
+    return pd.concat([parts[0], *(part[part["kind"] == "method"] for part in parts[1:])], ignore_index=True)
 
 
 def test_rows_that_need_no_network_stand_below_a_rule(table: Table) -> None:
@@ -105,8 +121,8 @@ def test_without_a_truth_the_caption_says_what_stands_in(make: Callable[..., Pat
 
 def test_the_caption_states_what_it_must(table: Table) -> None:
     for words in (
-        "12 subjects", "24 cases", "1 repeat", "5-fold", "Wilcoxon", "Holm", "Primary metric: Dice", "the truth",
-        "Majority vote", "both empty", "fewer than 3 repeats", "Bold", "*: ", "°: ",
+        "12 subjects", "24 cases", "1 repeat", "5-fold", "model t", "Holm", "Primary metric: Dice", "the truth",
+        "Majority vote", "both empty", "Fewer than 3 repeats", "Bold", "Nothing is confirmatory: one repeat", "°: ",
     ):  # fmt: skip
         assert words in table.caption, words
 
@@ -238,7 +254,7 @@ def test_what_was_warned_of_in_the_plan_is_in_the_caption_and_in_the_summary(res
     said = "the tolerance of surface dice, 9 mm, is at least half the diagonal of the smallest image."
     analysis = Analysis(dataclasses.replace(results, facts={**results.facts, "warnings": [said]}))
     assert said in comparison_table(analysis).caption
-    assert f"T{said[1:]}" in summarise(analysis).warnings
+    assert f"T{said[1:]}" in answer(analysis).warnings
 
 
 def test_the_caption_says_whether_cuts_by_the_image_are_surface(results: Results) -> None:

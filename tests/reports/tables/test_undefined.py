@@ -17,13 +17,13 @@ from rich.console import Console
 
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
+from raterbench.reports.answer.answer import answer
 from raterbench.reports.figures.effects import effects
 from raterbench.reports.figures.entropy import entropy
 from raterbench.reports.figures.figures import draw_figures
 from raterbench.reports.figures.style import house_style
 from raterbench.reports.page.report import write_report
 from raterbench.reports.tables.details import all_tables
-from raterbench.reports.tables.summary import summarise
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import terminal_table
 from raterbench.reports.tables.wording import decimals_for, write_number
@@ -82,12 +82,12 @@ def test_every_table_and_figure_is_made(uncalibrated: Results, name: str) -> Non
         # One analysis for the page and for the terminal, as in a run.
         tables, terminal = all_tables(analysis), StringIO()
         Console(file=terminal, width=100, force_terminal=False).print(terminal_table(analysis))
-        summary = summarise(analysis)
+        found = answer(analysis)
         with house_style():
             plots = [plot for maker in (effects, entropy) if (plot := maker(analysis)) is not None]
         assert draw_figures(plots) or name == "all missing"
     written = (
-        "".join(t.markdown() + t.latex() for t in tables) + terminal.getvalue() + summary.headline + "".join(summary.findings)
+        "".join(t.markdown() + t.latex() for t in tables) + terminal.getvalue() + found.headline + "".join(found.sentences)
     )
     assert not re.search(r"\bnan\b|\binf\b", written, re.IGNORECASE)
     assert max(map(len, re.findall(r"\d+", written))) < 30
