@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 COLUMNS = [
     *("metric", "class", "reference", "candidate", "kind", "family", "n", "mean", "std", "ci_low", "ci_high"),
-    *("difference", "low", "high", "level", "p", "p_holm", "significant", "verdict", "df", "p_false_claim", "variance_ratio"),
-    *("smallest_found", "subjects_needed", "repeats_needed", "n_pairs", "n_trainings", "n_higher", "n_lower", "p_wilcoxon"),
-    *("effect", "p_corrected_t", "rank", "rank_low", "rank_high", "best", "complete", "n_undefined", "exploratory", *WHY),
+    *("difference", "low", "high", "level", "equivalence_low", "equivalence_high", "p", "p_holm", "significant", "verdict"),
+    *("df", "p_false_claim", "variance_ratio", "smallest_found", "subjects_needed", "repeats_needed", "n_pairs", "n_trainings"),
+    *("n_higher", "n_lower", "p_wilcoxon", "effect", "p_corrected_t", "rank", "rank_low", "rank_high", "best", "complete"),
+    *("n_undefined", "exploratory", *WHY),
 ]
 """Columns of ``Comparison.table``, one row a metric and candidate:
 
@@ -33,9 +34,10 @@ COLUMNS = [
 * ``n`` subjects behind the row (trained models when as published), ``mean``, ``std`` (ddof 1) over them, ``ci_low`` to
   ``ci_high`` the interval of the mean, whose variance contains subjects and trained models;
 * ``difference``: candidate minus baseline over the subjects and trainings of both; ``low`` to ``high``: Holm's interval at
-  ``level``; ``p`` of ``model t`` with its ``df``, ``p_holm`` over the candidates of this metric, ``significant`` at alpha after
-  Holm; ``verdict``: ``better``, ``worse``, ``equivalent``, ``better, by less than is relevant`` (or worse), ``undecided``, or
-  ``baseline``; of a metric without a direction ``higher`` and ``lower``; ``p_false_claim``: that who is ahead is not better;
+  ``level``; ``equivalence_low`` to ``equivalence_high``: the 1 - 2 alpha interval, by which equivalence is judged; ``p`` of
+  ``model t`` with its ``df``, ``p_holm`` over the candidates of this metric, ``significant`` at alpha after Holm; ``verdict``:
+  ``better``, ``worse``, ``equivalent``, ``better, by less than is relevant`` (or worse), ``undecided``, or ``baseline``; of a
+  metric without a direction ``higher`` and ``lower``; ``p_false_claim``: that who is ahead is not better;
 * ``variance_ratio`` of trained models and subjects; ``smallest_found``: the difference that this design finds with 80 % power;
   ``subjects_needed``, ``repeats_needed``: to find the observed one (missing: no number would do, or not known);
 * ``n_pairs`` subjects and ``n_trainings`` trained models that candidate and baseline share; ``n_higher``, ``n_lower``: on how
@@ -43,7 +45,8 @@ COLUMNS = [
 * ``p_wilcoxon`` over subjects, with ``effect``, the rank-biserial (positive: larger values than the baseline's): for these
   trained models and other subjects; ``p_corrected_t`` of the corrected resampled t-test: for other training subjects;
 * ``rank`` of the mean, 1 is best, between ``rank_low`` and ``rank_high`` with other subjects and trainings; ``best``: cannot be
-  told from the best candidate, over all pairs (never for those in ``never_best``);
+  told from the best candidate, neither over all pairs nor, where the baseline is the best, against it (never for those in
+  ``never_best``);
 * ``complete``: has at least half of the values, and so a say in which ones are shared;
 * ``n_undefined``: values that were not finite (or beyond 1e300) and were left out;
 * ``exploratory``: why a test is no confirmation, whatever its family;

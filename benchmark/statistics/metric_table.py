@@ -32,6 +32,7 @@ DIRECTIONS = {"better": "higher", "worse": "lower"}
 """What the verdict on a metric is where neither larger nor smaller values are better."""
 _TEST = {
     **dict.fromkeys(("difference", "low", "high", "level", "p", "p_holm", "df", "p_false_claim"), np.nan),
+    **dict.fromkeys(("equivalence_low", "equivalence_high"), np.nan),
     **dict.fromkeys(("n_pairs", "n_trainings", "n_higher", "n_lower", "variance_ratio", "smallest_found"), np.nan),
     **dict.fromkeys(("subjects_needed", "repeats_needed", "p_wilcoxon", "effect", "p_corrected_t"), np.nan),
     **dict.fromkeys(("verdict", "exploratory", "why_no_p", "why_no_corrected_t"), ""),
@@ -189,6 +190,7 @@ def _tested(difference: Difference, verdict: Verdict, values: CaseValues, terms:
     test = verdict.test
     row: dict[str, object] = {"difference": test.mean, "low": verdict.low, "high": verdict.high, "level": verdict.level}
     row |= {"p": test.p, "p_holm": verdict.p_holm, "df": test.df, "verdict": verdict.words, "p_false_claim": test.p_false_claim}
+    row |= dict(zip(("equivalence_low", "equivalence_high"), test.interval(1 - 2 * terms.alpha), strict=True))
     row |= {"n_pairs": test.n_subjects, "n_trainings": test.n_models, "exploratory": test.exploratory, "why_no_p": test.reason}
     row |= {"n_higher": difference.n_higher, "n_lower": difference.n_lower}
     power = power_of(test, repeats=values.n_repeats, alpha=1 - verdict.level)
@@ -226,8 +228,11 @@ def _ranked(table: pd.DataFrame, found: MetricValues, better: str, terms: Terms)
             for column in ranks:
                 table.loc[known, column] = ranks[column].to_numpy()[places[known].astype(int)]
         if allowed:
-            group = tie_group(found.values.only(allowed), better=better, alpha=terms.alpha).group
-            table["best"] = table["candidate"].isin(group)
+            tied = tie_group(found.values.only(allowed), better=better, alpha=terms.alpha)
+            table["best"] = table["candidate"].isin(tied.group)
+            if terms.baseline in tied.best:
+                # The family of comparisons with the baseline is smaller, so it may tell apart what all pairs do not.
+                table["best"] &= ~table["verdict"].str.startswith("worse")
     elif better == "zero":
         table["best"] = best_of(table["mean"].where(table["candidate"].isin(allowed)), better)
     return table

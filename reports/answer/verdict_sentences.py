@@ -106,6 +106,9 @@ def against_the_baseline(found: Verdicts) -> list[str]:
         head, _, tail = str(words).partition(", ")
         if words == "equivalent":
             both = "is equivalent to" if len(tested) == 1 else "are equivalent to"
+            ends = [found.interval(row["equivalence_low"], row["equivalence_high"]) for _, row in tested.iterrows()]
+            level = f"{100 * (1 - 2 * found.comparison.terms.alpha):g} %"
+            who = joined([f"{name} ({level} interval {own})" for name, own in zip(tested.index, ends, strict=True)])
             said.append(f"{who} {both} {baseline}: the difference is below {smallest:g}, the smallest that is relevant.")
         elif words == "undecided":
             said.append(f"Undecided against {baseline}: {who}.")

@@ -70,8 +70,9 @@ def rank_intervals(
 ) -> pd.DataFrame:
     """``rank``, ``rank_low``, ``rank_high`` of each candidate (index); 1 is best, NaN where the design tells nothing.
 
-    All means are drawn together from a normal distribution whose covariance contains subjects and trained models, and ranked;
-    the interval holds the middle ``level`` of a candidate's ranks. Uses what all candidates share.
+    All means are drawn together from Student's t distribution, whose covariance contains subjects and trained models and whose
+    degrees of freedom are the fewest of any difference to the best, and ranked; the interval holds the middle ``level`` of a
+    candidate's ranks. Uses what all candidates share.
     """
     names = list(values.candidates)
     nothing = pd.DataFrame(np.nan, index=names, columns=["rank", "rank_low", "rank_high"])
@@ -86,7 +87,14 @@ def rank_intervals(
     if covariance is None:
         return found
     random = np.random.default_rng(seed)
-    drawn = random.multivariate_normal(sign * means, covariance, size=draws, method="eigh", check_valid="ignore")
+    gaps = random.multivariate_normal(np.zeros(len(means)), covariance, size=draws, method="eigh", check_valid="ignore")
+    best = int(np.argmin(sign * means))
+    others = np.delete(small - small[:, [best]], best, axis=1)
+    moments = shared.design.moments(others) if others.shape[1] else None
+    df = float(np.nanmin(moments.df)) if moments is not None else np.inf
+    if np.isfinite(df):
+        gaps *= np.sqrt(df / random.chisquare(df, size=(draws, 1)))
+    drawn = sign * means + gaps
     drawn = round_to_scale(drawn, largest(small))
     ranks = pd.DataFrame(drawn).rank(axis=1).to_numpy()
     ends = np.quantile(ranks, [(1 - level) / 2, (1 + level) / 2], axis=0, method="closest_observation")
