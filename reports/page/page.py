@@ -16,11 +16,12 @@ from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
 
 SECTIONS = (
-    ("comparison", "Comparison", ("comparison", "effects", "differences")),
+    ("comparison", "Comparison", ("comparison", "effects", "differences", "thresholds")),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
+    ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
     ("training", "Training", ("learning", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
