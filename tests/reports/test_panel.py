@@ -124,8 +124,8 @@ def test_anonymous_raters_are_compared_within_the_case_and_cannot_be_left_out() 
     [
         (
             {"A": [0.9] * 3, "B": [0.8] * 3, "C": [0.7] * 3},
-            "Measured against the single raters, A is first, whichever of the 3 raters is left out, and no other place changes. "
-            "Against one rater alone the same is first for 3 of 3.",
+            "Measured against the single raters, A is first, whichever of the 3 raters is left out, and no other place "
+            "changes. Against one rater alone the same is first for 3 of 3.",
         ),
         (
             {"A": [0.9] * 3, "B": [0.8, 0.8, 0.7], "C": [0.7, 0.7, 0.9]},
