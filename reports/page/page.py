@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import __version__
+from ...benchmark.store.declaration import declaration_state
 from ..analysis import Analysis
 from ..figures.style import Plot
 from ..tables.captions import split_words, validation_words
@@ -84,6 +85,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     """How it was run: headings, each with names and values in words."""
     results = analysis.results
     experiment, statistics = results.experiment, results.experiment.statistics
+    declaration = declaration_state(results)
     data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts[key] not in ("", [])]
     design = [
         ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),
@@ -99,6 +101,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Baseline", analysis.declared_baseline),
         ("Alpha", f"{statistics.alpha:g}"),
         ("Bootstrap resamples", str(statistics.resamples)),
+        ("Declaration", f"{declaration.stored}; SHA-256 {declaration.hash}"),
         ("Protocol", "one value a subject" if analysis.protocol == "per-subject" else "as published, over trained models"),
     ]
     groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]
