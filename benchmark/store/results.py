@@ -284,8 +284,8 @@ class _Entries(NamedTuple):
 def _entries(part: Rows | SingleRaters, references: Sequence[str]) -> _Entries:
     if isinstance(part, Rows):
         measured = np.broadcast_to(part.measured[..., None, None], part.values.shape)
-        places = np.nonzero(measured)
-        return _Entries(*places, np.full(len(places[0]), part.reference, object), part.values[measured])
+        name, case, class_, threshold = np.nonzero(measured)
+        return _Entries(name, case, class_, threshold, np.full(len(name), part.reference, object), part.values[measured])
     names = np.array([RATER + rater for rater in part.raters], object)
     # A rater whom the experiment names as a reference has rows of every metric, this one included.
     new = ~np.isin(part.places[:, 2], [place for place, name in enumerate(names) if name in references])

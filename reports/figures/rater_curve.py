@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ...benchmark.statistics.verdict.rater_influence import NOBODY
 from ..analysis import Analysis
@@ -37,14 +38,15 @@ def rater_curve_figure(analysis: Analysis) -> style.Plot | None:
 def _rows(panel: Panel) -> pd.DataFrame:
     """Means, left out raters x candidates, the whole panel first."""
     table = panel.without_each_rater
-    order = pd.unique(table["left_out"])
-    names = pd.unique(table["candidate"])
+    order = [str(name) for name in pd.unique(table["left_out"])]
+    names = [str(name) for name in pd.unique(table["candidate"])]
     means, ranks = (
-        table.pivot(index="left_out", columns="candidate", values=column).loc[order, names] for column in ("mean", "rank")
+        table.pivot(index="left_out", columns="candidate", values=column).reindex(index=order, columns=names)
+        for column in ("mean", "rank")
     )
     changes = (ranks - ranks.loc[NOBODY]).abs().sum(axis=1)
     kept = set(changes.drop(NOBODY).sort_values(ascending=False, kind="stable").index[:MOST_ROWS]) | {NOBODY}
-    return means.loc[[name for name in order if name in kept]]
+    return means.reindex([name for name in order if name in kept])
 
 
 def _means(axes: Axes, analysis: Analysis, panel: Panel, means: pd.DataFrame) -> None:
@@ -74,7 +76,7 @@ def _curve(axes: Axes, panel: Panel) -> None:
     low = min(0.0, float(curve["agreement"].min()) if curve["agreement"].notna().any() else 0.0)
     axes.set_ylim(low - 0.04, 1.04)
     axes.set_xlim(0.6, len(panel.names) + 0.4)
-    axes.xaxis.get_major_locator().set_params(integer=True, nbins=8)  # type: ignore[attr-defined]
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlabel("Number of raters")
     axes.legend(loc="lower right")
     style.thin(axes)

@@ -95,10 +95,10 @@ def raters_left_out(analysis: Analysis) -> Table | None:
     for left_out, part in table.groupby("left_out", sort=False):
         best = part["rank"].min()
         cells = []
-        for row in part.set_index("candidate").loc[candidates].itertuples():
-            mean = analysis.number(analysis.metric, row.mean)
-            text = f"{mean} ({row.rank:g})" if np.isfinite(row.rank) else mean
-            cells.append(Cell(text, bold=bool(row.rank == best), sort=float(row.mean)))
+        for _, row in part.set_index("candidate").loc[candidates].iterrows():
+            mean = analysis.number(analysis.metric, row["mean"])
+            text = f"{mean} ({row['rank']:g})" if np.isfinite(row["rank"]) else mean
+            cells.append(Cell(text, bold=bool(row["rank"] == best), sort=float(row["mean"])))
         rows.append([Cell(f"All {len(panel.names)} raters" if left_out == NOBODY else f"Without {left_out}"), *cells])
     said = (
         f"{panel.label} against the single raters, mean over subjects of the mean over raters, and in brackets the rank (1 is "
@@ -117,6 +117,6 @@ def _curve_words(panel: Panel) -> list[str]:
     if shown.empty:
         return []
     parts = [
-        f"{round(row.same_best * row.panels)} of {row.panels} with {row.n_raters}" for row in shown.itertuples(index=False)
+        f"{row['same_best'] * row['panels']:.0f} of {row['panels']} with {row['n_raters']}" for row in shown.to_dict("records")
     ]
     return [f"The best candidate is the same as with all raters in this many panels of fewer raters: {', '.join(parts)}."]
