@@ -23,6 +23,7 @@ from raterbench.benchmark.store.units import (
     PredictedPictures,
     RaterErrors,
     Rows,
+    SingleRaters,
     Status,
     TrainingUnit,
     measuring_path,
@@ -95,6 +96,7 @@ def write_measured(
     """Write a measuring unit of a plan, in whose ``parts`` nothing was measured."""
     empty: dict[str, object] = {
         "rows": Rows("dice", "", "truth", (), ("",), np.zeros((1, 0, 0, 1)), np.zeros((1, 0), bool)),
+        "single": SingleRaters("dice", "", (), (), ("",), np.zeros((0, 3), np.int32), np.zeros((0, 0, 1))),
         "calibration": Calibration("truth", ("image", "foreground"), np.zeros((0, 2, 11, 3), np.int64)),
         "raters": RaterErrors((), (), np.zeros((0, 2, 2)), np.zeros((0, 2, 2))),
         "pictures": Pictures(()),
@@ -127,6 +129,8 @@ def empty_part(part: object, names: int, cases: int) -> object:
     if isinstance(part, Rows):
         shape = (names, cases, *part.values.shape[2:])
         return replace(part, values=np.full(shape, np.nan), measured=np.zeros((names, cases), bool))
+    if isinstance(part, SingleRaters):
+        return replace(part, places=part.places[:0], values=part.values[:0])
     if isinstance(part, Calibration):
         return replace(part, counts=np.zeros((cases, *part.counts.shape[1:]), np.int64))
     if isinstance(part, RaterErrors):

@@ -106,8 +106,8 @@ def test_a_run_from_a_file_to_the_report_and_again_with_one_more_metric(toml, ca
     assert "Instant" in said.out
     assert "report: results/tiny/report.html" in said.out
     written = files("results/tiny")
-    wanted = ("report.html", "experiment.json", "splits.json", "results.csv.gz", "calibration.csv.gz", "tables/comparison.csv")
-    for name in wanted:
+    wanted = ("report.html", "experiment.json", "splits.json", "declaration.json", "results.csv.gz", "calibration.csv.gz")
+    for name in (*wanted, "tables/comparison.csv"):
         assert f"results/tiny/{name}" in written
     units = [name for name in written if name.startswith("results/tiny/units/")]
     assert sum(name.endswith(".trained.npz") for name in units) == 4
@@ -128,6 +128,7 @@ def test_a_run_from_a_file_to_the_report_and_again_with_one_more_metric(toml, ca
     assert main(["run", toml, "--jobs", "1", "--set", "metrics=['dice', 'brier', 'precision']"]) == 0
     assert "8 units: 0 done, 0 to train, 8 only to measure, 1 at a time\n" in capsys.readouterr().err
     assert files("results/tiny/units").items() >= before.items()
+    assert Path("results/tiny/declaration.json").read_bytes() == written["results/tiny/declaration.json"]
     assert len(before) == 4 and "precision" in set(pd.read_csv("results/tiny/results.csv.gz")["metric"])
 
 

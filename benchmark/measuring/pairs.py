@@ -106,7 +106,8 @@ def measure_pairs(
     for metric, name in pairs:
         if name == RATERS:
             size = prediction.n_classes - 1 if metric.per_class else 1
-            found[metric, RATERS] = _nan_mean([found[metric, single] for single in sources.raters], size)
+            singles = [found[metric, single] for single in sources.raters]
+            found[metric, RATERS] = mean_without_nan(singles) if singles else np.full(size, np.nan)
     return found
 
 
@@ -123,9 +124,9 @@ def makes_sense(metric: MetricBase, reference: str) -> bool:
     return metric.references == "any" or reference in SOFT_REFERENCES
 
 
-def _nan_mean(values: Sequence[Doubles], size: int) -> Doubles:
-    """The mean over raters without NaN, [size]; NaN where nothing is left."""
-    table = np.array(values, np.float64).reshape(len(values), size)
+def mean_without_nan(values: Sequence[Doubles]) -> Doubles:
+    """The mean of arrays of one shape, entry by entry, without NaN; NaN where nothing is left."""
+    table = np.array(values, np.float64)
     known = ~np.isnan(table)
     n = known.sum(axis=0)
     return np.where(n > 0, np.where(known, table, 0.0).sum(axis=0) / np.maximum(n, 1), np.nan)

@@ -13,7 +13,7 @@ from ...datasets.base import Case, Dataset
 from ..experiment.factory import identity
 from ..experiment.settings import canonical
 from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
-from ..store.units import Calibration, Estimates, Kind, Pooled, Rows
+from ..store.units import RATER, Calibration, Estimates, Kind, Pooled, Rows, SingleRaters
 from .pairs import (
     ALL_CLASSES,
     ANY_RATER,
@@ -21,14 +21,12 @@ from .pairs import (
     calibrate_case,
     check_unit,
     makes_sense,
+    mean_without_nan,
     measure_pairs,
     measures_lengths,
 )
 from .rater_estimates import RaterEstimates, observed_confusions
 from .references import NO_REFERENCE, RATERS, References
-
-SEARCHED, HALF = "searched", "half"
-"""The two thresholds of two classes: the one that validation cases chose, and one half."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,13 @@ class PlannedPool:
 class Parts:
     """The parts that a measuring unit should have, by name.
 
-    ``rows``: metrics against references. ``pooled``: metrics of all cases together. ``calibration``: references by the part's
-    name. ``raters``: the part with the errors of estimated raters, empty for none. ``pictures``: the part with kept cases,
-    empty for none.
+    ``rows``: metrics against references. ``single``: the primary metric against each single rater, where that makes sense.
+    ``pooled``: metrics of all cases together. ``calibration``: references by the part's name. ``raters``: the part with the
+    errors of estimated raters, empty for none. ``pictures``: the part with kept cases, empty for none.
     """
 
     rows: Mapping[str, PlannedRows]
+    single: Mapping[str, Metric]
     pooled: Mapping[str, PlannedPool]
     calibration: Mapping[str, str]
     raters: str
@@ -65,11 +64,17 @@ class Parts:
     @property
     def names(self) -> tuple[str, ...]:
         """All names."""
-        return (*self.rows, *self.pooled, *self.calibration, *(name for name in (self.raters, self.pictures) if name))
+        listed = (*self.rows, *self.single, *self.pooled, *self.calibration)
+        return (*listed, *(name for name in (self.raters, self.pictures) if name))
 
 
-def plan_parts(kind: Kind, metrics: Sequence[MetricBase], references: Sequence[str], kept: Mapping[str, str]) -> Parts:
+def plan_parts(
+    kind: Kind, metrics: Sequence[MetricBase], references: Sequence[str], kept: Mapping[str, str], primary: str
+) -> Parts:
     """The parts of units of one kind; ``kept`` maps the cases that are kept for pictures to the reason.
+
+    Only the metric called ``primary`` is measured against each single rater, whatever the references: what depends on who
+    the raters are is asked of the main result.
 
     The name of a part has a hash of whatever decides about its numbers, apart from what the unit's key says.
     """
@@ -82,10 +87,15 @@ def plan_parts(kind: Kind, metrics: Sequence[MetricBase], references: Sequence[s
                 pooled[f"pooled/{tag}"] = PlannedPool(metric, reference)
             elif isinstance(metric, Metric | RaterMetric | SampleMetric):
                 rows[f"rows/{tag}"] = PlannedRows(metric, reference)
+    single = {
+        f"single/{metric.name}/{_hash([metric.name, identity(metric)])}": metric
+        for metric in metrics
+        if metric.name == primary and isinstance(metric, Metric) and makes_sense(metric, RATERS)
+    }
     counted = {f"calibration/{reference}": reference for reference in references} if kind == "method" else {}
     pictures = {"method": "predicted", "raters": "pictures", "fusion": ""}[kind]
     named = f"{pictures}/{_hash(sorted(kept.items()))}" if pictures and kept else ""
-    return Parts(rows, pooled, counted, "" if kind == "raters" else "raters", named)
+    return Parts(rows, single, pooled, counted, "" if kind == "raters" else "raters", named)
 
 
 def references_of(metric: MetricBase, references: Sequence[str], kind: Kind) -> list[str]:
@@ -118,6 +128,7 @@ class PartsInProgress:
     ) -> None:
         self.dataset, self.names, self.thresholds = dataset, tuple(names), tuple(thresholds)
         self.rows = {name: planned for name, planned in parts.rows.items() if name in wanted}
+        self.single = {name: metric for name, metric in parts.single.items() if name in wanted}
         self.pooled = {name: planned for name, planned in parts.pooled.items() if name in wanted}
         self.calibration = {name: reference for name, reference in parts.calibration.items() if name in wanted}
         self.raters = parts.raters if parts.raters in wanted else ""
@@ -126,11 +137,12 @@ class PartsInProgress:
         self.values: dict[str, npt.NDArray[np.float64]] = {}
         self.measured = {name: np.zeros((len(names), n_cases), bool) for name in self.rows}
         for name, planned in self.rows.items():
-            shape = (len(names), n_cases, len(self._classes(planned)), len(self._thresholds(planned)))
+            shape = (len(names), n_cases, len(self._classes(planned.metric)), len(self._thresholds(planned.metric)))
             self.values[name] = np.full(shape, np.nan)
+        self.singles: dict[str, list[tuple[tuple[int, int, int], npt.NDArray[np.float64]]]] = {name: [] for name in self.single}
         self.counts: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in (*self.calibration, *self.pooled)}
         self.estimates = RaterEstimates(dataset.classes, list({planned.metric: None for planned in self.rows.values()}))
-        self.lengths = any(measures_lengths(planned.metric) for planned in self.rows.values())
+        self.lengths = any(measures_lengths(m) for m in (*(p.metric for p in self.rows.values()), *self.single.values()))
 
     def start(self, case: Case) -> None:
         """Go on to the next case.
@@ -150,17 +162,26 @@ class PartsInProgress:
             for part, planned in self.rows.items()
             if isinstance(planned.metric, Metric)
         }
+        singles: dict[tuple[Metric, str], npt.NDArray[np.float64]] = {}
+        for part, metric in self.single.items():
+            for single in sources.raters:
+                values = np.full((len(self._classes(metric)), len(self._thresholds(metric))), np.nan)
+                rater = self.dataset.raters.index(single.removeprefix(RATER))
+                self.singles[part].append(((place, self.position, rater), values))
+                singles[metric, single] = values
         done: dict[tuple[Metric, str], npt.NDArray[np.float64]] = {}
         for number, prediction in enumerate(predictions):
-            todo = list(pairs)
+            todo = [*pairs, *singles]
             if number:
                 same = (prediction.labels == predictions[0].labels).all()
-                todo = [] if same else [pair for pair in pairs if pair[0].uses == "labels"]
+                todo = [] if same else [pair for pair in todo if pair[0].uses == "labels"]
             done |= measure_pairs(prediction, todo, sources)
             for pair, values in done.items():
                 if pair in pairs and number < self.values[pairs[pair]].shape[-1]:
                     self.values[pairs[pair]][place, self.position, :, number] = values
                     self.measured[pairs[pair]][place, self.position] = True
+            for pair, values in singles.items():
+                values[:, number] = done[pair]
 
     def count(self, case: Case, prediction: Segmentation, sources: References) -> None:
         """Add the present case to the calibration counts and to metrics of all cases together."""
@@ -210,6 +231,11 @@ class PartsInProgress:
             total = np.where(known, values, 0).sum(axis=0, keepdims=True)
             self.values[part] = np.where(n > 0, total / np.maximum(n, 1), np.nan)
             self.measured[part] = np.asarray(measured.any(axis=0, keepdims=True))
+        for part, entries in self.singles.items():
+            groups: dict[tuple[int, int, int], list[npt.NDArray[np.float64]]] = {}
+            for (_, case, rater), value in entries:
+                groups.setdefault((0, case, rater), []).append(value)
+            self.singles[part] = [(place, mean_without_nan(found)) for place, found in groups.items()]
         self.names = (ANY_RATER,)
 
     def finished(self) -> dict[str, object]:
@@ -220,10 +246,17 @@ class PartsInProgress:
                 planned.metric.name,
                 planned.metric.parameters(),
                 planned.reference,
-                tuple(self._classes(planned)),
-                self._thresholds(planned),
+                tuple(self._classes(planned.metric)),
+                self._thresholds(planned.metric),
                 self.values[part],
                 self.measured[part],
+            )
+        for part, metric in self.single.items():
+            entries, classes, thresholds = self.singles[part], tuple(self._classes(metric)), self._thresholds(metric)
+            places = np.array([place for place, _ in entries], np.int32).reshape(-1, 3)
+            measured = np.array([values for _, values in entries]).reshape(-1, len(classes), len(thresholds))
+            found[part] = SingleRaters(
+                metric.name, metric.parameters(), tuple(self.dataset.raters), classes, thresholds, places, measured
             )
         for part, pool in self.pooled.items():
             counts = np.stack(self.counts[part])
@@ -235,8 +268,8 @@ class PartsInProgress:
             found[self.raters] = self.estimates.errors(self.dataset.raters)
         return found
 
-    def _classes(self, planned: PlannedRows) -> Sequence[str]:
-        return self.dataset.classes[1:] if planned.metric.per_class else (ALL_CLASSES,)
+    def _classes(self, metric: Metric | RaterMetric | SampleMetric) -> Sequence[str]:
+        return self.dataset.classes[1:] if metric.per_class else (ALL_CLASSES,)
 
-    def _thresholds(self, planned: PlannedRows) -> tuple[str, ...]:
-        return self.thresholds if isinstance(planned.metric, Metric) else ("",)
+    def _thresholds(self, metric: Metric | RaterMetric | SampleMetric) -> tuple[str, ...]:
+        return self.thresholds if isinstance(metric, Metric) else ("",)

@@ -13,8 +13,9 @@ from scipy.ndimage import maximum_filter
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError, nearest
 from ..metrics.base import Mask, Segmentation, from_labels
+from ..store.units import RATER
 
-RATER, RATERS = "rater:", "raters"
+RATERS = "raters"
 NO_REFERENCE = "none"
 REFERENCE_NAMES = ("truth", RATERS, "majority", "staple", "soft average")
 """The references an experiment may name, beside ``rater:<name>``."""

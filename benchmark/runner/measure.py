@@ -12,14 +12,16 @@ from ...errors import RaterbenchError, StoppedError
 from ...methods.thresholds import hard_labels
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_fusions, build_metrics
-from ..measuring.parts import HALF, SEARCHED, PartsInProgress, plan_parts
+from ..measuring.parts import PartsInProgress, plan_parts
 from ..measuring.pictures import picture_of, predicted_picture
 from ..measuring.rater_estimates import mean_confusions, observed_confusions
 from ..measuring.references import References
 from ..metrics import Segmentation, from_labels
 from ..store.completeness import not_a_file
 from ..store.units import (
+    HALF,
     SCHEMA,
+    SEARCHED,
     CaseName,
     MeasuringUnit,
     Picture,
@@ -101,7 +103,8 @@ class _UnitInProgress:
         self.task, self.unit, self.wanted, self.dataset, self.pressed = task, unit, wanted, dataset, pressed
         self.failed = ""
         experiment = task.setting.experiment
-        parts = plan_parts(unit.kind, build_metrics(experiment), experiment.references, task.kept)
+        primary = experiment.statistics.primary_metric
+        parts = plan_parts(unit.kind, build_metrics(experiment), experiment.references, task.kept, primary)
         names = dataset.raters if unit.kind == "raters" else (unit.name,)
         two = dataset.n_classes == 2 and unit.kind == "method"
         n_cases, thresholds = len(task.fold.test), (SEARCHED, HALF) if two else ("",)

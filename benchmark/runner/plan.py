@@ -31,12 +31,13 @@ from ..experiment.splits import Fold, make_folds, manifest
 from ..measuring.pairs import makes_sense, measures_lengths
 from ..measuring.parts import Parts, plan_parts
 from ..measuring.pictures import choose_pictures
-from ..measuring.references import FUSED, RATER, REFERENCE_NAMES, is_reference
+from ..measuring.references import FUSED, REFERENCE_NAMES, is_reference
 from ..store.completeness import not_a_file
 from ..store.metric_facts import metric_facts
 from ..store.results_folder import check_results_folder, check_same_data
 from ..store.run_file import read_run_file
 from ..store.units import (
+    RATER,
     SCHEMA,
     Kind,
     PlannedUnit,
@@ -254,7 +255,10 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         units=units,
         training=training,
         folds={(fold.repeat, fold.fold): fold for fold in folds},
-        parts={kind: plan_parts(kind, metrics, experiment.references, kept) for kind in ("method", "raters", "fusion")},
+        parts={
+            kind: plan_parts(kind, metrics, experiment.references, kept, experiment.statistics.primary_metric)
+            for kind in ("method", "raters", "fusion")
+        },
         references=_reference_tasks(experiment, folds, of_data, setting, names),
         kept=kept,
         skipped=skipped,

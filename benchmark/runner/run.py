@@ -17,6 +17,7 @@ from ...whole_files import remove_leftovers
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_fusions, build_method
 from ..experiment.skipping import estimators_within
+from ..store.declaration import record_declaration
 from ..store.results import Results, read_results
 from ..store.run_file import write_json
 from ..store.units import PlannedUnit, measuring_path, training_path, write_training
@@ -139,6 +140,8 @@ def what_to_do(plan: Plan, *, fresh: bool = False, retry_failed: bool = False) -
 def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
     for place in (plan.folder, plan.folder / "units", plan.folder / "references"):
         remove_leftovers(place)
+    # Before anything of it is there, and before ``fresh`` takes away what shows that somebody has seen results.
+    record_declaration(plan.folder, plan.experiment, plan.facts)
     write_plan(plan)
     todo = what_to_do(plan, fresh=fresh, retry_failed=retry_failed)
     for unit in todo.after_training if not fresh else todo.units:

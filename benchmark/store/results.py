@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,15 @@ from .completeness import Completeness, StoredUnit, read_units
 from .metric_facts import MetricFacts, stored_metric_facts
 from .run_file import planned_units, read_run_file
 from .units import (
+    HALF,
+    RATER,
     Calibration,
     Pictures,
     Pooled,
     PredictedPictures,
     RaterErrors,
     Rows,
+    SingleRaters,
     measuring_path,
     read_measuring,
     read_predictions,
@@ -108,13 +111,32 @@ class Results:
     def rows(self) -> pd.DataFrame:
         """The rows that tables compare: labels at the searched threshold, and each metric under one name.
 
-        A metric that was measured with several parameters is called ``name (parameters)``.
+        A metric that was measured with several parameters is called ``name (parameters)``. Of single raters as references
+        only those that the experiment names are there; ``single_raters`` has all.
         """
-        rows = self.long_table[self.long_table["threshold"] != "half"]
+        table = self.long_table
+        unasked = [r for r in self._single_raters if r not in self.experiment.references]
+        rows = table[(table["threshold"] != HALF) & ~table["reference"].isin(unasked)]
         several = rows.groupby("metric")["parameters"].nunique()
         named = rows["metric"].isin(several.index[several > 1])
         rows = rows.assign(metric=rows["metric"].where(~named, rows["metric"] + " (" + rows["parameters"] + ")"))
         return rows.drop(columns=["parameters", "threshold"]).reset_index(drop=True)
+
+    @cached_property
+    def single_raters(self) -> pd.DataFrame:
+        """The primary metric against each single rater, columns as in ``rows``, with the name of that rater as ``rater``.
+
+        Empty where no single rater was measured against: the metric needs none, or the results are older than that.
+        """
+        table = self.long_table
+        primary = table["metric"] == self.experiment.statistics.primary_metric
+        rows = table[primary & table["reference"].isin(self._single_raters) & (table["threshold"] != HALF)]
+        rows = rows.assign(rater=rows["reference"].str.removeprefix(RATER))
+        return rows.drop(columns=["parameters", "threshold"]).reset_index(drop=True)
+
+    @property
+    def _single_raters(self) -> list[str]:
+        return [str(name) for name in pd.unique(self.long_table["reference"]) if str(name).startswith(RATER)]
 
     def case_confusions(self, candidate: str) -> pd.DataFrame:
         """Each rater's matrix on every test image: ``candidate repeat fold case rater observed true estimate truth``.
@@ -228,24 +250,49 @@ def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataF
         names = np.array([stored.unit.name] if stored.unit.kind != "raters" else stored.measured.names, object)
         kind = {"method": "method", "raters": "rater", "fusion": "fusion"}[stored.unit.kind]
         for part in stored.parts.values():
-            if not isinstance(part, Rows):
+            if not isinstance(part, Rows | SingleRaters):
                 continue
-            measured = np.broadcast_to(part.measured[..., None, None], part.values.shape)
-            name, case, head, threshold = np.nonzero(measured)
+            found = _entries(part, experiment.references)
             same = {"kind": kind, "repeat": stored.unit.repeat, "fold": stored.unit.fold}
-            same |= {"reference": part.reference, "metric": part.metric, "parameters": part.parameters}
+            same |= {"metric": part.metric, "parameters": part.parameters}
             for column, value in same.items():
-                columns[column].append(np.full(len(name), value, object))
+                columns[column].append(np.full(len(found.value), value, object))
             for column, of_cases in cases.items():
-                columns[column].append(of_cases[case])
-            columns["candidate"].append(names[name])
-            columns["class"].append(np.array(part.classes, object)[head])
-            columns["threshold"].append(np.array(part.thresholds, object)[threshold])
-            columns["value"].append(part.values[measured])
+                columns[column].append(of_cases[found.case])
+            columns["candidate"].append(names[found.name])
+            columns["class"].append(np.array(part.classes, object)[found.class_])
+            columns["reference"].append(found.reference)
+            columns["threshold"].append(np.array(part.thresholds, object)[found.threshold])
+            columns["value"].append(found.value)
     rows = pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
     rows = rows.astype({"repeat": int, "fold": int})
     rows["experiment"], rows["dataset"] = experiment.name, experiment.dataset
     return rows[LONG_COLUMNS]
+
+
+class _Entries(NamedTuple):
+    """The measured values of a part, each with the places of its name, case, class and threshold, and its reference."""
+
+    name: npt.NDArray[np.intp]
+    case: npt.NDArray[np.intp]
+    class_: npt.NDArray[np.intp]
+    threshold: npt.NDArray[np.intp]
+    reference: npt.NDArray[np.object_]
+    value: npt.NDArray[np.float64]
+
+
+def _entries(part: Rows | SingleRaters, references: Sequence[str]) -> _Entries:
+    if isinstance(part, Rows):
+        measured = np.broadcast_to(part.measured[..., None, None], part.values.shape)
+        name, case, class_, threshold = np.nonzero(measured)
+        return _Entries(name, case, class_, threshold, np.full(len(name), part.reference, object), part.values[measured])
+    names = np.array([RATER + rater for rater in part.raters], object)
+    # A rater whom the experiment names as a reference has rows of every metric, this one included.
+    new = ~np.isin(part.places[:, 2], [place for place, name in enumerate(names) if name in references])
+    values = part.values[new]
+    entry, class_, threshold = (place.ravel() for place in np.indices(values.shape))
+    name, case, rater = part.places[new][entry].T
+    return _Entries(name, case, class_, threshold, names[rater], values.ravel())
 
 
 def _calibration(units: Sequence[StoredUnit]) -> pd.DataFrame:

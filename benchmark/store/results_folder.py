@@ -11,6 +11,7 @@ from ...errors import RaterbenchError, shown
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
 from ..experiment.experiment import Experiment
 from ..experiment.splits import manifest_hash
+from .declaration import FILE, read_declarations
 from .own_files import WrittenFiles
 
 MEND = "move it elsewhere, or give another folder"
@@ -33,6 +34,11 @@ def check_results_folder(folder: Path, experiment: Experiment) -> None:
     WrittenFiles(folder, "report").check([])
     stored = _stored(folder / "experiment.json", ("experiment", "facts"))
     splits = _stored(folder / "splits.json", ("dataset", "hash", "folds"))
+    if _stored(folder / FILE, ("declarations",)) is not None:
+        try:
+            read_declarations(folder)
+        except RaterbenchError as error:
+            raise RaterbenchError(f"{error}: {MEND}") from error
     if splits is not None and manifest_hash(splits["folds"]) != splits["hash"]:
         raise RaterbenchError(f"{folder / 'splits.json'} was changed since raterbench wrote it: {MEND}")
     before = stored["experiment"] if stored is not None else {}

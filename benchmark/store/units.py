@@ -33,6 +33,10 @@ Status = Literal["done", "failed", "skipped"]
 Kind = Literal["method", "raters", "fusion"]
 """Whose rows a unit gives: a candidate's, the raters', or those of one fusion's labels."""
 
+RATER = "rater:"
+"""What stands before the name of a rater who is a reference."""
+SEARCHED, HALF = "searched", "half"
+"""The two thresholds of two classes: the one that validation cases chose, and one half."""
 UNIT, ESTIMATES = "unit", "estimates"
 """The parts of every unit, and of training units, that have one name."""
 
@@ -160,6 +164,30 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
+class SingleRaters:
+    """One metric against each single rater: an entry for each segmentation, case and rater of the case.
+
+    ``places`` [n, 3]: the segmentation among the unit's names, the case among its cases, the rater among ``raters``. ``values``
+    [n, classes, thresholds], with ``classes`` and ``thresholds`` as in ``Rows``.
+    """
+
+    metric: str
+    parameters: str
+    raters: tuple[str, ...]
+    classes: tuple[str, ...]
+    thresholds: tuple[str, ...]
+    places: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.values)
+        if self.places.shape != (n, 3) or self.values.shape != (n, len(self.classes), len(self.thresholds)):
+            raise ValueError(f"places {self.places.shape} do not fit values {self.values.shape}, classes and thresholds")
+        if n and not (self.places.min() >= 0 and self.places[:, 2].max() < len(self.raters)):
+            raise ValueError(f"places are not those of {len(self.raters)} raters")
+
+
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """Calibration counts against one reference: [cases, regions, bins, 3] of voxels, right ones, and summed confidences."""
 
@@ -242,6 +270,7 @@ class PredictedPictures:
 
 PART_KINDS: Mapping[str, type] = {
     "rows": Rows,
+    "single": SingleRaters,
     "calibration": Calibration,
     "pooled": Pooled,
     "raters": RaterErrors,
@@ -349,6 +378,8 @@ def read_measuring(path: Path, wanted: Sequence[str] | None = None) -> tuple[Mea
         parts: dict[str, object] = {name: archive.read(name, PART_KINDS[name.partition("/")[0]]) for name in names}
         shape = len(unit.names), len(unit.cases)
         fit = all(part.values.shape[:2] == shape for part in parts.values() if isinstance(part, Rows))
+        singles = [part for part in parts.values() if isinstance(part, SingleRaters)]
+        fit &= all((part.places[:, :2] < shape).all() for part in singles)
         fit &= all(len(part.counts) == shape[1] for part in parts.values() if isinstance(part, Calibration | Pooled))
         return (unit, parts) if unit.schema == SCHEMA and fit else None
 

@@ -13,6 +13,7 @@ from .entropy import entropy
 from .identification import identification
 from .learning import learning
 from .pictures import pictures
+from .rater_curve import rater_curve_figure
 from .reliability import reliability
 from .reliability_maps import reliability_maps
 from .style import Plot, drawn, house_style
@@ -27,6 +28,7 @@ def all_figures(analysis: Analysis) -> list[Plot]:
         "learning": learning,
         "confusion-entries": confusion_entries,
         "identification": identification,
+        "rater-curve": rater_curve_figure,
     }
     several = {"pictures": pictures, "confusion": confusion, "reliability-maps": reliability_maps}
     make = analysis.part_maker.make

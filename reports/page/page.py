@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import __version__
+from ...benchmark.store.declaration import declaration_state
 from ..analysis import Analysis
 from ..answer.answer import answer
 from ..figures.style import Plot
@@ -16,11 +17,12 @@ from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
 
 SECTIONS = (
-    ("comparison", "Comparison", ("comparison", "effects", "differences")),
+    ("comparison", "Comparison", ("comparison", "effects", "differences", "thresholds")),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
+    ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
     ("training", "Training", ("learning", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
@@ -83,6 +85,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     """How it was run: headings, each with names and values in words."""
     results = analysis.results
     experiment, statistics = results.experiment, results.experiment.statistics
+    declaration = declaration_state(results)
     data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts[key] not in ("", [])]
     design = [
         ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),
@@ -99,6 +102,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Alpha", f"{statistics.alpha:g}"),
         ("Smallest relevant difference", f"{statistics.smallest_difference:g}"),
         ("Bootstrap resamples", str(statistics.resamples)),
+        ("Declaration", f"{declaration.stored}; SHA-256 {declaration.hash}"),
         ("Test", "model t" if analysis.protocol == "model-t" else "as published, over trained models"),
     ]
     groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]

@@ -11,9 +11,11 @@ from ..analysis import Analysis
 from ..figures.style import nice_number
 from . import captions
 from .origins import origins_table
+from .panel_tables import interchangeability_table, raters_left_out
 from .rater_tables import alarms, rater_classes, raters
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
+from .thresholds import thresholds
 from .wording import NO_VALUE, name_of, p_number, words_of, write_number
 
 
@@ -26,7 +28,10 @@ def all_tables(analysis: Analysis) -> list[Table]:
         "by-reference": by_reference,
         "by-class": by_class,
         "by-centre": by_centre,
+        "thresholds": thresholds,
         "calibration": calibration,
+        "interchangeability": interchangeability_table,
+        "raters-left-out": raters_left_out,
         "raters": raters,
         "rater-classes": rater_classes,
         "alarms": alarms,

@@ -13,6 +13,7 @@ from .verdicts import Better
 
 ALL_RATERS = "all raters"
 """The row of the mean over raters."""
+_NOTHING = "\0"
 COLUMNS = [
     *("candidate", "rater", "difference", "low", "high", "p", "df", "words", "n_subjects", "n_models"),
     *("reason", "exploratory"),
@@ -59,17 +60,20 @@ def interchangeability(
     everyone = both.groupby(["candidate", *ROW], sort=False, dropna=False)["gap"].mean().reset_index()
     parts = pd.concat([both, everyone.assign(rater=ALL_RATERS)], ignore_index=True)
     rows = []
-    for (candidate, rater), part in parts.groupby(["candidate", "rater"], sort=False):
-        gaps = CaseValues.of(pd.concat([part.assign(value=part["gap"]), part.assign(value=0.0, candidate="")]))
-        found = gaps.difference(str(candidate), "")
-        if found is None:
-            continue
-        test = found.test
-        low, high = test.interval(1 - alpha)
-        row = {"candidate": candidate, "rater": rater, "difference": test.mean, "low": low, "high": high, "p": test.p}
-        row |= {"df": test.df, "words": _words(test, better, smallest_difference, alpha)}
-        row |= {"n_subjects": test.n_subjects, "n_models": test.n_models}
-        rows.append(row | {"reason": test.reason, "exploratory": test.exploratory})
+    for candidate, part in parts.groupby("candidate", sort=False):
+        # A column for each rater, and one of zeros that they are compared with.
+        gaps = part[[*ROW, "gap", "rater"]].rename(columns={"gap": "value", "rater": "candidate"})
+        zeros = gaps[gaps["candidate"] == ALL_RATERS].assign(value=0.0, candidate=_NOTHING)
+        values = CaseValues.of(pd.concat([gaps, zeros], ignore_index=True))
+        for rater in pd.unique(part["rater"]):
+            if (found := values.difference(str(rater), _NOTHING)) is None:
+                continue
+            test = found.test
+            low, high = test.interval(1 - alpha)
+            row = {"candidate": candidate, "rater": rater, "difference": test.mean, "low": low, "high": high, "p": test.p}
+            row |= {"df": test.df, "words": _words(test, better, smallest_difference, alpha)}
+            row |= {"n_subjects": test.n_subjects, "n_models": test.n_models}
+            rows.append(row | {"reason": test.reason, "exploratory": test.exploratory})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -16,6 +16,8 @@ NOBODY = ""
 """In the column ``left_out``: the whole panel."""
 MOST_PANELS = 200
 """Panels of one size that are looked at; of more, so many are drawn."""
+MOST_SIZES = 20
+"""Sizes of panels that are looked at; of more raters, so many evenly spread ones."""
 
 
 def leave_a_rater_out(values: pd.DataFrame, *, better: Better) -> pd.DataFrame:
@@ -42,23 +44,24 @@ def rater_curve(values: pd.DataFrame, *, better: Better, seed: int = 0) -> pd.Da
     """How often a smaller panel gives the same answer: ``n_raters panels same_best agreement``, arguments as above.
 
     ``same_best``: share of panels of that size with the best candidate of the whole panel; ``agreement``: mean of Kendall's tau
-    between their order of candidates and the whole panel's. At most ``MOST_PANELS`` panels of a size, drawn by ``seed``.
+    between their order of candidates and the whole panel's. At most ``MOST_PANELS`` panels of a size, drawn by ``seed``, and
+    ``MOST_SIZES`` sizes, one rater and all of them included.
     """
-    candidates, raters, means = _subject_means(values)
+    _, raters, means = _subject_means(values)
     random = np.random.default_rng(seed)
     whole = _ranks(_panel_means(means), better)
     rows = []
-    for size in range(1, len(raters) + 1):
+    for size in np.unique(np.linspace(1, len(raters), min(len(raters), MOST_SIZES)).round().astype(int)).tolist():
         if comb(len(raters), size) <= MOST_PANELS:
             panels = [list(panel) for panel in combinations(range(len(raters)), size)]
         else:
             panels = [list(random.choice(len(raters), size, replace=False)) for _ in range(MOST_PANELS)]
-        ranks = [_ranks(_panel_means(means[:, panel]), better) for panel in panels]
-        tau = [stats.kendalltau(whole, found).statistic for found in ranks] if len(candidates) > 1 else [np.nan]
-        best = whole == np.nanmin(whole)
-        same = [bool((best & (found == np.nanmin(found))).any()) for found in ranks if np.isfinite(found).any()]
-        known = [float(value) for value in tau if np.isfinite(value)]
-        rows.append((size, len(panels), np.mean(same) if same else np.nan, np.mean(known) if known else np.nan))
+        ranks = _ranks(np.stack([_panel_means(means[:, panel]) for panel in panels]), better)
+        ranks = ranks[np.isfinite(ranks).any(axis=1)]
+        same = ((whole == np.nanmin(whole)) & (ranks == np.nanmin(ranks, axis=1, keepdims=True))).any(axis=1)
+        tau = _kendall(whole, ranks)
+        tau = tau[np.isfinite(tau)]
+        rows.append((size, len(panels), same.mean() if len(same) else np.nan, tau.mean() if len(tau) else np.nan))
     return pd.DataFrame(rows, columns=["n_raters", "panels", "same_best", "agreement"])
 
 
@@ -89,6 +92,15 @@ def _panel_means(means: Floats) -> Floats:
 
 
 def _ranks(means: Floats, better: Better) -> Floats:
-    """1 is best, ties share; NaN without a mean."""
-    ranks: Floats = stats.rankdata(-means if better == "higher" else means, nan_policy="omit")
+    """1 is best within the last axis, ties share; NaN without a mean."""
+    ranks: Floats = stats.rankdata(-means if better == "higher" else means, axis=-1, nan_policy="omit")
     return ranks
+
+
+def _kendall(whole: Floats, ranks: Floats) -> Floats:
+    """Kendall's tau b [n] of ranks [candidates] with some others [n, candidates]; NaN where all are tied or one is missing."""
+    i, j = np.triu_indices(len(whole), 1)
+    one, other = np.sign(whole[i] - whole[j]), np.sign(ranks[:, i] - ranks[:, j])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Floats = (one * other).sum(axis=1) / np.sqrt((one**2).sum() * (other**2).sum(axis=1))
+    return found

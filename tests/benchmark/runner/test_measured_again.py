@@ -86,7 +86,7 @@ def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(ex
     assert len(second.pictures) == 3
     assert set(second.long_table["parameters"]) != set(first.long_table["parameters"])
     old = rows_of(first.long_table, metric=("dice", "brier", "entropy"))
-    kept = {"metric": ("dice", "brier", "entropy"), "reference": (*experiment.references, "none")}
+    kept = {"metric": ("dice", "brier", "entropy"), "reference": set(old["reference"])}
     same(old, rows_of(second.long_table, candidate=set(old["candidate"]), **kept))
 
     stamped = stamps(tmp_path, "units")
@@ -97,14 +97,22 @@ def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(ex
 
 
 def test_only_missing_parts_are_measured(experiment, tmp_path):
-    """Kept parts are altered on disk: if any were measured again, it would have its old content."""
-    plan, _ = finish(experiment, tmp_path)
+    """Kept parts are altered on disk: if any were measured again, it would have its old content.
+
+    Results of an earlier version have nothing of single raters: that is measured, too.
+    """
+    plan, first = finish(experiment, tmp_path)
     for unit in plan.units:
         head, parts = read_measuring(measuring_path(tmp_path, unit))
         name = next(name for name in parts if name.startswith("rows/dice/raters"))
         parts[name].values[:] = 0.123
+        del parts[next(name for name in parts if name.startswith("single/dice"))]
         write_measuring(measuring_path(tmp_path, unit), head, parts)
+    trained = stamps(tmp_path, ".trained")
     _, results = finish(experiment.replace(metrics=(*METRICS, "precision")), tmp_path)
+    assert stamps(tmp_path, ".trained") == trained
+    columns = list(first.single_raters.columns)
+    same(*(r.single_raters.sort_values(columns, ignore_index=True) for r in (first, results)))
     table = results.long_table
     assert set(rows_of(table, metric=("dice",), reference=("raters",))["value"]) == {0.123}
     assert rows_of(table, metric=("precision",))["value"].between(0, 1).any()

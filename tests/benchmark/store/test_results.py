@@ -16,10 +16,11 @@ from raterbench.benchmark.runner.train import ended_unit, train_unit
 from raterbench.benchmark.statistics.subjects import subject_values
 from raterbench.benchmark.store.results import LONG_COLUMNS, read_results
 from raterbench.benchmark.store.run_file import write_json
-from raterbench.benchmark.store.units import training_path, write_training
+from raterbench.benchmark.store.units import SingleRaters, training_path, write_training
 from raterbench.datasets import Phantom, RaterbenchError, true_confusion
 from raterbench.methods import STAPLE, MajorityVote
 
+from ...made_units import MadeUnit, write_run
 from ..conftest import BUDGET, INSTANT, PHANTOM
 
 CLASSES = ("background", "white matter", "grey matter")
@@ -87,7 +88,9 @@ def test_the_long_table_is_as_documented(results, phantom):
     assert rows["value"].dtype == np.float64
     assert set(rows["kind"]) == {"method", "rater", "fusion"}
     assert set(rows["class"]) == {*CLASSES[1:], "all"}
-    assert set(rows["reference"]) == {"truth", "raters", "majority", "none"}
+    raters = {f"rater:{rater}" for rater in phantom.raters}
+    assert set(rows["reference"]) == {"truth", "raters", "majority", "none", *raters}
+    assert set(rows.loc[rows["reference"].isin(raters), "metric"]) == {"dice"}
     assert set(rows.loc[rows["reference"] == "none", "metric"]) == {"entropy"}
     assert set(rows.loc[rows["kind"] == "method", "candidate"]) == {"Confusion", "Instant"} == set(results.candidates)
     keys = [c for c in LONG_COLUMNS if c != "value"]
@@ -280,3 +283,32 @@ def test_a_metric_with_several_parameters_has_several_names(results):
 def test_reading_results_needs_no_network(folder):
     script = f"import sys; from raterbench import read_results; read_results({str(folder)!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_single_raters_are_measured_and_are_no_reference_that_tables_compare(results):
+    """Nobody asked for them; their mean is the reference ``raters``."""
+    single, rows = results.single_raters, results.rows
+    assert set(rows["reference"]) == {"truth", "raters", "majority", "none"}
+    assert set(single["metric"]) == {"dice"} and set(single["rater"]) == set(Phantom(**PHANTOM).raters)
+    assert set(single["kind"]) == {"method", "rater", "fusion"} and not (single["candidate"] == single["rater"]).any()
+    place = ["kind", "candidate", "repeat", "fold", "case", "class"]
+    expected = (
+        rows[(rows["metric"] == "dice") & (rows["reference"] == "raters")].set_index(place)["value"].dropna().sort_index()
+    )
+    found = single.groupby(place)["value"].mean().sort_index()
+    pd.testing.assert_series_equal(found, expected, check_exact=False)
+
+
+def test_a_rater_who_is_named_as_a_reference_is_there_once(tmp_path):
+    made = Experiment(name="made", candidates=(Candidate("A", "majority-vote"),), references=("raters", "rater:b"))
+    places = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 1]], np.int32)
+    values = np.array([0.1, 0.2, 0.3])[:, None, None]
+    part = SingleRaters("dice", "", ("a", "b"), ("thing",), ("",), places, values)
+    rows = [["A", case, case, "here", "thing", "rater:b", "dice", value] for case, value in (("one", 0.2), ("two", 0.3))]
+    write_run(tmp_path, made, {"raters": ["a", "b"]}, [MadeUnit("A", rows=rows, parts={"single/dice/0": part})])
+    results = read_results(tmp_path)
+    assert results.long_table[["case", "reference", "value"]].to_numpy().tolist() == [
+        ["one", "rater:b", 0.2], ["two", "rater:b", 0.3], ["one", "rater:a", 0.1],
+    ]  # fmt: skip
+    assert set(results.rows["reference"]) == {"rater:b"}
+    assert sorted(results.single_raters["rater"]) == ["a", "b", "b"]

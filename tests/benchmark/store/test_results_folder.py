@@ -57,7 +57,7 @@ def test_the_same_data_may_have_another_path_and_other_data_may_not(tiny: Make, 
         check_same_data(out, on(tmp_path / "more"), "other")
 
 
-@pytest.mark.parametrize("name", ["experiment.json", "splits.json", "units", ".lock"])
+@pytest.mark.parametrize("name", ["experiment.json", "splits.json", "declaration.json", "units", ".lock"])
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "file"])
 def test_what_somebody_put_where_a_file_of_a_run_goes_stays(tiny: Make, tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / "mine").write_text('{"lr": 0.1}')

@@ -218,6 +218,7 @@ def test_every_table_can_be_written(analysis: Analysis) -> None:
     tables = all_tables(analysis)
     assert [t.name for t in tables] == [
         "comparison", "differences", "differences-exploratory", "by-reference", "by-class", "by-centre", "calibration",
+        "interchangeability", "raters-left-out",
         "raters", "rater-classes", "alarms", "units",
     ]  # fmt: skip
     for table in tables:

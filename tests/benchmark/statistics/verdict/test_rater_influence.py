@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from raterbench.benchmark.statistics.verdict.rater_influence import NOBODY, leave_a_rater_out, rater_curve
 
@@ -60,3 +61,19 @@ def test_many_panels_are_drawn_by_the_seed() -> None:
     one, other = (rater_curve(values, better="higher", seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
     assert one["panels"].max() == 200 and one["same_best"].iloc[-1] == 1
+
+
+def test_the_agreement_of_orders_is_kendalls_tau() -> None:
+    rng = np.random.default_rng(1)
+    means = {name: list(rng.integers(0, 4, 3) / 4) for name in "ABCDE"}
+    curve = rater_curve(table(means, n=1, repeats=1), better="higher").set_index("n_raters")
+    values = np.array(list(means.values()))
+    expected = [stats.kendalltau(values.mean(axis=1), values[:, rater]).statistic for rater in range(3)]
+    assert curve.loc[1, "agreement"] == pytest.approx(np.nanmean(expected))
+
+
+def test_of_many_raters_some_sizes_are_enough() -> None:
+    rng = np.random.default_rng(0)
+    curve = rater_curve(table({name: list(rng.random(45)) for name in "AB"}, n=1, repeats=1), better="higher")
+    assert len(curve) == 20 and curve["n_raters"].is_monotonic_increasing
+    assert curve["n_raters"].iloc[[0, -1]].tolist() == [1, 45] and curve["same_best"].iloc[-1] == 1
