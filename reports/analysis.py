@@ -21,10 +21,12 @@ from ..benchmark.statistics.subjects import FOREGROUND
 from ..benchmark.statistics.verdict.shared_cells import CaseValues
 from ..benchmark.statistics.verdict.tie_groups import TieGroup, tie_group
 from ..benchmark.statistics.verdict.verdicts import Better
+from ..benchmark.store.declaration import DeclarationState, declaration_state
 from ..benchmark.store.results import Results
 from ..errors import RaterbenchError
 from .figures import style
 from .page.part_maker import EXPECTED, PartMaker
+from .panel import Panel
 from .tables.origins import mixed_words
 from .tables.wording import SHORT, decimals_for, write_number
 
@@ -82,13 +84,24 @@ class Analysis:
     def confirmatory(self) -> bool:
         """Whether tests are those that were declared: all planned units, the declared baseline, and a design that confirms."""
         declared = self.results.completeness.is_complete and not self.baseline_replaced and self.protocol == "model-t"
-        return declared and not exploratory_reasons(self.comparison)
+        return declared and not self.declaration.changed and not exploratory_reasons(self.comparison)
+
+    @cached_property
+    def declaration(self) -> DeclarationState:
+        """Whether what is reported was declared before the first unit."""
+        return declaration_state(self.results)
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The primary metric against every single rater."""
+        return Panel.of(self.results)
 
     @cached_property
     def notices(self) -> list[str]:
         """What must be read before any number: missing, damaged and failed units, foreign files, mixed code."""
         mixed = mixed_words(self.results.units)
-        return [*self.results.completeness.notices(), *([mixed] if mixed else [])]
+        said = [mixed, self.declaration.words]
+        return [*self.results.completeness.notices(), *(words for words in said if words)]
 
     @cached_property
     def rows(self) -> pd.DataFrame:

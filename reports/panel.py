@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -166,13 +165,3 @@ def _why_nothing(metric: MetricFacts | None) -> str:
         return f"{metric.label} is not measured against single raters"
     again = "run the experiment again, which measures this from what is stored and trains nothing"
     return f"no candidate was measured against the single raters: {again}"
-
-
-_PANELS: WeakKeyDictionary[Results, Panel] = WeakKeyDictionary()
-
-
-def panel_of(results: Results) -> Panel:
-    """The panel of these results, made once."""
-    if results not in _PANELS:
-        _PANELS[results] = Panel.of(results)
-    return _PANELS[results]

@@ -12,6 +12,7 @@ from ..analysis import Analysis
 from ..tables import captions
 from ..tables.wording import name_of, words_of, write_number
 from . import overturn
+from .other_raters import order_sentence, stand_in_sentence
 from .verdict_sentences import Verdicts, against_the_baseline, false_claim, headline, limits, needed
 from .warnings import warnings_of
 
@@ -40,6 +41,7 @@ def answer(analysis: Analysis) -> Answer:
         "a false claim": lambda: [false_claim(found)],
         "what is needed": lambda: [needed(found)],
         "limits": lambda: limits(found),
+        "may networks stand in for a rater": lambda: [stand_in_sentence(analysis.panel)],
         "the raters": lambda: [_ceiling(analysis, found)],
         "fused labels": lambda: [_fused(analysis)],
         "calibration": lambda: [_calibrated(analysis)],
@@ -47,6 +49,7 @@ def answer(analysis: Analysis) -> Answer:
         said += [sentence for sentence in make("sentence", name, maker) or [] if sentence]
     changes = {
         "overturn-trainings": lambda: _trainings(analysis),
+        "overturn-raters": lambda: order_sentence(analysis.panel),
         "overturn-reference": lambda: _reference(analysis),
     }
     made = {name: make("sentence", name, maker) or "" for name, maker in changes.items()}

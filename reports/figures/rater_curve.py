@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ...benchmark.statistics.verdict.rater_influence import NOBODY
 from ..analysis import Analysis
-from ..panel import Panel, panel_of
+from ..panel import Panel
 from . import style
 
 MOST_ROWS = 24
@@ -18,7 +18,7 @@ MOST_ROWS = 24
 
 def rater_curve_figure(analysis: Analysis) -> style.Plot | None:
     """Means without each rater at the left, fewer raters at the right; None where no rater can be left out."""
-    panel = panel_of(analysis.results)
+    panel = analysis.panel
     if panel.why_no_order or not np.isfinite(panel.without_each_rater["mean"]).any():
         return None
     means = _rows(panel)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import __version__
-from ...benchmark.store.declaration import declaration_state
 from ..analysis import Analysis
 from ..answer.answer import answer
 from ..figures.style import Plot
@@ -85,7 +84,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
     """How it was run: headings, each with names and values in words."""
     results = analysis.results
     experiment, statistics = results.experiment, results.experiment.statistics
-    declaration = declaration_state(results)
+    declaration = analysis.declaration
     data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts[key] not in ("", [])]
     design = [
         ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),

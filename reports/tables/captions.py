@@ -129,6 +129,8 @@ def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, 
     if analysis.baseline_replaced:
         replaced = f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} replaces it"
         return f"{replaced}, so nothing is confirmatory. {explored}"
+    if analysis.declaration.changed:
+        return f"The declaration was changed, so nothing is confirmatory. {explored}"
     if not analysis.confirmatory:
         return f"Nothing is confirmatory: {'; '.join(exploratory_reasons(analysis.comparison))}. {explored}"
     return (

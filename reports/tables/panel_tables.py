@@ -8,14 +8,14 @@ import pandas as pd
 from ...benchmark.statistics.verdict.interchangeability import ALL_RATERS
 from ...benchmark.statistics.verdict.rater_influence import NOBODY
 from ..analysis import Analysis
-from ..panel import Panel, panel_of
+from ..panel import Panel
 from .table import Cell, Table
 from .wording import NO_VALUE, name_of, p_number, write_number
 
 
 def interchangeability_table(analysis: Analysis) -> Table | None:
     """Each candidate against each rater, beside the other raters; None where nothing is known of single raters."""
-    panel = panel_of(analysis.results)
+    panel = analysis.panel
     table = panel.interchangeability
     if table.empty:
         return None
@@ -86,7 +86,7 @@ def _interchangeability_caption(analysis: Analysis, panel: Panel) -> list[str]:
 
 def raters_left_out(analysis: Analysis) -> Table | None:
     """Means and ranks against the single raters, all of them and without each; None where no rater can be left out."""
-    panel = panel_of(analysis.results)
+    panel = analysis.panel
     table = panel.without_each_rater
     if table.empty:
         return None

@@ -12,8 +12,8 @@ import pytest
 
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.panel import VALUES, Panel, panel_of
-from raterbench.reports.panel_sentences import CONSENSUS, order_sentence, stand_in_sentence
+from raterbench.reports.answer.other_raters import CONSENSUS, order_sentence, stand_in_sentence
+from raterbench.reports.panel import VALUES, Panel
 from raterbench.reports.tables.panel_tables import interchangeability_table, raters_left_out
 
 RATERS = ("Ada", "Ben", "Cleo")
@@ -161,8 +161,7 @@ def test_candidates_that_are_first_together_and_those_without_an_order() -> None
 
 
 def test_the_panel_of_results_has_every_rater_once(results: Results) -> None:
-    panel = panel_of(results)
-    assert panel is panel_of(results)
+    panel = Panel.of(results)
     assert panel.names == ("Ada", "Ben", "Cleo", "Dan", "Eve") and not panel.reason
     assert not panel.candidates.duplicated(VALUES[:-1]).any()
     assert set(panel.candidates["candidate"]) == set(results.candidates)
@@ -212,7 +211,7 @@ def test_results_without_single_raters_have_neither_table(make: Callable[..., Pa
     analysis = Analysis(results)
     assert interchangeability_table(analysis) is None and raters_left_out(analysis) is None
     again = "no candidate was measured against the single raters: run the experiment again, which measures this"
-    assert again in stand_in_sentence(panel_of(results)) and again in order_sentence(panel_of(results))
+    assert again in stand_in_sentence(Panel.of(results)) and again in order_sentence(Panel.of(results))
     soft = replace(results.experiment.statistics, primary_metric="entropy error")
     other = replace(results, experiment=results.experiment.replace(statistics=soft, metrics=("entropy error",)))
-    assert "is not measured against single raters" in stand_in_sentence(panel_of(other))
+    assert "is not measured against single raters" in stand_in_sentence(Panel.of(other))

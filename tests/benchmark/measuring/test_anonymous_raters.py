@@ -12,7 +12,7 @@ from raterbench.datasets import Geometry, Phantom, RaterbenchError, RatingFolder
 from raterbench.datasets.images import write_labels
 from raterbench.methods import FUSIONS, METHODS, STAPLE, FusedLabels, MajorityVote
 from raterbench.reports.describe.page import write_description
-from raterbench.reports.panel import panel_of
+from raterbench.reports.panel import Panel
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
 
@@ -100,7 +100,7 @@ def test_a_run_has_one_row_for_all_raters(folder, tmp_path_factory):
     assert set(raters["candidate"]) == {"any rater"}
     assert len(raters[(raters["metric"] == "dice") & (raters["class"] == "foreground")]) == 6
     assert results.confusions.empty
-    panel = panel_of(results)
+    panel = Panel.of(results)
     assert set(panel.raters["other"]) == {"any rater"} and len(panel.raters) == 18
     assert set(panel.interchangeability["rater"]) == {"all raters"}
     page = (results.folder / "report.html").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..benchmark.statistics.verdict.interchangeability import ALL_RATERS
-from ..benchmark.statistics.verdict.rater_influence import NOBODY
-from .panel import Panel
-from .tables.wording import count_of
+from ...benchmark.statistics.verdict.interchangeability import ALL_RATERS
+from ...benchmark.statistics.verdict.rater_influence import NOBODY
+from ..panel import Panel
+from ..tables.wording import count_of
 
 CLOSE = ("closer", "not farther", "farther, by less than is relevant")
 """Verdicts with which a candidate is not farther from a rater than is relevant."""
