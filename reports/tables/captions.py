@@ -122,21 +122,25 @@ def marks(analysis: Analysis, elsewhere: str = "on another metric (exploratory, 
     alpha = f"p ≤ {analysis.alpha:g}"
     if analysis.protocol != "model-t":
         return f"{EXPLORED}: {alpha}, uncorrected."
-    label = analysis.label(analysis.metric)
-    explored = f"{EXPLORED}: {alpha} after Holm within a column."
-    if not analysis.results.completeness.is_complete and not analysis.baseline_replaced:
-        return f"The results are incomplete, so nothing is confirmatory. {explored}"
+    if why := why_exploratory(analysis):
+        return f"{why} {EXPLORED}: {alpha} after Holm within a column."
+    return (
+        f"{CONFIRMED}: differs from {analysis.baseline} on {analysis.label(analysis.metric)} (confirmatory, {alpha} after "
+        f"Holm); {EXPLORED}: the same {elsewhere}."
+    )
+
+
+def why_exploratory(analysis: Analysis) -> str:
+    """Why nothing is confirmatory, as a sentence; empty where the tests are those that were declared."""
     if analysis.baseline_replaced:
         replaced = f"The declared baseline {analysis.declared_baseline} has no results; {analysis.baseline} replaces it"
-        return f"{replaced}, so nothing is confirmatory. {explored}"
+        return f"{replaced}, so nothing is confirmatory."
+    if not analysis.results.completeness.is_complete:
+        return "The results are incomplete, so nothing is confirmatory."
     if analysis.declaration.changed:
-        return f"The declaration was changed, so nothing is confirmatory. {explored}"
-    if not analysis.confirmatory:
-        return f"Nothing is confirmatory: {'; '.join(exploratory_reasons(analysis.comparison))}. {explored}"
-    return (
-        f"{CONFIRMED}: differs from {analysis.baseline} on {label} (confirmatory, {alpha} after Holm); "
-        f"{EXPLORED}: the same {elsewhere}."
-    )
+        return "The declaration was changed, so nothing is confirmatory."
+    reasons = exploratory_reasons(analysis.comparison)
+    return f"Nothing is confirmatory: {'; '.join(reasons)}." if reasons else ""
 
 
 def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
