@@ -30,7 +30,7 @@ VOLUMES = [(3, 20, 28), (2, 20, 28), (3, 20, 28), (3, 17, 28), (3, 20, 28)]
 VALIDATION = 2
 """The last cases of each data set are kept for validation."""
 BACKBONE = "shallow"
-"""The network of most fits: what a method does with raters and cases does not depend on it, and it takes a tenth of the time."""
+"""The network of most fits: it takes a tenth of the time, and what a method does with raters and cases is the same."""
 
 
 def check_method(method: Method | type[Method]) -> list[CheckResult]:

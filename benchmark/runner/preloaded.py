@@ -15,9 +15,10 @@ __all__ = ["fuse_references", "measure", "train"]
 
 for registry in registries().values():
     registry.own_modules()
-# What each of them reads many files for is read once; what a package has installed is not imported before a unit needs it.
-for read_once in (installed, code_version, versions):
-    read_once()
+# What each of these reads many files for is then known; what other packages offer is not imported before a unit needs it.
+installed()
+code_version()
+versions()
 
 # The first optimiser of a process imports torch's compiler, which takes seconds.
 torch.optim.Adam([torch.zeros(1, requires_grad=True)])
