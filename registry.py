@@ -10,7 +10,8 @@ import pkgutil
 import re
 import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -28,6 +29,12 @@ PLUGIN = "raterbench_plugin_"
 def kebab(name: str) -> str:
     """``SoftAverage`` -> ``soft-average``, ``STAPLE`` -> ``staple``: how classes are called in TOML and in the shell."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+@cache
+def installed() -> EntryPoints:
+    """The entry points of all installed packages, whose files are read once: there may be hundreds."""
+    return entry_points()
 
 
 class Registry(Generic[T]):
@@ -115,7 +122,7 @@ class Registry(Generic[T]):
 
     def _from_text(self, name: str) -> type[T] | None:
         """The class called ``name``, if the text of a module defines it: only that module is imported then."""
-        if name in {entry.name for entry in entry_points(group=f"raterbench.{self.kind}s")}:
+        if name in installed().select(group=f"raterbench.{self.kind}s").names:
             return None
         package = importlib.import_module(self.package)
         for file in sorted(file for folder in package.__path__ for file in Path(folder).glob("[!_]*.py")):
@@ -139,7 +146,7 @@ class Registry(Generic[T]):
             self._found = {}
             for module in self.own_modules():
                 self.add(module)
-            for entry in entry_points(group=f"raterbench.{self.kind}s"):
+            for entry in installed().select(group=f"raterbench.{self.kind}s"):
                 with foreign_code(f"the {self.kind} {entry.name!r} of an installed package ({entry.value}) cannot be imported"):
                     self._found[entry.name] = entry.load()
         return self._found

@@ -7,6 +7,14 @@ import pytest
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
+LONG = ("test_report", "test_figures", "test_run", "test_readme", "test_command_line", "test_isolation", "test_platform")
+"""Files with tests of ten seconds and more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests come first: if the last test of a run were a long one, the other process would wait for it."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def template_with_torch() -> None:

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,10 +26,10 @@ def lesions(patient: int, time: int, rater: int = 1) -> np.ndarray:
     return mask
 
 
-@pytest.fixture
-def training(tmp_path):
-    """Small scans of five patients in the layout of the download."""
-    root = tmp_path / "isbi2015" / "training"
+@pytest.fixture(scope="module")
+def download(tmp_path_factory):
+    """Small scans of five patients in the layout of the download, which no test may change."""
+    root = tmp_path_factory.mktemp("download") / "isbi2015" / "training"
     for patient, times in TIMES.items():
         for time in range(1, times + 1):
             stem = f"training{patient:02d}_{time:02d}"
@@ -38,6 +39,12 @@ def training(tmp_path):
             for rater in (1, 2):
                 put(root / stem[:10] / "masks" / f"{stem}_mask{rater}.nii", lesions(patient, time, rater))
     return root
+
+
+@pytest.fixture
+def training(download, tmp_path):
+    """A copy of the download for one test."""
+    return Path(shutil.copytree(download, tmp_path / "isbi2015" / "training"))
 
 
 def put(file, pixels, geometry=GEOMETRY):

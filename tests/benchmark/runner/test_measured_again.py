@@ -1,5 +1,6 @@
 """What is measured of a finished run when more is asked for, or when something of it is gone: nothing is trained for it."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +27,28 @@ class Lines(Instant):
 """
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """What the first test leaves to the others: the plug-in's file, and the finished run."""
+    return dict[str, Path]()
+
+
 @pytest.fixture
-def experiment(tiny, plugin):
+def experiment(tiny, plugin, kept):
     """A network, and a method that is none."""
     candidates = (Candidate("Lines", "lines"), Candidate("Votes", "fused-labels"))
     options = {"subjects": 4, "slices": 1, "size": 32}
-    return tiny(candidates=candidates, plugins=(plugin(LINES),), metrics=METRICS, dataset_options=options)
+    kept["plugin"] = kept.get("plugin") or Path(plugin(LINES))
+    return tiny(candidates=candidates, plugins=(str(kept["plugin"]),), metrics=METRICS, dataset_options=options)
+
+
+@pytest.fixture
+def folder(experiment, kept, tmp_path_factory, tmp_path):
+    """A copy of the finished run, with the times of its files."""
+    if "run" not in kept:
+        finish(experiment, run := tmp_path_factory.mktemp("run"))
+        kept["run"] = run
+    return Path(shutil.copytree(kept["run"], tmp_path / "out"))
 
 
 def finish(experiment, folder: Path):
@@ -66,9 +83,9 @@ def rows_of(table, **chosen):
     return table[np.logical_and.reduce([table[key].isin(values) for key, values in chosen.items()])].reset_index(drop=True)
 
 
-def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(experiment, tmp_path):
-    plan, first = finish(experiment, tmp_path)
-    trained, before = stamps(tmp_path, ".trained"), measured(plan)
+def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(experiment, folder):
+    plan, first = finish(experiment, folder)
+    trained, before = stamps(folder, ".trained"), measured(plan)
     assert len(trained) == 4
 
     more = experiment.replace(
@@ -77,9 +94,9 @@ def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(ex
         keep_cases=3,
         fused_rows=("majority-vote", "staple", "soft-average"),
     )
-    plan, second = finish(more, tmp_path)
+    plan, second = finish(more, folder)
     after = measured(plan)
-    assert stamps(tmp_path, ".trained") == trained
+    assert stamps(folder, ".trained") == trained
     wanted = {unit.key: set(plan.parts[unit.kind].names) for unit in plan.units}
     assert all(wanted[unit.key] <= {name for key, name in after if key == unit.key} for unit in plan.units)
     assert all(after[place] == content for place, content in before.items()), "what was there is kept, bit for bit"
@@ -89,28 +106,28 @@ def test_more_metrics_references_pictures_and_another_tolerance_train_nothing(ex
     kept = {"metric": ("dice", "brier", "entropy"), "reference": set(old["reference"])}
     same(old, rows_of(second.long_table, candidate=set(old["candidate"]), **kept))
 
-    stamped = stamps(tmp_path, "units")
-    _, third = finish(experiment, tmp_path)
-    assert stamps(tmp_path, "units") == stamped, "what is asked for no longer costs nothing"
+    stamped = stamps(folder, "units")
+    _, third = finish(experiment, folder)
+    assert stamps(folder, "units") == stamped, "what is asked for no longer costs nothing"
     same(third.long_table, first.long_table)
     same(third.calibration, first.calibration)
 
 
-def test_only_missing_parts_are_measured(experiment, tmp_path):
+def test_only_missing_parts_are_measured(experiment, folder):
     """Kept parts are altered on disk: if any were measured again, it would have its old content.
 
     Results of an earlier version have nothing of single raters: that is measured, too.
     """
-    plan, first = finish(experiment, tmp_path)
+    plan, first = finish(experiment, folder)
     for unit in plan.units:
-        head, parts = read_measuring(measuring_path(tmp_path, unit))
+        head, parts = read_measuring(measuring_path(folder, unit))
         name = next(name for name in parts if name.startswith("rows/dice/raters"))
         parts[name].values[:] = 0.123
         del parts[next(name for name in parts if name.startswith("single/dice"))]
-        write_measuring(measuring_path(tmp_path, unit), head, parts)
-    trained = stamps(tmp_path, ".trained")
-    _, results = finish(experiment.replace(metrics=(*METRICS, "precision")), tmp_path)
-    assert stamps(tmp_path, ".trained") == trained
+        write_measuring(measuring_path(folder, unit), head, parts)
+    trained = stamps(folder, ".trained")
+    _, results = finish(experiment.replace(metrics=(*METRICS, "precision")), folder)
+    assert stamps(folder, ".trained") == trained
     columns = list(first.single_raters.columns)
     same(*(r.single_raters.sort_values(columns, ignore_index=True) for r in (first, results)))
     table = results.long_table
@@ -119,68 +136,68 @@ def test_only_missing_parts_are_measured(experiment, tmp_path):
     assert not (rows_of(table, metric=("precision",))["value"] == 0.123).any()
 
 
-def test_measuring_again_gives_the_same_bits(experiment, tmp_path):
-    plan, first = finish(experiment, tmp_path)
-    trained, units = stamps(tmp_path, ".trained"), [measuring_path(tmp_path, unit) for unit in plan.units]
-    assert len(units) == len(stamps(tmp_path, ".measured")) == 10
+def test_measuring_again_gives_the_same_bits(experiment, folder):
+    plan, first = finish(experiment, folder)
+    trained, units = stamps(folder, ".trained"), [measuring_path(folder, unit) for unit in plan.units]
+    assert len(units) == len(stamps(folder, ".measured")) == 10
     for path in units:
         path.unlink()
-    _, again = finish(experiment, tmp_path)
+    _, again = finish(experiment, folder)
     for table in ("long_table", "calibration", "confusions"):
         same(getattr(first, table), getattr(again, table))
 
     # One is gone, one is cut, one is another unit's.
-    before = stamps(tmp_path, ".measured")
+    before = stamps(folder, ".measured")
     one, other, third, fourth, *_ = units
     one.unlink()
     other.write_bytes(other.read_bytes()[:-30])
     third.write_bytes(fourth.read_bytes())
-    _, mended = finish(experiment, tmp_path)
+    _, mended = finish(experiment, folder)
     same(first.long_table, mended.long_table)
-    after = stamps(tmp_path, ".measured")
+    after = stamps(folder, ".measured")
     assert {name for name in after if after[name] != before[name]} == {one.name, other.name, third.name}
-    assert stamps(tmp_path, ".trained") == trained
+    assert stamps(folder, ".trained") == trained
 
 
-def test_references_are_fused_once_and_for_all(experiment, tmp_path):
-    plan, first = finish(experiment, tmp_path)
-    fused = stamps(tmp_path, "references")
+def test_references_are_fused_once_and_for_all(experiment, folder):
+    plan, first = finish(experiment, folder)
+    fused = stamps(folder, "references")
     assert len(fused) == len(plan.references) == 1
-    plan, _ = finish(experiment.replace(references=("truth", "raters", "majority", "soft average")), tmp_path)
+    plan, _ = finish(experiment.replace(references=("truth", "raters", "majority", "soft average")), folder)
     assert len(plan.references) == 2
-    assert fused.items() < stamps(tmp_path, "references").items(), "those that are there are used"
+    assert fused.items() < stamps(folder, "references").items(), "those that are there are used"
 
     # A damaged one is replaced, as soon as something is to be measured.
     path = plan.references[0].path
     path.write_bytes(path.read_bytes()[:-50])
-    _, again = finish(experiment, tmp_path)
+    _, again = finish(experiment, folder)
     same(first.long_table, again.long_table)
     for unit in plan.units:
-        measuring_path(tmp_path, unit).unlink()
-    _, again = finish(experiment, tmp_path)
+        measuring_path(folder, unit).unlink()
+    _, again = finish(experiment, folder)
     same(first.long_table, again.long_table)
-    assert stamps(tmp_path, "references")[path.name] > fused[path.name]
+    assert stamps(folder, "references")[path.name] > fused[path.name]
 
 
-def test_results_do_not_need_the_fused_references(experiment, tmp_path):
-    plan, first = finish(experiment, tmp_path)
+def test_results_do_not_need_the_fused_references(experiment, folder):
+    plan, first = finish(experiment, folder)
     for task in plan.references:
         task.path.unlink()
-    (tmp_path / "references").rmdir()
-    stamped = stamps(tmp_path, "units")
-    _, again = finish(experiment, tmp_path)
-    assert stamps(tmp_path, "units") == stamped
+    (folder / "references").rmdir()
+    stamped = stamps(folder, "units")
+    _, again = finish(experiment, folder)
+    assert stamps(folder, "units") == stamped
     same(first.long_table, again.long_table)
 
 
-def test_a_unit_that_keeps_parts_of_other_code_says_so(experiment, tmp_path):
-    plan, _ = finish(experiment, tmp_path)
+def test_a_unit_that_keeps_parts_of_other_code_says_so(experiment, folder):
+    plan, _ = finish(experiment, folder)
     assert plan.outdated() == []
     for unit in plan.units:
-        head, parts = read_measuring(measuring_path(tmp_path, unit))
+        head, parts = read_measuring(measuring_path(folder, unit))
         older = replace(head, origin=replace(head.origin, code="older"))
-        write_measuring(measuring_path(tmp_path, unit), older, parts)
-    plan, _ = finish(experiment.replace(metrics=(*METRICS, "precision")), tmp_path)
+        write_measuring(measuring_path(folder, unit), older, parts)
+    plan, _ = finish(experiment.replace(metrics=(*METRICS, "precision")), folder)
     assert {difference for _, differ in plan.outdated() for difference in differ} == {
         f"code older, now {provenance.code_version()}"
     }

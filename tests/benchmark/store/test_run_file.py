@@ -1,6 +1,8 @@
 """Odd files in a results folder: a sentence with the mend, or a unit that runs again; never a traceback."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,15 +15,23 @@ from raterbench.benchmark.store.units import read_measuring, write_measuring
 from raterbench.datasets import RaterbenchError
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """The results folder that the first test leaves to the others."""
+    return list[Path]()
+
+
 @pytest.fixture
-def folder(tiny, plugin, tmp_path, compute):
-    """A results folder with one finished unit of each kind, and the file that names them."""
-    made = tiny(plugins=(plugin(),), candidates=(Candidate("it", "instant"),), keep_cases=1)
-    folder = tmp_path / "out"
-    write_plan(make_plan(made, folder))
-    for name, kind in (("it", "method"), ("raters", "raters"), ("staple", "fusion")):
-        compute(made, folder, name, kind=kind)
-    return folder
+def folder(tiny, plugin, compute, kept, tmp_path_factory, tmp_path):
+    """A copy of a results folder with one finished unit of each kind, and the file that names them."""
+    if not kept:
+        made = tiny(plugins=(plugin(),), candidates=(Candidate("it", "instant"),), keep_cases=1)
+        folder = tmp_path_factory.mktemp("run") / "out"
+        write_plan(make_plan(made, folder))
+        for name, kind in (("it", "method"), ("raters", "raters"), ("staple", "fusion")):
+            compute(made, folder, name, kind=kind)
+        kept.append(folder)
+    return Path(shutil.copytree(kept[0], tmp_path / "out"))
 
 
 def change(folder, alter):

@@ -19,7 +19,7 @@ from raterbench.methods import (
 )
 from raterbench.methods.networks.confusion_network import LEVELS
 
-BUDGET = Budget(epochs=1, batch_size=2, features=(4, 4, 4, 8, 8, 4))
+BUDGET = Budget(epochs=1, batch_size=2, backbone="shallow", features=(4, 4, 4, 8, 8, 4))
 METHODS = [
     GCE(budget=BUDGET),
     GCE(truncation=0.5, warmup=0.0, budget=BUDGET),

@@ -20,7 +20,7 @@ CONTRARY = np.array([[0.1, 0.9], [0.9, 0.1]])
 
 def fitted(confused_cases, **options):
     train = confused_cases({"ann": GOOD, "bob": GOOD, "contrary": CONTRARY}, 12)
-    budget = Budget(epochs=30, batch_size=3, learning_rate=1e-2, **STILL)
+    budget = Budget(epochs=30, batch_size=3, learning_rate=0.1, backbone="shallow", **STILL)
     return TGCE(budget=budget, **options).fit(train, train, seed=0), train
 
 
@@ -207,5 +207,5 @@ def test_the_check_of_methods_finds_a_reliability_that_cannot_be(reliability, me
             return replace(super().predict(case), rater_reliability=wrong)
 
     built, law = small(Wrong()), "a rater who rated nothing"
-    (found,) = run_checks({law: CHECKS[law]}, built, Trained(built))
+    (found,) = run_checks({law: CHECKS[law]}, built, Trained(built, built))
     assert not found.passed and message in found.message

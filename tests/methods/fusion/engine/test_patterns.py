@@ -15,7 +15,10 @@ from raterbench.methods.fusion.engine.vote_encoding import BLOCK
 def agree_with_numpy(stack, n_classes):
     """Stack [R, N]: the patterns must be its unique columns, with their counts and their places."""
     found = find_patterns({f"{r:02}": row for r, row in enumerate(stack)}, n_classes)
-    unique, counts = np.unique(stack, axis=1, return_counts=True)
+    # Columns as byte strings: NumPy's own search along an axis takes ten times as long.
+    columns = np.ascontiguousarray(stack.T)
+    texts, counts = np.unique(columns.view(f"S{len(stack)}").ravel(), return_counts=True)
+    unique = texts.view(np.uint8).reshape(-1, len(stack)).T
     hard = np.where(found.votes.any(axis=1), found.votes.argmax(axis=1), IGNORE)
     order = np.lexsort(hard[::-1])
     assert np.array_equal(hard[:, order], unique)
