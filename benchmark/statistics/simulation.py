@@ -31,8 +31,8 @@ class NullBenchmark:
     (``subject_spread``) and on one of its slices (``slice_spread``), the same in each repeat; the luck of the one model that
     was trained for a (repeat, fold), which all its test cases share (``model_spread``): only training again averages it out;
     and what is new for each subject in each repeat (``rest_spread``). How difficult a subject is for both cancels in pairs
-    and is left out. With one fold it is a hold-out: one model a repeat tests all subjects. ``failed_folds`` are missing from
-    the last repeat.
+    and is left out. With one fold it is a hold-out: one model a repeat tests all subjects. ``missing_folds`` says how many
+    folds are missing from each of the last repeats, so (1,) is a failed fold, and (1, 3) makes repeats of unequal size.
     """
 
     n_subjects: int = 36
@@ -43,7 +43,7 @@ class NullBenchmark:
     slice_spread: float = 1.0
     model_spread: float = 0.5
     rest_spread: float = 0.0
-    failed_folds: int = 0
+    missing_folds: tuple[int, ...] = ()
 
     def draw(self, rng: np.random.Generator, runs: int = 1) -> tuple[Floats, npt.NDArray[np.intp]]:
         """Differences of the two candidates [runs, repeats, subjects, slices], and subjects' folds [repeats, subjects]."""
@@ -88,8 +88,8 @@ def error_rates(benchmark: NullBenchmark, *, simulations: int = 1000, alpha: flo
 
 def _outcomes(benchmark: NullBenchmark, differences: Floats, fold: npt.NDArray[np.intp], alpha: float) -> Floats:
     """What happened in each run, 1 or 0 [fields of ``ErrorRates``, runs], of differences [runs, repeats, subjects, slices]."""
-    there = np.ones(fold.shape, bool)
-    there[-1] = fold[-1] >= benchmark.failed_folds
+    missing = (0,) * (benchmark.repeats - len(benchmark.missing_folds)) + benchmark.missing_folds
+    there = fold >= np.array(missing)[:, None]
     tested = there.any(axis=0)
     scores = differences.mean(axis=3)
     by_subject = (scores * there).sum(axis=1)[:, tested] / there.sum(axis=0)[tested]
@@ -136,7 +136,8 @@ DESIGNS: Mapping[str, NullBenchmark] = {
     "1 repeat x 5 folds": CROSS_VALIDATION,
     "3 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=3),
     "10 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=10),
-    "3 repeats, a failed fold": replace(CROSS_VALIDATION, repeats=3, failed_folds=1),
+    "3 repeats, a failed fold": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1,)),
+    "5, 4 and 2 folds": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1, 3)),
     "hold-out, 5 repeats": replace(CROSS_VALIDATION, n_subjects=60, folds=1, repeats=5),
 }
 """The designs of the documentation's figure; 36 subjects, 60 in the hold-out."""

@@ -116,7 +116,7 @@ def test_what_is_computed_for_many_runs_is_what_each_gives_alone() -> None:
 
 
 def test_the_simulated_test_is_the_one_of_the_tables() -> None:
-    benchmark = NullBenchmark(n_subjects=12, n_slices=1, folds=3, repeats=2, failed_folds=1)
+    benchmark = NullBenchmark(n_subjects=12, n_slices=1, folds=3, repeats=2, missing_folds=(1,))
     found = error_rates(benchmark, simulations=8, alpha=0.3, seed=4)
     difference, fold = benchmark.draw(np.random.default_rng(4), 8)
     there = np.stack([np.ones(12, bool), fold[1] >= 1])

@@ -4,17 +4,18 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from raterbench.benchmark.statistics.verdict.same_candidate import same_candidate
+from raterbench.benchmark.statistics.verdict.same_candidate import pair_tests, same_candidate, same_candidate_table
 from raterbench.benchmark.statistics.verdict.shared_cells import CaseValues
 
 
-def ten_seeds(luck: float, folds: int = 5, repeats: int = 1, n: int = 40) -> CaseValues:
+def ten_seeds(luck: float, folds: int = 5, repeats: int = 1, n: int = 40, names: int = 10) -> CaseValues:
     rng = np.random.default_rng(0)
     parts = []
     for repeat in range(repeats):
         fold = rng.permutation(np.arange(n) % folds)
-        for seed in range(10):
+        for seed in range(names):
             value = rng.normal(size=n) + luck * rng.normal(size=folds)[fold]
             part = {
                 "candidate": f"seed {seed}",
@@ -44,3 +45,27 @@ def test_the_same_values_differ_nowhere_and_one_model_tells_nothing() -> None:
     single = same_candidate(ten_seeds(0.5, folds=1))
     assert math.isnan(single.model_t) and math.isnan(single.variance_ratio) and not math.isnan(single.subjects)
     assert same_candidate(CaseValues(["a"], values.rows, values.values[:, :1])).n_pairs == 0
+
+
+def test_the_table_has_each_repeat_alone_and_all_together() -> None:
+    values = ten_seeds(1.0, repeats=3, n=20, names=5)
+    table = same_candidate_table(values).set_index(["design", "way"])
+    assert list(table.index.get_level_values("design").unique()) == [
+        "same candidate, 1 repeat x 5 folds",
+        "same candidate, 3 repeats x 5 folds",
+    ]
+    together = same_candidate(values)
+    for way, share in (("subjects", together.subjects), ("model_t", together.model_t)):
+        row = table.loc[("same candidate, 3 repeats x 5 folds", way)]
+        assert (row["type_one"], row["pairs"], row["subjects"]) == (share, 10, 20)
+        assert row["spread"] ** 2 == pytest.approx(row["variance_ratio"]) == pytest.approx(together.variance_ratio)
+    alone = [same_candidate(values.of_repeat(repeat)) for repeat in range(3)]
+    row = table.loc[("same candidate, 1 repeat x 5 folds", "subjects")]
+    assert row["type_one"] == pytest.approx(np.mean([each.subjects for each in alone]))
+    assert row["pairs"] == 30
+
+
+def test_an_interval_covers_0_where_its_test_finds_nothing() -> None:
+    pairs = pair_tests(ten_seeds(1.0))
+    assert (pairs["covers_model_t"] == (pairs["p_model_t"] > 0.05)).all()
+    assert 0 < pairs["covers_subjects"].mean() < 0.9
