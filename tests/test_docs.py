@@ -16,15 +16,8 @@ from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LON
 ROOT = Path(__file__).parents[1]
 FORMAT = (ROOT / "docs" / "results-format.md").read_text(encoding="utf-8")
 SMALL = [
-    *(
-        "split.folds=3",
-        "split.repeats=1",
-        "budget.epochs=1",
-        "budget.features=[4,4,4,4,4,4]",
-        "keep_weights=true",
-        "keep_cases=1",
-    ),
-    *("dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32"),
+    *("split.folds=3", "budget.epochs=1", "budget.features=[4,4,4,4,4,4]", "keep_weights=true", "keep_cases=1"),
+    *("split.repeats=1", "dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32"),
     'candidates=[{ name = "STAPLE", method = "fused-labels", fusion = "staple" }]',
 ]
 
