@@ -56,6 +56,12 @@ class NullBenchmark:
         fold = np.stack([rng.permutation(in_turn) for _ in range(self.repeats)])
         return subjects + slices + rest + np.take_along_axis(models, fold[None], axis=2)[..., None], fold
 
+    def tested(self, fold: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Which subjects have a value in which repeat [repeats, subjects], of their folds [repeats, subjects]."""
+        missing = (0,) * (self.repeats - len(self.missing_folds)) + self.missing_folds
+        there: npt.NDArray[np.bool_] = fold >= np.array(missing)[:, None]
+        return there
+
 
 @dataclass(frozen=True)
 class ErrorRates:
@@ -88,8 +94,7 @@ def error_rates(benchmark: NullBenchmark, *, simulations: int = 1000, alpha: flo
 
 def _outcomes(benchmark: NullBenchmark, differences: Floats, fold: npt.NDArray[np.intp], alpha: float) -> Floats:
     """What happened in each run, 1 or 0 [fields of ``ErrorRates``, runs], of differences [runs, repeats, subjects, slices]."""
-    missing = (0,) * (benchmark.repeats - len(benchmark.missing_folds)) + benchmark.missing_folds
-    there = fold >= np.array(missing)[:, None]
+    there = benchmark.tested(fold)
     tested = there.any(axis=0)
     scores = differences.mean(axis=3)
     by_subject = (scores * there).sum(axis=1)[:, tested] / there.sum(axis=0)[tested]

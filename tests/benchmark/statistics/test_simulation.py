@@ -58,8 +58,8 @@ def test_intervals_over_subjects_are_too_short_where_training_varies() -> None:
     assert measured(3, 0.5).subjects_coverage == pytest.approx(0.91, abs=0.03)
 
 
-@pytest.mark.parametrize("design", ["3 repeats, a failed fold", "hold-out, 5 repeats"])
-def test_failed_folds_and_hold_outs(design: str) -> None:
+@pytest.mark.parametrize("design", ["3 repeats, a failed fold", "5, 4 and 2 folds", "hold-out, 5 repeats"])
+def test_failed_folds_unequal_repeats_and_hold_outs(design: str) -> None:
     found = error_rates(DESIGNS[design], simulations=SIMULATIONS)
     assert 0.025 <= found.model_t <= 0.085
     assert found.model_t_coverage == pytest.approx(1 - found.model_t)
@@ -90,6 +90,16 @@ def test_the_corrected_t_test_stays_below_its_level() -> None:
 def test_a_seed_fixes_the_simulation() -> None:
     small = NullBenchmark(n_subjects=10, n_slices=2)
     assert error_rates(small, simulations=20, seed=1) == error_rates(small, simulations=20, seed=1)
+
+
+def test_unequal_repeats_test_some_subjects_more_often() -> None:
+    benchmark = NullBenchmark(n_subjects=20, folds=5, repeats=3, missing_folds=(1, 3), n_slices=1)
+    difference, fold = benchmark.draw(np.random.default_rng(0))
+    there = benchmark.tested(fold)
+    assert there.sum(axis=1).tolist() == [20, 16, 8]
+    repeat, subject = np.nonzero(there)
+    test = model_t(difference[0, ..., 0][there], subject, 10 * repeat + fold[there])
+    assert (test.n_models, test.n_entries, test.kind) == (11, 44, "crossed")
 
 
 def test_the_spreads_are_what_they_say() -> None:
