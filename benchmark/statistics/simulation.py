@@ -153,7 +153,7 @@ WAYS = {
 }
 
 
-def simulation_table(*, simulations: int = 4000, alpha: float = 0.05, seed: int = 0) -> pd.DataFrame:
+def simulation_table(*, simulations: int = 10_000, alpha: float = 0.05, seed: int = 0) -> pd.DataFrame:
     """``design spread way type_one coverage`` of every design of ``DESIGNS``, spread of ``SPREADS`` and way of ``WAYS``."""
     rows = []
     for design, benchmark in DESIGNS.items():
