@@ -268,7 +268,8 @@ def _tabulate_same_candidate(folder: Path, path: Path) -> None:
     table = tabulate_same_candidate(folder)
     with replacing(path) as file:
         table.to_csv(file, index=False, float_format="%.4f", lineterminator="\n")
-    sys.stdout.write(f"{table.iloc[:, :8].to_string(index=False, float_format='{:.3f}'.format)}\n{path}\n")
+    rates = table.loc[:, "design":"variance_ratio"]  # type: ignore[misc]
+    sys.stdout.write(f"{rates.to_string(index=False, float_format='{:.3f}'.format)}\n{path}\n")
 
 
 def _report(folder: Path, protocol: Protocol, *, strict: bool) -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
@@ -14,28 +14,28 @@ from .model_t import model_t_in
 from .shared_cells import CaseValues
 
 PAIR_COLUMNS = ["p_subjects", "covers_subjects", "p_model_t", "covers_model_t", "variance_ratio"]
-WAYS = ("subjects", "model_t")
 
 
 @dataclass(frozen=True)
 class SameCandidate:
     """Shares of the pairs of names that are called different: by Wilcoxon over subjects, and by the confirmatory test.
 
-    ``variance_ratio``: the median over pairs of the variance of trained models / of subjects. Pairs share names, so the shares
-    vary more than those of as many independent comparisons would.
+    The coverages are shares of the pairs whose interval contains 0: the bootstrap interval over subjects, and that of the
+    confirmatory test. ``variance_ratio``: the median over pairs of the variance of trained models / of subjects. Pairs share
+    names, so all shares vary more than those of as many independent comparisons would.
     """
 
     n_pairs: int
     subjects: float
     model_t: float
+    subjects_coverage: float
+    model_t_coverage: float
     variance_ratio: float
 
 
 def same_candidate(values: CaseValues, alpha: float = 0.05) -> SameCandidate:
     """Test all pairs of names at the level ``alpha``; NaN where no pair has a test."""
-    pairs = pair_tests(values, alpha)
-    subjects, model_t = (_share(pairs[f"p_{way}"], alpha) for way in WAYS)
-    return SameCandidate(len(pairs), subjects, model_t, float(pairs["variance_ratio"].median()))
+    return _summary(pair_tests(values, alpha), alpha)
 
 
 def pair_tests(values: CaseValues, alpha: float = 0.05) -> pd.DataFrame:
@@ -57,28 +57,22 @@ def pair_tests(values: CaseValues, alpha: float = 0.05) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PAIR_COLUMNS, dtype=float)
 
 
-def _share(p: pd.Series, alpha: float) -> float:
-    known = p.dropna()
-    return float((known <= alpha).mean()) if len(known) else np.nan
+def _summary(pairs: pd.DataFrame, alpha: float) -> SameCandidate:
+    p = pairs[["p_subjects", "p_model_t"]]
+    shares = (p <= alpha).where(p.notna()).astype(float).mean()
+    covered = pairs[["covers_subjects", "covers_model_t"]].mean()
+    return SameCandidate(len(pairs), *map(float, [*shares, *covered, pairs["variance_ratio"].median()]))
 
 
 def same_candidate_table(values: CaseValues, alpha: float = 0.05) -> pd.DataFrame:
-    """What all pairs of names give, as ``simulation.simulation_table`` has it for simulations.
+    """One row a design, its columns ``design n_subjects`` and those of :class:`SameCandidate`.
 
-    Columns ``design spread way type_one coverage pairs subjects variance_ratio``. The designs are one repeat (every repeat
-    alone, their pairs taken together) and all repeats. ``variance_ratio`` is the median over pairs, ``spread`` its root.
+    The designs are one repeat (every repeat alone, their pairs taken together) and all repeats.
     """
     repeats, n_subjects = list(values.rows["repeat"].unique()), int(values.rows["subject"].nunique())
     folds = int(values.rows.groupby("repeat")["fold"].nunique().max())
-    alone = [values.of_repeat(repeat) for repeat in repeats]
-    designs = {"1 repeat": pd.concat([pair_tests(each, alpha) for each in alone], ignore_index=True)}
+    alone = [pair_tests(values.of_repeat(repeat), alpha) for repeat in repeats]
+    found = {f"1 repeat x {folds} folds": _summary(pd.concat(alone, ignore_index=True), alpha)}
     if len(repeats) > 1:
-        designs[f"{len(repeats)} repeats"] = pair_tests(values, alpha)
-    rows = []
-    for name, pairs in designs.items():
-        ratio = float(pairs["variance_ratio"].median())
-        for way in WAYS:
-            found = _share(pairs[f"p_{way}"], alpha), float(pairs[f"covers_{way}"].mean())
-            rows.append([f"same candidate, {name} x {folds} folds", ratio**0.5, way, *found, len(pairs), n_subjects, ratio])
-    columns = ["design", "spread", "way", "type_one", "coverage", "pairs", "subjects", "variance_ratio"]
-    return pd.DataFrame(rows, columns=columns)
+        found[f"{len(repeats)} repeats x {folds} folds"] = same_candidate(values, alpha)
+    return pd.DataFrame([{"design": name, "n_subjects": n_subjects, **asdict(rates)} for name, rates in found.items()])

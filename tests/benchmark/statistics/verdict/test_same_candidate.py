@@ -1,6 +1,7 @@
 """One candidate under several names."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -49,23 +50,18 @@ def test_the_same_values_differ_nowhere_and_one_model_tells_nothing() -> None:
 
 def test_the_table_has_each_repeat_alone_and_all_together() -> None:
     values = ten_seeds(1.0, repeats=3, n=20, names=5)
-    table = same_candidate_table(values).set_index(["design", "way"])
-    assert list(table.index.get_level_values("design").unique()) == [
-        "same candidate, 1 repeat x 5 folds",
-        "same candidate, 3 repeats x 5 folds",
-    ]
-    together = same_candidate(values)
-    for way, share in (("subjects", together.subjects), ("model_t", together.model_t)):
-        row = table.loc[("same candidate, 3 repeats x 5 folds", way)]
-        assert (row["type_one"], row["pairs"], row["subjects"]) == (share, 10, 20)
-        assert row["spread"] ** 2 == pytest.approx(row["variance_ratio"]) == pytest.approx(together.variance_ratio)
+    table = same_candidate_table(values).set_index("design")
+    assert list(table.index) == ["1 repeat x 5 folds", "3 repeats x 5 folds"]
+    assert table["n_subjects"].tolist() == [20, 20]
+    assert table.loc["3 repeats x 5 folds"].drop("n_subjects").to_dict() == asdict(same_candidate(values))
     alone = [same_candidate(values.of_repeat(repeat)) for repeat in range(3)]
-    row = table.loc[("same candidate, 1 repeat x 5 folds", "subjects")]
-    assert row["type_one"] == pytest.approx(np.mean([each.subjects for each in alone]))
-    assert row["pairs"] == 30
+    assert table.loc["1 repeat x 5 folds", "subjects"] == pytest.approx(np.mean([each.subjects for each in alone]))
+    assert table["n_pairs"].tolist() == [30, 10]
 
 
 def test_an_interval_covers_0_where_its_test_finds_nothing() -> None:
-    pairs = pair_tests(ten_seeds(1.0))
+    values = ten_seeds(1.0, names=6)
+    pairs = pair_tests(values)
     assert (pairs["covers_model_t"] == (pairs["p_model_t"] > 0.05)).all()
-    assert 0 < pairs["covers_subjects"].mean() < 0.9
+    found = same_candidate(values)
+    assert found.subjects_coverage == pairs["covers_subjects"].mean() < 0.9 < found.model_t_coverage
