@@ -138,14 +138,17 @@ def _drawn_weights(n: int) -> Floats:
 
 CROSS_VALIDATION = NullBenchmark(n_slices=1, slice_spread=0.0, rest_spread=0.5)
 DESIGNS: Mapping[str, NullBenchmark] = {
-    "1 repeat x 5 folds": CROSS_VALIDATION,
-    "3 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=3),
-    "10 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=10),
-    "3 repeats, a failed fold": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1,)),
-    "5, 4 and 2 folds": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1, 3)),
-    "hold-out, 5 repeats": replace(CROSS_VALIDATION, n_subjects=60, folds=1, repeats=5),
+    "1 x 5 folds": CROSS_VALIDATION,
+    "3 x 5 folds": replace(CROSS_VALIDATION, repeats=3),
+    "10 x 5 folds": replace(CROSS_VALIDATION, repeats=10),
+    "one fold failed": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1,)),
+    "5 + 4 + 2 folds": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1, 3)),
+    "5 x hold-out": replace(CROSS_VALIDATION, n_subjects=60, folds=1, repeats=5),
 }
-"""The designs of the documentation's figure; 36 subjects, 60 in the hold-out."""
+"""The designs of the documentation's figure, repeats x folds: 36 subjects, 60 in the hold-out.
+
+Where one fold failed there are three repeats, and so there are where 5, 4 and 2 folds of them ended.
+"""
 WAYS = {
     "subjects": "Wilcoxon, bootstrap over subjects",
     "corrected_t": "corrected resampled t",

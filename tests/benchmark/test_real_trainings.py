@@ -45,7 +45,7 @@ def seeds(*numbers: int | None) -> tuple[Candidate, ...]:
 
 def test_the_table_says_what_was_run(tmp_path: Path) -> None:
     table = tabulate_same_candidate(write_same(tmp_path, seeds(1, 2, 3)))
-    assert table["design"].tolist() == ["1 repeat x 2 folds", "2 repeats x 2 folds"]
+    assert table["design"].tolist() == ["1 x 2 folds", "2 x 2 folds"]
     assert table["n_pairs"].tolist() == [6, 3]
     assert table["n_subjects"].tolist() == [SUBJECTS, SUBJECTS]
     same = table[["experiment", "trainings", "date", "code", "versions"]].drop_duplicates()
@@ -54,7 +54,7 @@ def test_the_table_says_what_was_run(tmp_path: Path) -> None:
 
 def test_only_repeats_that_are_whole_count(tmp_path: Path) -> None:
     table = tabulate_same_candidate(write_same(tmp_path / "one", seeds(1, 2, 3), failed=(1,)))
-    assert table["design"].tolist() == ["1 repeat x 2 folds"]
+    assert table["design"].tolist() == ["1 x 2 folds"]
     assert table["trainings"].unique().tolist() == [SEEDS * FOLDS]
     with pytest.raises(RaterbenchError, match="no repeat that every candidate has whole"):
         tabulate_same_candidate(write_same(tmp_path / "none", seeds(1, 2, 3), failed=(0, 1)))

@@ -67,12 +67,12 @@ def _summary(pairs: pd.DataFrame, alpha: float) -> SameCandidate:
 def same_candidate_table(values: CaseValues, alpha: float = 0.05) -> pd.DataFrame:
     """One row a design, its columns ``design n_subjects`` and those of :class:`SameCandidate`.
 
-    The designs are one repeat (every repeat alone, their pairs taken together) and all repeats.
+    The designs, repeats x folds, are one repeat (every repeat alone, their pairs taken together) and all repeats.
     """
     repeats, n_subjects = list(values.rows["repeat"].unique()), int(values.rows["subject"].nunique())
     folds = int(values.rows.groupby("repeat")["fold"].nunique().max())
     alone = [pair_tests(values.of_repeat(repeat), alpha) for repeat in repeats]
-    found = {f"1 repeat x {folds} folds": _summary(pd.concat(alone, ignore_index=True), alpha)}
+    found = {f"1 x {folds} folds": _summary(pd.concat(alone, ignore_index=True), alpha)}
     if len(repeats) > 1:
-        found[f"{len(repeats)} repeats x {folds} folds"] = same_candidate(values, alpha)
+        found[f"{len(repeats)} x {folds} folds"] = same_candidate(values, alpha)
     return pd.DataFrame([{"design": name, "n_subjects": n_subjects, **asdict(rates)} for name, rates in found.items()])

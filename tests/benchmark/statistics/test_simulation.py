@@ -58,7 +58,7 @@ def test_intervals_over_subjects_are_too_short_where_training_varies() -> None:
     assert measured(3, 0.5).subjects_coverage == pytest.approx(0.91, abs=0.03)
 
 
-@pytest.mark.parametrize("design", ["3 repeats, a failed fold", "5, 4 and 2 folds", "hold-out, 5 repeats"])
+@pytest.mark.parametrize("design", ["one fold failed", "5 + 4 + 2 folds", "5 x hold-out"])
 def test_failed_folds_unequal_repeats_and_hold_outs(design: str) -> None:
     found = error_rates(DESIGNS[design], simulations=SIMULATIONS)
     assert 0.025 <= found.model_t <= 0.085
@@ -141,4 +141,4 @@ def test_one_table_has_every_cell_of_the_figure() -> None:
     table = simulation_table(simulations=25)
     assert len(table) == len(DESIGNS) * len(SPREADS) * len(WAYS)
     unknown = table[table[["type_one", "coverage"]].isna().any(axis=1)]
-    assert set(zip(unknown["design"], unknown["way"], strict=True)) == {("hold-out, 5 repeats", "corrected_t")}
+    assert set(zip(unknown["design"], unknown["way"], strict=True)) == {("5 x hold-out", "corrected_t")}

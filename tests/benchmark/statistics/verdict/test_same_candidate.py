@@ -51,11 +51,11 @@ def test_the_same_values_differ_nowhere_and_one_model_tells_nothing() -> None:
 def test_the_table_has_each_repeat_alone_and_all_together() -> None:
     values = ten_seeds(1.0, repeats=3, n=20, names=5)
     table = same_candidate_table(values).set_index("design")
-    assert list(table.index) == ["1 repeat x 5 folds", "3 repeats x 5 folds"]
+    assert list(table.index) == ["1 x 5 folds", "3 x 5 folds"]
     assert table["n_subjects"].tolist() == [20, 20]
-    assert table.loc["3 repeats x 5 folds"].drop("n_subjects").to_dict() == asdict(same_candidate(values))
+    assert table.loc["3 x 5 folds"].drop("n_subjects").to_dict() == asdict(same_candidate(values))
     alone = [same_candidate(values.of_repeat(repeat)) for repeat in range(3)]
-    assert table.loc["1 repeat x 5 folds", "subjects"] == pytest.approx(np.mean([each.subjects for each in alone]))
+    assert table.loc["1 x 5 folds", "subjects"] == pytest.approx(np.mean([each.subjects for each in alone]))
     assert table["n_pairs"].tolist() == [30, 10]
 
 
