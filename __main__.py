@@ -268,7 +268,7 @@ def _tabulate_same_candidate(folder: Path, path: Path) -> None:
     table = tabulate_same_candidate(folder)
     with replacing(path) as file:
         table.to_csv(file, index=False, float_format="%.4f", lineterminator="\n")
-    rates = table.loc[:, "design":"variance_ratio"]  # type: ignore[misc]
+    rates = table.loc[:, "design":"variance_ratio"]
     sys.stdout.write(f"{rates.to_string(index=False, float_format='{:.3f}'.format)}\n{path}\n")
 
 
