@@ -10,7 +10,6 @@ import pandas as pd
 from ...errors import RaterbenchError
 from ..statistics.subjects import case_values
 from ..statistics.verdict.same_candidate import same_candidate_table
-from ..statistics.verdict.shared_cells import CaseValues
 from ..store.results import Results, read_results
 
 
@@ -32,7 +31,7 @@ def tabulate_same_candidate(folder: str | Path) -> pd.DataFrame:
         raise RaterbenchError(f"{folder} has no repeat that every candidate has whole: run the experiment to its end")
     metric = results.experiment.statistics.primary_metric
     cases = case_values(results.rows, metric, results.primary_reference)
-    table = same_candidate_table(CaseValues.of(cases[cases["repeat"].isin(repeats)]))
+    table = same_candidate_table(cases[cases["repeat"].isin(repeats)])
     used = units[units["repeat"].isin(repeats)]
     written = max(file.stat().st_mtime for file in (Path(folder) / "units").iterdir())
     return table.assign(

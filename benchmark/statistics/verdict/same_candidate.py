@@ -64,15 +64,17 @@ def _summary(pairs: pd.DataFrame, alpha: float) -> SameCandidate:
     return SameCandidate(len(pairs), *map(float, [*shares, *covered, pairs["variance_ratio"].median()]))
 
 
-def same_candidate_table(values: CaseValues, alpha: float = 0.05) -> pd.DataFrame:
-    """One row a design, its columns ``design n_subjects`` and those of :class:`SameCandidate`.
+def same_candidate_table(cases: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
+    """One row a design: columns ``design n_subjects`` and those of :class:`SameCandidate`.
 
-    The designs, repeats x folds, are one repeat (every repeat alone, their pairs taken together) and all repeats.
+    ``cases`` is a table as ``CaseValues.of`` takes it. The designs, repeats x folds, are one repeat (every repeat
+    alone, their pairs taken together) and all repeats.
     """
-    repeats, n_subjects = list(values.rows["repeat"].unique()), int(values.rows["subject"].nunique())
-    folds = int(values.rows.groupby("repeat")["fold"].nunique().max())
-    alone = [pair_tests(values.of_repeat(repeat), alpha) for repeat in repeats]
+    of_repeats = dict(iter(cases.groupby("repeat")))
+    folds = int(cases.groupby("repeat")["fold"].nunique().max())
+    alone = [pair_tests(CaseValues.of(of_one), alpha) for of_one in of_repeats.values()]
     found = {f"1 x {folds} folds": _summary(pd.concat(alone, ignore_index=True), alpha)}
-    if len(repeats) > 1:
-        found[f"{len(repeats)} x {folds} folds"] = same_candidate(values, alpha)
+    if len(of_repeats) > 1:
+        found[f"{len(of_repeats)} x {folds} folds"] = same_candidate(CaseValues.of(cases), alpha)
+    n_subjects = int(cases["subject"].nunique())
     return pd.DataFrame([{"design": name, "n_subjects": n_subjects, **asdict(rates)} for name, rates in found.items()])

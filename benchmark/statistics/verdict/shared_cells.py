@@ -103,11 +103,6 @@ class CaseValues:
         """Repeats in the table."""
         return int(self.rows["repeat"].nunique(dropna=False))
 
-    def of_repeat(self, repeat: object) -> CaseValues:
-        """The values of one repeat alone."""
-        chosen = (self.rows["repeat"] == repeat).to_numpy()
-        return CaseValues(self.candidates, self.rows[chosen].reset_index(drop=True), self.values[chosen])
-
     @cached_property
     def _labels(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Numbers of each row's subject and trained model."""
