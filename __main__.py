@@ -240,10 +240,14 @@ def perf(options: argparse.Namespace) -> int:
         from .benchmark.statistics.simulation import simulation_table
         from .reports.figures.error_rates import draw_error_rates
 
+        if options.same_candidate:
+            _tabulate_same_candidate(Path(options.same_candidate), Path(options.error_rates).with_name("same-candidate.csv"))
         table = simulation_table(simulations=options.simulations)
         sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
         sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates))}\n")
         return 0
+    if options.same_candidate:
+        raise RaterbenchError("--same-candidate belongs to --error-rates: add it, with the file of the figure")
     from .benchmark.perf import measure
 
     if options.convergence:
@@ -255,6 +259,17 @@ def perf(options: argparse.Namespace) -> int:
     for line in measure(options.repeats):
         sys.stdout.write(f"{line}\n")
     return 0
+
+
+def _tabulate_same_candidate(folder: Path, path: Path) -> None:
+    from .benchmark.perf.real_trainings import tabulate_same_candidate
+    from .whole_files import replacing
+
+    table = tabulate_same_candidate(folder)
+    with replacing(path) as file:
+        table.to_csv(file, index=False, float_format="%.4f", lineterminator="\n")
+    rates = table.loc[:, "design":"variance_ratio"]
+    sys.stdout.write(f"{rates.to_string(index=False, float_format='{:.3f}'.format)}\n{path}\n")
 
 
 def _report(folder: Path, protocol: Protocol, *, strict: bool) -> Report:

@@ -144,7 +144,13 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="instead, simulate how often tests err and intervals cover, and draw it",
     )
-    command.add_argument("--simulations", type=whole_number(1, 10**6), default=4000, metavar="N", help="for --error-rates")
+    command.add_argument("--simulations", type=whole_number(1, 10**6), default=10_000, metavar="N", help="for --error-rates")
+    command.add_argument(
+        "--same-candidate",
+        type=path_text,
+        metavar="FOLDER",
+        help="for --error-rates: also tabulate these results of the experiment same-candidate, in same-candidate.csv beside it",
+    )
     return parser
 
 

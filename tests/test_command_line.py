@@ -287,7 +287,9 @@ def test_a_folder_of_pictures_needs_nothing_else(tmp_path, capsys):
         if i != 2:
             write(folder / "ratings" / "ben" / f"c{i}.png", np.zeros_like(mask) if i == 1 else ball((30, 37), 0.3) * 255)
     two = "candidates=[{method = 'fused-labels'}, {method = 'confusion-network'}]"
-    settings = [f"--set={s}" for s in ("split.folds=2", "budget.epochs=1", "budget.features=[4, 4, 4, 4, 4, 4]", two)]
+    settings = [
+        f"--set={s}" for s in ("split.folds=2", "split.repeats=1", "budget.epochs=1", "budget.features=[4, 4, 4, 4, 4, 4]", two)
+    ]
     assert main(["run", "quick", "--dataset", f"folder:{folder}", *settings]) == 0
     assert "report: results/quick-lesions/report.html" in capsys.readouterr().out
     results = read_results("results/quick-lesions")

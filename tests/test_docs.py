@@ -10,6 +10,7 @@ import pytest
 
 from raterbench.benchmark import read_experiment, run
 from raterbench.benchmark.experiment.factory import build_method, build_metrics
+from raterbench.benchmark.experiment.files import shipped
 from raterbench.benchmark.store.predictions import FULL
 from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, UNIT_COLUMNS
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FORMAT = (ROOT / "docs" / "results-format.md").read_text(encoding="utf-8")
 SMALL = [
     *("split.folds=3", "budget.epochs=1", "budget.features=[4,4,4,4,4,4]", "keep_weights=true", "keep_cases=1"),
-    *("dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32"),
+    *("split.repeats=1", "dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32"),
     'candidates=[{ name = "STAPLE", method = "fused-labels", fusion = "staple" }]',
 ]
 
@@ -57,6 +58,21 @@ def test_the_experiment_of_the_page_can_be_built(tmp_path):
     for candidate in experiment.candidates:
         build_method(candidate, experiment).check_parameters()
     assert [metric.name for metric in build_metrics(experiment)] == ["dice", "surface dice", "hd95"]
+
+
+def test_the_table_of_experiments_is_theirs():
+    text = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    listed = {}
+    for line in re.findall(r"^\| `.*$", text, re.MULTILINE):
+        names, _, repeats, networks, _ = (cell.strip() for cell in line.strip("|").split("|"))
+        for name, number in zip(re.findall(r"`([\w-]+)`", names), networks.split(" and "), strict=True):
+            listed[name] = repeats, int(number)
+    assert sorted(listed) == shipped()
+    for name, (repeats, networks) in listed.items():
+        experiment = read_experiment(name)
+        split, folds = experiment.split, experiment.split.parameters.get("folds", 1)
+        assert repeats == f"{split.repeats} of {'a hold-out' if split.policy == 'holdout' else f'{folds} folds'}"
+        assert networks == split.repeats * folds * len(experiment.candidates)
 
 
 def test_its_examples_run_on_a_finished_experiment(tmp_path, monkeypatch, capsys):

@@ -31,8 +31,8 @@ class NullBenchmark:
     (``subject_spread``) and on one of its slices (``slice_spread``), the same in each repeat; the luck of the one model that
     was trained for a (repeat, fold), which all its test cases share (``model_spread``): only training again averages it out;
     and what is new for each subject in each repeat (``rest_spread``). How difficult a subject is for both cancels in pairs
-    and is left out. With one fold it is a hold-out: one model a repeat tests all subjects. ``failed_folds`` are missing from
-    the last repeat.
+    and is left out. With one fold it is a hold-out: one model a repeat tests all subjects. ``missing_folds`` says how many
+    folds are missing from each of the last repeats, so (1,) is a failed fold, and (1, 3) makes repeats of unequal size.
     """
 
     n_subjects: int = 36
@@ -43,7 +43,7 @@ class NullBenchmark:
     slice_spread: float = 1.0
     model_spread: float = 0.5
     rest_spread: float = 0.0
-    failed_folds: int = 0
+    missing_folds: tuple[int, ...] = ()
 
     def draw(self, rng: np.random.Generator, runs: int = 1) -> tuple[Floats, npt.NDArray[np.intp]]:
         """Differences of the two candidates [runs, repeats, subjects, slices], and subjects' folds [repeats, subjects]."""
@@ -55,6 +55,12 @@ class NullBenchmark:
         in_turn = np.arange(self.n_subjects) % self.folds
         fold = np.stack([rng.permutation(in_turn) for _ in range(self.repeats)])
         return subjects + slices + rest + np.take_along_axis(models, fold[None], axis=2)[..., None], fold
+
+    def tested(self, fold: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Which subjects have a value in which repeat [repeats, subjects], of their folds [repeats, subjects]."""
+        missing = (0,) * (self.repeats - len(self.missing_folds)) + self.missing_folds
+        there: npt.NDArray[np.bool_] = fold >= np.array(missing)[:, None]
+        return there
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,7 @@ def error_rates(benchmark: NullBenchmark, *, simulations: int = 1000, alpha: flo
 
 def _outcomes(benchmark: NullBenchmark, differences: Floats, fold: npt.NDArray[np.intp], alpha: float) -> Floats:
     """What happened in each run, 1 or 0 [fields of ``ErrorRates``, runs], of differences [runs, repeats, subjects, slices]."""
-    there = np.ones(fold.shape, bool)
-    there[-1] = fold[-1] >= benchmark.failed_folds
+    there = benchmark.tested(fold)
     tested = there.any(axis=0)
     scores = differences.mean(axis=3)
     by_subject = (scores * there).sum(axis=1)[:, tested] / there.sum(axis=0)[tested]
@@ -133,13 +138,17 @@ def _drawn_weights(n: int) -> Floats:
 
 CROSS_VALIDATION = NullBenchmark(n_slices=1, slice_spread=0.0, rest_spread=0.5)
 DESIGNS: Mapping[str, NullBenchmark] = {
-    "1 repeat x 5 folds": CROSS_VALIDATION,
-    "3 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=3),
-    "10 repeats x 5 folds": replace(CROSS_VALIDATION, repeats=10),
-    "3 repeats, a failed fold": replace(CROSS_VALIDATION, repeats=3, failed_folds=1),
-    "hold-out, 5 repeats": replace(CROSS_VALIDATION, n_subjects=60, folds=1, repeats=5),
+    "1 x 5 folds": CROSS_VALIDATION,
+    "3 x 5 folds": replace(CROSS_VALIDATION, repeats=3),
+    "10 x 5 folds": replace(CROSS_VALIDATION, repeats=10),
+    "one fold failed": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1,)),
+    "5 + 4 + 2 folds": replace(CROSS_VALIDATION, repeats=3, missing_folds=(1, 3)),
+    "5 x hold-out": replace(CROSS_VALIDATION, n_subjects=60, folds=1, repeats=5),
 }
-"""The designs of the documentation's figure; 36 subjects, 60 in the hold-out."""
+"""The designs of the documentation's figure, repeats x folds: 36 subjects, 60 in the hold-out.
+
+Where one fold failed there are three repeats, and so there are where 5, 4 and 2 folds of them ended.
+"""
 WAYS = {
     "subjects": "Wilcoxon, bootstrap over subjects",
     "corrected_t": "corrected resampled t",
@@ -147,7 +156,7 @@ WAYS = {
 }
 
 
-def simulation_table(*, simulations: int = 4000, alpha: float = 0.05, seed: int = 0) -> pd.DataFrame:
+def simulation_table(*, simulations: int = 10_000, alpha: float = 0.05, seed: int = 0) -> pd.DataFrame:
     """``design spread way type_one coverage`` of every design of ``DESIGNS``, spread of ``SPREADS`` and way of ``WAYS``."""
     rows = []
     for design, benchmark in DESIGNS.items():

@@ -191,19 +191,22 @@ def calibration(analysis: Analysis) -> Table | None:
                 cells += [
                     Cell(write_number(100 * row["ece"], 2), sort=float(row["ece"])),
                     Cell(NO_VALUE if NO_VALUE in interval else interval),
+                    Cell(write_number(100 * row["ece_debiased"], 2), sort=float(row["ece_debiased"])),
                     Cell(write_number(100 * row["mce"], 1), sort=float(row["mce"])),
                     Cell(f"{nice_number(row['n_voxels'])} ({100 * row['counted']:.0f} %)", sort=float(row["n_voxels"])),
                 ]
         rows.append(cells)
         keys.append((kind, region))
-    parts = ("ECE {} (%)", "Interval", "MCE {} (%)", "Voxels {}")
+    parts = ("ECE {} (%)", "Interval", "Debiased {} (%)", "MCE {} (%)", "Voxels {}")
     head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
     caption = (
         f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled, ten bins "
         f"of equal width, with {analysis.confidence_words} bootstrap intervals over subjects. Open leaves out voxels with a "
         "confidence of exactly 1 (as the reference code of published values does), closed counts them; compare only values of "
-        "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Foreground: near what any "
-        "rater marked."
+        "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Gaps that arise by chance "
+        "make ECE larger than 0 even where confidence is right, so the interval of this plug-in estimate cannot cover 0. "
+        "Debiased: the squared gap of each bin less its variance over subjects, cut at 0. Foreground: near what any rater "
+        "marked."
     )
     rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
     return Table("calibration", "Calibration", caption, head, rows, table, rules)

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,34 @@ def test_every_shipped_experiment_loads_and_its_parts_can_be_built(name):
     assert experiment.description
     assert experiment.dataset in DATASETS.names()
     assert [build_method(c, experiment) for c in experiment.candidates]
-    assert build_fusions(experiment)
+    assert len(build_fusions(experiment)) == len(experiment.fused_rows)
     assert build_metrics(experiment)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_experiment_has_enough_repeats_and_says_how_small_it_is(name):
+    """Three repeats of a cross-validation and five of a hold-out let trainings vary enough; ``smoke`` compares nothing."""
+    experiment = read_experiment(name)
+    repeats, said = experiment.split.repeats, experiment.description
+    if name == "smoke":
+        assert repeats == 1 and "in one repeat" in said and "exploratory" in said
+        return
+    assert repeats >= (5 if experiment.split.policy == "holdout" else 3)
+    assert f"{ {3: 'three', 5: 'five', 10: 'ten'}[repeats] } repeats" in said
+    assert "at its own size" in said or "Another protocol" in said or "Small scale: " in said
+    assert re.search(r"(about|under) [a-z0-9 ]+ on two cores\.$", said) or said.endswith("For a GPU.")
+    for epochs in re.findall(r"(\d+) epochs", said):
+        assert int(epochs) == experiment.budget["epochs"]
+    for share, option in (("(\\S+) of 60,000 training digits", "train"), ("(\\S+) of 10,000 test digits", "test")):
+        for number in re.findall(share, said):
+            assert int(number.replace(",", "")) == experiment.dataset_options[option]
+
+
+def test_one_candidate_has_ten_names_and_ten_seeds():
+    same, quick = read_experiment("same-candidate"), read_experiment("quick")
+    assert {(c.method, tuple(c.options.items())) for c in same.candidates} == {("fused-labels", (("fusion", "majority-vote"),))}
+    assert len({c.seed for c in same.candidates}) == len(same.candidates) == 10
+    assert (same.split, same.budget, same.dataset) == (quick.split, quick.budget, quick.dataset)
 
 
 @pytest.mark.parametrize("name", shipped())

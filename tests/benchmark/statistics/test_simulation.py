@@ -58,8 +58,8 @@ def test_intervals_over_subjects_are_too_short_where_training_varies() -> None:
     assert measured(3, 0.5).subjects_coverage == pytest.approx(0.91, abs=0.03)
 
 
-@pytest.mark.parametrize("design", ["3 repeats, a failed fold", "hold-out, 5 repeats"])
-def test_failed_folds_and_hold_outs(design: str) -> None:
+@pytest.mark.parametrize("design", ["one fold failed", "5 + 4 + 2 folds", "5 x hold-out"])
+def test_failed_folds_unequal_repeats_and_hold_outs(design: str) -> None:
     found = error_rates(DESIGNS[design], simulations=SIMULATIONS)
     assert 0.025 <= found.model_t <= 0.085
     assert found.model_t_coverage == pytest.approx(1 - found.model_t)
@@ -92,6 +92,16 @@ def test_a_seed_fixes_the_simulation() -> None:
     assert error_rates(small, simulations=20, seed=1) == error_rates(small, simulations=20, seed=1)
 
 
+def test_unequal_repeats_test_some_subjects_more_often() -> None:
+    benchmark = NullBenchmark(n_subjects=20, folds=5, repeats=3, missing_folds=(1, 3), n_slices=1)
+    difference, fold = benchmark.draw(np.random.default_rng(0))
+    there = benchmark.tested(fold)
+    assert there.sum(axis=1).tolist() == [20, 16, 8]
+    repeat, subject = np.nonzero(there)
+    test = model_t(difference[0, ..., 0][there], subject, 10 * repeat + fold[there])
+    assert (test.n_models, test.n_entries, test.kind) == (11, 44, "crossed")
+
+
 def test_the_spreads_are_what_they_say() -> None:
     rng = np.random.default_rng(0)
     benchmark = NullBenchmark(
@@ -116,7 +126,7 @@ def test_what_is_computed_for_many_runs_is_what_each_gives_alone() -> None:
 
 
 def test_the_simulated_test_is_the_one_of_the_tables() -> None:
-    benchmark = NullBenchmark(n_subjects=12, n_slices=1, folds=3, repeats=2, failed_folds=1)
+    benchmark = NullBenchmark(n_subjects=12, n_slices=1, folds=3, repeats=2, missing_folds=(1,))
     found = error_rates(benchmark, simulations=8, alpha=0.3, seed=4)
     difference, fold = benchmark.draw(np.random.default_rng(4), 8)
     there = np.stack([np.ones(12, bool), fold[1] >= 1])
@@ -131,4 +141,4 @@ def test_one_table_has_every_cell_of_the_figure() -> None:
     table = simulation_table(simulations=25)
     assert len(table) == len(DESIGNS) * len(SPREADS) * len(WAYS)
     unknown = table[table[["type_one", "coverage"]].isna().any(axis=1)]
-    assert set(zip(unknown["design"], unknown["way"], strict=True)) == {("hold-out, 5 repeats", "corrected_t")}
+    assert set(zip(unknown["design"], unknown["way"], strict=True)) == {("5 x hold-out", "corrected_t")}

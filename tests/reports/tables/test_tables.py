@@ -214,6 +214,17 @@ def test_calibration_says_how_many_voxels_count(analysis: Analysis) -> None:
     assert "(100 %)" in table.rows[0][-1].text and len(table.rows) == 12
 
 
+def test_the_debiased_error_stands_beside_the_plug_in_one(analysis: Analysis) -> None:
+    table = calibration(analysis)
+    assert table is not None and "interval of this plug-in estimate cannot cover 0" in table.caption
+    for treatment in ("open", "closed"):
+        place = table.head.index(f"Debiased {treatment} (%)")
+        assert table.head[place - 2] == f"ECE {treatment} (%)"
+        known = table.plain[table.plain["last_bin"] == treatment]
+        assert [row[place].text for row in table.rows] == [write_number(100 * v, 2) for v in known["ece_debiased"]]
+        assert all(row[place].sort <= row[place - 2].sort for row in table.rows)
+
+
 def test_every_table_can_be_written(analysis: Analysis) -> None:
     tables = all_tables(analysis)
     assert [t.name for t in tables] == [

@@ -1,20 +1,26 @@
 """One candidate under several names."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from raterbench.benchmark.statistics.verdict.same_candidate import same_candidate
+from raterbench.benchmark.statistics.verdict.same_candidate import pair_tests, same_candidate, same_candidate_table
 from raterbench.benchmark.statistics.verdict.shared_cells import CaseValues
 
 
-def ten_seeds(luck: float, folds: int = 5, repeats: int = 1, n: int = 40) -> CaseValues:
+def ten_seeds(luck: float, folds: int = 5) -> CaseValues:
+    return CaseValues.of(seed_cases(luck, folds))
+
+
+def seed_cases(luck: float, folds: int = 5, repeats: int = 1, n: int = 40, names: int = 10) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     parts = []
     for repeat in range(repeats):
         fold = rng.permutation(np.arange(n) % folds)
-        for seed in range(10):
+        for seed in range(names):
             value = rng.normal(size=n) + luck * rng.normal(size=folds)[fold]
             part = {
                 "candidate": f"seed {seed}",
@@ -25,7 +31,7 @@ def ten_seeds(luck: float, folds: int = 5, repeats: int = 1, n: int = 40) -> Cas
                 "value": value,
             }
             parts.append(pd.DataFrame(part))
-    return CaseValues.of(pd.concat(parts, ignore_index=True))
+    return pd.concat(parts, ignore_index=True)
 
 
 def test_the_luck_of_training_fools_the_test_over_subjects_alone() -> None:
@@ -35,6 +41,25 @@ def test_the_luck_of_training_fools_the_test_over_subjects_alone() -> None:
     assert found.model_t < 0.12
     assert 0.3 < found.variance_ratio < 3
     assert same_candidate(ten_seeds(0.0)).subjects < 0.15
+
+
+def test_the_table_has_each_repeat_alone_and_all_together() -> None:
+    cases = seed_cases(1.0, repeats=3, n=20, names=5)
+    table = same_candidate_table(cases).set_index("design")
+    assert list(table.index) == ["1 x 5 folds", "3 x 5 folds"]
+    assert table["n_subjects"].tolist() == [20, 20]
+    assert table.loc["3 x 5 folds"].drop("n_subjects").to_dict() == asdict(same_candidate(CaseValues.of(cases)))
+    alone = [same_candidate(CaseValues.of(cases[cases["repeat"] == repeat])) for repeat in range(3)]
+    assert table.loc["1 x 5 folds", "subjects"] == pytest.approx(np.mean([each.subjects for each in alone]))
+    assert table["n_pairs"].tolist() == [30, 10]
+
+
+def test_an_interval_covers_0_where_its_test_finds_nothing() -> None:
+    values = CaseValues.of(seed_cases(1.0, names=6))
+    pairs = pair_tests(values)
+    assert (pairs["covers_model_t"] == (pairs["p_model_t"] > 0.05)).all()
+    found = same_candidate(values)
+    assert found.subjects_coverage == pairs["covers_subjects"].mean() < 0.9 < found.model_t_coverage
 
 
 def test_the_same_values_differ_nowhere_and_one_model_tells_nothing() -> None:
