@@ -15,8 +15,12 @@ from ..tables.wording import count_of, words_of
 from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
 
+COMPARISON = (
+    *("overturn-trainings", "overturn-raters", "overturn-reference", "comparison", "effects", "subjects"),
+    *("critical-difference", "pairs", "failures", "differences", "costs"),
+)
 SECTIONS = (
-    ("comparison", "Comparison", ("comparison", "effects", "differences")),
+    ("comparison", "Comparison", COMPARISON),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Pictures", ("pictures",)),

@@ -16,9 +16,10 @@ from matplotlib.transforms import Bbox
 from raterbench.benchmark.store.results import PictureCase, Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import pictures as panel
+from raterbench.reports.figures.drawing import drawn
 from raterbench.reports.figures.effects import effects
 from raterbench.reports.figures.figures import all_figures
-from raterbench.reports.figures.style import COLOURS, DOUBLE, MM, TALLEST, Plot, drawn, house_style, wrapped
+from raterbench.reports.figures.style import COLOURS, DOUBLE, MM, TALLEST, Plot, house_style, wrapped
 
 MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority vote", "Soft average", "STAPLE", "TGCE"] * 2)]
 
@@ -69,7 +70,7 @@ def outside(figure: Figure) -> list[str]:
 def test_all_figures_are_there(plots: list[Plot]) -> None:
     names = [plot.name for plot in plots]
     assert names == [
-        "effects", "reliability", "entropy", "learning", "confusion-entries", "pictures", "pictures-2", "confusion",
+        "overturn-trainings", "overturn-reference", "effects", "reliability", "entropy", "learning", "confusion-entries", "pictures", "pictures-2", "confusion",
         "reliability-maps", "reliability-maps-2",
     ]  # fmt: skip
     assert all(plot.alt and plot.caption.endswith(".") for plot in plots)
