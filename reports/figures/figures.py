@@ -7,11 +7,15 @@ from functools import partial
 
 from ..analysis import Analysis
 from ..page.part_maker import PartMaker
+from .costs import costs
 from .drawing import drawn
 from .effects import effects
 from .entropy import entropy
 from .learning import learning
+from .order.failures import failures
 from .order.overturn import overturn_raters, overturn_reference, overturn_trainings
+from .order.pairs import pairs
+from .order.subjects import subjects
 from .pictures import pictures
 from .raters.confusion import confusion, confusion_entries
 from .raters.identification import identification
@@ -27,13 +31,16 @@ def all_figures(analysis: Analysis) -> list[Plot]:
         "overturn-raters": overturn_raters,
         "overturn-reference": overturn_reference,
         "effects": effects,
+        "subjects": subjects,
+        "failures": failures,
         "reliability": reliability,
         "entropy": entropy,
         "learning": learning,
+        "costs": costs,
         "confusion-entries": confusion_entries,
         "identification": identification,
     }
-    several = {"pictures": pictures, "confusion": confusion, "reliability-maps": reliability_maps}
+    several = {"critical-difference": pairs, "pictures": pictures, "confusion": confusion, "reliability-maps": reliability_maps}
     make = analysis.part_maker.make
     with house_style():
         plots = [make("figure", name, partial(maker, analysis)) for name, maker in single.items()]

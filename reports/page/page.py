@@ -17,7 +17,7 @@ from .parts import Part, belongs, environment, plot_part, table_part
 
 COMPARISON = (
     *("overturn-trainings", "overturn-raters", "overturn-reference", "comparison", "effects", "subjects"),
-    *("critical-difference", "pairs", "failures", "differences", "costs"),
+    *("critical-difference", "pairs", "failures", "differences"),
 )
 SECTIONS = (
     ("comparison", "Comparison", COMPARISON),
@@ -26,7 +26,7 @@ SECTIONS = (
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("learning", "alarms", "units", "origins")),
+    ("training", "Training", ("learning", "costs", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
 """Each section's anchor and heading, and the tables and figures in it by name."""

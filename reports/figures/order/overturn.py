@@ -19,6 +19,7 @@ WIDTH, ROW = 55.0, 4.4
 """Width of a picture, and height of a rank, in mm: at 320 pixels letters are still 10 pixels high."""
 MOST_NAMED, NAMED_OF_MORE = 8, 5
 """Candidates up to which all have their name and colour, and how many have where there are more."""
+OTHERS = "#B4BAC4"
 MOST_COLUMNS = 10
 SHORT = {"truth": "truth", "raters": "raters", "majority": "majority", "staple": "STAPLE", "soft average": "average"}
 """References in the fewest words."""
@@ -149,7 +150,10 @@ def _draw(analysis: Analysis, order: Order) -> Figure:
     left = -ZONE - 0.1 if order.intervals is not None else -0.35
     axes.set(xlim=(left, m - 0.65), ylim=(len(names) + 0.5, 0.5))
     axes.set_yticks(range(1, len(shown) + 1), [style.wrapped(name, 15, 1) for name in shown])
-    axes.set_xticks(range(m), [style.wrapped(label, 11, 1) for label in order.labels], rotation=0 if upright else 90)
+    ticks = dict(zip(map(float, range(m)), (style.wrapped(label, 11, 1) for label in order.labels), strict=True))
+    if order.intervals is not None and order.intervals["rank_low"].notna().any():
+        ticks[-(ZONE + 0.3) / 2] = f"{100 * (1 - analysis.alpha):g} %"
+    axes.set_xticks(list(ticks), list(ticks.values()), rotation=0 if upright else 90)
     axes.set_xlabel(order.axis)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -159,7 +163,7 @@ def _draw(analysis: Analysis, order: Order) -> Figure:
 
 def _line(axes: Axes, analysis: Analysis, order: Order, name: str, place: int, *, is_named: bool) -> None:
     """A candidate's ranks from column to column, and its interval at the left."""
-    colour = analysis.colours[name] if is_named else style.FAINT
+    colour = analysis.colours[name] if is_named else OTHERS
     marker = analysis.markers[name] if is_named else "o"
     ranks = order.ranks.loc[name].to_numpy(dtype=float)
     axes.plot(

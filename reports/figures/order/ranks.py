@@ -10,7 +10,7 @@ import pandas as pd
 from ....benchmark.statistics.ranking import goodness, without_rounding_error
 from ....benchmark.statistics.subjects import case_values
 from ....benchmark.statistics.verdict.rater_influence import NOBODY, leave_a_rater_out
-from ....benchmark.statistics.verdict.shared_cells import CaseValues
+from ....benchmark.statistics.verdict.shared_cells import CaseValues, Entries
 from ....benchmark.statistics.verdict.verdicts import Better
 from ...analysis import Analysis
 
@@ -32,12 +32,22 @@ def ranks_of(means: Mapping[str, float], better: str) -> pd.Series:
     return pd.Series(np.nan, index=list(means)) if good is None else good.rank(ascending=False)
 
 
-def shared_means(values: CaseValues) -> dict[str, float]:
-    """Means over subjects of the candidates that have values, over what all of these share; empty if they share nothing."""
+def shared_entries(values: CaseValues) -> Entries | None:
+    """What the candidates that have values share; None if nothing."""
     known = np.isfinite(values.values).any(axis=0)
     names = [name for name, some in zip(values.candidates, known, strict=True) if some]
-    entries = values.entries(names) if names else None
-    return {} if entries is None else dict(zip(names, map(float, entries.means), strict=True))
+    return values.entries(names) if names else None
+
+
+def shared_means(values: CaseValues) -> dict[str, float]:
+    """Means over subjects, over what all candidates with values share; empty if they share nothing."""
+    entries = shared_entries(values)
+    return {} if entries is None else dict(zip(entries.candidates, map(float, entries.means), strict=True))
+
+
+def subject_table(entries: Entries) -> pd.DataFrame:
+    """Subjects x candidates: means over a subject's entries, equal ones equal to the last bit."""
+    return without_rounding_error(pd.DataFrame(entries.design.subject_means(entries.values), columns=list(entries.candidates)))
 
 
 def ranks_by_repeat(values: CaseValues, better: str) -> pd.DataFrame:

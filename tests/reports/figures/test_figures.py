@@ -70,7 +70,8 @@ def outside(figure: Figure) -> list[str]:
 def test_all_figures_are_there(plots: list[Plot]) -> None:
     names = [plot.name for plot in plots]
     assert names == [
-        "overturn-trainings", "overturn-reference", "effects", "reliability", "entropy", "learning", "confusion-entries", "pictures", "pictures-2", "confusion",
+        "overturn-trainings", "overturn-reference",
+        "effects", "reliability", "entropy", "learning", "confusion-entries", "pictures", "pictures-2", "confusion",
         "reliability-maps", "reliability-maps-2",
     ]  # fmt: skip
     assert all(plot.alt and plot.caption.endswith(".") for plot in plots)
