@@ -238,11 +238,11 @@ def perf(options: argparse.Namespace) -> int:
     """``raterbench perf``: speed as ratios, measured in one run; or one of the documentation's figures."""
     if options.error_rates:
         from .benchmark.statistics.simulation import simulation_table
-        from .reports.figures.error_rates import draw_error_rates
+        from .reports.figures.error_rates import draw_error_rates, read_same_candidate
 
         table = simulation_table(simulations=options.simulations)
         sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
-        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates))}\n")
+        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates), read_same_candidate())}\n")
         return 0
     from .benchmark.perf import measure
 

@@ -69,7 +69,7 @@ def _matrix(analysis: Analysis, entries: Entries, found: TieGroup, better: Bette
             said[verdict].append(f"{names[row]} and {names[column]}")
     _frame(figure, axes, names)
     caption = _caption(analysis, found, k, len(subject_table(entries)))
-    words = [f"{WORDS[v].replace('row', 'the first')}: {', '.join(found) or 'none'}" for v, found in said.items()]
+    words = [f"{WORDS[v].replace('row', 'the first')}: {', '.join(which) or 'none'}" for v, which in said.items()]
     return style.Plot("pairs", "Who can be told from whom", figure, caption, f"Verdict of each pair. {'; '.join(words)}.")
 
 
