@@ -63,7 +63,7 @@ def draw_error_rates(table: pd.DataFrame, path: Path, same: pd.DataFrame | None 
                 _simulated(axes, table[table["design"] == design], measure, limits)
             row[0].set_ylabel(name)
         for axes, design in zip(panels[0], designs, strict=False):
-            axes.set_title(design, fontsize=7, fontweight="normal")
+            axes.set_title(style.wrapped(design, 16), fontsize=7, fontweight="normal")
         if same is not None:
             _real(panels[0][-1], panels[1][-1], same)
         figure.supxlabel("Luck of training: standard deviation of models / of subjects", fontsize=8)
@@ -94,6 +94,8 @@ def _real(axes: Axes, below: Axes, same: pd.DataFrame) -> None:
             )
     axes.set_title("one candidate,\nmany seeds (real)", fontsize=7, fontweight="normal")
     axes.tick_params(labelbottom=True)
+    for drawn in [*below.patches, *below.lines]:
+        drawn.remove()
     below.set_axis_off()
     pairs = sorted({int(n) for n in same["n_pairs"]})
     words = f"{pairs[0]} pairs" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]} pairs"

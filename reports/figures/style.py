@@ -23,7 +23,7 @@ MM = 1 / 25.4
 SINGLE, DOUBLE, TALLEST = 85.0, 170.0, 235.0
 """Widths of one and of two columns of a page, and the tallest figure that leaves room for a caption, in mm."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#7A7A00", "#332288", "#44474D")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#5E4310", "#332288", "#8A3FFC")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 DASHES: tuple[Any, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 3)), (0, (8, 1.5, 1.2, 1.5, 1.2, 1.5)),
