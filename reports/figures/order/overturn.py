@@ -23,8 +23,8 @@ OTHERS = "#B4BAC4"
 MOST_COLUMNS = 10
 SHORT = {"truth": "truth", "raters": "raters", "majority": "majority", "staple": "STAPLE", "soft average": "average"}
 """References in the fewest words."""
-ZONE = 1.1
-"""Room for the intervals at the left of the first column, in columns."""
+GAP = 0.3
+"""Between the intervals and the first column, in columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def overturn_trainings(analysis: Analysis) -> style.Plot | None:
         caption = caption.replace(", and in each repeat", "")
         caption += "There is one repeat, so nothing shows how the order changes when all are trained again."
     else:
-        caption += _said(order, "repeats")
+        caption += _said(order, "in {} repeats")
     return _plot("overturn-trainings", "Other trainings", analysis, order, caption)
 
 
@@ -82,7 +82,7 @@ def overturn_raters(analysis: Analysis, values: pd.DataFrame | None = None) -> s
     n = ranks.shape[1] - 1
     caption = (
         f"{_start(analysis, 'the single raters')} against all {n} raters, and against the others without each of them. "
-        f"{_said(order, 'panels without a rater')}"
+        f"{_said(order, 'against {} panels without a rater')}"
     )
     return _plot("overturn-raters", "Other raters", analysis, order, caption)
 
@@ -95,7 +95,7 @@ def overturn_reference(analysis: Analysis) -> style.Plot | None:
     order = _order(ranks, [SHORT.get(r, words_of(r)) for r in ranks.columns], "Reference")
     caption = (
         f"{_start(analysis)} against {words_of(analysis.reference)}, the primary reference, and against each other reference. "
-        f"{_said(order, 'other references')}"
+        f"{_said(order, 'against {} other references')}"
     )
     return _plot("overturn-reference", "Another reference", analysis, order, caption)
 
@@ -122,7 +122,7 @@ def _said(order: Order, what: str) -> str:
     n, same = order.ranks.shape[1] - 1, order.same_best
     best = order.ranks.index[order.ranks.iloc[:, 0] == order.ranks.iloc[:, 0].min()]
     who = " or ".join(map(str, best))
-    return f"{who} is first in {same} of {n} {what}." if n else ""
+    return f"{who} is first {what.format(f'{same} of {n}')}." if n else ""
 
 
 def _plot(name: str, title: str, analysis: Analysis, order: Order, caption: str) -> style.Plot:
@@ -145,14 +145,18 @@ def _draw(analysis: Analysis, order: Order) -> Figure:
     height = min(style.TALLEST, ROW * len(names) + (9 if upright else 23))
     figure = style.new_figure(WIDTH, height)
     axes = figure.subplots()
+    zone = max(1.0, 0.45 * m)  # room for the intervals, in columns: at least 9 mm
     for place, name in reversed(list(enumerate(names))):
-        _line(axes, analysis, order, name, place, is_named=name in shown)
-    left = -ZONE - 0.1 if order.intervals is not None else -0.35
+        _line(axes, analysis, order, name, is_named=name in shown)
+        if order.intervals is not None and name in shown:
+            share = (place + 0.5) / len(shown)
+            _interval(axes, order.intervals.loc[name], -GAP - (1 - share) * zone, analysis.colours[name])
+    left = -zone - GAP if order.intervals is not None else -0.35
     axes.set(xlim=(left, m - 0.65), ylim=(len(names) + 0.5, 0.5))
     axes.set_yticks(range(1, len(shown) + 1), [style.wrapped(name, 15, 1) for name in shown])
     ticks = dict(zip(map(float, range(m)), (style.wrapped(label, 11, 1) for label in order.labels), strict=True))
     if order.intervals is not None and order.intervals["rank_low"].notna().any():
-        ticks[-(ZONE + 0.3) / 2] = f"{100 * (1 - analysis.alpha):g} %"
+        ticks[-GAP - zone / 2] = f"{100 * (1 - analysis.alpha):g} %"
     axes.set_xticks(list(ticks), list(ticks.values()), rotation=0 if upright else 90)
     axes.set_xlabel(order.axis)
     axes.tick_params(length=0)
@@ -161,8 +165,8 @@ def _draw(analysis: Analysis, order: Order) -> Figure:
     return figure
 
 
-def _line(axes: Axes, analysis: Analysis, order: Order, name: str, place: int, *, is_named: bool) -> None:
-    """A candidate's ranks from column to column, and its interval at the left."""
+def _line(axes: Axes, analysis: Analysis, order: Order, name: str, *, is_named: bool) -> None:
+    """A candidate's ranks from column to column."""
     colour = analysis.colours[name] if is_named else OTHERS
     marker = analysis.markers[name] if is_named else "o"
     ranks = order.ranks.loc[name].to_numpy(dtype=float)
@@ -171,9 +175,10 @@ def _line(axes: Axes, analysis: Analysis, order: Order, name: str, place: int, *
         linewidth=1.3 if is_named else 0.8, clip_on=False,
         markeredgecolor="white", markeredgewidth=0.5, zorder=3 if is_named else 2,
     )  # fmt: skip
-    if order.intervals is None or name not in order.intervals.index:
-        return
-    low, high = order.intervals.loc[name, ["rank_low", "rank_high"]].astype(float)
-    if np.isfinite(low) and is_named:
-        x = -ZONE + (place + 0.5) * (ZONE - 0.3) / min(len(order.ranks), MOST_NAMED)
+
+
+def _interval(axes: Axes, ends: pd.Series, x: float, colour: str) -> None:
+    """A bar from the lowest to the highest rank; nothing where the design tells none."""
+    low, high = float(ends["rank_low"]), float(ends["rank_high"])
+    if np.isfinite(low):
         axes.plot([x, x], [low - 0.12, high + 0.12], color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3)

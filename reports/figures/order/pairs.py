@@ -75,7 +75,8 @@ def _matrix(analysis: Analysis, entries: Entries, found: TieGroup, better: Bette
 
 def _square(axes: Axes, place: tuple[int, int], verdict: str, text: str, k: int) -> None:
     row, column = place
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=FILLS[verdict], edgecolor=style.FAINT, linewidth=0.6))
+    if verdict != "undecided":
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=FILLS[verdict], linewidth=0))
     if k <= NUMBERS_UP_TO:
         colour = "white" if verdict == "better" else style.MUTED if text == NO_VALUE else style.INK
         axes.text(column, row, text, ha="center", va="center", color=colour)
@@ -91,6 +92,9 @@ def _frame(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    edges = np.arange(k + 1) - 0.5
+    axes.hlines(edges, -0.5, k - 0.5, color=style.FAINT, linewidth=0.6)
+    axes.vlines(edges, -0.5, k - 0.5, color=style.FAINT, linewidth=0.6)
     handles = [Patch(facecolor=FILLS[v], edgecolor=style.MUTED, linewidth=0.6, label=words) for v, words in WORDS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4 if k > 5 else 2, handlelength=1.2, columnspacing=1.2)
 

@@ -70,7 +70,7 @@ def test_without_the_rater_who_favours_a_candidate_the_order_changes(analysis: A
     assert ranks.loc[one].tolist() == [1, 2, 1, 1]
     with house_style():
         plot = overturn_raters(analysis, values)
-    assert plot is not None and f"{one} is first in 2 of 3 panels without a rater" in plot.caption
+    assert plot is not None and f"{one} is first against 2 of 3 panels without a rater" in plot.caption
     assert f"Ada: {other}, {one}" in plot.alt
     assert overturn_raters(analysis, values[values["rater"] == "Ada"]) is None
     assert overturn_raters(analysis) is None  # the study has rows against one single rater only
