@@ -238,13 +238,13 @@ def perf(options: argparse.Namespace) -> int:
     """``raterbench perf``: speed as ratios, measured in one run; or one of the documentation's figures."""
     if options.error_rates:
         from .benchmark.statistics.simulation import simulation_table
-        from .reports.figures.error_rates import draw_error_rates
+        from .reports.figures.error_rates import draw_error_rates, read_same_candidate
 
         if options.same_candidate:
             _tabulate_same_candidate(Path(options.same_candidate), Path(options.error_rates).with_name("same-candidate.csv"))
         table = simulation_table(simulations=options.simulations)
         sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
-        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates))}\n")
+        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates), read_same_candidate())}\n")
         return 0
     if options.same_candidate:
         raise RaterbenchError("--same-candidate belongs to --error-rates: add it, with the file of the figure")

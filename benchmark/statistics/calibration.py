@@ -13,12 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...errors import RaterbenchError, nearest
-from ..metrics.calibration import N_BINS, UNIT, LastBin, expected_calibration_error, maximum_calibration_error
+from ..metrics.calibration import N_BINS, UNIT, LastBin, expected_calibration_error
 from .significance import expanded_quantiles
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+FEWEST_VOXELS, FEWEST_SUBJECTS = 100, 3
+"""A bin with fewer voxels, or from fewer subjects, is thin: its accuracy is mostly chance. MCE skips it."""
 TREATMENTS: tuple[LastBin, ...] = ("open", "closed")
 CALIBRATION_COLUMNS = [
     *("candidate", "reference", "region", "last_bin", "n_subjects", "n_voxels", "counted"),
@@ -66,8 +68,9 @@ def calibration_table(
 
     One row a candidate, region (all stored ones by default) and ``last_bin``: ``open`` drops confidence exactly 1 as the
     reference code of the papers does, ``closed`` merges it into the bin below. ``n_voxels`` were counted, ``counted`` is their
-    share of all voxels. ``ece``, ``mce`` are shares (0 to 1). ``difference`` is to the baseline, over the subjects of both,
-    with both resampled alike. A calibration error of 0 is never measured as 0, and its interval cannot contain 0:
+    share of all voxels. ``ece``, ``mce`` are shares (0 to 1); ``mce`` skips thin bins (:func:`thin_bins`). ``difference`` is
+    to the baseline, over the subjects of both, with both resampled alike. A calibration error of 0 is never measured as 0,
+    and its interval cannot contain 0:
     ``ece_debiased`` corrects for that (:func:`debiased_calibration_error`).
     """
     draw = _Draw(resamples, confidence, seed)
@@ -92,7 +95,7 @@ def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bi
         "counted": voxels / total if total else np.nan,
         "ece": float(expected_calibration_error(pooled, last_bin)),
         "ece_debiased": debiased_calibration_error(own, last_bin),
-        "mce": float(maximum_calibration_error(pooled, last_bin)),
+        "mce": maximum_error_of_full_bins(own, last_bin),
         **dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan),
     }
     row["ece_low"], row["ece_high"] = draw.interval(draw.errors(own, last_bin), len(own))
@@ -106,6 +109,31 @@ def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bi
     return row
 
 
+def thin_bins(counts: Counts) -> npt.NDArray[np.bool_]:
+    """Which bins of counts [subjects, bins, 3] have voxels, and fewer than 100 or from fewer than 3 subjects: [bins]."""
+    n = counts[:, :, 0]
+    voxels, subjects = n.sum(axis=0), (n > 0).sum(axis=0)
+    thin: npt.NDArray[np.bool_] = (voxels > 0) & ((voxels < FEWEST_VOXELS) | (subjects < FEWEST_SUBJECTS))
+    return thin
+
+
+def maximum_error_of_full_bins(counts: Counts, last_bin: LastBin = "closed") -> float:
+    """The largest |accuracy - confidence| of the bins of counts [subjects, 11, 3] that are not thin; NaN if all are."""
+    merged = _merged(counts, last_bin)
+    n, correct, confidence = merged.sum(axis=0).T
+    full = (n > 0) & ~thin_bins(merged)
+    gaps = np.abs(correct[full] - confidence[full] * UNIT) / n[full]
+    return float(gaps.max()) if gaps.size else np.nan
+
+
+def _merged(counts: Counts, last_bin: LastBin) -> Counts:
+    """Counts [subjects, 10, 3]: voxels with a confidence of exactly 1 join the bin below, or are left out."""
+    merged = counts[:, : N_BINS - 1].copy()
+    if last_bin == "closed":
+        merged[:, -1] += counts[:, -1]
+    return merged
+
+
 def debiased_calibration_error(counts: Counts, last_bin: LastBin = "closed") -> float:
     """ECE of counts [subjects, 11, 3] with its upward bias removed; NaN without a voxel or with fewer than two subjects.
 
@@ -114,9 +142,7 @@ def debiased_calibration_error(counts: Counts, last_bin: LastBin = "closed") -> 
     variance is that of the linearised ratio (Cochran, 1977, section 6.4). A bin that a single subject fills has no known
     variance, and counts as it is.
     """
-    merged = counts[:, : N_BINS - 1].astype(float)
-    if last_bin == "closed":
-        merged[:, -1] += counts[:, -1]
+    merged = _merged(counts, last_bin).astype(float)
     n = merged[:, :, 0]
     error = merged[:, :, 1] - merged[:, :, 2] * UNIT
     total = n.sum(axis=0)
@@ -169,16 +195,44 @@ def resampled(counts: Counts, resamples: int, seed: int) -> Counts:
     return pooled
 
 
-def reliability_curves(calibration: pd.DataFrame, reference: str, region: str = "image", kind: str = "method") -> pd.DataFrame:
-    """Reliability curves: ``candidate bin n share confidence accuracy``, one row a candidate and bin 0 to 10.
+def reliability_curves(
+    calibration: pd.DataFrame,
+    reference: str,
+    region: str = "image",
+    kind: str = "method",
+    *,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Reliability curves: ``candidate bin n share confidence accuracy low high thin``, one row a candidate and bin 0 to 10.
 
     ``confidence`` is the mean in the bin, ``accuracy`` the share of correct voxels, both NaN in an empty bin; ``share`` the
     share of all the candidate's voxels. Bin 10, confidence exactly 1, is apart, so that a diagram can show both treatments.
+    ``low`` to ``high``: bootstrap interval of the accuracy over subjects, NaN in an empty or ``thin`` bin (:func:`thin_bins`).
     """
     frames = []
     for candidate, table in subject_counts(calibration, reference, region, kind).items():
-        n, correct, confidence = as_counts(table).sum(axis=0).T
-        some = np.where(n > 0, n, np.nan)
-        values = {"n": n, "share": n / max(n.sum(), 1), "confidence": confidence * UNIT / some, "accuracy": correct / some}
+        counts = as_counts(table)
+        n, correct, sums = counts.sum(axis=0).T
+        some, thin = np.where(n > 0, n, np.nan), thin_bins(counts)
+        low, high = _accuracy_interval(counts, ~thin, resamples, confidence, seed)
+        values = {"n": n, "share": n / max(n.sum(), 1), "confidence": sums * UNIT / some, "accuracy": correct / some}
+        values |= {"low": low, "high": high, "thin": thin}
         frames.append(pd.DataFrame({"candidate": candidate, "bin": range(N_BINS), **values}))
     return pd.concat(frames, ignore_index=True)
+
+
+def _accuracy_interval(
+    counts: Counts, wanted: npt.NDArray[np.bool_], resamples: int, confidence: float, seed: int
+) -> tuple[Floats, Floats]:
+    """Ends [11] of the interval of each wanted bin's accuracy, subjects drawn with replacement."""
+    low, high = np.full((2, N_BINS), np.nan)
+    if len(counts) < 2:
+        return low, high
+    drawn = resampled(counts, resamples, seed)
+    for place in np.flatnonzero(wanted & (counts[:, :, 0] > 0).any(axis=0)):
+        n, correct = drawn[:, place, 0], drawn[:, place, 1]
+        ends = np.quantile(correct[n > 0] / n[n > 0], expanded_quantiles(len(counts), confidence))
+        low[place], high[place] = ends
+    return low, high

@@ -78,10 +78,11 @@ class PooledCalibration:
 
     @cached_property
     def curves(self) -> dict[str, pd.DataFrame]:
-        """Reliability curves over the whole image: candidate to a table of ``bin n confidence accuracy``."""
+        """Reliability curves over the whole image: candidate to a table of ``bin n confidence accuracy low high thin``."""
         mine = self.counts[(self.counts["kind"] == "method") & (self.counts["region"] == "image")]
         if mine[mine["reference"] == self.reference].empty:
             return {}
-        table = reliability_curves(mine, self.reference)
+        settings = self.settings
+        table = reliability_curves(mine, self.reference, resamples=settings.resamples, confidence=1 - settings.alpha)
         curves = {str(c): part[part["n"] > 0] for c, part in table.groupby("candidate", sort=False)}
         return {name: curve for name, curve in curves.items() if len(curve)}

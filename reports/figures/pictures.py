@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -19,6 +18,7 @@ from ...datasets.base import IGNORE, slicing_axis
 from ..analysis import Analysis
 from ..tables.wording import words_of
 from . import style
+from .mosaic import Box, Mosaic, pixel_centres
 
 ACROSS = 7
 """Panels beside each other: narrower ones have no room for a candidate's name."""
@@ -164,19 +164,18 @@ def _height(page: Sequence[Strip]) -> float:
 
 def _draw(page: Sequence[Strip], classes: Sequence[str]) -> Figure:
     total = _height(page)
-    figure = Figure(figsize=(style.DOUBLE * style.MM, total * style.MM))
+    mosaic = Mosaic(style.DOUBLE, total)
     cell = (style.DOUBLE - LABEL) / ACROSS
     top = total - LEGEND
     for strip in page:
         height, title = _panel_height(strip), _title_height(strip)
         for place, panel in enumerate(strip.panels):
-            box = (LABEL + place * cell + GAP / 2, top - title - height, cell - GAP, height)
-            axes = figure.add_axes((box[0] / style.DOUBLE, box[1] / total, box[2] / style.DOUBLE, box[3] / total))
-            _show(axes, strip.image, panel)
+            _show(mosaic, (LABEL + place * cell + GAP / 2, top - title - height, cell - GAP, height), strip.image, panel)
         if strip.first:
             text = style.wrapped(strip.case.id, 18, 2)
-            figure.text(0.8 / style.DOUBLE, (top - title) / total, text, rotation=90, va="top", ha="left", fontweight="bold")
+            mosaic.axes.text(0.8, top - title, text, rotation=90, va="top", ha="left", fontweight="bold")
         top -= title + height + GAP
+    figure = mosaic.finish()
     colours = (style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)] for k in range(len(classes)))
     patches = [Patch(color=c, label=style.wrapped(name, 24, 1)) for c, name in zip(colours, classes, strict=True)]
     figure.legend(handles=patches, loc="upper left", ncols=min(len(patches), 5), bbox_to_anchor=(LABEL / style.DOUBLE, 1.0),
@@ -184,29 +183,24 @@ def _draw(page: Sequence[Strip], classes: Sequence[str]) -> Figure:
     return figure
 
 
-def _show(axes: Axes, image: npt.NDArray[np.float32], panel: Panel) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1, aspect="auto")
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_title(_title(panel), fontsize=8, fontweight="normal", pad=2, linespacing=1.0)
+def _show(mosaic: Mosaic, box: Box, image: npt.NDArray[np.float32], panel: Panel) -> None:
+    picture = np.repeat(np.clip(image, 0, 1)[..., None], 3, axis=2).astype(np.float32)
+    mosaic.text(box, _title(panel), (0.5, 1 + 1.2 / box[3]), va="baseline")
     if panel.probability is None:
-        if panel.missing:
-            axes.images[0].set_alpha(0.25)
-            axes.text(0.5, 0.5, panel.missing.replace(" ", "\n"), transform=axes.transAxes, ha="center", va="center")
+        mosaic.image(1 - 0.25 * (1 - picture) if panel.missing else picture, box)
+        mosaic.text(box, panel.missing.replace(" ", "\n"), linespacing=1.2)
         return
-    if panel.note:
-        text = axes.text(0.03, 0.03, panel.note, transform=axes.transAxes, color="white", va="bottom", zorder=6)
-        text.set_path_effects([withStroke(linewidth=2, foreground="black")])
     for k, probability in enumerate(panel.probability[1:]):
-        colour = style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)]
-        layer = np.empty((*image.shape, 4), np.float32)
-        layer[..., :3], layer[..., 3] = to_rgb(colour), 0.38 * probability
-        axes.imshow(layer, aspect="auto")
-        if min(image.shape) > 1 and probability.min() < 0.5 < probability.max():
-            axes.contour(probability, levels=[0.5], colors=[colour], linewidths=0.9)
+        colour, share = style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)], 0.38 * probability[..., None]
+        picture = (1 - share) * picture + share * np.array(to_rgb(colour), np.float32)
+        mosaic.outline(probability, box, colour)
+    mosaic.image(picture, box)
+    if panel.note:
+        edge = [withStroke(linewidth=2, foreground="black")]
+        mosaic.text(box, panel.note, (0.03, 0.03), color="white", ha="left", va="bottom", zorder=6, path_effects=edge)
     if panel.judged is not None and not panel.judged.all() and min(image.shape) > 1:
-        axes.contourf(~panel.judged, levels=[0.5, 1.5], colors="none", hatches=["////"])
+        x, y = pixel_centres(image.shape, box)
+        mosaic.axes.contourf(x, y, ~panel.judged, levels=[0.5, 1.5], colors="none", hatches=["////"])
 
 
 def _caption(analysis: Analysis, page: Sequence[Strip]) -> str:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ...benchmark.statistics.calibration import FEWEST_SUBJECTS, FEWEST_VOXELS
 from ..analysis import Analysis
-from ..tables.wording import words_of, write_number
+from ..tables.wording import count_of, words_of, write_number
 from . import style
 
 EXACTLY_ONE = 10
@@ -42,22 +43,28 @@ def reliability(analysis: Analysis) -> style.Plot | None:
             below.tick_params(labelleft=False)
         if number + columns >= len(names):
             below.set_xlabel("Confidence")
-    return style.Plot("reliability", "Are the probabilities right?", figure, _caption(analysis), _alt(analysis, names))
+    return style.Plot("reliability", "Are the probabilities right?", figure, _caption(analysis, names), _alt(analysis, names))
 
 
 def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
-    curve, colour = analysis.calibration.curves[name], analysis.colours[name]
+    """The curve with its band; thin bins are faint and stand alone."""
+    curve, colour, marker = analysis.calibration.curves[name], analysis.colours[name], analysis.markers[name]
     axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     inner = curve[curve["bin"] < EXACTLY_ONE]
-    for _, point in inner.iterrows():
-        axes.plot([point["confidence"]] * 2, [point["confidence"], point["accuracy"]], color=colour, alpha=0.35, linewidth=3)
-    axes.plot(inner["confidence"], inner["accuracy"], color=colour, marker=analysis.markers[name], markersize=3.5)
-    last = curve[curve["bin"] == EXACTLY_ONE]
+    full, thin = inner[~inner["thin"]], inner[inner["thin"]]
+    axes.fill_between(full["confidence"], full["low"], full["high"], color=colour, alpha=0.22, linewidth=0)
+    axes.plot(full["confidence"], full["accuracy"], color=colour, marker=marker, markersize=3.5)
     # Plotting an empty array gives an infinite extent and breaks the layout.
+    if len(thin):
+        axes.plot(
+            thin["confidence"], thin["accuracy"], linestyle="none", marker=marker, markersize=3.5, color=colour, alpha=0.3,
+            clip_on=False,
+        )  # fmt: skip
+    last = curve[curve["bin"] == EXACTLY_ONE]
     if len(last):
         axes.plot(
-            last["confidence"], last["accuracy"], linestyle="none", marker=analysis.markers[name], markersize=5,
-            markerfacecolor="white", markeredgecolor=colour, clip_on=False, zorder=5,
+            last["confidence"], last["accuracy"], linestyle="none", marker=marker, markersize=5,
+            markerfacecolor="white", markeredgecolor=colour, alpha=0.3 if last["thin"].all() else 1.0, clip_on=False, zorder=5,
         )  # fmt: skip
     axes.set(xlim=(0, 1.1), ylim=(0, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set_title(style.wrapped(name, 24))
@@ -72,7 +79,9 @@ def _text(analysis: Analysis, name: str) -> str:
 
 def _occupancy(axes: Axes, curve: pd.DataFrame, colour: str, most: int) -> None:
     inner = curve[curve["bin"] < EXACTLY_ONE]
-    axes.bar(inner["bin"] / 10 + 0.05, inner["n"], width=0.092, color=colour)
+    bars = axes.bar(inner["bin"] / 10 + 0.05, inner["n"], width=0.092, color=colour)
+    for bar, thin in zip(bars, inner["thin"], strict=True):
+        bar.set_alpha(0.3 if thin else 1.0)
     last = curve[curve["bin"] == EXACTLY_ONE]
     if len(last):
         axes.bar(1.05, last["n"].sum(), width=0.07, facecolor="white", edgecolor=colour, hatch="/////", linewidth=0.8)
@@ -86,14 +95,18 @@ def _occupancy(axes: Axes, curve: pd.DataFrame, colour: str, most: int) -> None:
     axes.text(0.04, 0.94, f"n = {style.nice_number(curve['n'].sum())}", transform=axes.transAxes, va="top")
 
 
-def _caption(analysis: Analysis) -> str:
+def _caption(analysis: Analysis, names: list[str]) -> str:
+    n = sorted({int(analysis.calibration.image("closed")["n_subjects"][name]) for name in names})
+    subjects = count_of(n[0], "subject") if len(n) == 1 else f"{n[0]} to {n[-1]} subjects"
     return (
-        f"Reliability diagrams against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled. "
-        "Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is as "
-        "often right as it says, below the line it is overconfident. Bottom: voxels in each bin (logarithmic). The open "
-        "marker and the hatched bar are voxels with a confidence of exactly 1: ‘open’ leaves them out of the expected "
-        "calibration error (ECE), as the published code does, ‘closed’ counts them. n: all voxels, those with a confidence of "
-        "exactly 1 included."
+        f"Reliability diagrams against {words_of(analysis.calibration.reference)}, all voxels of all test cases of {subjects} "
+        "pooled. Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is "
+        "as often right as it says, below the line it is overconfident. Band: "
+        f"{analysis.confidence_words} bootstrap interval over subjects, each bin by itself. Faint: bins with fewer than "
+        f"{FEWEST_VOXELS} voxels or from fewer than {FEWEST_SUBJECTS} subjects, which no maximum of errors counts. Bottom: "
+        "voxels in each bin (logarithmic). The open marker and the hatched bar are voxels with a confidence of exactly 1: "
+        "‘open’ leaves them out of the expected calibration error (ECE), as the published code does, ‘closed’ counts them. n: "
+        "all voxels, those with a confidence of exactly 1 included. Nothing is tested here."
     )
 
 

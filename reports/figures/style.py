@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -15,8 +14,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -26,14 +23,20 @@ MM = 1 / 25.4
 SINGLE, DOUBLE, TALLEST = 85.0, 170.0, 235.0
 """Widths of one and of two columns of a page, and the tallest figure that leaves room for a caption, in mm."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#7A7A00", "#332288", "#44474D")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#5E4310", "#332288", "#8A3FFC")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+DASHES: tuple[Any, ...] = (
+    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 3)), (0, (8, 1.5, 1.2, 1.5, 1.2, 1.5)),
+    (0, (2.4, 1)), (0, (10, 3)), (0, (1.2, 3)), (0, (4, 1.5, 4, 1.5, 1.2, 1.5)),
+)  # fmt: skip
 CLASS_COLOURS = ("#F5B800", "#3FB8FF", "#FF6B9D", "#4FE0A8", "#C9A0FF", "#FF8A3D")
 """Of foreground classes, bright enough to be seen on a grey image."""
 INK, MUTED, FAINT, BAND = "#1B1E23", "#5B616B", "#D5D9E0", "#F2E2BD"
 
 SETTINGS: dict[Any, Any] = {
-    "font.family": FONT,
+    # The second family has the same widths, for programs that show an SVG and have no DejaVu Sans.
+    "font.family": "sans-serif",
+    "font.sans-serif": [FONT, "Verdana"],
     # A dollar in a name is a dollar.
     "text.parse_math": False,
     "font.size": 8,
@@ -64,7 +67,11 @@ SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.2,
     "legend.frameon": False,
     "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "raterbench",
     "image.interpolation": "nearest",
+    # Images keep their own pixels in PDF and SVG; put together, they would be drawn at the file's resolution.
+    "image.composite_image": False,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
@@ -98,6 +105,11 @@ def colours(candidates: Sequence[str]) -> dict[str, str]:
 def markers(candidates: Sequence[str]) -> dict[str, str]:
     """The marker of each candidate by its place in the experiment."""
     return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(candidates)}
+
+
+def dashes(candidates: Sequence[str]) -> dict[str, Any]:
+    """The line style of each candidate by its place in the experiment, for lines without markers."""
+    return {name: DASHES[i % len(DASHES)] for i, name in enumerate(candidates)}
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -143,31 +155,6 @@ def note(axes: Axes, text: str, x: pd.Series, y: pd.Series) -> None:
     below = int(((x > 0.5) & (y < 0.4)).sum())
     place = (0.04, 0.97, "left", "top") if above <= below else (0.98, 0.04, "right", "bottom")
     axes.text(*place[:2], text, transform=axes.transAxes, ha=place[2], va=place[3], linespacing=1.25)
-
-
-def drawn(figure: Figure) -> dict[str, bytes]:
-    """The figure as ``png`` (200 dpi) and ``pdf``, the same bytes for the same figure."""
-    with house_style():
-        return {"png": _png(figure), "pdf": _pdf(figure)}
-
-
-def _png(figure: Figure) -> bytes:
-    """The first of the two drawings, which also arranges the parts of the figure.
-
-    The canvases are used as they are, because ``Figure.savefig`` would draw up to twice more to arrange the parts again.
-    """
-    file = io.BytesIO()
-    figure.set_dpi(200)
-    FigureCanvasAgg(figure).print_png(file)
-    figure.set_layout_engine("none")
-    return file.getvalue()
-
-
-def _pdf(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.set_dpi(300)
-    FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None})
-    return file.getvalue()
 
 
 def nice_number(value: float) -> str:

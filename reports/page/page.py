@@ -15,15 +15,19 @@ from ..tables.wording import count_of, words_of
 from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
 
+COMPARISON = (
+    *("overturn-trainings", "overturn-raters", "overturn-reference", "comparison", "effects", "subjects"),
+    *("critical-difference", "pairs", "failures", "differences", "thresholds"),
+)
 SECTIONS = (
-    ("comparison", "Comparison", ("comparison", "effects", "differences", "thresholds")),
+    ("comparison", "Comparison", COMPARISON),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Pictures", ("pictures",)),
     ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
     ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("learning", "alarms", "units", "origins")),
+    ("training", "Training", ("learning", "costs", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
 """Each section's anchor and heading, and the tables and figures in it by name."""

@@ -72,7 +72,7 @@ def check_places(written: WrittenFiles, files: Sequence[str], sections: Sequence
     """
     parts = [name for _, _, names in sections for name in names]
     found = [*files]
-    for folder, endings in (("tables", (".md", ".csv", ".tex")), ("figures", (".png", ".pdf"))):
+    for folder, endings in (("tables", (".md", ".csv", ".tex")), ("figures", (".png", ".pdf", ".svg"))):
         there = [file for file in sorted(written.folder.glob(f"{folder}/*")) if file.suffix in endings]
         stems = {parts[0] + endings[0], *(file.name for file in there if any(belongs(file.stem, part) for part in parts))}
         found += [f"{folder}/{stem}" for stem in sorted(stems)]

@@ -18,9 +18,9 @@ from raterbench.benchmark.statistics.rater_errors import IDENTITY
 from raterbench.benchmark.statistics.significance import corrected_t_interval
 from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.figures import reliability_maps as maps
-from raterbench.reports.figures.confusion import confusion, confusion_entries
-from raterbench.reports.figures.identification import identification
+from raterbench.reports.figures.raters import reliability_maps as maps
+from raterbench.reports.figures.raters.confusion import confusion, confusion_entries
+from raterbench.reports.figures.raters.identification import identification
 from raterbench.reports.tables.rater_tables import alarms, rater_classes, raters
 from raterbench.reports.tables.rater_wording import same_alarm
 from raterbench.reports.tables.terminal import main_table_text

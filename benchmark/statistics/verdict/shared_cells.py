@@ -157,6 +157,10 @@ class CaseValues:
         """The values of some candidates."""
         return CaseValues(list(candidates), self.cells, self.values[:, self._columns(candidates)])
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> CaseValues:
+        """The values of some rows [rows]."""
+        return CaseValues(self.candidates, Cells(self.rows[chosen].reset_index(drop=True)), self.values[chosen])
+
     def _columns(self, candidates: Sequence[str]) -> list[int]:
         for name in candidates:
             if name not in self.candidates:

@@ -13,9 +13,11 @@ from raterbench.benchmark.statistics.calibration import (
     as_counts,
     calibration_table,
     debiased_calibration_error,
+    maximum_error_of_full_bins,
     reliability_curves,
     resampled,
     subject_counts,
+    thin_bins,
 )
 
 COLUMNS = [
@@ -161,3 +163,39 @@ def test_the_debiased_error_needs_two_subjects_and_leaves_bins_of_one_as_they_ar
     assert np.isnan(debiased_calibration_error(counts[:1]))
     assert debiased_calibration_error(counts) == pytest.approx(0.25) == expected_calibration_error(counts.sum(axis=0))
     assert np.isnan(debiased_calibration_error(np.zeros((3, 11, 3), np.int64)))
+
+
+def counts_of_bins(*bins: tuple[int, list[tuple[int, int]]]) -> np.ndarray:
+    """Counts [subjects, 11, 3]: for each bin its number, and voxels and correct ones of each subject, at the bin's middle."""
+    counts = np.zeros((max(len(subjects) for _, subjects in bins), 11, 3), np.int64)
+    for number, subjects in bins:
+        for subject, (n, correct) in enumerate(subjects):
+            counts[subject, number] = n, correct, round(n * min(number / 10 + 0.05, 1.0) * 2**24)
+    return counts
+
+
+def test_bins_of_few_voxels_or_few_subjects_are_thin_and_not_in_the_maximum() -> None:
+    full = (8, [(40, 32), (40, 32), (40, 32)])
+    few_voxels = (3, [(33, 0), (33, 0), (33, 0)])
+    few_subjects = (4, [(500, 0), (500, 0)])
+    counts = counts_of_bins(full, few_voxels, few_subjects)
+    assert np.flatnonzero(thin_bins(counts)).tolist() == [3, 4]
+    assert maximum_error_of_full_bins(counts) == pytest.approx(0.05, abs=1e-6)
+    assert np.isnan(maximum_error_of_full_bins(counts_of_bins(few_voxels, few_subjects)))
+    table = table_of({("A", f"s{i}"): part for i, part in enumerate(counts)})
+    assert calibration_table(table, "staple", "A", resamples=10)["mce"].tolist() == pytest.approx([0.05, 0.05], abs=1e-6)
+
+
+def test_voxels_of_confidence_one_fill_the_bin_below_only_where_they_are_counted() -> None:
+    counts = counts_of_bins((9, [(10, 0), (10, 0), (10, 0)]), (10, [(90, 90), (90, 90), (90, 90)]))
+    assert np.isnan(maximum_error_of_full_bins(counts, "open"))
+    assert maximum_error_of_full_bins(counts, "closed") == pytest.approx((0.95 * 30 + 270 - 270) / 300, abs=1e-6)
+
+
+def test_the_band_of_a_curve_holds_its_accuracy_and_thin_bins_have_none() -> None:
+    counts = counts_of_bins((7, [(100, 60), (100, 80), (100, 70), (100, 75)]), (2, [(4, 4), (4, 0), (4, 4)]))
+    curve = reliability_curves(table_of({("A", f"s{i}"): part for i, part in enumerate(counts)}), "staple").set_index("bin")
+    row = curve.loc[7]
+    assert 0.6 <= row["low"] < row["accuracy"] < row["high"] <= 0.8
+    assert curve.loc[2, "thin"] and np.isnan(curve.loc[2, ["low", "high"]].astype(float)).all()
+    assert not curve.loc[5, "thin"] and np.isnan(curve.loc[5, "low"])

@@ -16,9 +16,10 @@ from matplotlib.transforms import Bbox
 from raterbench.benchmark.store.results import PictureCase, Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import pictures as panel
+from raterbench.reports.figures.drawing import drawn
 from raterbench.reports.figures.effects import effects
 from raterbench.reports.figures.figures import all_figures
-from raterbench.reports.figures.style import COLOURS, DOUBLE, MM, TALLEST, Plot, drawn, house_style, wrapped
+from raterbench.reports.figures.style import COLOURS, DOUBLE, MM, TALLEST, Plot, house_style, wrapped
 
 MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority vote", "Soft average", "STAPLE", "TGCE"] * 2)]
 
@@ -51,34 +52,32 @@ def ticks(axes: Axes) -> Iterator[Text]:
                 yield tick.label1
 
 
-def overlaps(figure: Figure) -> list[tuple[str, str]]:
-    found = []
-    for (a, one), (b, other) in combinations(shown(figure), 2):
+def misplaced(figure: Figure) -> list[str]:
+    """Words that overlap, and words that leave the page."""
+    found, words = [], list(shown(figure))
+    for (a, one), (b, other) in combinations(words, 2):
         width = min(one.x1, other.x1) - max(one.x0, other.x0)
         height = min(one.y1, other.y1) - max(one.y0, other.y0)
         if width > 1 and height > 1:
-            found.append((a, b))
-    return found
-
-
-def outside(figure: Figure) -> list[str]:
-    box = figure.bbox
-    return [t for t, b in shown(figure) if b.x0 < -1 or b.y0 < -1 or b.x1 > box.x1 + 1 or b.y1 > box.y1 + 1]
+            found.append(f"{a} and {b} overlap")
+    page = figure.bbox
+    outside = [t for t, b in words if b.x0 < -1 or b.y0 < -1 or b.x1 > page.x1 + 1 or b.y1 > page.y1 + 1]
+    return found + [f"{text} leaves the page" for text in outside]
 
 
 def test_all_figures_are_there(plots: list[Plot]) -> None:
     names = [plot.name for plot in plots]
     assert names == [
-        "effects", "reliability", "entropy", "learning", "confusion-entries", "rater-curve", "pictures", "pictures-2",
-        "confusion", "reliability-maps", "reliability-maps-2",
+        "overturn-trainings", "overturn-raters", "overturn-reference",
+        "effects", "subjects", "failures", "reliability", "entropy", "learning", "costs", "confusion-entries", "rater-curve",
+        "critical-difference", "pairs", "pictures", "pictures-2", "confusion", "reliability-maps", "reliability-maps-2",
     ]  # fmt: skip
     assert all(plot.alt and plot.caption.endswith(".") for plot in plots)
 
 
 def test_no_words_overlap_or_leave_the_page(plots: list[Plot]) -> None:
     for plot in plots:
-        assert overlaps(plot.figure) == [], plot.name
-        assert outside(plot.figure) == [], plot.name
+        assert misplaced(plot.figure) == [], plot.name
 
 
 def test_no_words_overlap_with_ten_candidates_and_raters(make: Callable[..., Path]) -> None:
@@ -88,8 +87,7 @@ def test_no_words_overlap_with_ten_candidates_and_raters(make: Callable[..., Pat
     plots = all_figures(Analysis(read_results(folder)))
     assert "identification" in [plot.name for plot in plots]
     for plot in plots:
-        assert overlaps(plot.figure) == [], plot.name
-        assert outside(plot.figure) == [], plot.name
+        assert misplaced(plot.figure) == [], plot.name
         width, height = plot.figure.get_size_inches() / MM
         assert width <= DOUBLE + 0.01 and height <= TALLEST + 0.01, plot.name
 
@@ -109,6 +107,13 @@ def test_the_same_figure_gives_the_same_files(analysis: Analysis) -> None:
         contents.append(drawn(plot.figure))
     assert contents[0] == contents[1]
     assert b"CreationDate" not in contents[0]["pdf"]
+
+
+def test_the_entropy_figure_shows_the_number_of_the_table(plots: list[Plot], analysis: Analysis) -> None:
+    figure = next(plot.figure for plot in plots if plot.name == "entropy")
+    shown = {axes.get_title(): axes.texts[0].get_text() for axes in figure.axes if axes.get_visible()}
+    means = analysis.rows_for("entropy error")["mean"]
+    assert shown == {wrapped(n, 24): f"MAE {analysis.number('entropy error', means[n])}" for n in analysis.candidates}
 
 
 def test_colours_follow_the_order_of_the_experiment(analysis: Analysis) -> None:

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...benchmark.statistics.rater_errors import mean_entries, mean_matrix, over_folds, over_raters
-from ..analysis import Analysis
-from ..tables.rater_wording import estimator_name, interval_text, short_name
-from . import style
+from ....benchmark.statistics.rater_errors import mean_entries, mean_matrix, over_folds, over_raters
+from ...analysis import Analysis
+from ...tables.rater_wording import estimator_name, interval_text, short_name
+from .. import style
 
 ACROSS = 5
 """Raters beside each other in one figure."""

@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ...benchmark.statistics.rater_errors import IDENTITY, over_raters
-from ..analysis import Analysis
-from ..tables.rater_wording import against, alarmed
-from ..tables.wording import words_of
-from . import style
+from ....benchmark.statistics.rater_errors import IDENTITY, over_raters
+from ...analysis import Analysis
+from ...tables.rater_wording import against, alarmed
+from ...tables.wording import words_of
+from .. import style
 
 FEWEST, LABELLED = 3, 5
 """Candidates from which the figure is drawn, and up to which each point has its name beside it."""

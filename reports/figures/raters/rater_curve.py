@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ...benchmark.statistics.verdict.rater_influence import NOBODY
-from ..analysis import Analysis
-from ..panel import Panel
-from . import style
+from ....benchmark.statistics.verdict.rater_influence import NOBODY
+from ...analysis import Analysis
+from ...panel import Panel
+from .. import style
 
 MOST_ROWS = 24
 """Up to so many raters have a row each; of more, those without whom the ranks change most."""

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from ...benchmark.store.results import PictureCase
-from ...datasets.base import IGNORE
-from ..analysis import Analysis
-from . import style
-from .pictures import view
+from ....benchmark.store.results import PictureCase
+from ....datasets.base import IGNORE
+from ...analysis import Analysis
+from .. import style
+from ..mosaic import Box, Mosaic
+from ..pictures import view
 
 CASES, RATERS = 2, 6
 """Cases that are shown, and raters beside each other in one figure."""
@@ -77,52 +78,46 @@ def _draw(page: _Page) -> Figure:
     height = _cell(page.case, page.where)
     total = TOP + BOTTOM + len(page.names) * (height + GAP)
     across = LEFT + max(KEY, (len(page.raters) + 1) * (_width() + GAP))
-    figure = Figure(figsize=(across * style.MM, total * style.MM))
+    mosaic = Mosaic(across, total)
     consensus = _consensus(page.case, page.where)
     for row, name in enumerate(page.names):
         low = total - TOP - (row + 1) * (height + GAP) + GAP
-        figure.text(
-            (LEFT - 1.5) / across, (low + height / 2) / total, style.wrapped(name, 12, 4),
-            ha="right", va="center", fontweight="bold", linespacing=1.1,
-        )  # fmt: skip
+        label = style.wrapped(name, 12, 4)
+        mosaic.axes.text(LEFT - 1.5, low + height / 2, label, ha="right", va="center", fontweight="bold", linespacing=1.1)
         for place, rater in enumerate(["", *page.raters]):
-            left = LEFT + place * (_width() + GAP)
-            axes = figure.add_axes((left / across, low / total, _width() / across, height / total))
-            axes.set(xticks=[], yticks=[])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
+            box = (LEFT + place * (_width() + GAP), low, _width(), height)
             if row == 0:
-                axes.set_title(style.wrapped(rater or "Image", 13), fontsize=8, fontweight="normal", pad=2, linespacing=1.0)
-            _panel(axes, page, name, rater, consensus)
+                mosaic.text(box, style.wrapped(rater or "Image", 13), (0.5, 1 + 1.2 / height), va="baseline")
+            _panel(mosaic, box, page, (name, rater), consensus)
+    figure = mosaic.finish(edge=1.8)
     _key(figure, page, across, total)
     return figure
 
 
-def _panel(axes: Axes, page: _Page, name: str, rater: str, consensus: npt.NDArray[np.uint8]) -> None:
+def _panel(mosaic: Mosaic, box: Box, page: _Page, whose: tuple[str, str], consensus: npt.NDArray[np.uint8]) -> None:
+    """One map: of what a candidate estimates of a rater (``whose``), or the image where no rater is named."""
+    name, rater = whose
     if not rater:
-        axes.imshow(page.case.image[page.where], cmap="gray", vmin=0, vmax=1, aspect="auto")
-        _outline(axes, consensus, CONSENSUS)
+        mosaic.image(page.case.image[page.where], box, cmap="gray", vmin=0, vmax=1)
+        _outline(mosaic, box, consensus, CONSENSUS)
         return
     map_ = page.case.reliability[name].get(rater)
     if map_ is None:
-        axes.set_facecolor(style.FAINT)
-        axes.text(0.5, 0.5, "never\nseen", transform=axes.transAxes, ha="center", va="center")
+        mosaic.axes.add_patch(Rectangle(box[:2], *box[2:], color=style.FAINT, linewidth=0))
+        mosaic.text(box, "never\nseen", linespacing=1.2)
         return
-    axes.imshow(map_[page.where], cmap=SCALE, vmin=0, vmax=1, aspect="auto")
-    _outline(axes, consensus, CONSENSUS)
+    mosaic.image(map_[page.where], box, cmap=SCALE, vmin=0, vmax=1)
+    _outline(mosaic, box, consensus, CONSENSUS)
     rating = page.case.ratings.get(rater)
     if rating is not None:
-        _outline(axes, rating[page.where], RATING)
+        _outline(mosaic, box, rating[page.where], RATING)
 
 
-def _outline(axes: Axes, labels: npt.NDArray[np.uint8], colour: str) -> None:
+def _outline(mosaic: Mosaic, box: Box, labels: npt.NDArray[np.uint8], colour: str) -> None:
     """The outline of each class; unjudged voxels count as background."""
     labels = np.where(labels == IGNORE, 0, labels)
     for k in range(1, int(labels.max(initial=0)) + 1):
-        mask = labels >= k
-        if mask.any() and not mask.all() and min(mask.shape) > 1:
-            lines = axes.contour(mask, levels=[0.5], colors=[colour], linewidths=0.9)
-            lines.set_path_effects([withStroke(linewidth=1.8, foreground=style.INK)])
+        mosaic.outline(labels >= k, box, colour)
 
 
 def _consensus(case: PictureCase, where: tuple[int | slice, ...]) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,1 @@
+"""Figures of who is ahead, and of what the order depends on."""

@@ -1,0 +1,1 @@
+"""Figures of what is known of the raters."""

@@ -1,0 +1,78 @@
+"""Files of figures: PNG, PDF and SVG of one layout, with letters as text, and names that are shown and obeyed by nothing."""
+
+from __future__ import annotations
+
+import zlib
+from xml.etree import ElementTree
+
+import matplotlib.backends._backend_pdf_ps as matplotlib_fonts
+import pytest
+from matplotlib.figure import Figure
+
+from raterbench.reports.figures import style
+from raterbench.reports.figures.drawing import drawn
+from raterbench.reports.figures.fonts import small_fonts
+
+HOSTILE = ("<script>alert(1)</script>", "a&b]]><!-- --", "\"' onload='x", "&lt;", "$x$ \\frac{1}{2}")
+
+
+def named() -> Figure:
+    with style.house_style():
+        figure = style.new_figure(80, 60)
+        axes = figure.subplots()
+        axes.plot(range(len(HOSTILE)), color="C0", label=style.wrapped(HOSTILE[0], 40))
+        axes.set_yticks(range(len(HOSTILE)), [style.wrapped(name, 40, 1) for name in HOSTILE])
+        axes.fill_between([0, 4], [0, 0], [1, 2], alpha=0.2)  # clip paths and styles get names of their own
+        axes.legend()
+    return figure
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return drawn(named())
+
+
+def test_an_svg_shows_hostile_names_and_obeys_none(files: dict[str, bytes]) -> None:
+    tree = ElementTree.fromstring(files["svg"])
+    tags = {element.tag.rpartition("}")[2] for element in tree.iter()}
+    assert {"svg", "text", "path"} <= tags and not {"script", "image"} & tags
+    words = [element.text for element in tree.iter() if element.tag.endswith("}text")]
+    assert set(HOSTILE) <= set(words)
+    assert not any(name.startswith("on") for element in tree.iter() for name in element.attrib)
+
+
+def test_the_same_figure_gives_the_same_files_without_dates(files: dict[str, bytes]) -> None:
+    assert drawn(named()) == files
+    assert b"CreationDate" not in files["pdf"] and b"<dc:date>" not in files["svg"]
+
+
+def test_a_pdf_embeds_outlines_of_the_letters_used_as_truetype(files: dict[str, bytes]) -> None:
+    streams = [part.split(b"endstream")[0].strip(b"\r\n") for part in files["pdf"].split(b"stream\n")[1:]]
+    contents = [content for content in map(inflated, streams) if content]
+    fonts = [content for content in contents if content.startswith(b"\x00\x01\x00\x00")]
+    assert len(fonts) == 1 and len(fonts[0]) < 10_000
+    assert b"/CIDFontType2" in files["pdf"] and b"/Type3" not in files["pdf"]
+    assert any(b"begincmap" in content for content in contents)  # so that words can be found and copied
+    assert len(files["pdf"]) < 20_000
+
+
+def inflated(stream: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(stream)
+    except zlib.error:
+        return b""
+
+
+def test_matplotlib_reduces_fonts_as_usual_outside() -> None:
+    usual = matplotlib_fonts.get_glyphs_subset
+    with pytest.raises(ValueError, match="broken"), small_fonts():
+        assert matplotlib_fonts.get_glyphs_subset is not usual
+        raise ValueError("broken")
+    assert matplotlib_fonts.get_glyphs_subset is usual
+
+
+def test_columns_of_a_page_are_the_widths_of_print(files: dict[str, bytes]) -> None:
+    figure = named()
+    assert figure.get_figwidth() == pytest.approx(80 / 25.4)
+    assert b'width="226.771654pt"' in files["svg"]
+    assert b"/MediaBox [ 0 0 226.77165354" in files["pdf"]
