@@ -44,7 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .benchmark.runner.shown_steps import shown_steps
 
     prepare_streams()
-    calls = {"run": run, "report": report, "compare": compare, "fuse": fuse, "describe": describe, "list": list_names}
+    calls = {
+        "run": run,
+        "report": report,
+        "export": export,
+        "compare": compare,
+        "fuse": fuse,
+        "describe": describe,
+        "list": list_names,
+    }
     calls |= {"check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
@@ -148,6 +156,15 @@ def report(options: argparse.Namespace) -> int:
     return 0 if _report(Path(options.folder), options.protocol, strict=options.debug).is_sound else 1
 
 
+def export(options: argparse.Namespace) -> int:
+    """``raterbench export``: the results as files for other programs, with a data dictionary."""
+    from .reports.export.export import export_results, print_export
+
+    written = export_results(options.folder, options.out)
+    print_export(written, _console())
+    return 0 if written.analysis.results.completeness.is_sound else 1
+
+
 def compare(options: argparse.Namespace) -> int:
     """``raterbench compare``: the verdict on the candidates of anybody's table."""
     from .benchmark.statistics.verdict.compare_table import compare as compare_table
@@ -158,7 +175,9 @@ def compare(options: argparse.Namespace) -> int:
         check_comparison_place(options.out)
     names = ("candidate", "value", "subject", "repeat", "fold", "case", "wide", "baseline", "better", "smallest_difference")
     settings = {name: getattr(options, name) for name in (*names, "alpha", "statistics")}
-    found = compare_table(read_table(options.table), **settings, name=str(options.table))
+    if len(where := dict(options.where)) < len(options.where):
+        raise RaterbenchError("a column is chosen from twice: a row has one value in each column")
+    found = compare_table(read_table(options.table), **settings, where=where, name=str(options.table))
     print_comparison(found, write_comparison(found, options.out) if options.out else None, _console())
     return 0
 
