@@ -152,8 +152,31 @@ def run(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """``raterbench report``: rebuild every table and figure from the stored units."""
-    return 0 if _report(Path(options.folder), options.protocol, strict=options.debug).is_sound else 1
+    """``raterbench report``: rebuild every table and figure from the stored units; of several experiments, one page."""
+    folders = options.folder
+    if len(folders) > 1:
+        return _report_several(options)
+    if options.out is not None:
+        raise RaterbenchError(f"the report of one experiment is written into its own folder, {folders[0]}: leave out the other")
+    return 0 if _report(Path(folders[0]), options.protocol, strict=options.debug).is_sound else 1
+
+
+def _report_several(options: argparse.Namespace) -> int:
+    from .reports.page.escaping import terminal_text
+    from .reports.several.page import report_several
+    from .reports.several.sentences import notices
+
+    if options.out is None:
+        raise RaterbenchError("where should the page of several experiments go? Name a folder of its own: -o FOLDER")
+    if options.protocol != "per-subject":
+        raise RaterbenchError("several experiments are compared by the test over subjects and trained models alone")
+    written, console = report_several(options.folder, options.out), _console()
+    for notice in notices(written.several):
+        console.print(terminal_text(notice), style="bold red", soft_wrap=True)
+    for sentence in (written.summary.headline, *written.summary.findings, *written.summary.warnings):
+        console.print(terminal_text(sentence), soft_wrap=True)
+    console.print(terminal_text(f"report: {written.page}"), soft_wrap=True)
+    return 0 if written.is_sound else 1
 
 
 def export(options: argparse.Namespace) -> int:

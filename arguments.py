@@ -195,7 +195,8 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=path_text, metavar="OUT", help="a results folder")
+    command.add_argument("folder", type=path_text, metavar="FOLDER", nargs="+", help="a results folder; of several, one page")
+    command.add_argument("-o", "--out", type=some_path, metavar="OUT", help="where the page of several experiments goes")
     _add_protocol(command)
 
 
