@@ -99,10 +99,11 @@ def ranks(several: Several) -> style.Plot:
         f"Rank by the mean of {several.label} on each data set; the bars are {confidence} intervals, which contain other "
         "subjects and other trainings. Lines only join the same candidate: lines that cross within wide bars say nothing."
     )
-    alt = "; ".join(
-        f"{study.name}: " + ", ".join(f"{name} {write_number(float(study.ranks.loc[name, 'rank']), 1)}" for name in names)
-        for study in studies
-    )
+    said = []
+    for study in studies:
+        pairs = zip(names, study.ranks["rank"].to_numpy(dtype=float), strict=True)
+        said.append(f"{study.name}: " + ", ".join(f"{name} {write_number(rank, 1)}" for name, rank in pairs))
+    alt = "; ".join(said)
     return style.Plot("several-ranks", "How the order changes between data sets", figure, caption, f"Ranks. {alt}.")
 
 

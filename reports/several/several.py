@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path, PurePath
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -135,8 +136,8 @@ def read_several(folders: Sequence[str | Path]) -> Several:
             )
     shared, elsewhere = _shared(analyses)
     baseline = first.baseline if first.baseline in shared else shared[0]
-    names = _names(analyses)
-    studies = [Study(name, a, metric, better, shared, baseline) for name, a in zip(names, analyses, strict=True)]
+    names, direction = _names(analyses), cast(Better, better)
+    studies = [Study(name, a, metric, direction, shared, baseline) for name, a in zip(names, analyses, strict=True)]
     return Several(studies, {name: [names[place] for place in places] for name, places in elsewhere.items()})
 
 

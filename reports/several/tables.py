@@ -47,7 +47,7 @@ def means(several: Several) -> Table:
     for name in several.shared:
         cells = [Cell(name)]
         for study in several.studies:
-            mean, std = (float(value) for value in study.means.loc[name])
+            mean, std = map(float, study.means.loc[name].to_numpy(dtype=float))
             text = study.number(mean) + (f" ± {study.number(std)}" if np.isfinite(std) else "")
             bold = _tested(study) and name in study.ties.group
             cells.append(Cell(text, bold, sort=mean))
@@ -74,7 +74,7 @@ def ranks(several: Several) -> Table:
     for name in several.shared:
         cells, best = [Cell(name)], 0
         for study in several.studies:
-            rank, low, high = (float(value) for value in study.ranks.loc[name])
+            rank, low, high = map(float, study.ranks.loc[name].to_numpy(dtype=float))
             interval = "" if np.isnan(low) else f" ({low:g} to {high:g})"
             cells.append(Cell(f"{write_number(rank, 0 if rank == round(rank) else 1)}{interval}", sort=rank))
             best += _tested(study) and name in study.ties.group
@@ -96,7 +96,9 @@ def ranks(several: Several) -> Table:
 
 def differences(several: Several) -> Table:
     """Differences to the baseline on each data set, and over data sets where there are enough."""
-    rows, plain, rules = [], [], set()
+    rows: list[list[Cell]] = []
+    plain: list[dict[str, object]] = []
+    rules = set()
     for name in several.shared:
         if name == several.baseline:
             continue
@@ -105,13 +107,13 @@ def differences(several: Several) -> Table:
             rows.append(_difference_cells(study, name))
             plain.append(_plain_difference(study, name))
         if name in several.over_datasets.index:
-            mean, low, high, n = (float(value) for value in several.over_datasets.loc[name])
+            mean, low, high, n = map(float, several.over_datasets.loc[name].to_numpy(dtype=float))
             number, level = several.studies[0].number, 1 - several.studies[0].analysis.alpha
             ends = f"{number(low, sign=True)} to {number(high, sign=True)}"
             size = Cell(number(mean, sign=True), sort=mean)
             rows.append([Cell(name), Cell(OVER), size, Cell(ends), *[Cell(NO_VALUE)] * 4])
             over = {"difference": mean, "low": low, "high": high, "level": level, "n_datasets": int(n)}
-            plain.append({"candidate": name, "experiment": OVER} | over)
+            plain.append({"candidate": name, "experiment": OVER, **over})
     caption = [
         f"Mean difference to {several.baseline} of {several.label} on each data set, over the n subjects and trained models of "
         "both. Two-sided model t over subjects and trained models; Holm’s correction of p and of the interval over the "
@@ -208,7 +210,10 @@ def order(several: Several) -> Table | None:
     found = several.agreement
     if found.empty:
         return None
-    rows = [[Cell(r.one), Cell(r.other), Cell(write_number(r.tau, 2, sign=True), sort=r.tau)] for r in found.itertuples()]
+    rows = [
+        [Cell(str(one)), Cell(str(other)), Cell(write_number(tau, 2, sign=True), sort=tau)]
+        for one, other, tau in found.to_numpy().tolist()
+    ]
     caption = (
         f"Kendall’s tau-b between the orders of the {len(several.shared)} candidates by their means of {several.label}: +1 for "
         "the same order, −1 for the reverse, around 0 for orders that have nothing to do with each other. Described, not "
