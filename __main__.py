@@ -44,7 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .benchmark.runner.shown_steps import shown_steps
 
     prepare_streams()
-    calls = {"run": run, "report": report, "compare": compare, "fuse": fuse, "describe": describe, "list": list_names}
+    calls = {
+        "run": run,
+        "report": report,
+        "export": export,
+        "compare": compare,
+        "fuse": fuse,
+        "describe": describe,
+        "list": list_names,
+    }
     calls |= {"check": check, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
@@ -144,8 +152,40 @@ def run(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """``raterbench report``: rebuild every table and figure from the stored units."""
-    return 0 if _report(Path(options.folder), options.protocol, strict=options.debug).is_sound else 1
+    """``raterbench report``: rebuild every table and figure from the stored units; of several experiments, one page."""
+    folders = options.folder
+    if len(folders) > 1:
+        return _report_several(options)
+    if options.out is not None:
+        raise RaterbenchError(f"the report of one experiment is written into its own folder, {folders[0]}: leave out the other")
+    return 0 if _report(Path(folders[0]), options.protocol, strict=options.debug).is_sound else 1
+
+
+def _report_several(options: argparse.Namespace) -> int:
+    from .reports.page.escaping import terminal_text
+    from .reports.several.page import report_several
+    from .reports.several.sentences import notices
+
+    if options.out is None:
+        raise RaterbenchError("where should the page of several experiments go? Name a folder of its own: -o FOLDER")
+    if options.protocol != "per-subject":
+        raise RaterbenchError("several experiments are compared by the test over subjects and trained models alone")
+    written, console = report_several(options.folder, options.out), _console()
+    for notice in notices(written.several):
+        console.print(terminal_text(notice), style="bold red", soft_wrap=True)
+    for sentence in (written.summary.headline, *written.summary.findings, *written.summary.warnings):
+        console.print(terminal_text(sentence), soft_wrap=True)
+    console.print(terminal_text(f"report: {written.page}"), soft_wrap=True)
+    return 0 if written.is_sound else 1
+
+
+def export(options: argparse.Namespace) -> int:
+    """``raterbench export``: the results as files for other programs, with a data dictionary."""
+    from .reports.export.export import export_results, print_export
+
+    written = export_results(options.folder, options.out)
+    print_export(written, _console())
+    return 0 if written.analysis.results.completeness.is_sound else 1
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -158,7 +198,9 @@ def compare(options: argparse.Namespace) -> int:
         check_comparison_place(options.out)
     names = ("candidate", "value", "subject", "repeat", "fold", "case", "wide", "baseline", "better", "smallest_difference")
     settings = {name: getattr(options, name) for name in (*names, "alpha", "statistics")}
-    found = compare_table(read_table(options.table), **settings, name=str(options.table))
+    if len(where := dict(options.where)) < len(options.where):
+        raise RaterbenchError("a column is chosen from twice: a row has one value in each column")
+    found = compare_table(read_table(options.table), **settings, where=where, name=str(options.table))
     print_comparison(found, write_comparison(found, options.out) if options.out else None, _console())
     return 0
 

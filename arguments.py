@@ -65,6 +65,14 @@ def some_path(text: str) -> Path:
     return Path(path_text(text))
 
 
+def column_and_cell(text: str) -> tuple[str, str]:
+    """Reads ``COLUMN=VALUE``; the value may be empty, for an empty cell."""
+    column, sign, cell = text.partition("=")
+    if not column.strip() or not sign:
+        raise argparse.ArgumentTypeError(f"{shown(text)} must be COLUMN=VALUE, such as metric=dice")
+    return column, cell
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line without control characters and name the nearest known argument."""
 
@@ -119,6 +127,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
 
     _run(add("run", "run an experiment and write its report"))
     _report(add("report", "rebuild tables, figures and page from stored units"))
+    _export(add("export", "write results for other programs, with a data dictionary"))
     _compare(add("compare", "compare the candidates of any table of values, and say what may be said"))
     _fuse(add("fuse", "merge the label files of several raters into one consensus"))
     _describe(add("describe", "show what the raters do, before anything is trained"))
@@ -192,13 +201,20 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _report(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=path_text, metavar="OUT", help="a results folder")
+    command.add_argument("folder", type=path_text, metavar="FOLDER", nargs="+", help="a results folder; of several, one page")
+    command.add_argument("-o", "--out", type=some_path, metavar="OUT", help="where the page of several experiments goes")
     _add_protocol(command)
+
+
+def _export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=path_text, metavar="FOLDER", help="a results folder")
+    command.add_argument("-o", "--out", type=some_path, metavar="FOLDER", help="where to write, default FOLDER/export")
 
 
 def _compare(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("table", type=some_path, metavar="TABLE", help="a table of text, its cells separated by commas, semicolons or tabs")
+    add("table", type=some_path, metavar="TABLE",
+        help="a table of text, its cells separated by commas, semicolons or tabs; also as .gz")  # fmt: skip
     add("--candidate", type=some_text, metavar="COLUMN", help="column of candidates, in a table with one row a value")
     add("--value", type=some_text, metavar="COLUMN", help="column of values, in such a table")
     add("--wide", action="store_true", help="the table has a column of values for each candidate instead")
@@ -206,6 +222,8 @@ def _compare(command: argparse.ArgumentParser) -> None:
     add("--repeat", type=some_text, metavar="COLUMN", help="column of repeats: trainings on the same data")
     add("--fold", type=some_text, metavar="COLUMN", help="column of folds, whose subjects share a trained model")
     add("--case", type=some_text, metavar="COLUMN", help="column of cases, if a subject has several")
+    add("--where", action="append", type=column_and_cell, default=[], metavar="COLUMN=VALUE",
+        help="use only rows with this value, e.g. metric=dice")  # fmt: skip
     add("--baseline", type=some_text, metavar="NAME", help="the candidate that others are compared with, default the first")
     add("--better", choices=("higher", "lower"), default="higher", help="which values are better, default higher")
     add("--smallest-difference", type=float, default=0.0, metavar="X", help="the smallest difference that is relevant")

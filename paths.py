@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import io
 import os
 import stat
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +24,8 @@ BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16"),
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
+GZIP = b"\x1f\x8b"
+"""How a file begins that gzip compressed."""
 
 
 def path_kind(path: Path) -> Literal["file", "folder", "nothing"]:
@@ -74,10 +79,11 @@ def nearby_layout(folder: Path) -> str:
     return ""
 
 
-def read_text(file: Path, *, otherwise: str | None = None) -> str | None:
+def read_text(file: Path, *, otherwise: str | None = None, compressed: bool = False) -> str | None:
     """The text of a small file, or None if nothing is there; its lines end as Python's do.
 
-    A byte order mark says how it is encoded; without one it is UTF-8, or else in the encoding ``otherwise``.
+    A byte order mark says how it is encoded; without one it is UTF-8, or else in the encoding ``otherwise``. With
+    ``compressed`` it may also be a file that gzip made, whatever it is called.
 
     Raises:
         RaterbenchError: what is there cannot be read as text.
@@ -93,6 +99,8 @@ def read_text(file: Path, *, otherwise: str | None = None) -> str | None:
         content = file.read_bytes()
     except OSError as error:
         raise unreachable(file, error) from error
+    if compressed and content.startswith(GZIP):
+        content = _decompressed(file, content)
     encoding = next((encoding for mark, encoding in BYTE_ORDER_MARKS if content.startswith(mark)), None)
     for attempt in [encoding] if encoding else ["utf-8", *([otherwise] if otherwise else [])]:
         try:
@@ -103,6 +111,18 @@ def read_text(file: Path, *, otherwise: str | None = None) -> str | None:
             raise RaterbenchError(f"{file} has bytes of value 0, so it is no text in UTF-8: save it as UTF-8")
         return text.replace("\r\n", "\n").replace("\r", "\n")
     raise RaterbenchError(f"{file} is not encoded in {encoding or 'UTF-8'}: save it as UTF-8")
+
+
+def _decompressed(file: Path, content: bytes) -> bytes:
+    """What gzip compressed; no more than ``LARGEST`` bytes of it are ever in memory."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            plain = stream.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise RaterbenchError(f"{file} cannot be decompressed ({error}): get the file again") from error
+    if len(plain) > LARGEST:
+        raise RaterbenchError(f"{file} holds more than {LARGEST:,} bytes: a text of at most so many is expected")
+    return plain
 
 
 def unreachable(path: Path, error: OSError | ValueError) -> RaterbenchError:

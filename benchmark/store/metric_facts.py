@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,6 +20,7 @@ class MetricFacts:
 
     ``label`` has the ``unit`` of the values in it, such as ``mm``, which is empty for numbers without one. ``references`` is
     what it can be measured against, and ``of_raters`` says whether it is about estimates of raters and not predictions.
+    ``lowest`` and ``highest`` are the ends of its range; None where there is none.
     """
 
     label: str
@@ -27,6 +29,8 @@ class MetricFacts:
     empty: str
     references: Literal["any", "soft", "none", "truth", "soft average"]
     of_raters: bool
+    lowest: float | None = None
+    highest: float | None = None
 
 
 def metric_facts(metrics: Sequence[MetricBase], unit: Unit, ndim: int) -> dict[str, dict[str, Any]]:
@@ -51,4 +55,5 @@ def stored_metric_facts(facts: Mapping[str, Any], name: str, experiment: Experim
 def _facts_of(metric: MetricBase, unit: Unit, ndim: int) -> MetricFacts:
     with calling(type(metric), f"metric {metric.name!r}"):
         label, symbol = str(metric.label_in(unit, ndim)), str(metric.unit_in(unit, ndim))
-    return MetricFacts(label, symbol, metric.better, metric.empty, metric.references, isinstance(metric, RaterMetric))
+        ends = [float(end) if math.isfinite(end) else None for end in metric.range]
+    return MetricFacts(label, symbol, metric.better, metric.empty, metric.references, isinstance(metric, RaterMetric), *ends)

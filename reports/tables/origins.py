@@ -62,7 +62,7 @@ def origins_table(units: pd.DataFrame) -> Table | None:
     ]
     head = ["Candidate", "Units", "Code", "Libraries that differ", "Machine"]
     caption = (
-        "Finished units by the code of raterbench (the start of a hash), the libraries and the machine that computed them. "
-        "Numbers of different origin stand beside each other in all other tables."
+        "The table counts finished units by the code of raterbench (the start of a hash), the libraries and the machine that "
+        "computed them. Numbers of different origin stand beside each other in all other tables."
     )
     return Table("origins", "What computed the numbers", caption, head, rows, found, words=frozenset({2, 3, 4}))

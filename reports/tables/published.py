@@ -92,7 +92,7 @@ def published_tables(results: Results) -> list[Table]:
             if column.dataset == dataset and column.key in row.cells
         ]
         gaps = source.completeness.gaps() if source is not None else []
-        tables.append(_table(printed, cells, number, gaps))
+        tables.append(_table(printed, cells, number, gaps, source))
     return tables
 
 
@@ -144,7 +144,9 @@ def measure(results: Results, row: PublishedRow, column: PublishedColumn) -> Mea
     return None
 
 
-def _table(printed: PublishedTable, cells: Sequence[Compared], number: int, gaps: Sequence[str]) -> Table:
+def _table(
+    printed: PublishedTable, cells: Sequence[Compared], number: int, gaps: Sequence[str], source: Results | None
+) -> Table:
     rows = [_row(cell) for cell in cells]
     columns = [cell.column.key for cell in cells]
     rules = frozenset(i for i in range(1, len(cells)) if columns[i] != columns[i - 1])
@@ -152,7 +154,7 @@ def _table(printed: PublishedTable, cells: Sequence[Compared], number: int, gaps
     data = cells[0].column.head.partition(",")[0]
     title = f"Published beside measured: {data}"
     words = frozenset({1, len(HEAD) - 1})
-    caption = [*_caption(printed, cells), *gaps]
+    caption = [*_caption(printed, cells, source), *gaps]
     return Table(name, title, caption, list(HEAD), rows, _plain(cells), rules, words)
 
 
@@ -179,33 +181,49 @@ def _value(mean: float, std: float, decimals: int) -> str:
     return f"{text} ± {write_number(std, decimals)}" if np.isfinite(std) else text
 
 
-def _caption(printed: PublishedTable, cells: Sequence[Compared]) -> Sequence[str]:
+def _caption(printed: PublishedTable, cells: Sequence[Compared], source: Results | None) -> Sequence[str]:
+    """Where both values come from, what counts as a difference, and why values differ."""
     found = [cell.measured for cell in cells if cell.measured]
-    sources = ", ".join(dict.fromkeys(cell.experiment for cell in cells if cell.experiment))
     tolerances = dict.fromkeys(f"{c.column.tolerance:g} in {_short(c.column)}" for c in cells)
     names = dict.fromkeys(f"{c.row.name} is {c.row.candidate}" for c in cells if c.row.name != c.row.candidate)
-    lines = [f"Published: {printed.citation}, {printed.title}; ± is {printed.spread}."]
+    lines = [f"The published values are from {printed.citation}, {printed.title}; their ± is the {printed.spread}."]
     if found:
-        repeats = count_of(max(m.repeats for m in found), "repeat")
-        spread = f"mean ± standard deviation over {repeats} of training of the mean over all test images"
         far = f"a difference in bold is beyond {FAR:g} standard deviations of both together"
         lines.append(
-            f"Measured: {sources}, against the truth; {spread}. Difference: measured minus published; {far}, or, where one is "
-            f"unknown, beyond {' and '.join(tolerances)}. Only such a difference gets a reason: what is known of the paper."
+            f"{_measured_words(cells)} A difference is measured minus published; {far}, or, where one is unknown, beyond "
+            f"{' and '.join(tolerances)}. Only such a difference gets a reason: what is known of the paper. Nothing is tested, "
+            "because a paper prints no values of single images."
         )
         reasons = dict.fromkeys(f"{c.note.text} – {c.note.detail}" for c in cells if c.differs and c.note.detail)
         if reasons:
             lines.append(f"Why they differ: {'; '.join(reasons)}.")
-        stand_ins = [cell for cell in cells if cell.measured and cell.measured.kind == "fusion"]
-        fused = dict.fromkeys(f"{_short(cell.column)} of {cell.row.name}" for cell in stand_ins)
-        if fused:
-            lines[1] += f" Without a network, from the ratings of the test images themselves: {' and '.join(fused)}."
+        metrics = dict.fromkeys(cell.column.metric for cell in cells if cell.measured)
+        facts = [source.metric(metric) for metric in metrics] if source is not None else []
+        if policies := [known.empty for known in facts if known is not None and known.empty]:
+            lines.append(f"As measured here: {' '.join(policies)}")
     else:
         lines += [text for text in dict.fromkeys(c.column.data for c in cells) if text]
         lines[1:] = [f"{text}, then run it beside this experiment." for text in lines[1:]]
     if names:
-        lines.append(f"Names of the paper: {'; '.join(names)}.")
+        lines.append(f"The paper calls candidates by other names: {'; '.join(names)}.")
     return lines
+
+
+def _measured_words(cells: Sequence[Compared]) -> str:
+    """What the measured values are, and which of them need no network."""
+    found = [cell.measured for cell in cells if cell.measured]
+    sources = ", ".join(dict.fromkeys(cell.experiment for cell in cells if cell.experiment))
+    repeats = count_of(max(m.repeats for m in found), "repeat")
+    images = count_of(max(m.images for m in found), "test image")
+    words = (
+        f"The measured values are those of {sources} against the truth: mean ± standard deviation over {repeats} of training "
+        f"of the mean over all {images}."
+    )
+    stand_ins = [cell for cell in cells if cell.measured and cell.measured.kind == "fusion"]
+    fused = dict.fromkeys(f"{_short(cell.column)} of {cell.row.name}" for cell in stand_ins)
+    if fused:
+        words += f" Without a network, from the ratings of the test images themselves: {' and '.join(fused)}."
+    return words
 
 
 def _plain(cells: Sequence[Compared]) -> pd.DataFrame:

@@ -43,8 +43,9 @@ def raters(analysis: Analysis) -> Table | None:
     n = "n: training cases that the rater rated, mean over folds. " if counts else ""
     heads = [f"{head} (n = {counts[head]})" if head in counts else head for head in columns]
     caption = (
-        "Root mean square error of each rater’s estimated confusion to the true one, mean over folds and repeats; smaller is "
-        f"better, bold is best. {against(analysis)} {how_sure(analysis)} {n}The last row is the trivial "
+        "The values are root mean square errors of each rater’s estimated confusion to the true one, means over folds and "
+        "repeats; smaller is better, bold is best. Classes that a fold’s test cases lack, and raters whom training never saw, "
+        f"are left out. {against(analysis)} {how_sure(analysis)} {n}The last row is the trivial "
         "estimate: an estimator that is not better than it has learned nothing about that rater."
     )
     title = "How well are the raters known?"
@@ -78,8 +79,9 @@ def rater_classes(analysis: Analysis) -> Table | None:
             rows.append([Cell(rater), Cell(estimator_name(name)), Cell(counts.get(rater, NO_VALUE)), *cells])
             plain += [[rater, name, c, v.mean, v.low, v.high, v.n] for c, v in zip(classes, values, strict=True)]
     caption = (
-        "The share of a true class that a rater calls by its name, the diagonal of the confusion (for two classes: specificity "
-        f"and sensitivity), mean over folds and repeats. {against(analysis)} {how_sure(analysis)} Training cases: those that "
+        "The values are the share of a true class that a rater calls by its name, the diagonal of the confusion (for two "
+        "classes: specificity and sensitivity), means over folds and repeats. Folds whose test cases lack the class are left "
+        f"out. {against(analysis)} {how_sure(analysis)} Training cases: those that "
         "the rater rated, mean over folds."
     )
     head = ["Rater", "According to", "Training cases", *classes]
@@ -117,8 +119,9 @@ def alarms(analysis: Analysis) -> Table | None:
         text = f"{words[:1].upper()}{words[1:]}{' (the first of them)' if part['alarms'].nunique() > 1 else ''}"
         rows.append([Cell(str(candidate)), Cell(amount, sort=float(n)), Cell(text)])
     caption = (
-        "Alarms that candidates raised about their own results during training. No alarm uses the truth; a candidate "
-        "without one may still be wrong."
+        "These are the alarms that candidates raised about their own results during training, with the number of their "
+        "finished units that raised them. No alarm uses the truth, and nothing is tested; a candidate without one may still be "
+        "wrong."
     )
     plain = said.rename(columns={"alarms": "alarm"})
     return Table("alarms", "Alarms", caption, ["Candidate", "Units", "What it says"], rows, plain, words=frozenset({2}))

@@ -36,15 +36,16 @@ def how_sure(analysis: Analysis) -> str:
     table = analysis.results.confusions
     n = len(table[["repeat", "fold"]].drop_duplicates())
     if n < 2:
-        return "One fold: there is no interval."
+        return "One fold: there is no interval. Nothing is tested."
     if analysis.is_holdout:
         return (
             f"±: half the {analysis.confidence_words} t interval over {n} repeats of training with the same test cases: it "
-            "holds for these cases alone."
+            "holds for these cases alone. Nothing is tested."
         )
     return (
         f"±: half the {analysis.confidence_words} t interval over {n} folds and repeats. Folds share training cases and are "
-        "not independent; the interval is widened for that (Nadeau and Bengio, 2003) and remains a rough one."
+        "not independent; the interval is widened for that (Nadeau and Bengio, 2003) and remains a rough one. Nothing is "
+        "tested."
     )
 
 

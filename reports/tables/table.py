@@ -98,7 +98,8 @@ class Table:
                 body.append(r"\midrule")
             body.append(" & ".join(_latex(c) for c in row) + r" \\")
         columns = "".join("l" if self._left(n) else "r" for n in range(len(self.head)))
-        caption = latex_text(" ".join([f"{self.title}.", *self.paragraphs]))
+        title = self.title if self.title.endswith(("?", "!", ".")) else f"{self.title}."
+        caption = latex_text(" ".join([title, *self.paragraphs]))
         head = " & ".join(latex_text(h) for h in self.head) + r" \\"
         packages, *lines = (_long if len(self.rows) > LONGEST else _floating)(columns, caption, self.name, head, body)
         lacking = [LACKING] if any(r"\raterbenchletter" in line for line in lines) else []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from .model_t import ModelT, model_t
 from .power import power_of
 from .sentences import sentences
 from .shared_cells import CaseValues, Difference
-from .table_layout import Columns, Layout, arrange_long, arrange_wide
+from .table_layout import Columns, Layout, arrange_long, arrange_wide, check_one_kind, chosen_rows
 from .tie_groups import rank_intervals, tie_group
 from .verdicts import Better, verdicts
 
@@ -77,6 +78,7 @@ def compare(
     smallest_difference: float = 0.0,
     alpha: float = 0.05,
     statistics: TableStatistics = "model-t",
+    where: Mapping[str, str] = MappingProxyType({}),
     name: str = "the table",
 ) -> TableComparison:
     """Compare every candidate of a table with a baseline.
@@ -95,16 +97,20 @@ def compare(
         smallest_difference: The smallest that is relevant, in the unit of the values; 0: not declared.
         alpha: The family-wise error over all comparisons with the baseline.
         statistics: ``as-published`` tests over trained models without correction, as papers do; its p is too small.
+        where: Only rows with these cells are compared, by column: ``{"metric": "dice"}``.
         name: What messages call the table.
 
     Raises:
-        RaterbenchError: a column or the baseline is not there, or a value is no number; the nearest name is given.
+        RaterbenchError: a column or the baseline is not there, or a value is no number; the nearest name is given. Or a column
+            of metrics, references or kinds has several values, which would be averaged.
     """
     if not 0 < alpha < 0.5:
         raise RaterbenchError(f"alpha must be {Range(0, 0.5, without='both')}; got {alpha:g}")
     if not 0 <= smallest_difference < np.inf:
         raise RaterbenchError(f"the smallest relevant difference must be 0 or more; got {smallest_difference:g}")
     columns = Columns(candidate, value, subject, repeat, fold, case)
+    table = chosen_rows(table, where, name)
+    check_one_kind(table, columns, name)
     cases, layout = arrange_wide(table, columns, name) if wide else arrange_long(table, columns, name)
     values = CaseValues.of(cases)
     chosen = values.candidates[0] if baseline is None else baseline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,6 +23,10 @@ THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
 KEY_WORDS = {"subject", "patient", "case", "image", "slice", "repeat", "run", "seed", "fold", "split", "id", "index", "epoch"}
 """Names of columns, in small letters, that hold numbers and are no candidates."""
 ROLES = ("subject", "repeat", "fold", "case")
+KINDS_OF_VALUES = {"metric", "measure", "reference", "kind"}
+"""Names of columns, in small letters, of which rows with different values must not be averaged."""
+MOST_NAMED, LONGEST_LIST = 6, 200
+"""Up to so many values, or characters of them, are named in a message."""
 
 
 class Columns(NamedTuple):
@@ -64,12 +69,12 @@ class Layout:
 def read_table(file: Path) -> pd.DataFrame:
     """The cells of a table of text, as they are written; the index is the line where a row starts, an empty cell is None.
 
-    Columns without a name, such as a counter that a program wrote, are left out.
+    The file may be compressed by gzip. Columns without a name, such as a counter that a program wrote, are left out.
 
     Raises:
         RaterbenchError: there is no such file, it is no table, or a row has another number of cells than the header.
     """
-    text = read_text(file, otherwise="cp1252")
+    text = read_text(file, otherwise="cp1252", compressed=True)
     if text is None:
         raise RaterbenchError(f"{file} is not there: check the path")
     rows = delimited_rows(file, text)
@@ -85,6 +90,44 @@ def read_table(file: Path) -> pd.DataFrame:
     body = [[cell or None for cell in cells[: len(header)]] for _, cells in rows[1:]]
     table = pd.DataFrame(body, columns=header, index=pd.Index([line for line, _ in rows[1:]], name="line"), dtype=object)
     return table.loc[:, [bool(column) for column in header]]
+
+
+def chosen_rows(table: pd.DataFrame, where: Mapping[str, str], name: str) -> pd.DataFrame:
+    """The rows whose cells are those in ``where``, by column; an empty cell is an empty text.
+
+    Raises:
+        RaterbenchError: a column is not there, or has no such cell; the nearest one is given.
+    """
+    for number, (column, cell) in enumerate(where.items()):
+        cells = _column(table, column, name).map(lambda found: "" if pd.isna(found) else str(found))
+        kept = cells == cell
+        if not kept.any():
+            among = " among the rows chosen before" if number else ""
+            near = nearest(cell, set(cells))
+            known = near if len(near) <= LONGEST_LIST else f"; it has {cells.nunique()} others"
+            raise RaterbenchError(f"{name} has no {shown(cell)} in column {shown(column)}{among}{known}")
+        table = table[kept.to_numpy()]
+    return table
+
+
+def check_one_kind(table: pd.DataFrame, columns: Columns, name: str) -> None:
+    """Whether all rows are values of one kind, so that none are averaged that have nothing to do with each other.
+
+    Raises:
+        RaterbenchError: a column that no role is given to, called ``metric`` or so, has several values.
+    """
+    for column in map(str, table.columns):
+        given = {columns.candidate, columns.value, *columns.roles.values()}
+        if column.strip().lower() not in KINDS_OF_VALUES or column in given:
+            continue
+        found = [str(cell) for cell in pd.unique(_column(table, column, name).dropna())]
+        of_words = bool(pd.to_numeric(pd.Series(found), errors="coerce").isna().any())
+        if len(found) > 1 and of_words:  # A column of numbers may be a candidate of this name, in a wide table.
+            more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+            raise RaterbenchError(
+                f"{name} has several values in column {shown(column)}, which must not be averaged: choose the rows of one of "
+                f"them ({', '.join(found[:MOST_NAMED])}{more})"
+            )
 
 
 def arrange_long(table: pd.DataFrame, columns: Columns, name: str) -> tuple[pd.DataFrame, Layout]:

@@ -29,12 +29,17 @@ from raterbench.reports.figures.figures import all_figures
 from raterbench.reports.page.escaping import figure_text, latex_text, markdown_text, terminal_text
 from raterbench.reports.page.page import page_text
 from raterbench.reports.page.report import long_table
+from raterbench.reports.several.several import Several
+from raterbench.reports.several.study import Study as SharedStudy
+from raterbench.reports.several.tables import several_tables
 from raterbench.reports.tables.details import all_tables
+from raterbench.reports.tables.published import published_tables
 from raterbench.reports.tables.table import Cell, Table
 from raterbench.reports.tables.terminal import terminal_table
 
 from .. import conftest
 from ..conftest import Study, write_study
+from ..tables.test_published import study as published_study
 
 NAMES = (
     "[lr=0.01]", "[/b]", "[red]x[/red]", ":bug:", "$x$", r"$\frac{1}$", "a&b_%$#{}^~\\", "=cmd|' /C calc'!A0", "-1+1",
@@ -212,11 +217,17 @@ def test_latex_of_letters_that_pdflatex_sets_is_their_command() -> None:
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_the_tables_compile_with_pdflatex(folder: Path, tmp_path: Path) -> None:
+def test_every_table_compiles_with_pdflatex(folder: Path, analysis: Analysis, tmp_path: Path) -> None:
+    """Tables of one experiment, of several, and published ones, all with hostile names, in one document."""
     rows = [[Cell(name, bold=place % 2 == 0), Cell("1")] for place, name in enumerate(NAMES)]
     letters = Table("letters", NAMES[17], "\n".join(NAMES), [NAMES[0], "[n]"], rows, pd.DataFrame(), frozenset({1, 2}))
     long = Table("long", "[x]", "[y]", ["[a]", "[b]"], rows * 2, pd.DataFrame())
-    inputs = [letters.latex(), long.latex(), (folder / "tables" / "comparison.tex").read_text(encoding="utf-8")]
+    inputs = [letters.latex(), long.latex()]
+    inputs += [file.read_text(encoding="utf-8") for file in sorted((folder / "tables").glob("*.tex"))]
+    studies = [SharedStudy(name, analysis, "dice", "higher", CANDIDATES, CANDIDATES[0]) for name in (NAMES[6], NAMES[24])]
+    inputs += [table.latex() for table in several_tables(Several(studies, {}))]
+    inputs += [table.latex() for table in published_tables(read_results(published_study(tmp_path / "zhang2020-table1")))]
+    assert len(inputs) >= 18
     document = r"\documentclass{article}\usepackage{booktabs,graphicx,longtable}\begin{document}\listoftables" + "\n"
     (tmp_path / "all.tex").write_text(document + "\n".join(inputs) + r"\end{document}", encoding="utf-8")
     # Twice: captions are written to a file and read again.
