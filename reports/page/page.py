@@ -10,11 +10,12 @@ from ..analysis import Analysis
 from ..figures.style import Plot
 from ..tables.table import Table
 from .cases import case_browser
+from .citations import citations
 from .comparison_view import PARTS, comparison_view
 from .first_screen import first_screen
 from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
-from .provenance import candidate_settings, run_facts
+from .provenance import candidate_settings, run_facts, settings_text
 
 SECTIONS = (
     ("comparison", "Comparison", ("comparison", *PARTS, "effects", "differences")),
@@ -22,7 +23,7 @@ SECTIONS = (
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Cases", ("pictures",)),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("learning", "alarms", "units", "origins")),
+    ("training", "Training", ("unfinished", "learning", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
 """Each section's anchor and heading, and the tables and figures in it by name."""
@@ -39,6 +40,8 @@ def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot]
             first=first_screen(analysis, plots, files),
             sections=_sections(analysis, tables, plots, files),
             run=run_facts(analysis),
+            settings=settings_text(analysis),
+            cite=citations(analysis),
             candidates=candidate_settings(analysis),
             version=__version__,
             files=list(files),

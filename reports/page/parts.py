@@ -51,7 +51,7 @@ def environment() -> Environment:
         loader=PackageLoader("raterbench.reports.page", "templates"),
         autoescape=True, finalize=_finished, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.globals["latex"] = latex_rules()
+    made.globals |= {"latex": latex_rules(), "newline": Markup("\n")}
     return made
 
 

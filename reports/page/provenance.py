@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Validation", validation_words(analysis)),
         ("Hash of the split", _words(results.facts["split_hash"])),
         ("Seed", str(experiment.seed)),
+        ("Repeats", str(experiment.split.repeats)),
         ("Budget", _words(experiment.budget) or "the default"),
         ("Preparation", _words(experiment.preparation) or "the data set’s own"),
     ]
@@ -45,11 +47,19 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Primary reference", words_of(analysis.reference)),
         ("Baseline", analysis.declared_baseline),
         ("Alpha", f"{statistics.alpha:g}"),
+        ("Smallest relevant difference", f"{statistics.smallest_difference:g}"),
+        ("Metrics", ", ".join(analysis.label(metric) for metric in analysis.metrics)),
+        ("References", ", ".join(words_of(reference) for reference in experiment.references)),
         ("Bootstrap resamples", str(statistics.resamples)),
         ("Protocol", "one value a subject" if analysis.protocol == "per-subject" else "as published, over trained models"),
     ]
     groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]
     return [(heading, entries) for heading, entries in groups if entries]
+
+
+def settings_text(analysis: Analysis) -> str:
+    """Every setting of the experiment, as ``experiment.json`` has it."""
+    return json.dumps(analysis.results.experiment.to_json(), indent=1, ensure_ascii=False)
 
 
 def candidate_settings(analysis: Analysis) -> list[tuple[str, str, str]]:

@@ -186,6 +186,12 @@
       button.addEventListener("click", () => sort(figure.querySelector("table"), button.parentElement)));
   });
 
+  document.querySelectorAll("button[data-copies]").forEach(button => {
+    button.closest(".tools").hidden = false;
+    button.addEventListener("click", async () =>
+      say(await put(document.getElementById(button.dataset.copies).textContent) ? "Copied." : "The browser did not allow copying."));
+  });
+
   // Paper cannot unfold anything.
   const opened = [];
   addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach(part => {

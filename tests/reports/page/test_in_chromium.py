@@ -18,6 +18,11 @@ HIDDEN_CLIPBOARD = (
     "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async text => { window.copied = text; }}})"
 )
 
+FOCUSED = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  return {tag: at.tagName, id: at.closest("figure")?.id ?? "", text: at.textContent.trim(), outline: style.outlineStyle};
+}"""
+
 
 @pytest.fixture(scope="module")
 def tab(chromium: Any, shown_page: Path) -> Iterator[Any]:
@@ -188,3 +193,61 @@ def test_a_volume_has_a_slider(chromium: Any, shown_page: Path, tmp_path: Path) 
     assert drawn(browser, "slice 3") != first
     assert browser.locator("output").inner_text() == "3 (1 of 2)"
     tab.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(tab: Any, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    tab.emulate_media(color_scheme=scheme)
+    tab.reload()
+    tab.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    # Only colours depend on the scheme.
+    options = {"runOnly": ["color-contrast"]} if scheme == "dark" else None
+    found = axe.Axe().run(tab, options=options).response["violations"]
+    said = [(v["id"], v["help"], [(n["html"][:300], n["failureSummary"]) for n in v["nodes"][:4]]) for v in found]
+    assert said == [], "\n".join(map(str, said))
+
+
+def test_every_control_is_reached_by_the_keyboard_and_seen(tab: Any) -> None:
+    tab.reload()
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    assert tab.evaluate("document.activeElement.getBoundingClientRect().top") >= 0
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "answer"
+    seen = []
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        seen.append(tab.evaluate(FOCUSED))
+        if seen[-1]["id"] == "table-comparison" and seen[-1]["tag"] == "BUTTON" and seen[-1]["text"] == "Candidate":
+            break
+    of_table = [s["tag"] for s in seen if s["id"] == "table-comparison"]
+    assert of_table == ["SELECT", "SELECT", "INPUT", "BUTTON", "BUTTON", "BUTTON", "DIV", "BUTTON"]
+    assert all(s["outline"] != "none" for s in seen)
+    tab.keyboard.press("Space")
+    assert tab.locator("#table-comparison thead th").first.get_attribute("aria-sort") == "ascending"
+
+
+def test_a_narrow_screen_scrolls_no_page(tab: Any) -> None:
+    tab.set_viewport_size({"width": 400, "height": 800})
+    tab.reload()
+    assert tab.evaluate("document.documentElement.scrollWidth") == 400
+    tab.set_viewport_size({"width": 1200, "height": 800})
+
+
+def test_the_page_is_printed_whole(tab: Any) -> None:
+    tab.reload()
+    assert tab.pdf(format="A4").startswith(b"%PDF")
+    tab.emulate_media(media="print")
+    assert not tab.locator("nav").is_visible() and not tab.locator(".tools").first.is_visible()
+    assert tab.locator("#table-comparison").is_visible() and tab.locator("#case-browser canvas").is_visible()
+    tab.emulate_media(media="screen")
+
+
+def test_without_scripts_everything_can_be_read(chromium: Any, shown_page: Path) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(shown_page.as_uri())
+    assert "Precision ↑" in heads(tab.locator("#table-comparison"))
+    assert not tab.locator(".tools").first.is_visible() and tab.locator("noscript").count() == 1
+    context.close()
