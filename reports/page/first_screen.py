@@ -9,22 +9,33 @@ from typing import Protocol
 from ..analysis import Analysis
 from ..figures.style import Plot
 from ..tables.summary import summarise
-from ..tables.wording import count_of
+from ..tables.wording import count_of, words_of
 from .parts import Part, plot_part
 
-OVERTURN = ("overturn-trainings", "overturn-raters", "overturn-reference")
-"""The small figures of how the order changes with other trainings, other raters and another reference."""
+OVERTURN = {
+    "overturn-trainings": "Other trainings",
+    "overturn-raters": "Other raters",
+    "overturn-reference": "Another reference",
+}
+"""The small figures of how the order changes, and what changes it."""
 MANY_WARNINGS = 2
 """More warnings than this are folded, so that the answer stays on the first screen."""
 
 
 class Answer(Protocol):
-    """What the numbers say: a headline, further sentences, and warnings, each a sentence."""
+    """What the numbers say: a question, a headline, further sentences, and warnings, each a sentence.
 
+    ``overturn`` says what could overturn it, by the name of the figure that shows it.
+    """
+
+    @property
+    def question(self) -> str: ...
     @property
     def headline(self) -> str: ...
     @property
     def sentences(self) -> Sequence[str]: ...
+    @property
+    def overturn(self) -> Mapping[str, str]: ...
     @property
     def warnings(self) -> Sequence[str]: ...
 
@@ -33,20 +44,32 @@ class Answer(Protocol):
 class Summarised:
     """The summary of an analysis as an answer."""
 
+    question: str
     headline: str
     sentences: Sequence[str]
+    overturn: Mapping[str, str]
     warnings: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
-class FirstScreen:
-    """``question`` is the experiment's description, ``data`` one line; ``notices`` are about results that are not whole."""
+class Change:
+    """Something that could overturn the answer: its figure, if there is one, and a sentence, which may be empty."""
 
-    question: str
+    name: str
+    heading: str
+    part: Part | None
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class FirstScreen:
+    """``about`` is the experiment's description, ``data`` one line; ``notices`` are about results that are not whole."""
+
+    about: str
     data: str
     notices: Sequence[str]
     answer: Answer
-    overturn: Sequence[Part]
+    changes: Sequence[Change]
 
     @property
     def folded(self) -> bool:
@@ -57,16 +80,20 @@ class FirstScreen:
 def answer_of(analysis: Analysis) -> Answer:
     """The answer of an analysis."""
     summary = summarise(analysis)
-    return Summarised(summary.headline, summary.findings, summary.warnings)
+    question = f"Which candidate has the best {analysis.label(analysis.metric)} against {words_of(analysis.reference)}?"
+    return Summarised(question, summary.headline, summary.findings, {}, summary.warnings)
 
 
 def first_screen(analysis: Analysis, plots: Sequence[Plot], files: Mapping[str, bytes]) -> FirstScreen:
     """The first screen, with those of the small figures that there are."""
-    experiment = analysis.results.experiment
-    by_name = {plot.name: plot for plot in plots}
-    overturn = [plot_part(by_name[name], files) for name in OVERTURN if name in by_name]
-    question = " ".join(experiment.description.split())
-    return FirstScreen(question, _data(analysis), analysis.notices, answer_of(analysis), overturn)
+    about, answer = " ".join(analysis.results.experiment.description.split()), answer_of(analysis)
+    drawn = {plot.name: plot_part(plot, files) for plot in plots if plot.name in OVERTURN}
+    changes = [
+        Change(name, heading, drawn.get(name), answer.overturn.get(name, ""))
+        for name, heading in OVERTURN.items()
+        if name in drawn or answer.overturn.get(name)
+    ]
+    return FirstScreen(about, _data(analysis), analysis.notices, answer, changes)
 
 
 def _data(analysis: Analysis) -> str:

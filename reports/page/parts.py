@@ -87,7 +87,7 @@ def with_few_colours(png: bytes) -> bytes:
     if len(png) < LARGE:
         return png
     image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
-    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
     return min(png, file.getvalue(), key=len)
 
 

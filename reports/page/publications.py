@@ -38,8 +38,9 @@ class Publication:
         """As a list of references has it."""
         family = [author.partition(",")[0] for author in self.authors]
         who = family[0] if len(family) == 1 else f"{', '.join(family[:-1])} and {family[-1]}"
-        place = self.volume + (f"({self.number})" if self.number else "") + (f":{self.pages}" if self.pages else "")
-        return f"{who} ({self.year}). {self.title}. {self.where}{f' {place}' if place else ''}."
+        issue = f" {self.volume}" + (f"({self.number})" if self.number else "") if self.volume else ""
+        pages = f"{':' if issue else ', '}{self.pages}" if self.pages else ""
+        return f"{who} ({self.year}). {self.title}. {self.where}{issue}{pages}."
 
     def bibtex(self, key: str) -> str:
         """As BibTeX has it; braces keep the capitals of the title."""

@@ -31,7 +31,7 @@
   const state = { order: cases.map((_, place) => place), at: 0, slice: 0, contours: new Set(start.map(keyOf)), map: "", level: "", class: "" };
 
   const canvas = element("canvas", { attributes: { role: "img" } });
-  const about = element("p", { className: "why" });
+  const about = element("p", { className: "why" }), drawn = element("p", { className: "why drawn" });
   const legend = element("div", { className: "layers" });
   const key = element("p", { className: "why" }, "In maps: ", ...classes.flatMap((name, k) => {
     const swatch = element("span", { className: "filled" });
@@ -83,6 +83,12 @@
     load();
   };
 
+  const swatchOf = layer => {
+    const swatch = element("span", { className: "swatch" });
+    swatch.style.borderTop = `3px ${DASHES[layer.group]?.length ? "dashed" : "solid"} ${layer.colour}`;
+    return swatch;
+  };
+
   // A row for each layer: a box for its contour, a button for its map, and its value.
   const rows = shown => {
     const noMap = element("input", { type: "radio", name: "map", checked: !shown.layers.some(l => keyOf(l) === state.map) });
@@ -95,10 +101,8 @@
         const map = element("input", { type: "radio", name: "map", checked: state.map === key, attributes: { "aria-label": `Map of ${layer.name}` } });
         box.addEventListener("change", () => { state.contours[box.checked ? "add" : "delete"](key); draw(); });
         map.addEventListener("change", () => { state.map = key; draw(); });
-        const swatch = element("span", { className: "swatch" });
-        swatch.style.borderTop = `3px ${DASHES[group]?.length ? "dashed" : "solid"} ${layer.colour}`;
         return element("tr", {},
-          element("th", { scope: "row" }, ...(believed ? [] : [swatch]), layer.name),
+          element("th", { scope: "row" }, ...(believed ? [] : [swatchOf(layer)]), layer.name),
           element("td", {}, ...(believed ? [] : [box])), element("td", {}, map), element("td", {}, layer.shown));
       });
       const heads = [group, group.startsWith("How") ? "" : "Contour", "Map", layers.some(layer => layer.shown) ? "Value" : ""];
@@ -184,6 +188,8 @@
     context.drawImage(small, 0, 0, canvas.width, canvas.height);
     const outlined = shown.layers.filter(layer => state.contours.has(keyOf(layer)));
     outlined.forEach(layer => chosenClasses().forEach(k => outline(context, shown, layer, k, scale)));
+    drawn.replaceChildren("Contours: ", ...outlined.flatMap(layer => [swatchOf(layer), layer.name]), outlined.length ? "" : "none",
+      `. Map: ${map ? map.name : "none"}.`);
     const names = layers => layers.map(layer => layer.name).join(", ") || "none";
     const slice = shown.slices.length > 1 ? `, slice ${shown.slices[state.slice]}` : "";
     const words = `Case ${shown.name}${slice}. Contours: ${names(outlined)}. Map: ${map ? map.name : "none"}.`;
@@ -212,7 +218,7 @@
   place.append(
     element("div", { className: "tools" }, labelled("Case", caseChoice), element("span", {}, step("Previous", -1), step("Next", 1)),
       labelled("Order", orderChoice), labelled("Contours", levelChoice), ...(classes.length > 1 ? [labelled("Of", classChoice)] : []), sliceLabel),
-    element("div", { className: "beside" }, element("div", {}, canvas, about, key, element("p", { className: "why" }, `Values: ${metric}.`)), legend));
+    element("div", { className: "beside" }, element("div", {}, canvas, about, drawn, key, element("p", { className: "why" }, `Values: ${metric}.`)), legend));
   place.hidden = false;
   list();
   show(0);

@@ -194,7 +194,7 @@
 
   // Paper cannot unfold anything.
   const opened = [];
-  addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach(part => {
+  addEventListener("beforeprint", () => document.querySelectorAll("details:not([open]):not(.raw)").forEach(part => {
     part.open = true;
     opened.push(part);
   }));

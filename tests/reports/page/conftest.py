@@ -22,6 +22,7 @@ from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures.style import Plot
 from raterbench.reports.page.page import page_text
 from raterbench.reports.tables.details import all_tables
+from raterbench.reports.tables.table import Table
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 DRAWN = ("overturn-trainings", "overturn-raters", "overturn-reference", "effects", "pictures", "learning")
@@ -52,11 +53,16 @@ def write_references(results: Results) -> None:
 
 
 @pytest.fixture(scope="session")
-def shown_page(analysis: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tables(analysis: Analysis) -> list[Table]:
+    """Every table of the study."""
+    return all_tables(analysis)
+
+
+@pytest.fixture(scope="session")
+def shown_page(analysis: Analysis, tables: list[Table], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with every table; empty pictures stand for the figures, which take long to draw."""
     write_references(analysis.results)
     plots = [Plot(name, f"Figure {name}", Figure(), f"Caption of {name}.", f"Picture of {name}.") for name in DRAWN]
-    tables = all_tables(analysis)
     files = {name: content for table in tables for name, content in table.files.items()}
     files |= {f"figures/{plot.name}.png": small_png() for plot in plots}
     place = tmp_path_factory.mktemp("page") / "report.html"
