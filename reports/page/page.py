@@ -12,21 +12,25 @@ from ..tables.table import Table
 from .cases import case_browser
 from .citations import citations
 from .comparison_view import PARTS, comparison_view
-from .first_screen import first_screen
+from .first_screen import OVERTURN, first_screen
 from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
 from .provenance import candidate_settings, run_facts, settings_text
 
+COMPARISON = (
+    *("comparison", *PARTS, *OVERTURN, "effects", "subjects", "critical-difference", "pairs", "failures"),
+    "differences",
+)
 SECTIONS = (
-    ("comparison", "Comparison", ("comparison", *PARTS, "effects", "differences")),
+    ("comparison", "Comparison", COMPARISON),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
     ("pictures", "Cases", ("pictures",)),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("unfinished", "learning", "alarms", "units", "origins")),
+    ("training", "Training", ("unfinished", "learning", "costs", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
-"""Each section's anchor and heading, and the tables and figures in it by name."""
+"""Each section's anchor and heading, and the tables and figures in it by name. ``OVERTURN`` stands on the first screen."""
 
 
 def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> str:
@@ -62,7 +66,9 @@ def _sections(
         parts = [part for name, part in first.items() if part and name in names]
         for name in names:
             parts += [table_part(t) for t in shown if belongs(t.name, name)]
-            parts += [plot_part(p, files, folded=name in first) for p in plots if belongs(p.name, name)]
+            parts += [
+                plot_part(p, files, folded=name in first) for p in plots if belongs(p.name, name) and name not in OVERTURN
+            ]
             parts += [Part(broken=b) for b in _broken(analysis.part_maker.broken, name)]
         if parts:
             found.append((anchor, heading, parts))
