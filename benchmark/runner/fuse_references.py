@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
+from ..measuring.kept_references import ReferenceHead, reference_part
 from ..measuring.references import StoredReference, fuse_reference
 from ..store.archive import Archive, DamagedError, write_archive
 from ..store.units import SCHEMA
 from .tasks import ReferenceTask, prepare_process
-
-
-@dataclass(frozen=True)
-class ReferenceHead:
-    """What a file of fused references holds."""
-
-    schema: int
-    key: str
-    reference: str
-    cases: tuple[str, ...]
 
 
 def fuse_references(task: ReferenceTask) -> None:
@@ -30,7 +19,7 @@ def fuse_references(task: ReferenceTask) -> None:
     names = []
     for case in dataset.subset(task.cases, blind=True):
         if case.ratings:
-            parts[_part(case.id)] = fuse_reference(task.reference, case.ratings, case.geometry, dataset.n_classes)
+            parts[reference_part(case.id)] = fuse_reference(task.reference, case.ratings, case.geometry, dataset.n_classes)
             names.append(case.id)
     write_archive(task.path, {"head": ReferenceHead(SCHEMA, task.key, task.reference, tuple(names)), **parts})
 
@@ -68,11 +57,7 @@ class StoredReferences:
         for reference, path in self.places.get(case, {}).items():
             try:
                 with Archive(path) as archive:
-                    found[reference] = archive.read(_part(case), StoredReference)
+                    found[reference] = archive.read(reference_part(case), StoredReference)
             except (DamagedError, OSError):
                 continue
         return found
-
-
-def _part(case: str) -> str:
-    return f"case/{quote(case, safe='')}"

@@ -122,7 +122,7 @@ def view(case: PictureCase) -> tuple[int | slice, ...]:
         drawn = (stack > 0).any(axis=0).sum(axis=(1, 2))
         best = int(np.argmax(disagreement if disagreement.any() else drawn))
         stack = stack[:, best]
-    sides = _crop(np.asarray((stack > 0).any(axis=0)))
+    sides = surroundings(np.asarray((stack > 0).any(axis=0)))
     step = max(1, -(-max(s.stop - s.start for s in sides) // LARGEST))
     where: list[int | slice] = [slice(s.start, s.stop, step) for s in sides]
     if volume:
@@ -130,7 +130,7 @@ def view(case: PictureCase) -> tuple[int | slice, ...]:
     return tuple(where)
 
 
-def _crop(drawn: npt.NDArray[np.bool_]) -> list[slice]:
+def surroundings(drawn: npt.NDArray[np.bool_]) -> list[slice]:
     """A square window around what was drawn with a margin, or all of it if nothing was drawn."""
     if not drawn.any():
         return [slice(0, n) for n in drawn.shape]

@@ -140,5 +140,11 @@ def _greek(letter: str) -> str:
     return rf"\ensuremath{{\{name.capitalize()}}}" if size == "CAPITAL" and name in GREEK else ""
 
 
+def latex_letters() -> dict[str, str]:
+    """How LaTeX writes each letter that is not written as it is, without those that are set with an accent."""
+    greek = {letter: _greek(letter) for letter in map(chr, range(0x391, 0x3CA))}
+    return LATEX | {letter: command for letter, command in greek.items() if command}
+
+
 def _lacking(letter: str) -> str:
     return letter if letter.isascii() else rf"\raterbenchletter{{{letter}}}{{U+{ord(letter):04X}}}"

@@ -3,50 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
 from ... import __version__
 from ..analysis import Analysis
-from ..answer.answer import answer
 from ..figures.style import Plot
-from ..tables.captions import split_words, validation_words
 from ..tables.table import Table
-from ..tables.wording import count_of, words_of
+from .cases import case_browser
+from .citations import citations
+from .comparison_view import PARTS, comparison_view
+from .first_screen import OVERTURN, first_screen
 from .part_maker import BrokenPart
 from .parts import Part, belongs, environment, plot_part, table_part
+from .provenance import candidate_settings, run_facts, settings_text
 
 COMPARISON = (
-    *("overturn-trainings", "overturn-raters", "overturn-reference", "comparison", "effects", "subjects"),
-    *("critical-difference", "pairs", "failures", "differences", "thresholds"),
+    *("comparison", *PARTS, *OVERTURN, "effects", "subjects", "critical-difference", "pairs", "failures"),
+    *("differences", "thresholds"),
 )
 SECTIONS = (
     ("comparison", "Comparison", COMPARISON),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
-    ("pictures", "Pictures", ("pictures",)),
-    ("parts", "References, classes, centres", ("by-reference", "by-class", "by-centre")),
+    ("pictures", "Cases", ("pictures",)),
     ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("learning", "costs", "alarms", "units", "origins")),
+    ("training", "Training", ("unfinished", "learning", "costs", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
-"""Each section's anchor and heading, and the tables and figures in it by name."""
-FACTS = {
-    "title": "Data set",
-    "n_cases": "Cases",
-    "n_subjects": "Subjects",
-    "n_centres": "Centres",
-    "raters": "Raters",
-    "anonymous_raters": "Anonymous raters",
-    "ratings_per_case": "Ratings per case",
-    "classes": "Classes",
-    "case_shape": "Size of the first case",
-    "truth_known": "Truth known",
-    "unit": "Lengths in",
-    "licence": "Licence",
-    "source": "Source",
-    "fingerprint": "Fingerprint of the data",
-}
+"""Each section's anchor and heading, and the tables and figures in it by name. ``OVERTURN`` stands on the first screen."""
 
 
 def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> str:
@@ -57,12 +42,12 @@ def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot]
         .render(
             experiment=analysis.results.experiment,
             facts=analysis.results.facts,
-            notices=analysis.notices,
-            size=", ".join(_sizes(analysis.results.facts)),
-            answer=answer(analysis),
-            sections=_sections(tables, plots, analysis.part_maker.broken, files),
+            first=first_screen(analysis, plots, files),
+            sections=_sections(analysis, tables, plots, files),
             run=run_facts(analysis),
-            candidates=[(c.name, c.method, _words(c.options)) for c in analysis.results.experiment.candidates],
+            settings=settings_text(analysis),
+            cite=citations(analysis),
+            candidates=candidate_settings(analysis),
             version=__version__,
             files=list(files),
         )
@@ -70,77 +55,26 @@ def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot]
 
 
 def _sections(
-    tables: Sequence[Table], plots: Sequence[Plot], broken: Sequence[BrokenPart], files: Mapping[str, bytes]
+    analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]
 ) -> list[tuple[str, str, list[Part]]]:
+    """The sections that have something; the comparison comes with the tables that join it."""
+    comparison = analysis.part_maker.make("table", "comparison", partial(comparison_view, analysis, tables))
+    shown = [table for table in tables if table.name != "comparison" and (comparison is None or table.name not in PARTS)]
+    cases = analysis.part_maker.make("case browser", "cases", partial(case_browser, analysis))
+    first = {"comparison": comparison and Part(comparison=comparison), "pictures": cases and Part(cases=cases)}
     found = []
     for anchor, heading, names in SECTIONS:
-        parts = []
+        parts = [part for name, part in first.items() if part and name in names]
         for name in names:
-            parts += [table_part(t) for t in tables if belongs(t.name, name)]
-            parts += [plot_part(p, files) for p in plots if belongs(p.name, name)]
-            parts += [Part(broken=b) for b in broken if b.kind in ("table", "figure") and belongs(b.name, name)]
+            parts += [table_part(t) for t in shown if belongs(t.name, name)]
+            parts += [
+                plot_part(p, files, folded=name in first) for p in plots if belongs(p.name, name) and name not in OVERTURN
+            ]
+            parts += [Part(broken=b) for b in _broken(analysis.part_maker.broken, name)]
         if parts:
             found.append((anchor, heading, parts))
     return found
 
 
-def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
-    """How it was run: headings, each with names and values in words."""
-    results = analysis.results
-    experiment, statistics = results.experiment, results.experiment.statistics
-    declaration = analysis.declaration
-    data = [(words, _words(results.facts[key])) for key, words in FACTS.items() if results.facts[key] not in ("", [])]
-    design = [
-        ("Split", split_words(analysis).removeprefix("Split: ").rstrip(".")),
-        ("Validation", validation_words(analysis)),
-        ("Hash of the split", _words(results.facts["split_hash"])),
-        ("Seed", str(experiment.seed)),
-        ("Budget", _words(experiment.budget) or "the default"),
-        ("Preparation", _words(experiment.preparation) or "the data set’s own"),
-    ]
-    declared = [
-        ("Primary metric", analysis.label(analysis.metric)),
-        ("Primary reference", words_of(analysis.reference)),
-        ("Baseline", analysis.declared_baseline),
-        ("Alpha", f"{statistics.alpha:g}"),
-        ("Smallest relevant difference", f"{statistics.smallest_difference:g}"),
-        ("Bootstrap resamples", str(statistics.resamples)),
-        ("Declaration", f"{declaration.stored}; SHA-256 {declaration.hash}"),
-        ("Test", "model t" if analysis.protocol == "model-t" else "as published, over trained models"),
-    ]
-    groups = [("Data", data), ("Design", design), ("Declared before anything ran", declared), ("Machine", _machine(analysis))]
-    return [(heading, entries) for heading, entries in groups if entries]
-
-
-def _sizes(facts: Mapping[str, Any]) -> list[str]:
-    """How many subjects, cases and raters there are."""
-    counts = {"subject": facts["n_subjects"], "case": facts["n_cases"], "rater": len(facts["raters"])}
-    return [count_of(n, word) for word, n in counts.items()]
-
-
-def _machine(analysis: Analysis) -> list[tuple[str, str]]:
-    """Time, versions and hardware as the units stored them; several where units differ."""
-    units, completeness = analysis.results.units, analysis.results.completeness
-    done = units[units["status"] == "done"]
-    entries = [("Units", f"{len(done)} of {len(completeness.units)} finished")]
-    if completeness.other_settings:
-        entries.append(("Units of other settings", f"{completeness.other_settings}, kept and not read"))
-    entries.append(("Time of all units", f"{done['seconds'].astype(float).sum() / 3600:.2f} hours of one thread"))
-    for words, key in (("Versions", "versions"), ("Hardware", "hardware"), ("Code", "code")):
-        found = dict.fromkeys(str(value) for value in done[key].dropna())
-        if found:
-            entries.append((words, "; ".join(found)))
-    return entries
-
-
-def _words(value: Any) -> str:
-    """A setting as people read it."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {_words(v)}" for key, v in value.items())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return (
-            " × ".join(map(str, value)) if value and all(isinstance(v, int) for v in value) else ", ".join(map(_words, value))
-        )
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _broken(broken: Sequence[BrokenPart], name: str) -> list[BrokenPart]:
+    return [part for part in broken if part.kind in ("table", "figure") and belongs(part.name, name)]

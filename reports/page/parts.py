@@ -3,39 +3,62 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from ...benchmark.store.own_files import WrittenFiles
 from ...names import visible
 from ..figures.style import Plot
 from ..tables.table import Cell, Table
+from .comparison_view import ComparisonView
+from .escaping import ACCENTS, LACKING, latex_letters
 from .part_maker import BrokenPart
 
 Section = tuple[str, str, tuple[str, ...]]
 """A section's anchor and heading, and the tables and figures in it by name."""
 
 
+LARGE = 40_000
+"""Bytes from which a picture is made smaller."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A table (its rows grouped by rules), a figure (its picture as text) or one that could not be made, of a section."""
+    """A table (its rows grouped by rules), the comparison, the case browser's data, a figure (its picture as text), or a part
+    that could not be made. ``folded`` figures are a click away.
+    """
 
     table: Table | None = None
+    comparison: ComparisonView | None = None
     groups: Sequence[Sequence[Sequence[Cell]]] = ()
     plot: Plot | None = None
     picture: str = ""
+    folded: bool = False
+    cases: Mapping[str, Any] | None = None
     broken: BrokenPart | None = None
 
 
 def environment() -> Environment:
     """Where templates are found, and how they are read: what they show is escaped, and one line."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("raterbench.reports.page", "templates"),
         autoescape=True, finalize=_finished, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    made.globals |= {"latex": latex_rules(), "newline": Markup("\n")}
+    return made
+
+
+def latex_rules() -> dict[str, object]:
+    """What the page needs to copy a table as ``Table.latex`` writes it: how letters are written, and the frame of a table."""
+    frame = Table("NAME", "TITLE", "CAPTION", ["HEAD"], [[Cell("BODY")]], pd.DataFrame()).latex()
+    return {"letters": latex_letters(), "accents": ACCENTS, "lacking": LACKING, "frame": frame}
 
 
 def _finished(value: object) -> object:
@@ -53,10 +76,19 @@ def table_part(table: Table) -> Part:
     return Part(table=table, groups=groups)
 
 
-def plot_part(plot: Plot, files: Mapping[str, bytes]) -> Part:
+def plot_part(plot: Plot, files: Mapping[str, bytes], *, folded: bool = False) -> Part:
     """A figure of a page, from its PNG among the ``files`` of the report."""
-    picture = base64.b64encode(files[f"figures/{plot.name}.png"]).decode()
-    return Part(plot=plot, picture=f"data:image/png;base64,{picture}")
+    picture = base64.b64encode(with_few_colours(files[f"figures/{plot.name}.png"])).decode()
+    return Part(plot=plot, picture=f"data:image/png;base64,{picture}", folded=folded)
+
+
+def with_few_colours(png: bytes) -> bytes:
+    """A large PNG with a palette of 256 colours, a third as large; the file beside the page keeps all its colours."""
+    if len(png) < LARGE:
+        return png
+    image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
+    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
+    return min(png, file.getvalue(), key=len)
 
 
 def belongs(part: str, name: str) -> bool:

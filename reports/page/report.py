@@ -19,6 +19,8 @@ from ..figures.figures import all_figures, draw_figures
 from ..tables.details import all_tables
 from ..tables.published import published_tables
 from ..tables.terminal import main_table, main_table_text, published_parts, terminal_table
+from ..tables.unfinished import unfinished_units
+from .citations import citations
 from .page import SECTIONS, page_text
 from .part_maker import BrokenPart, PartMaker
 from .parts import check_places
@@ -26,7 +28,7 @@ from .parts import check_places
 __all__ = ["main_table", "main_table_text", "make_report", "published_parts", "terminal_table", "write_report"]
 
 KIND = "report"
-PAGE = "report.html"
+PAGE, BIBTEX = "report.html", "citations.bib"
 LONG_TABLES = {"results.csv.gz": "long_table", "calibration.csv.gz": "calibration"}
 """Files that hold tables of the results as they are."""
 
@@ -50,12 +52,12 @@ class Report:
 
 
 def write_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False) -> Path:
-    """Write the long tables, every table and figure, and ``report.html`` into an experiment's folder; returns the page.
+    """Write the long tables, every table and figure, ``citations.bib`` and ``report.html``; returns the page.
 
-    ``protocol`` is ``model-t``, or ``as-published`` for the papers' own way of testing, which is anti-conservative.
-    A part that cannot be made from unforeseen numbers is named on the page with its reason, and the others are written;
-    ``strict`` raises instead. The same units give the same files, byte for byte. All files are written together; those of an
-    earlier report are replaced or removed, unless somebody changed them.
+    All goes into the experiment's ``folder``. ``protocol`` is ``model-t``, or ``as-published`` for the papers' own way of
+    testing, which is anti-conservative. A part that cannot be made from unforeseen numbers is named on the page with its
+    reason, and the others are written; ``strict`` raises instead. The same units give the same files, byte for byte. All
+    files are written together; those of an earlier report are replaced or removed, unless somebody changed them.
 
     Raises:
         RaterbenchError: the folder holds no experiment, no finished unit, or no row of the primary metric; or a file that
@@ -73,8 +75,10 @@ def make_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: b
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
     files = {name: long_table(getattr(results, table)) for name, table in LONG_TABLES.items()}
     tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
+    tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
     for table in tables:
         files |= table.files
+    files[BIBTEX] = citations(analysis).bibtex.encode()
     plots = all_figures(analysis)
     files |= draw_figures(plots, part_maker)
     shown = [plot for plot in plots if f"figures/{plot.name}.png" in files]
@@ -89,7 +93,7 @@ def check_report_places(folder: Path) -> None:
     Raises:
         RaterbenchError: something that raterbench did not write is in the way.
     """
-    check_places(WrittenFiles(folder, KIND), (PAGE, *LONG_TABLES), SECTIONS)
+    check_places(WrittenFiles(folder, KIND), (PAGE, BIBTEX, *LONG_TABLES), SECTIONS)
 
 
 def long_table(table: pd.DataFrame) -> bytes:

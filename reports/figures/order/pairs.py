@@ -34,7 +34,7 @@ def pairs(analysis: Analysis) -> list[style.Plot]:
     better = direction(analysis)
     values = analysis.case_values(analysis.metric)
     entries = shared_entries(values)
-    if better is None or entries is None or len(entries.candidates) < 3 or analysis.protocol != "per-subject":
+    if better is None or entries is None or len(entries.candidates) < 3 or analysis.protocol != "model-t":
         return []
     found = tie_group(values, better=better, alpha=analysis.alpha)
     diagram = critical_difference(analysis, entries, found.pairs)

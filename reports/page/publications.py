@@ -1,0 +1,278 @@
+"""The publications behind methods, fusions, recipes, metrics, tests and data sets, by their registered names.
+
+Only publications whose entry was checked are here; docstrings name further sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .escaping import latex_text
+
+Kind = Literal["article", "inproceedings", "mastersthesis", "misc"]
+WHERE = {"article": "journal", "inproceedings": "booktitle", "mastersthesis": "school", "misc": "howpublished"}
+"""What BibTeX calls the place of each kind."""
+TMI = "IEEE Transactions on Medical Imaging"
+MICCAI = "Medical Image Computing and Computer-Assisted Intervention (MICCAI)"
+NEURIPS = "Advances in Neural Information Processing Systems"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A publication; ``authors`` as ``Family, Given`` each, ``where`` the journal, proceedings or school."""
+
+    kind: Kind
+    authors: Sequence[str]
+    year: int
+    title: str
+    where: str
+    volume: str = ""
+    number: str = ""
+    pages: str = ""
+    doi: str = ""
+
+    @property
+    def words(self) -> str:
+        """As a list of references has it."""
+        family = [author.partition(",")[0] for author in self.authors]
+        who = family[0] if len(family) == 1 else f"{', '.join(family[:-1])} and {family[-1]}"
+        issue = f" {self.volume}" + (f"({self.number})" if self.number else "") if self.volume else ""
+        pages = f"{':' if issue else ', '}{self.pages}" if self.pages else ""
+        return f"{who} ({self.year}). {self.title}. {self.where}{issue}{pages}."
+
+    def bibtex(self, key: str) -> str:
+        """As BibTeX has it; braces keep the capitals of the title."""
+        where = {"article": "journal", "inproceedings": "booktitle", "mastersthesis": "school", "misc": "howpublished"}[
+            self.kind
+        ]
+        fields = {
+            "author": " and ".join(map(latex_text, self.authors)),
+            "title": f"{{{latex_text(self.title)}}}",
+            "year": str(self.year),
+            where: latex_text(self.where),
+            "volume": self.volume,
+            "number": self.number,
+            "pages": self.pages.replace("–", "--"),
+            "doi": self.doi,
+        }
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        return "\n".join([f"@{self.kind}{{{key},", *lines, "}"])
+
+
+PUBLICATIONS: Mapping[str, Publication] = {
+    "akhondiasl2014": Publication(
+        "article", ("Akhondi-Asl, Alireza", "Hoyte, Lennox", "Lockhart, Mark E.", "Warfield, Simon K."), 2014,
+        "A logarithmic opinion pool based STAPLE algorithm for the fusion of segmentations with associated reliability weights",
+        TMI, "33", "10", "1997–2009",
+    ),
+    "asman2011": Publication(
+        "article", ("Asman, Andrew J.", "Landman, Bennett A."), 2011,
+        "Robust statistical label fusion through consensus level, labeler accuracy, and truth estimation (COLLATE)",
+        TMI, "30", "10", "1779–1794",
+    ),
+    "asman2012": Publication(
+        "article", ("Asman, Andrew J.", "Landman, Bennett A."), 2012,
+        "Formulating spatially varying performance in the statistical fusion framework", TMI, "31", "6", "1326–1336",
+    ),
+    "brier1950": Publication(
+        "article", ("Brier, Glenn W.",), 1950, "Verification of forecasts expressed in terms of probability",
+        "Monthly Weather Review", "78", "1", "1–3",
+    ),
+    "carass2017": Publication(
+        "article", ("Carass, A.", "others"), 2017,
+        "Longitudinal multiple sclerosis lesion segmentation: resource and challenge", "NeuroImage", "148", pages="77–102",
+    ),
+    "commowick2010": Publication(
+        "inproceedings", ("Commowick, Olivier", "Warfield, Simon K."), 2010,
+        "Incorporating priors on expert performance parameters for segmentation validation and label fusion: a maximum a "
+        "posteriori STAPLE", MICCAI,
+    ),
+    "dawid1979": Publication(
+        "article", ("Dawid, A. P.", "Skene, A. M."), 1979,
+        "Maximum likelihood estimation of observer error-rates using the EM algorithm",
+        "Journal of the Royal Statistical Society. Series C (Applied Statistics)", "28", "1", "20–28", "10.2307/2346806",
+    ),
+    "dice1945": Publication(
+        "article", ("Dice, Lee R.",), 1945, "Measures of the amount of ecologic association between species",
+        "Ecology", "26", "3", "297–302", "10.2307/1932409",
+    ),
+    "gros2021": Publication(
+        "article", ("Gros, C.", "Lemay, A.", "Cohen-Adad, J."), 2021,
+        "SoftSeg: Advantages of soft versus binary training for image segmentation", "Medical Image Analysis", "71",
+        pages="102038",
+    ),
+    "gurari2015": Publication(
+        "inproceedings", ("Gurari, D.", "others"), 2015,
+        "How to collect segmentations for biomedical images? A benchmark evaluating the performance of experts, crowdsourced "
+        "non-experts, and algorithms", "IEEE Winter Conference on Applications of Computer Vision (WACV)",
+    ),
+    "holm1979": Publication(
+        "article", ("Holm, S.",), 1979, "A simple sequentially rejective multiple test procedure",
+        "Scandinavian Journal of Statistics", "6", pages="65–70",
+    ),
+    "huttenlocher1993": Publication(
+        "article", ("Huttenlocher, D. P.", "Klanderman, G. A.", "Rucklidge, W. J."), 1993,
+        "Comparing images using the Hausdorff distance", "IEEE Transactions on Pattern Analysis and Machine Intelligence",
+        "15", "9", "850–863", "10.1109/34.232073",
+    ),
+    "jensen2019": Publication(
+        "inproceedings", ("Jensen, M. H.", "Jørgensen, D. R.", "Jalaboi, R.", "Hansen, M. E.", "Olsen, M. A."), 2019,
+        "Improving uncertainty estimation in convolutional neural networks using inter-rater agreement", MICCAI,
+        pages="540–548",
+    ),
+    "kats2019": Publication(
+        "inproceedings", ("Kats, Eytan", "Goldberger, Jacob", "Greenspan, Hayit"), 2019,
+        "A soft STAPLE algorithm combined with anatomical knowledge", MICCAI, pages="510–517",
+    ),
+    "kohl2018": Publication(
+        "inproceedings", (
+            "Kohl, S.", "Romera-Paredes, B.", "Meyer, C.", "De Fauw, J.", "Ledsam, J. R.", "Maier-Hein, K.", "Eslami, S.",
+            "Jimenez Rezende, D.", "Ronneberger, O.",
+        ), 2018, "A probabilistic U-Net for segmentation of ambiguous images", NEURIPS, "31",
+    ),
+    "lam1997": Publication(
+        "article", ("Lam, L.", "Suen, C. Y."), 1997,
+        "Application of majority voting to pattern recognition: an analysis of its behavior and performance",
+        "IEEE Transactions on Systems, Man, and Cybernetics – Part A: Systems and Humans", "27", "5", "553–568",
+        "10.1109/3468.618255",
+    ),
+    "langerak2010": Publication(
+        "article", ("Langerak, T. R.", "van der Heide, U. A.", "Kotte, A. N. T. J.", "others"), 2010,
+        "Label fusion in atlas-based segmentation using a selective and iterative method for performance level estimation "
+        "(SIMPLE)", TMI, "29", "12", "2000–2008",
+    ),
+    "lecun1998": Publication(
+        "article", ("LeCun, Y.", "Bottou, L.", "Bengio, Y.", "Haffner, P."), 1998,
+        "Gradient-based learning applied to document recognition", "Proceedings of the IEEE", "86", "11", "2278–2324",
+    ),
+    "lemay2022": Publication(
+        "misc", ("Lemay, A.", "Gros, C.", "Cohen-Adad, J."), 2022,
+        "Label fusion and training methods for reliable representation of inter-rater uncertainty", "arXiv:2202.07550",
+    ),
+    "lemay2022thesis": Publication(
+        "mastersthesis", ("Lemay, Andréanne",), 2022,
+        "Impact of soft segmentation training on medical image segmentation and uncertainty representation",
+        "Polytechnique Montréal",
+    ),
+    "lopezperez2023": Publication(
+        "inproceedings",
+        ("López-Pérez, M.", "Morales-Álvarez, P.", "Cooper, L. A. D.", "Molina, R.", "Katsaggelos, A. K."), 2023,
+        "Crowdsourcing segmentation of histopathological images using annotations provided by medical students",
+        "Artificial Intelligence in Medicine", pages="245–249",
+    ),
+    "lopezperez2024": Publication(
+        "article", (
+            "López-Pérez, M.", "Morales-Álvarez, P.", "Cooper, L. A.", "Felicelli, C.", "Goldstein, J.", "Vadasz, B.",
+            "Molina, R.", "Katsaggelos, A. K.",
+        ), 2024, "Learning from crowds for automated histopathological image segmentation",
+        "Computerized Medical Imaging and Graphics", "112", pages="102327", doi="10.1016/j.compmedimag.2024.102327",
+    ),
+    "lotero2025": Publication(
+        "mastersthesis", ("Lotero Londoño, Brandon",), 2025,
+        "Medical image segmentation in a multiple labelers context: Application to the study of histopathology",
+        "Universidad Nacional de Colombia",
+    ),
+    "nadeau2003": Publication(
+        "article", ("Nadeau, C.", "Bengio, Y."), 2003, "Inference for the generalization error", "Machine Learning",
+        "52", "3", "239–281", "10.1023/A:1024068626366",
+    ),
+    "naeini2015": Publication(
+        "inproceedings", ("Naeini, M. P.", "Cooper, G.", "Hauskrecht, M."), 2015,
+        "Obtaining well calibrated probabilities using Bayesian binning", "AAAI Conference on Artificial Intelligence",
+    ),
+    "rodrigues2018": Publication(
+        "inproceedings", ("Rodrigues, F.", "Pereira, F. C."), 2018, "Deep learning from crowds",
+        "AAAI Conference on Artificial Intelligence",
+    ),
+    "ronneberger2015": Publication(
+        "inproceedings", ("Ronneberger, O.", "Fischer, P.", "Brox, T."), 2015,
+        "U-Net: Convolutional networks for biomedical image segmentation", MICCAI, pages="234–241",
+    ),
+    "segebarth2020": Publication(
+        "article", ("Segebarth, D.", "others"), 2020,
+        "On the objectivity, reliability, and validity of deep learning enabled bioimage analyses", "eLife", "9",
+        pages="e59780",
+    ),
+    "tanno2019": Publication(
+        "misc", ("Tanno, Ryutaro", "Saeedi, Ardavan", "Sankaranarayanan, Swami", "Alexander, Daniel C.", "Silberman, Nathan"),
+        2019, "Learning from noisy labels by regularized estimation of annotator confusion", "arXiv:1902.03680",
+    ),
+    "wang2019": Publication(
+        "inproceedings", ("Wang, X.", "Bo, L.", "Fuxin, L."), 2019,
+        "Adaptive wing loss for robust face alignment via heatmap regression",
+        "IEEE/CVF International Conference on Computer Vision", pages="6971–6981",
+    ),
+    "warfield2004": Publication(
+        "article", ("Warfield, Simon K.", "Zou, Kelly H.", "Wells, William M."), 2004,
+        "Simultaneous truth and performance level estimation (STAPLE): an algorithm for the validation of image segmentation",
+        TMI, "23", "7", "903–921",
+    ),
+    "zhang2018": Publication(
+        "inproceedings", ("Zhang, Zhilu", "Sabuncu, Mert R."), 2018,
+        "Generalized cross entropy loss for training deep neural networks with noisy labels", NEURIPS,
+    ),
+    "zhang2020": Publication(
+        "inproceedings", (
+            "Zhang, L.", "Tanno, R.", "Bronik, K.", "Jin, C.", "Nachev, P.", "Barkhof, F.", "Ciccarelli, O.",
+            "Alexander, D. C.",
+        ), 2020, "Learning to segment when experts disagree", MICCAI, pages="179–190",
+    ),
+    "zhang2020neurips": Publication(
+        "inproceedings", (
+            "Zhang, Le", "Tanno, Ryutaro", "Xu, Mou-Cheng", "Jin, Chen", "Jacob, Joseph", "Ciccarelli, Olga",
+            "Barkhof, Frederik", "Alexander, Daniel C.",
+        ), 2020, "Disentangling human error from ground truth in segmentation of medical images", NEURIPS, "33",
+        pages="15750–15762",
+    ),
+}  # fmt: skip
+"""Every publication by its key, which is also its key in BibTeX."""
+
+METHODS: Mapping[str, Sequence[str]] = {
+    "confusion-network": ("zhang2020", "zhang2020neurips", "tanno2019"),
+    "cr-network": ("lopezperez2023", "lopezperez2024"),
+    "crowd-layer": ("rodrigues2018",),
+    "gce": ("zhang2018",),
+    "oracle-confusion-network": ("zhang2020",),
+    "random-rater": ("jensen2019",),
+    "separate-networks": ("zhang2020",),
+    "tgce": ("lotero2025", "zhang2018"),
+}
+FUSIONS: Mapping[str, Sequence[str]] = {
+    "contested-staple": ("asman2011",),
+    "log-opinion-pool-staple": ("akhondiasl2014",),
+    "majority-vote": ("lam1997",),
+    "map-staple": ("commowick2010",),
+    "one-coin-staple": ("dawid1979",),
+    "simple": ("langerak2010",),
+    "soft-average": ("lemay2022",),
+    "soft-staple": ("kats2019",),
+    "spatial-staple": ("asman2012",),
+    "staple": ("warfield2004", "dawid1979"),
+}
+RECIPES: Mapping[str, Sequence[str]] = {"conventional": ("lemay2022thesis",), "softseg": ("gros2021", "wang2019")}
+BACKBONES: Mapping[str, Sequence[str]] = {"unet": ("ronneberger2015",)}
+REFERENCES: Mapping[str, Sequence[str]] = {
+    "majority": FUSIONS["majority-vote"],
+    "staple": FUSIONS["staple"],
+    "soft average": FUSIONS["soft-average"],
+}
+METRICS: Mapping[str, Sequence[str]] = {
+    "dice": ("dice1945",),
+    "hd95": ("huttenlocher1993",),
+    "brier": ("brier1950",),
+    "brier foreground": ("brier1950",),
+    "expected calibration error": ("naeini2015",),
+    "entropy error": ("lemay2022",),
+    "generalised energy distance": ("kohl2018",),
+    "confusion rmse": ("zhang2020",),
+}
+DATASETS: Mapping[str, Sequence[str]] = {
+    "bubil": ("gurari2015",),
+    "deepflash": ("segebarth2020",),
+    "isbi2015": ("carass2017",),
+    "mnist": ("lecun1998",),
+}
+TESTS: Sequence[str] = ("holm1979", "nadeau2003")
+"""Of the comparison itself."""

@@ -1,0 +1,82 @@
+"""The page of the made-up study, in a real browser where one is installed."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from raterbench.benchmark.measuring.kept_references import ReferenceHead, reference_part
+from raterbench.benchmark.measuring.references import StoredReference
+from raterbench.benchmark.store.archive import write_archive
+from raterbench.benchmark.store.results import Results
+from raterbench.benchmark.store.units import SCHEMA
+from raterbench.reports.analysis import Analysis
+from raterbench.reports.figures.style import Plot
+from raterbench.reports.page.page import page_text
+from raterbench.reports.tables.details import all_tables
+from raterbench.reports.tables.table import Table
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+DRAWN = ("overturn-trainings", "overturn-raters", "overturn-reference", "effects", "pictures", "learning")
+
+
+def small_png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), "white").save(file, "png")
+    return file.getvalue()
+
+
+def reference_parts(case: str, name: str, reference: StoredReference) -> dict[str, object]:
+    """What a file of one case's reference holds."""
+    return {"head": ReferenceHead(SCHEMA, "key", name, (case,)), reference_part(case): reference}
+
+
+def write_references(results: Results) -> None:
+    """The majority and the soft average of the first kept case, as a run leaves them."""
+    case = results.pictures[0]
+    (results.folder / "references").mkdir(exist_ok=True)
+    labels = np.stack([*case.ratings.values()])
+    soft = np.stack([(labels == k).mean(axis=0) for k in range(3)]).astype(np.float32)
+    for name, reference in {
+        "majority": StoredReference(soft.argmax(axis=0).astype(np.uint8)),
+        "soft average": StoredReference(soft.argmax(axis=0).astype(np.uint8), soft),
+    }.items():
+        write_archive(results.folder / "references" / f"{name}.0.npz", reference_parts(case.id, name, reference))
+
+
+@pytest.fixture(scope="session")
+def tables(analysis: Analysis) -> list[Table]:
+    """Every table of the study."""
+    return all_tables(analysis)
+
+
+@pytest.fixture(scope="session")
+def shown_page(analysis: Analysis, tables: list[Table], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page with every table; empty pictures stand for the figures, which take long to draw."""
+    write_references(analysis.results)
+    plots = [Plot(name, f"Figure {name}", Figure(), f"Caption of {name}.", f"Picture of {name}.") for name in DRAWN]
+    files = {name: content for table in tables for name, content in table.files.items()}
+    files |= {f"figures/{plot.name}.png": small_png() for plot in plots}
+    place = tmp_path_factory.mktemp("page") / "report.html"
+    place.write_text(page_text(analysis, tables, plots, files), encoding="utf-8")
+    return place
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser without a window; tests that need it are skipped where none is installed."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
