@@ -32,9 +32,9 @@ def kebab(name: str) -> str:
 
 
 @cache
-def installed() -> EntryPoints:
-    """The entry points of all installed packages, whose files are read once: there may be hundreds."""
-    return entry_points()
+def installed(kind: str) -> EntryPoints:
+    """What installed packages offer of a kind; for each kind the files of all packages are read once, maybe hundreds."""
+    return entry_points(group=f"raterbench.{kind}s")
 
 
 class Registry(Generic[T]):
@@ -122,7 +122,7 @@ class Registry(Generic[T]):
 
     def _from_text(self, name: str) -> type[T] | None:
         """The class called ``name``, if the text of a module defines it: only that module is imported then."""
-        if name in installed().select(group=f"raterbench.{self.kind}s").names:
+        if name in installed(self.kind).names:
             return None
         package = importlib.import_module(self.package)
         for file in sorted(file for folder in package.__path__ for file in Path(folder).glob("[!_]*.py")):
@@ -146,7 +146,7 @@ class Registry(Generic[T]):
             self._found = {}
             for module in self.own_modules():
                 self.add(module)
-            for entry in installed().select(group=f"raterbench.{self.kind}s"):
+            for entry in installed(self.kind):
                 with foreign_code(f"the {self.kind} {entry.name!r} of an installed package ({entry.value}) cannot be imported"):
                     self._found[entry.name] = entry.load()
         return self._found

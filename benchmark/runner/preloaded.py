@@ -15,8 +15,8 @@ __all__ = ["fuse_references", "measure", "train"]
 
 for registry in registries().values():
     registry.own_modules()
-# What each of these reads many files for is then known; what other packages offer is not imported before a unit needs it.
-installed()
+    installed(registry.kind)  # It is known what other packages offer, and not imported before a unit needs it.
+# Each of these reads many files, once.
 code_version()
 versions()
 
