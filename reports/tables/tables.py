@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...benchmark.statistics.ranking import best_of
 from ..analysis import Analysis
 from . import captions
 from .table import CONFIRMED, EXPLORED, Cell, Table
@@ -90,16 +89,14 @@ def _class_columns(analysis: Analysis) -> list[Column]:
     columns = []
     for name in analysis.classes:
         part = table[table["group"] == name]
-        own = part[(part["kind"] == "method") & ~part["candidate"].isin(analysis.collapsed)]
-        best = set(own.index[best_of(own["mean"], analysis.better(analysis.metric))])
-        cells = {(str(r["kind"]), str(r["candidate"])): described_cell(analysis, r, bold=i in best) for i, r in part.iterrows()}
+        cells = {(str(r["kind"]), str(r["candidate"])): described_cell(analysis, r) for _, r in part.iterrows()}
         columns.append(Column(f"{analysis.head(analysis.metric).split(' ')[0]} {name}", cells))
     return columns
 
 
-def described_cell(analysis: Analysis, row: pd.Series, *, bold: bool = False) -> Cell:
-    """``mean ± std`` of the primary metric without a mark."""
-    return value_cell(analysis, analysis.metric, pd.concat([row, pd.Series({"best": bold, "significant": False})]))
+def described_cell(analysis: Analysis, row: pd.Series) -> Cell:
+    """``mean ± std`` of the primary metric, neither bold nor marked, because it is not tested."""
+    return value_cell(analysis, analysis.metric, pd.concat([row, pd.Series({"best": False, "significant": False})]))
 
 
 def _ece_column(analysis: Analysis, last_bin: str) -> Column:
@@ -122,6 +119,7 @@ def _p_column(analysis: Analysis) -> Column:
         for candidate, row in analysis.rows_for(analysis.metric).iterrows()
         if np.isfinite(row[name]) or row["why_no_p"]
     }
+    cells["method", analysis.baseline] = Cell("baseline")
     return Column("p (Holm)" if corrected else "p (uncorrected)", cells)
 
 
