@@ -353,7 +353,7 @@ class Longest(Metric):
     assert list(facts) == ["dice", "longest"]
     assert facts["longest"] == {
         "label": "Longest [mm]", "unit": "mm", "better": "lower", "empty": "Nothing is 0 long.", "references": "truth",
-        "of_raters": False,
+        "of_raters": False, "lowest": 0.0, "highest": 9.0,
     }  # fmt: skip
 
 
