@@ -62,7 +62,8 @@ def _counts(comparison: Comparison) -> str:
         (comparison.n_repeats, "repeat"),
         (comparison.n_models, "trained model"),
     ]
-    return "n = " + ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in amounts) + " of each candidate."
+    *first, last = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in amounts]
+    return f"Each candidate has n = {', '.join(first)} and {last}."
 
 
 def _test(comparison: Comparison) -> Sequence[str]:

@@ -12,7 +12,7 @@ from ...benchmark.statistics.caption import exploratory_reasons
 from ..analysis import Analysis
 from .origins import mixed_words
 from .table import CONFIRMED, EXPLORED
-from .wording import SHORT, count_of, words_of
+from .wording import SHORT, count_of, joined, words_of
 
 FEW_SUBJECTS = 10
 """Below this many subjects a report warns that its numbers are rough."""
@@ -46,10 +46,11 @@ def spread(analysis: Analysis) -> str:
     """What stands before and after the ±, and what bold means."""
     model_t = analysis.protocol == "model-t"
     over = "subjects" if model_t else "trained models (one a fold and repeat)"
-    best = "cannot be told from the best, over all pairs with Holm’s correction (exploratory)" if model_t else "best mean"
+    bold = "Candidates in bold cannot be told from the best, over all pairs with Holm’s correction (exploratory)"
+    bold = bold if model_t else "The best mean is bold"
     classes = "; metrics of classes are means over the foreground classes" if len(analysis.classes) > 1 else ""
     but = f" ({' and '.join(analysis.collapsed)} collapsed and may not be the best)" if analysis.collapsed else ""
-    return f"Mean ± standard deviation over {over}{classes}. Bold: {best}{but}."
+    return f"Numbers are means ± standard deviations over {over}{classes}. {bold}{but}."
 
 
 def split_words(analysis: Analysis) -> str:
@@ -141,6 +142,19 @@ def why_exploratory(analysis: Analysis) -> str:
         return "The declaration was changed, so nothing is confirmatory."
     reasons = exploratory_reasons(analysis.comparison)
     return f"Nothing is confirmatory: {'; '.join(reasons)}." if reasons else ""
+
+
+def counted(analysis: Analysis) -> str:
+    """How many subjects, cases and repeats the comparison rests on, as a sentence."""
+    found = analysis.comparison
+    amounts = [(found.n_subjects, "subject"), (found.n_cases, "case"), (found.n_repeats, "repeat")]
+    return f"Each candidate has n = {joined([count_of(n, word) for n, word in amounts])}."
+
+
+def empty_words(analysis: Analysis) -> str:
+    """What the primary metric does where a mask is empty; empty where it never matters."""
+    policy = analysis.empty_policy(analysis.metric)
+    return policy if "changes nothing" not in policy else ""
 
 
 def references(analysis: Analysis, metrics: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from .rater_tables import alarms, rater_classes, raters
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
 from .thresholds import thresholds
-from .wording import NO_VALUE, name_of, p_number, words_of, write_number
+from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
 
 
 def all_tables(analysis: Analysis) -> list[Table]:
@@ -48,8 +48,10 @@ def differences(analysis: Analysis) -> Table | None:
     table = table[table["candidate"] != analysis.baseline]
     if table.empty:
         return None
-    family = "Confirmatory" if analysis.confirmatory else "Exploratory"
-    caption = f"{family}: {analysis.label(analysis.metric)} against {words_of(analysis.reference)}. {_how(analysis)}"
+    family = "confirmatory" if analysis.confirmatory else "exploratory"
+    about = f"{analysis.label(analysis.metric)} against {words_of(analysis.reference)}"
+    policy = captions.empty_words(analysis)
+    caption = f"These comparisons are {family}: {about}. {captions.counted(analysis)} {_how(analysis)} {policy}".rstrip()
     return _differences(analysis, "differences", f"Differences to {analysis.baseline}", caption, table)
 
 
@@ -60,15 +62,21 @@ def exploratory(analysis: Analysis) -> Table | None:
     if table.empty:
         return None
     title = f"Differences to {analysis.baseline} on the other metrics"
-    return _differences(analysis, "differences-exploratory", title, f"Exploratory. {_how(analysis)}", table)
+    caption = f"These comparisons are exploratory. {captions.counted(analysis)} {_how(analysis)}"
+    return _differences(analysis, "differences-exploratory", title, caption, table)
 
 
 def _how(analysis: Analysis) -> str:
     if analysis.protocol != "model-t":
-        return "Mean of candidate minus baseline over trained models; p of the papers’ test, uncorrected and too small."
+        return (
+            "Numbers are means over trained models of candidate minus baseline, with p of the papers’ test, which is uncorrected "
+            "and too small."
+        )
+    n = analysis.comparison.n_comparisons
     return (
-        "Mean of candidate minus baseline over the n subjects and the trained models of both, with Holm’s interval, which "
-        "excludes 0 exactly when Holm’s p is at most alpha; p of model t with its degrees of freedom (df). False claim: the "
+        "Differences are candidate minus baseline, over the subjects (n) and the trained models of both. The interval is Holm’s "
+        f"over {count_of(n, 'comparison')}, and excludes 0 exactly when Holm’s p is at most {analysis.alpha:g}. The test is model "
+        "t, whose standard error contains subjects and trained models, with df degrees of freedom. False claim: the "
         "probability that who is ahead is not better (one-sided p, read with a flat prior). Variance ratio: trained models / "
         "subjects. Found: the difference that this design finds with 80 % power; Needed: subjects or repeats to find the "
         "observed one. Beside them two exploratory tests that answer other questions: Wilcoxon’s signed-rank test (these "
@@ -131,6 +139,8 @@ def by_reference(analysis: Analysis) -> Table | None:
     rows = [[Cell(name_of(c, k)), *(cells.get((r, k, c), Cell(NO_VALUE)) for r in order)] for k, c in keys]
     caption = (
         f"{analysis.label(analysis.metric)}, mean ± standard deviation, against each reference; the first is the primary one. "
+        f"{captions.counted(analysis)} Against each reference, candidates are tested by model t against {analysis.baseline}, with "
+        f"Holm’s correction over {count_of(analysis.comparison.n_comparisons, 'comparison')}. {captions.empty_words(analysis)} "
         "Who wins can depend on the reference: a fusion favours the candidates that learned from it. A rater is left out of "
         f"the references that raters make. {captions.marks(analysis, 'against another reference (exploratory)')}"
     )
@@ -172,8 +182,8 @@ def _breakdown(analysis: Analysis, table: pd.DataFrame, by: str, groups: Sequenc
     label = analysis.label(analysis.metric)
     caption = (
         f"{label} against {words_of(analysis.reference)} for each {by}, mean ± standard deviation over its n subjects. "
-        "Described, not tested: parts of the subjects are too few."
-    )
+        f"The values are described and not tested, because parts of the subjects are too few. {captions.empty_words(analysis)}"
+    ).rstrip()
     return Table(f"by-{by}", f"{label} by {by}", caption, head, rows, table, _rules(keys))
 
 
@@ -200,8 +210,8 @@ def calibration(analysis: Analysis) -> Table | None:
     parts = ("ECE {} (%)", "Interval", "Debiased {} (%)", "MCE {} (%)", "Voxels {}")
     head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
     caption = (
-        f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases pooled, ten bins "
-        f"of equal width, with {analysis.confidence_words} bootstrap intervals over subjects. Open leaves out voxels with a "
+        f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases of "
+        f"{count_of(analysis.comparison.n_subjects, 'subject')} pooled, in ten bins of equal width, with {analysis.confidence_words} bootstrap intervals over subjects; nothing is tested. Open leaves out voxels with a "
         "confidence of exactly 1 (as the reference code of published values does), closed counts them; compare only values of "
         "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Gaps that arise by chance "
         "make ECE larger than 0 even where confidence is right, so the interval of this plug-in estimate cannot cover 0. "
@@ -232,7 +242,7 @@ def units(analysis: Analysis) -> Table | None:
         cells = [Cell(_number(done, column, how, decimals)) for column, how, decimals in numbers]
         rows.append([Cell(name), Cell(status), *cells])
     head = ["Candidate", "Units", "Seconds", "Epochs", "Best epoch", "Threshold", "Peak memory (MB)"]
-    caption = "Means over finished units of one thread each; the peak memory is the largest seen. " + " ".join(
+    caption = "Numbers are means over finished units of one thread each; the peak memory is the largest seen. " + " ".join(
         captions.missing(analysis)
     )
     plain = table.drop(columns=["curve"], errors="ignore")
