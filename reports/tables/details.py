@@ -69,14 +69,14 @@ def exploratory(analysis: Analysis) -> Table | None:
 def _how(analysis: Analysis) -> str:
     if analysis.protocol != "model-t":
         return (
-            "Numbers are means over trained models of candidate minus baseline, with p of the papers’ test, which is uncorrected "
-            "and too small."
+            "Numbers are means over trained models of candidate minus baseline, with p of the papers’ test, which is "
+            "uncorrected and too small."
         )
     n = analysis.comparison.n_comparisons
     return (
-        "Differences are candidate minus baseline, over the subjects (n) and the trained models of both. The interval is Holm’s "
-        f"over {count_of(n, 'comparison')}, and excludes 0 exactly when Holm’s p is at most {analysis.alpha:g}. The test is model "
-        "t, whose standard error contains subjects and trained models, with df degrees of freedom. False claim: the "
+        "Differences are candidate minus baseline, over the subjects (n) and the trained models of both. The interval is "
+        f"Holm’s over {count_of(n, 'comparison')}, and excludes 0 exactly when Holm’s p is at most {analysis.alpha:g}. The test "
+        "is model t, whose standard error contains subjects and trained models, with df degrees of freedom. False claim: the "
         "probability that who is ahead is not better (one-sided p, read with a flat prior). Variance ratio: trained models / "
         "subjects. Found: the difference that this design finds with 80 % power; Needed: subjects or repeats to find the "
         "observed one. Beside them two exploratory tests that answer other questions: Wilcoxon’s signed-rank test (these "
@@ -139,8 +139,8 @@ def by_reference(analysis: Analysis) -> Table | None:
     rows = [[Cell(name_of(c, k)), *(cells.get((r, k, c), Cell(NO_VALUE)) for r in order)] for k, c in keys]
     caption = (
         f"{analysis.label(analysis.metric)}, mean ± standard deviation, against each reference; the first is the primary one. "
-        f"{captions.counted(analysis)} Against each reference, candidates are tested by model t against {analysis.baseline}, with "
-        f"Holm’s correction over {count_of(analysis.comparison.n_comparisons, 'comparison')}. {captions.empty_words(analysis)} "
+        f"{captions.counted(analysis)} Against each reference, candidates are tested by model t against {analysis.baseline}, "
+        f"with Holm’s correction over {count_of(analysis.comparison.n_comparisons, 'comparison')}. {captions.empty_words(analysis)} "
         "Who wins can depend on the reference: a fusion favours the candidates that learned from it. A rater is left out of "
         f"the references that raters make. {captions.marks(analysis, 'against another reference (exploratory)')}"
     )
@@ -211,7 +211,8 @@ def calibration(analysis: Analysis) -> Table | None:
     head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
     caption = (
         f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases of "
-        f"{count_of(analysis.comparison.n_subjects, 'subject')} pooled, in ten bins of equal width, with {analysis.confidence_words} bootstrap intervals over subjects; nothing is tested. Open leaves out voxels with a "
+        f"{count_of(analysis.comparison.n_subjects, 'subject')} pooled, in ten bins of equal width, with "
+        f"{analysis.confidence_words} bootstrap intervals over subjects; nothing is tested. Open leaves out voxels with a "
         "confidence of exactly 1 (as the reference code of published values does), closed counts them; compare only values of "
         "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy. Gaps that arise by chance "
         "make ECE larger than 0 even where confidence is right, so the interval of this plug-in estimate cannot cover 0. "
