@@ -75,9 +75,9 @@ def _how(analysis: Analysis) -> str:
     n = analysis.comparison.n_comparisons
     return (
         "Differences are candidate minus baseline, over the subjects (n) and the trained models of both. The interval is "
-        f"Holm’s over {count_of(n, 'comparison')}, and excludes 0 exactly when Holm’s p is at most {analysis.alpha:g}. The test "
-        "is model t, whose standard error contains subjects and trained models, with df degrees of freedom. False claim: the "
-        "probability that who is ahead is not better (one-sided p, read with a flat prior). Variance ratio: trained models / "
+        f"Holm’s over {count_of(n, 'comparison')}, and excludes 0 exactly when Holm’s p is at most {analysis.alpha:g}. The "
+        "test is model t, whose standard error contains subjects and trained models, with df degrees of freedom. False claim: "
+        "the probability that who is ahead is not better (one-sided p, read with a flat prior). Variance ratio: trained models / "
         "subjects. Found: the difference that this design finds with 80 % power; Needed: subjects or repeats to find the "
         "observed one. Beside them two exploratory tests that answer other questions: Wilcoxon’s signed-rank test (these "
         "trained models, other subjects) and the corrected resampled t-test (other training subjects; Nadeau and Bengio, 2003)."
@@ -140,7 +140,8 @@ def by_reference(analysis: Analysis) -> Table | None:
     caption = (
         f"{analysis.label(analysis.metric)}, mean ± standard deviation, against each reference; the first is the primary one. "
         f"{captions.counted(analysis)} Against each reference, candidates are tested by model t against {analysis.baseline}, "
-        f"with Holm’s correction over {count_of(analysis.comparison.n_comparisons, 'comparison')}. {captions.empty_words(analysis)} "
+        f"with Holm’s correction over {count_of(analysis.comparison.n_comparisons, 'comparison')}. "
+        f"{captions.empty_words(analysis)} "
         "Who wins can depend on the reference: a fusion favours the candidates that learned from it. A rater is left out of "
         f"the references that raters make. {captions.marks(analysis, 'against another reference (exploratory)')}"
     )

@@ -58,7 +58,8 @@ def rater_curve(values: pd.DataFrame, *, better: Better, seed: int = 0) -> pd.Da
             panels = [list(random.choice(len(raters), size, replace=False)) for _ in range(MOST_PANELS)]
         ranks = _ranks(np.stack([_panel_means(means[:, panel]) for panel in panels]), better)
         ranks = ranks[np.isfinite(ranks).any(axis=1)]
-        same = ((whole == np.nanmin(whole)) & (ranks == np.nanmin(ranks, axis=1, keepdims=True))).any(axis=1)
+        # fmin ignores NaN and gives NaN without a warning where nothing else is there.
+        same = ((whole == np.fmin.reduce(whole)) & (ranks == np.fmin.reduce(ranks, axis=1, keepdims=True))).any(axis=1)
         tau = _kendall(whole, ranks)
         tau = tau[np.isfinite(tau)]
         rows.append((size, len(panels), same.mean() if len(same) else np.nan, tau.mean() if len(tau) else np.nan))
