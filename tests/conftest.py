@@ -31,11 +31,12 @@ def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn but not saved, which takes ten times as long: for tests of what a report says in words."""
-    from raterbench.reports.figures import style
+    from raterbench.reports.figures import drawing
 
     def arranged(figure):
         figure.draw_without_rendering()
         return b""
 
-    monkeypatch.setattr(style, "_png", arranged)
-    monkeypatch.setattr(style, "_pdf", lambda figure: b"")
+    monkeypatch.setattr(drawing, "_png", arranged)
+    monkeypatch.setattr(drawing, "_svg", lambda figure: b"")
+    monkeypatch.setattr(drawing, "_pdf", lambda figure: b"")
