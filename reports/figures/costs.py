@@ -35,9 +35,9 @@ def costs(analysis: Analysis) -> style.Plot | None:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(table)), handletextpad=0.2, columnspacing=1.2)
     parts = []
-    for name, row in table.iterrows():
+    for candidate, row in table.iterrows():
         known = [f"{row[column]:.0f} {unit}" for column, (_, unit) in measured.items() if np.isfinite(row[column])]
-        parts.append(f"{name}: {', '.join(known) or 'unknown'}")
+        parts.append(f"{candidate}: {', '.join(known) or 'unknown'}")
     alt = f"Costs of each candidate beside {analysis.label(analysis.metric)}. {'; '.join(parts)}."
     return style.Plot("costs", "What does a candidate cost?", figure, _caption(analysis, table, measured), alt)
 

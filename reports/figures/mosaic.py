@@ -47,8 +47,8 @@ class Mosaic:
     def text(self, box: Box, words: str, place: tuple[float, float] = (0.5, 0.5), **how: Any) -> Any:
         """Words at a place of the box, in shares of its width and height; centred unless said otherwise."""
         left, low, width, height = box
-        how = {"ha": "center", "va": "center", "linespacing": 1.0} | how
-        return self.axes.text(left + place[0] * width, low + place[1] * height, words, **how)
+        usual: dict[str, Any] = {"ha": "center", "va": "center", "linespacing": 1.0}
+        return self.axes.text(left + place[0] * width, low + place[1] * height, words, **(usual | how))
 
     def finish(self, width: float = 0.9, edge: float = 0.0) -> Figure:
         """The figure with its outlines; ``edge``: width in points of the dark line behind each, if any."""

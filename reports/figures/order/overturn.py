@@ -104,7 +104,8 @@ def overturn_reference(analysis: Analysis) -> style.Plot | None:
 
 def _order(ranks: pd.DataFrame, labels: list[str], axis: str, intervals: pd.DataFrame | None = None) -> Order:
     """Sorted by the first column, with the columns that differ most from it where there are too many."""
-    ranks = ranks.set_axis(range(len(labels)), axis=1).dropna(subset=[0]).sort_values(0, kind="stable")
+    ranks = ranks.set_axis(range(len(labels)), axis=1).dropna(subset=[0])
+    ranks = ranks.loc[ranks[0].sort_values(kind="stable").index]
     moved = ranks.sub(ranks[0], axis=0).abs().sum().to_numpy()
     most = np.argsort(-moved[1:], kind="stable")[: MOST_COLUMNS - 1] + 1
     kept = [0, *sorted(map(int, most))]
@@ -152,7 +153,10 @@ def _draw(analysis: Analysis, order: Order) -> Figure:
         _line(axes, analysis, order, name, is_named=name in shown)
         if order.intervals is not None and name in shown:
             share = (place + 0.5) / len(shown)
-            _interval(axes, order.intervals.loc[name], -GAP - (1 - share) * zone, analysis.colours[name])
+            ends = order.intervals.to_dict("index")[name]
+            _interval(
+                axes, (float(ends["rank_low"]), float(ends["rank_high"])), -GAP - (1 - share) * zone, analysis.colours[name]
+            )
     left = -zone - GAP if order.intervals is not None else -0.35
     axes.set(xlim=(left, m - 0.65), ylim=(len(names) + 0.5, 0.5))
     axes.set_yticks(range(1, len(shown) + 1), [style.wrapped(name, 15, 1) for name in shown])
@@ -179,8 +183,8 @@ def _line(axes: Axes, analysis: Analysis, order: Order, name: str, *, is_named: 
     )  # fmt: skip
 
 
-def _interval(axes: Axes, ends: pd.Series, x: float, colour: str) -> None:
+def _interval(axes: Axes, ends: tuple[float, float], x: float, colour: str) -> None:
     """A bar from the lowest to the highest rank; nothing where the design tells none."""
-    low, high = float(ends["rank_low"]), float(ends["rank_high"])
+    low, high = ends
     if np.isfinite(low):
         axes.plot([x, x], [low - 0.12, high + 0.12], color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3)

@@ -34,8 +34,7 @@ def ranks_of(means: Mapping[str, float], better: str) -> pd.Series:
 
 def shared_entries(values: CaseValues) -> Entries | None:
     """What the candidates that have values share; None if nothing."""
-    known = np.isfinite(values.values).any(axis=0)
-    names = [name for name, some in zip(values.candidates, known, strict=True) if some]
+    names = [name for name, column in zip(values.candidates, values.values.T, strict=True) if np.isfinite(column).any()]
     return values.entries(names) if names else None
 
 

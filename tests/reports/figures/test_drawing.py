@@ -46,14 +46,23 @@ def test_the_same_figure_gives_the_same_files_without_dates(files: dict[str, byt
     assert b"CreationDate" not in files["pdf"] and b"<dc:date>" not in files["svg"]
 
 
-def test_a_pdf_embeds_outlines_of_the_letters_used_as_truetype(files: dict[str, bytes]) -> None:
+def test_a_pdf_embeds_outlines_of_letters_as_truetype(files: dict[str, bytes]) -> None:
     streams = [part.split(b"endstream")[0].strip(b"\r\n") for part in files["pdf"].split(b"stream\n")[1:]]
     contents = [content for content in map(inflated, streams) if content]
     fonts = [content for content in contents if content.startswith(b"\x00\x01\x00\x00")]
-    assert len(fonts) == 1 and len(fonts[0]) < 10_000
+    assert len(fonts) == 1 and len(fonts[0]) < 15_000
     assert b"/CIDFontType2" in files["pdf"] and b"/Type3" not in files["pdf"]
     assert any(b"begincmap" in content for content in contents)  # so that words can be found and copied
     assert len(files["pdf"]) < 20_000
+
+
+def test_other_letters_are_embedded_too() -> None:
+    with style.house_style():
+        figure = style.new_figure(40, 20)
+        figure.text(0.5, 0.5, "Größe Łódź α")
+    pdf = drawn(figure)["pdf"]
+    words = b"".join(inflated(part.split(b"endstream")[0].strip(b"\r\n")) for part in pdf.split(b"stream\n")[1:])
+    assert all(f"<{ord(letter):04x}>".encode() in words for letter in "öŁα")
 
 
 def inflated(stream: bytes) -> bytes:

@@ -67,7 +67,7 @@ def test_all_files_are_written(page: str, study_folder: Path) -> None:
     for name in ("comparison", "differences", "by-reference", "by-class", "by-centre", "calibration", "raters", "units"):
         assert all((study_folder / "tables" / f"{name}.{end}").stat().st_size for end in ("md", "csv", "tex"))
     for name in ("effects", "reliability", "entropy", "pictures", "learning", "confusion"):
-        assert all((study_folder / "figures" / f"{name}.{end}").stat().st_size > 1000 for end in ("png", "pdf"))
+        assert all((study_folder / "figures" / f"{name}.{end}").stat().st_size > 1000 for end in ("png", "pdf", "svg"))
     # A foreign file in the way of a part is found before anything is computed only if the part is on the page's list.
     parts = [name for _, _, names in SECTIONS for name in names]
     for file in [*(study_folder / "tables").iterdir(), *(study_folder / "figures").iterdir()]:
