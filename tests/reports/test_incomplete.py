@@ -361,7 +361,7 @@ def test_terminal_page_and_exit_status_say_it(folder: Path, capsys: pytest.Captu
     assert main(["report", str(folder)]) == 1
     printed = capsys.readouterr().out
     page = (folder / "report.html").read_text(encoding="utf-8")
-    top = page[page.index('role="alert"') : page.index('id="short"')]
+    top = page[page.index('role="alert"') : page.index('id="answer"')]
     for notice in read_results(folder).completeness.notices():
         assert f"{notice}\n" in printed and notice in top
     assert "DAMAGED" in top and "INCOMPLETE" in top and "FOREIGN" in top
