@@ -129,7 +129,7 @@ def _case(
 
 def cut_of(case: PictureCase, side: int) -> Cut:
     """The slices on which anybody marked something, a few if they are many, and the surroundings of what was marked."""
-    marked = np.zeros(case.image.shape, bool)
+    marked: npt.NDArray[np.bool_] = np.zeros(case.image.shape, bool)
     for labels in case.ratings.values():
         marked |= (labels > 0) & (labels != IGNORE)
     axis, slices, start = None, [0], 0
@@ -137,10 +137,11 @@ def cut_of(case: PictureCase, side: int) -> Cut:
         axis = slicing_axis(marked.shape)
         marked = np.moveaxis(marked, axis, 0)
         own = np.flatnonzero(marked.any(axis=(1, 2))) if marked.any() else np.arange(len(marked))
-        most = int(np.array(view(case)[axis]))
+        most = view(case)[axis]
+        assert isinstance(most, int)
         chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), MOST_SLICES)).round().astype(int))]
         slices = sorted({*map(int, chosen), most})
-        start, marked = slices.index(most), marked.any(axis=0)
+        start, marked = slices.index(most), np.asarray(marked.any(axis=0))
     sides = surroundings(marked)
     step = max(1, math.ceil(max(s.stop - s.start for s in sides) / side))
     return Cut(axis, slices, start, (slice(sides[0].start, sides[0].stop, step), slice(sides[1].start, sides[1].stop, step)))
@@ -189,7 +190,8 @@ def soft_planes(probability: npt.NDArray[np.float32]) -> Planes:
 
 
 def _bytes(values: npt.NDArray[Any]) -> Planes:
-    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8) & np.uint8(GREYS)
+    greys: Planes = np.round(np.clip(values, 0, 1) * 255).astype(np.uint8) & np.uint8(GREYS)
+    return greys
 
 
 def across(planes: int) -> int:

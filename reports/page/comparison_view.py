@@ -32,21 +32,26 @@ PARTS = {"by-class": "each class", "by-reference": "each reference", "by-centre"
 KINDS = {"method": "candidates", "fusion": "fused labels", "rater": "raters"}
 WIDTH, PER_LETTER, AIR, NAMES = 1160, 6.9, 16, 260
 """Pixels: of the page at 1200, of a letter and of the air beside it in a cell, and of the column of names."""
+WORDS = 16
+"""Letters in a line of a column of words."""
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column, and the views that it is shown in."""
+    """A column, and the views that it is shown in; one of ``words`` has no numbers."""
 
     head: str
     cells: Mapping[Key, Cell]
     views: Sequence[str]
+    words: bool = False
 
     @property
     def width(self) -> float:
         """About how wide it is, in pixels."""
-        words = [*self.head.split(), *(f"{cell.text} {cell.mark}".rstrip() for cell in self.cells.values())]
-        return max(map(len, words)) * PER_LETTER + AIR
+        widest = max((len(f"{cell.text} {cell.mark}".rstrip()) for cell in self.cells.values()), default=0)
+        # Words are broken into lines.
+        widest = min(widest, WORDS) if self.words else widest
+        return max(widest, *map(len, self.head.split())) * PER_LETTER + AIR
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +93,9 @@ class ComparisonView:
         """The places of the views that show a column."""
         return [place for place, view in enumerate(self.views) if view.name in column.views]
 
-    def is_first(self, column: Column) -> bool:
-        """Whether a column is shown at first."""
-        return self.views[0].name in column.views
+    def classes(self, column: Column) -> str:
+        """How the page marks the cells of a column: of words, and not shown at first."""
+        return " ".join((["words"] if column.words else []) + ([] if self.views[0].name in column.views else ["off"]))
 
     @property
     def kinds(self) -> list[tuple[str, str]]:
@@ -134,7 +139,7 @@ def _of_comparison(analysis: Analysis, table: Table, keys: Sequence[Key]) -> lis
     for place, head in enumerate(table.head[1:], start=1):
         cells = {key: row[place] for key, row in zip(keys, table.rows, strict=True)}
         family = families.get(head) or (FAMILIES["calibration"] if head.startswith("ECE ") else "")
-        columns.append(Column(head, cells, [name for name in (family, EVERYTHING) if name]))
+        columns.append(Column(head, cells, [name for name in (family, EVERYTHING) if name], place in table.words))
     return columns
 
 
@@ -142,7 +147,8 @@ def _with_overview(columns: Sequence[Column]) -> list[Column]:
     """The columns, as many of them in the overview as have room: the primary metric, what is said of it, other metrics."""
     without_family = [column for column in columns[1:] if column.views == [EVERYTHING]]
     order = [columns[0], *reversed(without_family), *(column for column in columns[1:] if column not in without_family)]
-    room, chosen = float(WIDTH - NAMES), []
+    room = float(WIDTH - NAMES)
+    chosen: list[Column] = []
     for column in order:
         if not chosen or column.width <= room:
             chosen.append(column)

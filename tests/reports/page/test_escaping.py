@@ -106,10 +106,23 @@ class Page(HTMLParser):
 
 def test_the_page_shows_names_and_obeys_none(folder: Path) -> None:
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
-    assert page.tags.count("script") == 3, "those of the tables and of the cases, and what they read"
+    assert page.tags.count("script") == 4, "those of the tables and of the cases, and what each reads"
     assert not {"b", "i"} & set(page.tags)
     assert {visible(name) for name in CANDIDATES} <= set(page.words)
     assert {f"Rater {name}" for name in RATERS} <= set(page.words)
+
+
+def test_a_browser_shows_names_and_obeys_none(folder: Path, chromium: Any) -> None:
+    tab, errors = chromium.new_page(), []
+    tab.on("console", lambda message: errors.append(message.text))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("dialog", lambda dialog: errors.append(dialog.message))
+    tab.goto((folder / "report.html").as_uri())
+    shown = tab.locator("#table-comparison tbody th").all_text_contents()
+    assert {visible(name) for name in CANDIDATES} <= set(shown) and errors == []
+    layers = tab.locator(".layers th[scope=row]").all_text_contents()
+    assert {visible(name) for name in (*CANDIDATES, *RATERS)} <= set(layers)
+    tab.close()
 
 
 def test_the_terminal_shows_names_and_obeys_none(analysis: Analysis) -> None:
