@@ -215,9 +215,10 @@ def calibration(analysis: Analysis) -> Table | None:
         f"{count_of(analysis.comparison.n_subjects, 'subject')} pooled, in ten bins of equal width, with "
         f"{analysis.confidence_words} bootstrap intervals over subjects; nothing is tested. Open leaves out voxels with a "
         "confidence of exactly 1 (as the reference code of published values does), closed counts them; compare only values of "
-        "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy, MCE without thin bins. Gaps that arise by chance "
-        "make ECE larger than 0 even where confidence is right, so the interval of this plug-in estimate cannot cover 0. "
-        "Debiased: the squared gap of each bin less its variance over subjects, cut at 0. Foreground: near what any rater "
+        "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy, MCE without thin bins (fewer "
+        "than 100 voxels or 3 subjects). Gaps that arise by chance make ECE larger than 0 even where confidence is right, so "
+        "the interval of this plug-in estimate cannot cover 0. Debiased: the squared gap of each bin less its variance over "
+        "subjects, cut at 0. Foreground: near what any rater "
         "marked."
     )
     rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
