@@ -163,11 +163,19 @@ def compare_results(  # noqa: PLR0917 -- data, settings, and what is asked of th
     table = pd.concat([metric_table(grouped, metric, terms) for metric in wanted], ignore_index=True)[COLUMNS]
     metric = primary if primary in wanted else wanted[0]
     found = metric_values(grouped, metric, terms)
-    shared = np.isfinite(found.values.only(found.complete).values).all(axis=1) if found.complete else np.zeros(0, bool)
-    cells = found.values.rows[shared] if len(shared) else found.values.rows.iloc[:0]
-    counts = (cells["subject"].nunique(), cells["case"].nunique(), cells["repeat"].nunique())
-    models = len(cells[["repeat", "fold"]].drop_duplicates())
-    return Comparison(table, terms, metric, found.values, *map(int, counts), models)
+    cells = found.values.rows.iloc[:0]
+    if found.complete:
+        cells = found.values.rows[np.isfinite(found.values.only(found.complete).values).all(axis=1)]
+    return Comparison(
+        table=table,
+        terms=terms,
+        metric=metric,
+        values=found.values,
+        n_subjects=int(cells["subject"].nunique()),
+        n_cases=int(cells["case"].nunique()),
+        n_repeats=int(cells["repeat"].nunique()),
+        n_models=len(cells[["repeat", "fold"]].drop_duplicates()),
+    )
 
 
 def directions(metrics: Sequence[str]) -> dict[str, str]:

@@ -219,16 +219,17 @@ def _ranked(table: pd.DataFrame, found: MetricValues, better: str, terms: Terms)
     if not terms.by_model_t:
         may = table["candidate"].isin(allowed)
         return table.assign(best=best_of(table["mean"].where(may), better), rank=_plain_ranks(table["mean"], better))
-    if better in ("higher", "lower"):
+    direction: Better | None = "higher" if better == "higher" else "lower" if better == "lower" else None
+    if direction is not None:
         complete = [name for name in terms.expected if name in found.complete]
         if complete:
-            ranks = rank_intervals(found.values.only(complete), better=better, level=1 - terms.alpha)
+            ranks = rank_intervals(found.values.only(complete), better=direction, level=1 - terms.alpha)
             places = table["candidate"].map({name: place for place, name in enumerate(ranks.index)})
             known = places.notna()
             for column in ranks:
                 table.loc[known, column] = ranks[column].to_numpy()[places[known].astype(int)]
         if allowed:
-            tied = tie_group(found.values.only(allowed), better=better, alpha=terms.alpha)
+            tied = tie_group(found.values.only(allowed), better=direction, alpha=terms.alpha)
             table["best"] = table["candidate"].isin(tied.group)
             if terms.baseline in tied.best:
                 # The family of comparisons with the baseline is smaller, so it may tell apart what all pairs do not.
@@ -306,5 +307,5 @@ def _untested(rows: LongRows, metric: str, reference: str, kind: str, terms: Ter
         row["why_no_mean"] = "" if len(by_subject) else f"none of the values of {name} is defined"
         row["why_no_interval"] = ONE_SUBJECT if len(by_subject) == 1 else ""
         table.append(row)
-    fixed = {"kind": kind, "family": "", "complete": True, "best": False, "significant": False}
-    return pd.DataFrame(table).assign(**fixed, rank=np.nan, rank_low=np.nan, rank_high=np.nan)
+    made = pd.DataFrame(table).assign(kind=kind, family="", complete=True, best=False, significant=False)
+    return made.assign(rank=np.nan, rank_low=np.nan, rank_high=np.nan)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +45,11 @@ class Verdicts:
         """The candidate that others are compared with."""
         return self.comparison.terms.baseline
 
+    @cached_property
+    def by_name(self) -> dict[str, dict[Hashable, Any]]:
+        """The same rows by candidate."""
+        return {str(name): row for name, row in self.rows.to_dict("index").items()}
+
     def interval(self, low: float, high: float, *, sign: bool = True) -> str:
         """``−.012 to +.004``."""
         return f"{self.write(low, sign)} to {self.write(high, sign)}"
@@ -57,19 +64,20 @@ def headline(found: Verdicts) -> str:
     if have.empty:
         said = f"No candidate has a value {on}."
     elif len(rows) == 1:
-        said = f"{have.index[0]} reaches a mean {found.label} against {found.against} of {_mean(found, have.iloc[0])}."
+        name = str(have.index[0])
+        said = f"{name} reaches a mean {found.label} against {found.against} of {_mean(found, found.by_name[name])}."
     elif not best:
         said = f"No candidate can be called best {on}."
     elif not found.comparison.terms.by_model_t:
         verb = "has" if len(best) == 1 else "have"
-        said = f"As published, {joined(best)} {verb} the best mean {on}: {_mean(found, have.loc[best[0]])}."
+        said = f"As published, {joined(best)} {verb} the best mean {on}: {_mean(found, found.by_name[best[0]])}."
     elif found.tied is not None and len(found.tied.pairs) and found.tied.pairs["p"].isna().all():
         reason = next((reason for reason in found.tied.pairs["reason"] if reason), "")
         said = f"Nothing can be said about which candidate is better {on}: {reason}."
     elif len(best) == 1:
         said = _ahead_of_all(found, best[0], on)
     else:
-        means = joined([f"{name} ({found.write(rows.loc[name, 'mean'], False)})" for name in best])
+        means = joined([f"{name} ({found.write(found.by_name[name]['mean'], False)})" for name in best])
         which = f"The {len(have)} candidates" if len(best) == len(have) else f"{len(best)} of {len(have)} candidates"
         what = "cannot be told apart" if len(best) == len(have) else "cannot be told from the best"
         said = f"{which} {what} {on}: {means}."
@@ -78,12 +86,12 @@ def headline(found: Verdicts) -> str:
 
 def _ahead_of_all(found: Verdicts, best: str, on: str) -> str:
     """One candidate that can be told from every other."""
-    mean = _mean(found, found.rows.loc[best])
+    mean = _mean(found, found.by_name[best])
     pairs = found.tied.pairs if found.tied is not None else pd.DataFrame()
     mine = pairs[(pairs["one"] == best) | (pairs["other"] == best)] if len(pairs) else pairs
     if mine.empty:
         return f"{best} has the best mean {on}: {mean}."
-    nearest = mine.loc[mine["difference"].abs().idxmin()]
+    nearest = mine.iloc[int(mine["difference"].abs().to_numpy().argmin())]
     turn = 1 if nearest["one"] == best else -1
     low, high = sorted((turn * nearest["low"], turn * nearest["high"]))
     other = nearest["other"] if turn == 1 else nearest["one"]
@@ -154,7 +162,7 @@ def false_claim(found: Verdicts) -> str:
     if rows.empty:
         return ""
     best = _by_mean(found, list(map(str, rows.index)))[0]
-    p = rows.loc[best, "p_false_claim"]
+    p = float(found.by_name[best]["p_false_claim"])
     if best == found.baseline or not np.isfinite(p):
         return ""
     share = "less than 0.1 %" if p < 0.001 else f"{100 * p:.2g} %"
@@ -187,7 +195,7 @@ def limits(found: Verdicts) -> list[str]:
     return [*said, *left_out_sentences(found.comparison)]
 
 
-def _mean(found: Verdicts, row: pd.Series) -> str:
+def _mean(found: Verdicts, row: Mapping[Hashable, Any]) -> str:
     level = f"{100 * (1 - found.comparison.terms.alpha):g} %"
     mean = found.write(row["mean"], False)
     if not np.isfinite(row["ci_low"]):

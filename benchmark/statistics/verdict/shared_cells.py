@@ -175,7 +175,7 @@ class CaseValues:
         """
         names = list(self.candidates if candidates is None else candidates)
         chosen = self.values[:, self._columns(names)]
-        known = np.isfinite(chosen).all(axis=1)
+        known = np.asarray(np.isfinite(chosen).all(axis=1), bool)
         if not known.any():
             return None
         entry, design = self.cells.design(known)
