@@ -30,7 +30,7 @@ class UNet(Backbone):
         self.unet = BasicUNet(spatial_dims, n_channels, n_classes, tuple(widths))
 
     def features(self, images: torch.Tensor) -> Features:
-        unet = self.unet
+        unet: Any = self.unet
         levels = [_two_layers(unet.conv_0, images)]
         for down in (unet.down_1, unet.down_2, unet.down_3, unet.down_4):
             levels.append(_two_layers(down.convs, down.max_pooling(levels[-1])))
