@@ -40,6 +40,7 @@ class StoredReferences:
 
     def __init__(self, files: Mapping[str, Sequence[Path]]) -> None:
         self.places: dict[str, dict[str, Path]] = {}
+        self.opened: dict[str, Archive] = {}
         for reference, paths in files.items():
             for path in paths:
                 try:
@@ -56,8 +57,16 @@ class StoredReferences:
         found = {}
         for reference, path in self.places.get(case, {}).items():
             try:
-                with Archive(path) as archive:
-                    found[reference] = archive.read(reference_part(case), StoredReference)
+                found[reference] = self._archive(reference, path).read(reference_part(case), StoredReference)
             except (DamagedError, OSError):
                 continue
         return found
+
+    def _archive(self, reference: str, path: Path) -> Archive:
+        """The open archive: one of each reference stays open, since the next case is most often in the same file."""
+        opened = self.opened.get(reference)
+        if opened is None or opened.path != path:
+            if opened is not None:
+                self.opened.pop(reference).close()
+            opened = self.opened[reference] = Archive(path)
+        return opened

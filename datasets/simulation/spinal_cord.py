@@ -92,10 +92,15 @@ def outlines(y: Floats, x: Floats, anatomy: Anatomy) -> Floats:
 def partial_volumes(shape: tuple[int, int], spacing: tuple[float, float], anatomy: Anatomy) -> Floats:
     """Each pixel's share [3, H, W] of background, white and grey matter: counted over a grid of finer points."""
     n = SUPERSAMPLING
-    fine = grid((shape[0] * n, shape[1] * n), (spacing[0] / n, spacing[1] / n))
+    y, x = grid((shape[0] * n, shape[1] * n), (spacing[0] / n, spacing[1] / n))
+    # Points that are too far away to lie in the cord need no distance.
+    rows, columns = (_pixels_within(points.ravel()[n // 2 :: n], r) for points, r in zip((y, x), _extent(anatomy), strict=True))
+    fine = y[rows.start * n : rows.stop * n], x[:, columns.start * n : columns.stop * n]
     cord, grey = outlines(*fine, anatomy) >= 0
-    inside = np.stack([cord, cord & grey]).reshape(2, shape[0], n, shape[1] * n)
-    counted = inside.sum(axis=2, dtype=np.uint8).reshape(2, shape[0], shape[1], n).sum(axis=3, dtype=np.uint8)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    inside = np.stack([cord, cord & grey]).reshape(2, height, n, width * n)
+    counted = np.zeros((2, *shape), np.uint8)
+    counted[:, rows, columns] = inside.sum(axis=2, dtype=np.uint8).reshape(2, height, width, n).sum(axis=3, dtype=np.uint8)
     share = counted.astype(np.float32) / np.float32(n * n)
     return np.stack([1 - share[0], share[0] - share[1], share[1]]).astype(np.float32)
 
@@ -115,6 +120,22 @@ def image(
     signal = signal * np.exp(scanner.shading * _field(shape, spacing, 6.0, random))
     channels = random.normal(0, scanner.noise, (2, *shape))
     return np.asarray(np.hypot(signal + channels[0], channels[1]), np.float32)[None]
+
+
+def _extent(anatomy: Anatomy) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The lowest and highest y, and x, in mm, that a point of the cord can have."""
+    wave = 1 + sum(abs(amplitude) for amplitude in anatomy.wobble)
+    a, b = anatomy.half_width * wave, anatomy.half_height * wave
+    cos, sin = np.cos(anatomy.tilt), np.sin(anatomy.tilt)
+    reach = float(np.hypot(a * sin, b * cos)), float(np.hypot(a * cos, b * sin))
+    x, y = anatomy.shift
+    return (y - reach[0], y + reach[0]), (x - reach[1], x + reach[1])
+
+
+def _pixels_within(centres: Floats, limits: tuple[float, float]) -> slice:
+    """The pixels, by their ``centres``, that may reach into a range of coordinates, and one more on each side."""
+    first, last = np.searchsorted(centres, limits)
+    return slice(max(0, int(first) - 2), min(len(centres), int(last) + 2))
 
 
 def _cord(u: Floats, v: Floats, anatomy: Anatomy) -> Floats:

@@ -79,6 +79,16 @@ def test_partial_volume_is_the_share_of_finer_pixels():
     assert np.abs(coarse - pooled).mean() < 0.002
 
 
+@pytest.mark.parametrize(("shape", "pixel"), [((64, 56), (0.3, 0.36)), ((9, 64), (1.1, 0.1)), ((16, 16), (1.2, 1.2))])
+def test_partial_volumes_leave_no_part_of_the_cord_out(shape, pixel):
+    for seed in range(4):
+        anatomy = Anatomy.draw(np.random.default_rng(seed), np.random.default_rng(seed + 10), 0.5)
+        fine = grid((shape[0] * 8, shape[1] * 8), (pixel[0] / 8, pixel[1] / 8))
+        inside = outlines(*fine, anatomy)[0] >= 0
+        share = inside.reshape(shape[0], 8, shape[1], 8).mean(axis=(1, 3))
+        assert np.array_equal(1 - partial_volumes(shape, pixel, anatomy)[0], share.astype(np.float32))
+
+
 def test_outlines_are_distances_in_millimetres():
     anatomy = Anatomy.draw(np.random.default_rng(0), np.random.default_rng(1), 0.5)
     drawn = outlines(*grid((512, 512), (0.04, 0.04)), anatomy)

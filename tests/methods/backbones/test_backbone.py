@@ -40,6 +40,22 @@ def test_logits_are_the_last_layer_of_the_features(spatial_dims):
     assert network(images).shape == (2, 3, *images.shape[2:])
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 32, 64), (1, 2, 96, 192), (1, 1, 32, 32, 32)])
+def test_the_unet_is_monais_network_but_for_rounding(shape):
+    """Maps of at most, and of more than, the size up to which a plain matrix product is used, and volumes."""
+    torch.manual_seed(0)
+    network, images = UNet(shape[1], 3, FEATURES, spatial_dims=len(shape) - 2).double(), torch.randn(shape).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    found = []
+    for outputs in (network(images), network.unet(images)):
+        network.zero_grad()
+        outputs.log_softmax(dim=1)[:, 1].mean().backward()
+        # The normalisation takes away a constant, so the gradient of the bias before it is rounding error.
+        found.append([outputs, *(p.grad.clone() for p in network.parameters())])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-6, atol=1e-9)
+
+
 def test_a_backbone_of_ones_own_is_named_in_the_budget(monkeypatch):
     BACKBONES.names()
     monkeypatch.setitem(BACKBONES._found, "linear", Linear)
