@@ -282,11 +282,12 @@ def perf(options: argparse.Namespace) -> int:
         from .benchmark.statistics.simulation import simulation_table
         from .reports.figures.error_rates import draw_error_rates, read_same_candidate
 
+        beside = Path(options.error_rates).with_name("same-candidate.csv")
         if options.same_candidate:
-            _tabulate_same_candidate(Path(options.same_candidate), Path(options.error_rates).with_name("same-candidate.csv"))
+            _tabulate_same_candidate(Path(options.same_candidate), beside)
         table = simulation_table(simulations=options.simulations)
         sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
-        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates), read_same_candidate())}\n")
+        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates), read_same_candidate(beside))}\n")
         return 0
     if options.same_candidate:
         raise RaterbenchError("--same-candidate belongs to --error-rates: add it, with the file of the figure")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,12 +21,14 @@ from .warnings import warnings_of
 class Answer:
     """``question`` and ``headline`` are one sentence each; ``sentences`` and ``warnings`` the most important first.
 
-    ``overturn``: what could overturn the answer, by the name of the small picture that shows it.
+    ``background`` is what else is worth knowing beside the answer. ``overturn``: what could overturn the answer, by the name of
+    the small picture that shows it.
     """
 
     question: str
     headline: str
     sentences: Sequence[str]
+    background: Sequence[str]
     overturn: dict[str, str]
     warnings: Sequence[str]
 
@@ -35,18 +37,23 @@ def answer(analysis: Analysis) -> Answer:
     """The answer of an analysis, made from its numbers alone; a sentence that cannot be made is named as a broken part."""
     make, found = analysis.part_maker.make, verdicts_of(analysis)
     so_far = "" if analysis.results.completeness.is_complete else "Incomplete results. "
-    said: list[str] = []
-    for name, maker in {
+
+    def said(makers: Mapping[str, Callable[[], Sequence[str]]]) -> list[str]:
+        made = [make("sentence", name, maker) or [] for name, maker in makers.items()]
+        return [sentence for sentences in made for sentence in sentences if sentence]
+
+    first = {
         "against the baseline": lambda: against_the_baseline(found),
         "a false claim": lambda: [false_claim(found)],
         "what is needed": lambda: [needed(found)],
         "limits": lambda: limits(found),
         "may networks stand in for a rater": lambda: [stand_in_sentence(analysis.panel)],
+    }
+    beside = {
         "the raters": lambda: [_ceiling(analysis, found)],
         "fused labels": lambda: [_fused(analysis)],
         "calibration": lambda: [_calibrated(analysis)],
-    }.items():
-        said += [sentence for sentence in make("sentence", name, maker) or [] if sentence]
+    }
     changes = {
         "overturn-trainings": lambda: _trainings(analysis),
         "overturn-raters": lambda: order_sentence(analysis.panel),
@@ -56,7 +63,8 @@ def answer(analysis: Analysis) -> Answer:
     return Answer(
         f"Which candidate has the best {found.label} against {found.against}?",
         so_far + headline(found),
-        said,
+        said(first),
+        said(beside),
         {name: sentence for name, sentence in made.items() if sentence},
         warnings_of(analysis),
     )

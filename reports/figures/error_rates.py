@@ -21,11 +21,7 @@ MEASURES = {
 """Column of the table, its name, what it should be, and the range of the axis."""
 
 
-SAME_CANDIDATE = Path(__file__).parents[2] / "docs" / "same-candidate.csv"
-"""Where the documentation keeps what :func:`read_same_candidate` reads."""
-
-
-def read_same_candidate(path: Path = SAME_CANDIDATE) -> pd.DataFrame | None:
+def read_same_candidate(path: Path) -> pd.DataFrame | None:
     """How often one candidate under several names differs from itself on real trainings; None without such a file.
 
     Columns are those of ``SameCandidate``: ``n_pairs subjects model_t variance_ratio``, one row an experiment.

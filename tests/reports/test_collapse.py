@@ -65,7 +65,7 @@ def test_a_collapsed_candidate_is_best_at_nothing(small: Results) -> None:
     assert "B" not in set(best["candidate"]) and {"brier", "false positive volume", "dice"} <= set(best["metric"])
     assert "B" not in [*calibration.lowest("open"), *calibration.lowest("closed")]
     found = answer(analysis)
-    (said,) = [f for f in found.sentences if "calibrat" in f]
+    (said,) = [f for f in found.background if "calibrat" in f]
     assert "among the candidates that did not collapse" in said and not re.search(r": B\b", said)
     assert any(w.startswith("Collapsed, and so never called best on anything: B (mean Dice 0.000") for w in found.warnings)
     row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
@@ -96,19 +96,19 @@ def test_one_class_that_is_lost_is_a_collapse(make: Callable[..., Path]) -> None
 def test_nobody_is_best_where_all_collapsed(small: Results) -> None:
     found = answer(Analysis(changed(small, 0.0, metric="dice")))
     assert found.headline == "No candidate can be called best on Dice against the truth."
-    assert "No candidate can be called best calibrated: all candidates collapsed." in found.sentences
+    assert "No candidate can be called best calibrated: all candidates collapsed." in found.background
 
 
 def test_best_calibrated_is_said_only_beyond_chance(small: Results) -> None:
     analysis = Analysis(small)
     table = analysis.calibration.image("closed")
     best = table["ece"].idxmin()
-    (said,) = [f for f in answer(analysis).sentences if "calibrat" in f]
+    (said,) = [f for f in answer(analysis).background if "calibrat" in f]
     overlap = [c for c in table.index if c != best and table.loc[c, "ece_low"] <= table.loc[best, "ece_high"]]
     assert list(analysis.calibration.close_to(best, "closed")) == overlap
     assert said.startswith("Lowest calibration error" if overlap else "Best calibrated")
     one = dataclasses.replace(small, calibration=small.calibration[small.calibration["subject"] == "s00"])
-    (said,) = [f for f in answer(Analysis(one)).sentences if "calibrat" in f]
+    (said,) = [f for f in answer(Analysis(one)).background if "calibrat" in f]
     assert said.startswith("Lowest calibration error: "), "one subject has no interval"
 
 
@@ -134,7 +134,7 @@ def test_who_segments_far_worse_is_not_best_calibrated(small: Results) -> None:
     row = next(row for row in comparison_table(analysis).rows if row[0].text == "B")
     assert not any(cell.bold for head, cell in zip(comparison_table(analysis).head, row, strict=True) if "ECE" in head)
     words = "Not called best calibrated: B (Dice worse than all raters and fused labels"
-    (said,) = [f for f in answer(analysis).sentences if "calibrat" in f]
+    (said,) = [f for f in answer(analysis).background if "calibrat" in f]
     assert words in said and "among the candidates that are not far behind" in said
     assert words in comparison_table(analysis).caption and words in " ".join(main_table_text(analysis.results).split())
 

@@ -110,7 +110,7 @@ def test_the_answer_is_made_from_the_numbers(analysis: Analysis) -> None:
     assert "cannot be told from the best on Dice against the truth: " in found.headline and best in found.headline
     assert analysis.number("dice", analysis.rows_for("dice")["mean"].max()) in found.headline
     assert set(found.overturn) == {"overturn-trainings", "overturn-reference"}
-    said = " ".join([*found.sentences, *found.warnings])
+    said = " ".join([*found.sentences, *found.background, *found.warnings])
     assert "All of this is exploratory: one repeat." in said
     assert "The 5 raters reach" in said and "Only 1 repeat" in said and "rater Eve is absent" in said.replace("Rater", "rater")
 
