@@ -316,10 +316,11 @@ def _tabulate_same_candidate(folder: Path, path: Path) -> None:
 
 
 def _report(folder: Path, protocol: Protocol, *, strict: bool) -> Report:
+    from .benchmark.runner.workers import cores
     from .reports.page.escaping import terminal_text
     from .reports.page.report import make_report, published_parts, terminal_table
 
-    report = make_report(folder, protocol=protocol, strict=strict)
+    report = make_report(folder, protocol=protocol, strict=strict, processes=cores())
     analysis, console = report.analysis, _console()
     for notice in analysis.notices:
         console.print(terminal_text(notice), style="bold red", soft_wrap=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_all_start_methods, get_context
+
+from matplotlib.figure import Figure
 
 from ..analysis import Analysis
 from ..page.part_maker import PartMaker
@@ -51,11 +56,47 @@ def all_figures(analysis: Analysis) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
+class Drawing:
+    """Draws finished figures, with ``processes`` more than one at the same time as the caller goes on with other work.
+
+    Processes are forked, because a figure is large to send. Where a process has several threads, which a fork would not copy,
+    or cannot be forked, figures are drawn when they are asked for.
+    """
+
+    def __init__(self, plots: Sequence[Plot], processes: int = 1) -> None:
+        self.plots = list(plots)
+        self._drawn: list[Future[dict[str, bytes]]] = []
+        self._pool: ProcessPoolExecutor | None = None
+        may_fork = "fork" in get_all_start_methods() and threading.active_count() == 1
+        if processes > 1 and len(self.plots) > 1 and may_fork:
+            _FIGURES[:] = [plot.figure for plot in self.plots]
+            self._pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
+            self._drawn = [self._pool.submit(_draw, place) for place in range(len(self.plots))]
+
+    def files(self, part_maker: PartMaker | None = None) -> dict[str, bytes]:
+        """Each figure as PNG, PDF and SVG, by the files' names relative to the report. One that cannot be laid out has none."""
+        part_maker = part_maker or PartMaker()
+        files: dict[str, bytes] = {}
+        try:
+            for place, plot in enumerate(self.plots):
+                maker = self._drawn[place].result if self._drawn else partial(drawn, plot.figure)
+                forms = part_maker.make("figure", plot.name, maker) or {}
+                files |= {f"figures/{plot.name}.{ending}": content for ending, content in forms.items()}
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+                _FIGURES.clear()
+        return files
+
+
+_FIGURES: list[Figure] = []
+"""What forked processes draw: they have it from their parent."""
+
+
+def _draw(place: int) -> dict[str, bytes]:
+    return drawn(_FIGURES[place])
+
+
 def draw_figures(plots: Sequence[Plot], part_maker: PartMaker | None = None) -> dict[str, bytes]:
     """Each figure as PNG, PDF and SVG, by the files' names relative to the report. One that cannot be laid out has none."""
-    part_maker = part_maker or PartMaker()
-    files: dict[str, bytes] = {}
-    for plot in plots:
-        forms = part_maker.make("figure", plot.name, partial(drawn, plot.figure)) or {}
-        files |= {f"figures/{plot.name}.{ending}": content for ending, content in forms.items()}
-    return files
+    return Drawing(plots).files(part_maker)

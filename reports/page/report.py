@@ -15,7 +15,7 @@ from ...benchmark.statistics.metric_table import Protocol
 from ...benchmark.store.own_files import WrittenFiles
 from ...benchmark.store.results import read_results
 from ..analysis import Analysis
-from ..figures.figures import all_figures, draw_figures
+from ..figures.figures import Drawing, all_figures
 from ..tables.details import all_tables
 from ..tables.published import published_tables
 from ..tables.terminal import main_table, main_table_text, published_parts, terminal_table
@@ -66,21 +66,25 @@ def write_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: 
     return make_report(folder, protocol=protocol, strict=strict).page
 
 
-def make_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False) -> Report:
-    """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke."""
+def make_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False, processes: int = 1) -> Report:
+    """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke.
+
+    Figures are drawn in as many ``processes`` while the tables are made; the files are the same for any number.
+    """
     results = read_results(folder)
     check_report_places(results.folder)
     part_maker = PartMaker(strict)
     analysis = Analysis(results, protocol, part_maker)
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
+    plots = all_figures(analysis)
+    drawing = Drawing(plots, processes)
     files = {name: long_table(getattr(results, table)) for name, table in LONG_TABLES.items()}
     tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
     tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
     for table in tables:
         files |= table.files
     files[BIBTEX] = citations(analysis).bibtex.encode()
-    plots = all_figures(analysis)
-    files |= draw_figures(plots, part_maker)
+    files |= drawing.files(part_maker)
     shown = [plot for plot in plots if f"figures/{plot.name}.png" in files]
     page = page_text(analysis, tables, shown, files)
     WrittenFiles(results.folder, KIND).write({**files, PAGE: page.encode()}, only=True)

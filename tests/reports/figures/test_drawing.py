@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zlib
 from xml.etree import ElementTree
 
@@ -85,3 +87,25 @@ def test_columns_of_a_page_are_the_widths_of_print(files: dict[str, bytes]) -> N
     assert figure.get_figwidth() == pytest.approx(80 / 25.4)
     assert b'width="226.771654pt"' in files["svg"]
     assert b"/MediaBox [ 0 0 226.77165354" in files["pdf"]
+
+
+TWICE = """
+from matplotlib.figure import Figure
+from raterbench.reports.figures.figures import Drawing
+from raterbench.reports.figures.style import Plot
+
+def plots():
+    for name in ("one", "two", "three"):
+        figure = Figure(figsize=(1, 1))
+        figure.subplots().set_title(name)
+        yield Plot(name, name, figure, "A caption.", "An alt text.")
+
+several = Drawing(list(plots()), processes=2)
+assert len(several._drawn) == 3, "drawn while the caller goes on"
+assert several.files() == Drawing(list(plots())).files()
+"""
+
+
+def test_several_processes_draw_the_same_files() -> None:
+    """In a process of its own: a test process has several threads, and figures are then drawn one after the other."""
+    subprocess.run([sys.executable, "-c", TWICE], check=True)
