@@ -168,7 +168,7 @@ def _report_several(options: argparse.Namespace) -> int:
 
     if options.out is None:
         raise RaterbenchError("where should the page of several experiments go? Name a folder of its own: -o FOLDER")
-    if options.protocol != "per-subject":
+    if options.protocol != "model-t":
         raise RaterbenchError("several experiments are compared by the test over subjects and trained models alone")
     written, console = report_several(options.folder, options.out), _console()
     for notice in notices(written.several):

@@ -48,3 +48,12 @@ def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "_png", arranged)
     for form in ("_pdf", "_svg"):
         monkeypatch.setattr(drawing, form, lambda figure: b"")
+
+
+@pytest.fixture
+def figures_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but neither drawn nor saved: for tests of what a run or a table says, not of what figures show."""
+    from raterbench.reports.figures import drawing
+
+    for form in ("_png", "_pdf", "_svg"):
+        monkeypatch.setattr(drawing, form, lambda figure: b"")

@@ -10,7 +10,7 @@ from raterbench.__main__ import main
 from raterbench.datasets import Geometry, RatingFolder
 from raterbench.datasets.images import read_labels, write_labels
 
-pytestmark = pytest.mark.usefixtures("figures_unsaved")
+pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 Y, X = np.mgrid[:64, :64]
 

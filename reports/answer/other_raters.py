@@ -16,7 +16,7 @@ CLOSE = ("closer", "not farther", "farther, by less than is relevant")
 """Verdicts with which a candidate is not farther from a rater than is relevant."""
 MOST_NAMES = 4
 """Up to so many candidates or raters are named; of more there is the number."""
-CONSENSUS = "Single raters reward consensus, so this is about agreement with raters and not about the truth."
+CONSENSUS = "Single raters reward consensus, which is not the truth."
 
 
 def stand_in_sentence(panel: Panel) -> str:
@@ -26,7 +26,8 @@ def stand_in_sentence(panel: Panel) -> str:
     table = panel.interchangeability
     overall = table[table["rater"] == ALL_RATERS].set_index("candidate")
     if overall["p"].isna().all():
-        return f"Whether networks may stand in for a rater cannot be tested: {overall['reason'].iloc[0]}."
+        reason = next(iter(overall["reason"]), "no candidate has a value against a rater")
+        return f"Whether networks may stand in for a rater cannot be tested: {reason}."
     groups: dict[str, list[str]] = {}
     for candidate, row in overall.iterrows():
         own = table.loc[(table["candidate"] == candidate) & (table["rater"] != ALL_RATERS), "verdict"]

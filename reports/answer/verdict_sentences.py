@@ -17,6 +17,9 @@ from ..tables.wording import joined, p_text
 
 CLEARLY = 2 / 3
 """From this share of the subjects on, that most of them say the opposite of the mean is worth a sentence."""
+LESS = ", by less than is relevant"
+ORDER = ("better", "worse", "higher", "lower", f"better{LESS}", f"worse{LESS}", "equivalent", "undecided")
+"""Verdicts in the order in which they are told."""
 OPPOSITE = {"better": "worse", "worse": "better"}
 
 
@@ -105,8 +108,9 @@ def against_the_baseline(found: Verdicts) -> list[str]:
     others = rows[rows.index != found.baseline]
     said = []
     baseline, smallest = found.baseline, found.comparison.terms.smallest_difference
-    for words, named in others.groupby("verdict", sort=False):
-        tested = named[named["p"].notna()]
+    place = {words: number for number, words in enumerate(ORDER)}
+    for words in sorted(set(others["verdict"]), key=lambda words: place.get(words, len(place))):
+        tested = others[(others["verdict"] == words) & others["p"].notna()]
         if tested.empty:
             continue
         who = joined([f"{name} ({_evidence(found, row)})" for name, row in tested.iterrows()])

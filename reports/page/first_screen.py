@@ -17,8 +17,8 @@ OVERTURN = {
     "overturn-reference": "Another reference",
 }
 """The small figures of how the order changes, and what changes it."""
-MANY_WARNINGS = 2
-"""More warnings than this are folded, so that the answer stays on the first screen."""
+MANY_WARNINGS, MANY_SENTENCES = 2, 5
+"""Warnings are folded where there are more, or more sentences, than this, so that the answer stays on the first screen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class FirstScreen:
     @property
     def folded(self) -> bool:
         """Whether the warnings are folded."""
-        return len(self.answer.warnings) > MANY_WARNINGS
+        return len(self.answer.warnings) > MANY_WARNINGS or len(self.answer.sentences) > MANY_SENTENCES
 
 
 def first_screen(analysis: Analysis, plots: Sequence[Plot], files: Mapping[str, bytes]) -> FirstScreen:

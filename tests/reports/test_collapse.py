@@ -24,7 +24,7 @@ from raterbench.reports.tables.terminal import main_table_text
 
 from .conftest import Study, write_study
 
-pytestmark = pytest.mark.usefixtures("figures_unsaved")
+pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,

@@ -31,7 +31,7 @@ from raterbench.reports.tables.terminal import main_table_text
 from ..made_units import MadeUnit
 from .conftest import Study, write_study
 
-pytestmark = pytest.mark.usefixtures("figures_unsaved")
+pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 STUDY: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "classes": ("lesion",), "raters": ("Ada", "Ben"), "subjects": 4, "slices": 1, "folds": 2,

@@ -14,7 +14,7 @@ from raterbench.methods import FUSIONS, METHODS, STAPLE, FusedLabels, MajorityVo
 from raterbench.reports.describe.page import write_description
 from raterbench.reports.panel import Panel
 
-pytestmark = pytest.mark.usefixtures("figures_unsaved")
+pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 IDENTITY = {
     "confusion-network", "cr-network", "crowd-layer", "tgce", "separate-networks", "oracle-confusion-network",

@@ -162,7 +162,7 @@ def test_rows_of_markdown_have_as_many_cells(folder: Path) -> None:
 def test_programs_read_names_as_given(folder: Path, analysis: Analysis) -> None:
     read = pd.read_csv(folder / "results.csv.gz", **READ)
     assert set(read["candidate"]) >= {*CANDIDATES, *RATERS}
-    np.testing.assert_array_equal(read["value"].isna(), analysis.results.rows["value"].isna())
+    np.testing.assert_array_equal(read["value"].isna(), analysis.results.long_table["value"].isna())
 
 
 def test_names_read_back_from_csv_with_every_line_break() -> None:

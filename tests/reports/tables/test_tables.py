@@ -24,7 +24,7 @@ from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 from raterbench.reports.tables.wording import NO_VALUE, write_number
 
-pytestmark = pytest.mark.usefixtures("figures_unsaved")
+pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_without_a_truth_the_caption_says_what_stands_in(make: Callable[..., Pat
 def test_the_caption_states_what_it_must(table: Table) -> None:
     for words in (
         "12 subjects", "24 cases", "1 repeat", "5-fold", "model t", "Holm", "Primary metric: Dice", "the truth",
-        "Majority vote", "both empty", "Fewer than 3 repeats", "Bold", "Nothing is confirmatory: one repeat", "°: ",
+        "Majority vote", "both empty", "Fewer than 3 repeats", "in bold", "Nothing is confirmatory: one repeat", "°: ",
     ):  # fmt: skip
         assert words in table.caption, words
 
