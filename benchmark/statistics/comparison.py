@@ -165,7 +165,7 @@ def compare_results(  # noqa: PLR0917 -- data, settings, and what is asked of th
     found = metric_values(grouped, metric, terms)
     cells = found.values.rows.iloc[:0]
     if found.complete:
-        cells = found.values.rows.loc[np.isfinite(found.values.only(found.complete).values).all(axis=1)]
+        cells = found.values.rows.iloc[np.flatnonzero(np.isfinite(found.values.only(found.complete).values).all(axis=1))]
     return Comparison(
         table=table,
         terms=terms,
