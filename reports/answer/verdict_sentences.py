@@ -13,7 +13,7 @@ import pandas as pd
 from ...benchmark.statistics.caption import exploratory_reasons, left_out_sentences
 from ...benchmark.statistics.comparison import Comparison
 from ...benchmark.statistics.verdict.tie_groups import TieGroup
-from ..tables.wording import joined, p_text
+from ..tables.wording import count_of, joined, p_text
 
 CLEARLY = 2 / 3
 """From this share of the subjects on, that most of them say the opposite of the mean is worth a sentence."""
@@ -81,15 +81,25 @@ def headline(found: Verdicts) -> str:
         said = _ahead_of_all(found, best[0], on)
     else:
         means = joined([f"{name} ({found.write(found.by_name[name]['mean'], False)})" for name in best])
-        which = f"The {len(have)} candidates" if len(best) == len(have) else f"{len(best)} of {len(have)} candidates"
-        what = "cannot be told apart" if len(best) == len(have) else "cannot be told from the best"
-        said = f"{which} {what} {on}: {means}."
+        # Who cannot be told from the best may still be told from one another, or from the baseline.
+        some_apart = rows["significant"].any() or (found.tied is not None and found.tied.pairs["apart"].any())
+        if len(best) < len(have):
+            said = f"{len(best)} of {len(have)} candidates cannot be told from the best {on}: {means}."
+        elif some_apart:
+            said = f"No other candidate can be told from the best {on}: {means}."
+        else:
+            said = f"The {len(have)} candidates cannot be told apart {on}: {means}."
     return said
 
 
 def _ahead_of_all(found: Verdicts, best: str, on: str) -> str:
-    """One candidate that can be told from every other."""
+    """One candidate that can be told from every other that may be ranked."""
     mean = _mean(found, found.by_name[best])
+    if best == found.baseline:
+        # Its family of comparisons is smaller than that of all pairs, and may have told apart what all pairs do not.
+        others = found.rows[found.rows["verdict"].str.startswith("worse")]
+        who = "every other candidate" if len(others) == len(found.rows) - 1 else f"{joined(list(map(str, others.index)))}"
+        return f"{best} is ahead of {who} {on}: {mean}." if len(others) else f"{best} has the best mean {on}: {mean}."
     pairs = found.tied.pairs if found.tied is not None else pd.DataFrame()
     mine = pairs[(pairs["one"] == best) | (pairs["other"] == best)] if len(pairs) else pairs
     if mine.empty:
@@ -99,7 +109,10 @@ def _ahead_of_all(found: Verdicts, best: str, on: str) -> str:
     low, high = sorted((turn * nearest["low"], turn * nearest["high"]))
     other = nearest["other"] if turn == 1 else nearest["one"]
     gap = f"{found.write(turn * nearest['difference'], True)}, {found.interval(low, high)}"
-    return f"{best} is ahead of every other candidate {on}: {mean}; the next is {other} ({gap}, over all pairs)."
+    ranked = f"{count_of(len(mine), 'other candidate')} that may be ranked"
+    if len(mine) == len(found.rows) - 1:
+        ranked = "every other candidate"
+    return f"{best} is ahead of {ranked} {on}: {mean}; the next is {other} ({gap}, over all pairs)."
 
 
 def against_the_baseline(found: Verdicts) -> list[str]:
@@ -134,7 +147,7 @@ def against_the_baseline(found: Verdicts) -> list[str]:
 
 
 def _evidence(found: Verdicts, row: pd.Series) -> str:
-    """Difference, interval, p, and the probability that a claim of superiority is false."""
+    """Difference, Holm's interval and p."""
     p = f"{p_text(float(row['p_holm']))}" if np.isfinite(row["p_holm"]) else f"{p_text(float(row['p']))}, uncorrected"
     difference = found.write(row["difference"], True)
     return f"{difference}, {found.interval(row['low'], row['high'])}, {p}" if np.isfinite(row["low"]) else f"{difference}, {p}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -118,6 +119,20 @@ def test_ties_name_the_whole_group() -> None:
     found = made({"base": 0.0, "one": 0.05, "two": 0.051}, noise=0.02)
     assert headline(found).startswith("2 of 3 candidates cannot be told from the best on Dice against the truth: ")
     assert "one (0." in headline(found) and "base" not in headline(found)
+
+
+def test_who_is_tied_with_the_best_may_be_told_from_others() -> None:
+    noisy = np.where(np.arange(N) % 2, 0.25, -0.2)
+    found = made({"base": 0.0, "little": 0.02, "noisy": noisy}, noise=0.001)
+    assert headline(found).startswith("No other candidate can be told from the best on Dice against the truth: noisy (0.")
+    assert "little (" in against_the_baseline(found)[0] and "is better than base" in against_the_baseline(found)[0]
+
+
+def test_a_collapsed_candidate_is_not_counted_among_those_that_were_beaten() -> None:
+    found = made({"base": 0.0, "up": 0.05, "collapsed": -0.7})
+    others = dataclasses.replace(found, tied=tie_group(found.comparison.values.only(["base", "up"]), better="higher"))
+    assert headline(others).startswith("up is ahead of 1 other candidate that may be ranked on Dice")
+    assert headline(found).startswith("up is ahead of every other candidate on Dice")
 
 
 def test_ranks_that_disagree_with_the_mean_are_said_with_it() -> None:
