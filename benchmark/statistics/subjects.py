@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...errors import RaterbenchError, nearest
-from .arithmetic import LARGEST, largest, round_to_scale
+from .arithmetic import LARGEST
 from .shared_units import LEAST
 
 FOREGROUND = "foreground"
@@ -81,17 +81,6 @@ def fold_values(cases: pd.DataFrame) -> pd.DataFrame:
     """(repeat, fold) x candidates: the mean over its test cases of each trained model, as papers report it."""
     means = cases.groupby(["repeat", "fold", "candidate"], sort=False)["value"].mean().unstack("candidate")
     return means.reindex(columns=pd.unique(cases["candidate"])).sort_index()
-
-
-def fold_differences(cases: pd.DataFrame, candidate: str, baseline: str) -> pd.Series:
-    """(repeat, fold): mean over its subjects of candidate minus baseline, where both have a value."""
-    two = cases[cases["candidate"].isin([candidate, baseline])]
-    keys = ["repeat", "fold", "subject", "candidate"]
-    values = two.groupby(keys, sort=False)["value"].mean().unstack("candidate").reindex(columns=[candidate, baseline])
-    difference = (values[candidate] - values[baseline]).dropna()
-    means = difference.groupby(["repeat", "fold"]).mean().sort_index()
-    # As precise as the values allow: what is left of equal values is rounding error, and no variation.
-    return pd.Series(round_to_scale(means, largest(values)), index=means.index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,11 +22,6 @@ class AsPublished(NamedTuple):
     n_models: int
 
 
-def smallest_published_p(n_models: int) -> float:
-    """The smallest p that so many trained models can give: that of equal differences; 1 without any."""
-    return as_published(np.ones(n_models), np.zeros(n_models)).p if n_models else 1.0
-
-
 def as_published(values: npt.ArrayLike, baseline: npt.ArrayLike) -> AsPublished:
     """Wilcoxon's signed-rank test over trained models [M] by the normal approximation, without any correction.
 
