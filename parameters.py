@@ -14,7 +14,7 @@ from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from .errors import RaterbenchError, nearest, shown
 
@@ -53,6 +53,50 @@ class Range:
 
 Seed = Annotated[int, Range(0, 2**31 - 1)]
 """Where random numbers start. NumPy's older generators, which methods from elsewhere may use, take 32 bits."""
+
+
+class Parameterised:
+    """Keyword parameters that ``__init__`` only stores, as scikit-learn has them: ``get_params``, ``set_params`` and ``clone``.
+
+    It is no ``sklearn.base.BaseEstimator``, because scikit-learn takes a second to load: what reports need does without.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; ``deep`` adds those of parameters that have some, as ``name__parameter``."""
+        found: dict[str, Any] = {}
+        for name in self._parameters():
+            found[name] = value = getattr(self, name)
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                found |= {f"{name}__{key}": inner for key, inner in value.get_params().items()}
+        return found
+
+    def set_params(self, **values: Any) -> Self:
+        """Change parameters; ``name__parameter`` changes one of a parameter.
+
+        Raises:
+            ValueError: there is no such parameter.
+        """
+        for path, value in values.items():
+            name, _, inner = path.partition("__")
+            if name not in self._parameters():
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}{nearest(name, self._parameters())}")
+            if inner:
+                getattr(self, name).set_params(**{inner: value})
+            else:
+                setattr(self, name, value)
+        return self
+
+    @classmethod
+    def _parameters(cls) -> dict[str, inspect.Parameter]:
+        """The parameters of ``__init__``, without those that collect the rest."""
+        rest = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind not in rest}
+
+    def __repr__(self) -> str:
+        """The call that builds it, without parameters that have their defaults."""
+        values = {name: (repr(getattr(self, name)), repr(p.default)) for name, p in self._parameters().items()}
+        changed = [f"{name}={value}" for name, (value, default) in values.items() if value != default]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
 
 def check_values(values: Mapping[str, Any], hints: Mapping[str, Any], where: str) -> None:

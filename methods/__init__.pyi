@@ -1,10 +1,10 @@
 from .base import Consensus as Consensus
-from .base import FitReport as FitReport
 from .base import Fusion as Fusion
 from .base import Method as Method
 from .base import Need as Need
 from .base import Prediction as Prediction
-from .base import Trial as Trial
+from .fit_report import FitReport as FitReport
+from .fit_report import Trial as Trial
 from .fusion.at_least import AtLeast as AtLeast
 from .fusion.contested_staple import ContestedSTAPLE as ContestedSTAPLE
 from .fusion.intersection import Intersection as Intersection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
 from ..parameters import check_stored
+from .fit_report import FitReport
 
 if TYPE_CHECKING:
     import torch
@@ -118,38 +119,6 @@ class Prediction:
     samples: Floats | None = None
     diagnosis: npt.NDArray[np.float64] | None = None
     prepared: Floats | None = None
-
-
-@dataclass
-class FitReport:
-    """What ``fit`` reports: the course of training, and what a reader must know. Stored with the results.
-
-    Args:
-        curve: (epoch, training loss, validation loss) of each epoch that ran; empty for methods without epochs.
-        best_epoch: the epoch whose weights were kept; -1 for methods without epochs.
-        warnings: sentences about the data or the training that a reader of the results must know.
-        alarms: sentences about what was learned, such as "labels may be swapped"; not repeated in ``warnings``.
-        majority_dice: Dice between the learned truth and the majority of the raters on validation slices, after each epoch.
-        stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
-        trials: the settings that a tuned method tried, in order, each with its validation score.
-    """
-
-    curve: list[tuple[int, float, float]] = field(default_factory=list)
-    best_epoch: int = -1
-    warnings: list[str] = field(default_factory=list)
-    alarms: list[str] = field(default_factory=list)
-    majority_dice: list[float] = field(default_factory=list)
-    stages: dict[str, FitReport] = field(default_factory=dict)
-    trials: list[Trial] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One setting that a tuned method tried: its parameters, its score on validation cases, and why it failed, if it did."""
-
-    parameters: dict[str, Any]
-    score: float
-    failed: str = ""
 
 
 Need = Literal["truth", "diagnosis", "instances"]

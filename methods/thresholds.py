@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..datasets.base import Case, Dataset, Floats, Labels
 from ..voxel_counts import Doubles, argmax_with_confidence, dice_from_counts, label_counts
+from .fit_report import ThresholdSearch
 from .fusion.majority import MajorityVote
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -39,20 +39,6 @@ def dice_by_threshold(probability: Floats, reference: Labels) -> Doubles | None:
     # Row t of the sum from above: what passes threshold t, in and outside the reference.
     above = counts[::-1].cumsum(axis=0)[::-1][1:]
     return dice_from_counts(above[:, 1], above.sum(axis=1), counts[:, 1].sum())
-
-
-@dataclass(frozen=True)
-class ThresholdSearch:
-    """The search for the threshold that makes labels of probabilities, for two classes.
-
-    ``dice`` is the mean Dice over ``cases`` validation cases at each of ``thresholds``; ``chosen`` is the best, and .5 where no
-    case could be used.
-    """
-
-    thresholds: tuple[float, ...]
-    dice: tuple[float, ...]
-    cases: int
-    chosen: float
 
 
 def best_threshold(dices: Sequence[Doubles]) -> ThresholdSearch:

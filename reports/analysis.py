@@ -299,7 +299,12 @@ class Analysis:
 
     def mean_interval(self, values: pd.Series) -> MeanInterval:
         """Mean and interval of values, one a fold and repeat."""
-        return mean_interval(values, 0.0 if self.is_holdout else split_ratio(self.results.units), self.alpha)
+        return mean_interval(values, self._overlap, self.alpha)
+
+    @cached_property
+    def _overlap(self) -> float:
+        """Test cases / cases of the training part, by which training parts overlap; 0 where they are the same."""
+        return 0.0 if self.is_holdout else split_ratio(self.results.units)
 
     # How values are written ------------------------------------------------------------------------------------------
 

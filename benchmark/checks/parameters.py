@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from .result import require
 
 
-def parameters_are_stored(estimator: BaseEstimator | type[BaseEstimator]) -> None:
+def parameters_are_stored(estimator: Any) -> None:
     """Defaults everywhere, each parameter stored as it came under its own name, nothing else set, and ``clone`` works."""
     cls = estimator if isinstance(estimator, type) else type(estimator)
     named = {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind is not p.VAR_KEYWORD}
@@ -24,10 +25,10 @@ def parameters_are_stored(estimator: BaseEstimator | type[BaseEstimator]) -> Non
     require(same, "a clone has other parameters than the original: store the objects that __init__ is given, not copies")
 
 
-def _stored(cls: type[BaseEstimator], marks: dict[str, object]) -> None:
+def _stored(cls: type, marks: dict[str, object]) -> None:
     """Build it with objects that can be stored and nothing else."""
     try:
-        built = cls(**marks)
+        built: Any = cls(**marks)
     except Exception as error:  # whatever it is, __init__ did more than store
         trouble = f"{type(error).__name__}: {error}"
     else:

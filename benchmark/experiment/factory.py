@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sklearn.base import BaseEstimator
-
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, shown
@@ -137,7 +135,7 @@ def _configured(cls: Any, options: Mapping[str, Any], where: str, budget: Mappin
 def _held(key: str, hints: Mapping[str, Any]) -> type | None:
     """The kind of estimator that a parameter holds: by its type hint, or without one by its name; None for plain values."""
     if key in hints:
-        return next((found for found in classes_in(hints[key]) if issubclass(found, BaseEstimator)), None)
+        return next((found for found in classes_in(hints[key]) if hasattr(found, "get_params")), None)
     by_name = {registry.kind: registry.base for registry in registries().values()} | {"budget": Budget}
     return by_name.get(key)
 
@@ -225,7 +223,7 @@ def identity(value: Any) -> Any:
 
     ``repr`` would not do: scikit-learn's leaves out defaults, and cuts what is long.
     """
-    if isinstance(value, BaseEstimator):
+    if hasattr(value, "get_params"):
         parameters = {name: identity(parameter) for name, parameter in value.get_params(deep=False).items()}
         if isinstance(value, Budget) and value.backbone != BACKBONE:
             from ...methods.backbones import BACKBONES

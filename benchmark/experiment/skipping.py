@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sklearn.base import BaseEstimator
-
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
 from ...methods.base import Fusion, Method, Need
@@ -17,9 +15,9 @@ from ...methods.base import Fusion, Method, Need
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
 
 
-def estimators_within(value: Any) -> Iterator[BaseEstimator]:
+def estimators_within(value: Any) -> Iterator[Any]:
     """An estimator and every estimator among its parameters, to any depth, also in lists and tables."""
-    if isinstance(value, BaseEstimator):
+    if hasattr(value, "get_params"):
         yield value
         value = value.get_params(deep=False)
     if isinstance(value, Mapping):

@@ -218,8 +218,9 @@ class PartsInProgress:
         place, given = self.names.index(name), dict(zip(estimates.raters, estimates.confusion, strict=True))
         values = self.estimates.add(given, case, observed_confusions(case, self.dataset.n_classes))
         for part, planned in self.rows.items():
-            if (planned.metric, planned.reference) in values:
-                self.values[part][place, self.position] = values[planned.metric, planned.reference]
+            metric = planned.metric
+            if isinstance(metric, RaterMetric) and (metric, planned.reference) in values:
+                self.values[part][place, self.position] = values[metric, planned.reference]
                 self.measured[part][place, self.position] = True
 
     def mean_over_names(self) -> None:

@@ -11,11 +11,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 
 from ...datasets.base import IGNORE, Floats, Labels, Unit, read_only
 from ...errors import RaterbenchError
-from ...parameters import check_stored
+from ...parameters import Parameterised, check_stored
 from ...voxel_counts import Counts, Doubles, label_counts, one_hot
 
 Mask = npt.NDArray[np.bool_]
@@ -60,7 +59,7 @@ class Segmentation:
         return int(self.probability.shape[0])
 
 
-class MetricBase(BaseEstimator, ABC):
+class MetricBase(Parameterised, ABC):
     """What tables and captions need to know of a metric, whatever it measures.
 
     A metric is a subclass of one of the four below, by what it looks at:

@@ -11,8 +11,6 @@ from math import hypot, inf
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from scipy.ndimage import binary_dilation
-from scipy.spatial import KDTree
 
 from ...datasets.base import Unit
 from ...parameters import Range
@@ -68,6 +66,8 @@ def surface_distances(
 
 def _nearest(places: Doubles, others: Doubles) -> Doubles:
     """The distance [n] of each of the ``places`` [n, ndim] to the nearest of the ``others``, rounded to single precision."""
+    from scipy.spatial import KDTree  # Here, so that a report does not load what only measuring needs.
+
     # The size of leaves is what is fastest for a tree that is asked once. Rounding is as in MONAI's metrics.
     found = KDTree(others, leafsize=32).query(places)[0]
     return np.asarray(found, np.float32).astype(np.float64)
@@ -80,6 +80,8 @@ def edges(mask: Mask, judged: Mask, *, image_border: bool = True) -> Mask:
     voxels that erosion takes away. ``image_border`` says whether an object that the image cuts has an edge there, as MONAI
     counts it. ``mask`` holds judged voxels only.
     """
+    from scipy.ndimage import binary_dilation  # Here, as above.
+
     found: Mask = mask & binary_dilation(judged & ~mask, border_value=int(image_border))
     return found
 

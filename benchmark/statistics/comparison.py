@@ -133,16 +133,14 @@ def compare_results(  # noqa: PLR0917 -- data, settings, and what is asked of th
         RaterbenchError: the primary metric, an asked metric or the baseline is not among the results.
     """
     grouped = LongRows.of(rows)
-    methods = grouped.rows[grouped.rows["kind"] == "method"]
-    known = [str(m) for m in pd.unique(grouped.rows["metric"])]
     primary = settings.primary_metric
-    if primary not in known:
-        raise RaterbenchError(f"the primary metric {primary!r} is not among the results{nearest(primary, known)}")
-    names = [str(c) for c in pd.unique(methods["candidate"])]
+    if primary not in grouped.metrics:
+        raise RaterbenchError(f"the primary metric {primary!r} is not among the results{nearest(primary, grouped.metrics)}")
+    names = grouped.methods
     if baseline not in names:
         raise RaterbenchError(f"the baseline {baseline!r} has no results{nearest(baseline, names)}")
-    measured = methods.loc[methods["reference"].isin([reference, "none"]), "metric"]
-    wanted = [str(m) for m in pd.unique(measured)] if metrics is None else list(metrics)
+    measured = [m for m in grouped.metrics if not {reference, "none"}.isdisjoint(grouped.references(m))]
+    wanted = measured if metrics is None else list(metrics)
     if not wanted:
         references = map(str, pd.unique(grouped.rows["reference"]))
         raise RaterbenchError(f"no metric was measured against {reference!r}{nearest(reference, references)}")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .arithmetic import LARGEST
-from .subjects import FOREGROUND, WHOLE, reference_of
+from .subjects import FOREGROUND, WHOLE, known_reference
 from .verdict.shared_cells import ROW, CaseValues, Cells
 
 Integers = npt.NDArray[np.int64]
@@ -48,6 +48,30 @@ class LongRows:
         """Each row's number in the table of all (repeat, fold, subject, case), and that table."""
         return _joined(self.rows, ROW)
 
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics, in the order of the table."""
+        first: dict[str, int] = {}
+        for (metric, _, _), places in self._places.items():
+            first[metric] = min(int(places[0]), first.get(metric, len(self.rows)))
+        return sorted(first, key=lambda metric: first[metric])
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """The candidates, without raters and fused labels, in the order of the table."""
+        groups = [places for (_, _, kind), places in self._places.items() if kind == "method"]
+        places = np.concatenate([np.empty(0, np.int64), *groups])
+        return [str(self._candidates[code]) for code in np.unique(self._candidate[places])]
+
+    def reference_of(self, metric: str, reference: str) -> str:
+        """The reference that ``metric`` has rows against: the asked one, or ``none`` for a metric that needs none.
+
+        Raises:
+            RaterbenchError: the metric, or the metric against this reference, is not among the results.
+        """
+        have = list(dict.fromkeys(r for m, r, _ in self._places if m == metric))
+        return known_reference(metric, reference, have, self.metrics)
+
     def references(self, metric: str, kind: str = "method") -> list[str]:
         """What a metric was measured against."""
         return [r for m, r, k in self._places if (m, k) == (metric, kind)]
@@ -71,7 +95,7 @@ class LongRows:
         """
         place = self._places.get((metric, reference, kind))
         if place is None:
-            place = self._places.get((metric, reference_of(self.rows, metric, reference), kind), np.empty(0, np.int64))
+            place = self._places.get((metric, self.reference_of(metric, reference), kind), np.empty(0, np.int64))
         found = self._class[place]
         if class_ != FOREGROUND:
             place = place[self._classes[found] == class_]

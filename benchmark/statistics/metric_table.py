@@ -8,14 +8,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from .arithmetic import mean_and_std
 from .long_rows import LongRows
 from .ranking import best_of
 from .shared_units import LEAST
 from .significance import corrected_resampled_t, wilcoxon
-from .subjects import reference_of
 from .verdict.as_published import as_published
 from .verdict.model_t import model_t, model_t_in
 from .verdict.power import power_of
@@ -87,7 +86,7 @@ def metric_values(rows: LongRows, metric: str, terms: Terms) -> MetricValues:
     Raises:
         RaterbenchError: the metric was not measured, or not against the reference.
     """
-    reference = reference_of(rows.rows, metric, terms.reference)
+    reference = rows.reference_of(metric, terms.reference)
     values, undefined = rows.values(metric, reference, terms.class_)
     known = np.isfinite(values.values).sum(axis=0)
     most = known.max(initial=0)
@@ -112,7 +111,7 @@ def metric_table(rows: LongRows, metric: str, terms: Terms) -> pd.DataFrame:
     table["family"] = np.where(tested, family, "")
     table["significant"] = table["p_holm" if terms.by_model_t else "p"] <= terms.alpha
     table = _ranked(table, found, terms.better.get(metric, "none"), terms)
-    reference = reference_of(rows.rows, metric, terms.reference)
+    reference = rows.reference_of(metric, terms.reference)
     others = [_untested(rows, metric, reference, kind, terms) for kind in UNTESTED_KINDS]
     table = pd.concat([table, *(part for part in others if len(part))], ignore_index=True)
     return table.assign(metric=metric, reference=reference, **{"class": terms.class_})
@@ -301,7 +300,7 @@ def _untested(rows: LongRows, metric: str, reference: str, kind: str, terms: Ter
         by_subject = np.empty(0) if own is None else own.design.subject_means(own.values)[:, 0]
         mean, std = mean_and_std(by_subject)
         n = len(by_subject)
-        half = float(stats.t.ppf(1 - terms.alpha / 2, n - 1)) * std / np.sqrt(n) if n > 1 else np.nan
+        half = float(special.stdtrit(n - 1, 1 - terms.alpha / 2)) * std / np.sqrt(n) if n > 1 else np.nan
         row: dict[str, object] = {"candidate": name, "n": len(by_subject), "mean": mean, "std": std, **_TEST}
         row |= {"ci_low": mean - half, "ci_high": mean + half, "n_undefined": undefined[name]}
         row["why_no_mean"] = "" if len(by_subject) else f"none of the values of {name} is defined"

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import pandas as pd
+from scipy import special
 
 from .arithmetic import Floats, largest, mean_and_std, round_to_scale, scaled
 
@@ -75,7 +76,7 @@ def wilcoxon(differences: npt.ArrayLike, zeros: Zeros = "pratt") -> SignedRank:
         d = d[d != 0]
     if not d.any():
         return SignedRank(0.0, 1.0, 0.0, d.size, 0)
-    ranks = stats.rankdata(np.abs(d))
+    ranks = pd.Series(np.abs(d)).rank().to_numpy()
     plus, minus = float(ranks[d > 0].sum()), float(ranks[d < 0].sum())
     flipped = ranks[d != 0]
     p = (_exact_p if flipped.size <= EXACT_UP_TO else _normal_p)(flipped, min(plus, minus))
@@ -117,7 +118,7 @@ def _exact_p(ranks: Floats, smaller: float) -> float:
 def _normal_p(ranks: Floats, smaller: float) -> float:
     """The same from a normal distribution with the mean and the variance that the sum has over all sign flips."""
     z = (smaller - float(ranks.sum()) / 2) / math.sqrt(float(np.square(ranks).sum()) / 4)
-    return min(1.0, 2 * float(stats.norm.cdf(z)))
+    return min(1.0, 2 * float(special.ndtr(z)))
 
 
 def holm(p: npt.ArrayLike) -> Floats:
@@ -155,8 +156,8 @@ def bootstrap_interval(
 
 def expanded_quantiles(n: int, confidence: float) -> tuple[float, float]:
     """The quantiles of the bootstrap distribution to read off for n subjects (Hesterberg, 2015, 3.1); n >= 2."""
-    t = stats.t.ppf((1 - confidence) / 2, n - 1)
-    tail = float(stats.norm.cdf(np.sqrt(n / (n - 1)) * t))
+    t = special.stdtrit(n - 1, (1 - confidence) / 2)
+    tail = float(special.ndtr(np.sqrt(n / (n - 1)) * t))
     return tail, 1 - tail
 
 
@@ -176,7 +177,7 @@ def corrected_resampled_t(differences: Sequence[float] | Floats, test_to_train: 
     if d.size < 2 or not np.isfinite(test_to_train) or np.ptp(d) == 0:
         return np.nan
     t = d.mean() / np.sqrt((1 / d.size + test_to_train) * d.var(ddof=1))
-    return float(2 * stats.t.sf(abs(t), d.size - 1))
+    return float(2 * special.stdtr(d.size - 1, -abs(t)))
 
 
 def corrected_t_interval(
@@ -192,5 +193,5 @@ def corrected_t_interval(
         return np.nan, np.nan
     overlap = test_to_train if np.isfinite(test_to_train) else 0.0
     mean, std = mean_and_std(v)
-    half = float(stats.t.ppf(0.5 + confidence / 2, v.size - 1) * np.sqrt(1 / v.size + overlap)) * std
+    half = float(special.stdtrit(v.size - 1, 0.5 + confidence / 2) * np.sqrt(1 / v.size + overlap)) * std
     return mean - half, mean + half

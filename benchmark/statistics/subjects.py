@@ -5,7 +5,7 @@ Slices of a subject and folds of a repeated cross-validation are not independent
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,10 +25,18 @@ def reference_of(rows: pd.DataFrame, metric: str, reference: str) -> str:
     Raises:
         RaterbenchError: the metric, or the metric against this reference, is not among the results.
     """
-    of_metric = rows.loc[rows["metric"] == metric, "reference"]
-    if of_metric.empty:
-        raise RaterbenchError(f"metric {metric!r} is not among the results{nearest(metric, map(str, rows['metric'].unique()))}")
-    have = [str(r) for r in of_metric.unique()]
+    have = map(str, rows.loc[rows["metric"] == metric, "reference"].unique())
+    return known_reference(metric, reference, list(have), map(str, rows["metric"].unique()))
+
+
+def known_reference(metric: str, reference: str, have: Sequence[str], metrics: Iterable[str]) -> str:
+    """``reference`` or ``none``, whichever is among those that a metric has; ``metrics`` are all that were measured.
+
+    Raises:
+        RaterbenchError: neither is.
+    """
+    if not have:
+        raise RaterbenchError(f"metric {metric!r} is not among the results{nearest(metric, metrics)}")
     for name in (reference, "none"):
         if name in have:
             return name

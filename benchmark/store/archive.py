@@ -8,11 +8,12 @@ There are no pickles. NumPy opens the arrays of such a file with ``numpy.load``.
 from __future__ import annotations
 
 import io
+import struct
 import typing
 import zipfile
 import zlib
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -36,11 +37,16 @@ DAMAGE = (
     RecursionError,
     NotImplementedError,
     MemoryError,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
     msgspec.MsgspecError,
 )
 """What reading a cut or altered file may raise, once it is open."""
+
+
+HEADER = struct.Struct("<6sBBH")
+"""How a ``.npy`` file of version 1 begins: its mark, the two numbers of its version, and the length of what describes it."""
 
 
 class DamagedError(Exception):
@@ -79,6 +85,18 @@ def _reference(part: str, arrays: list[np.ndarray[Any, Any]], value: Any) -> Any
         raise TypeError(f"{type(value).__name__} cannot be stored: only plain values, dataclasses and arrays of numbers can")
     arrays.append(value)
     return {"array": f"{part}.{len(arrays) - 1}.npy"}
+
+
+@lru_cache(maxsize=4096)
+def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran order, and type of a ``.npy`` file; thousands of arrays share few headers."""
+    stream = io.BytesIO(text)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array is in another version of the .npy format")
+    shape, in_fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject:
+        raise ValueError("an array holds Python objects")
+    return shape, in_fortran_order, dtype
 
 
 class Archive:
@@ -148,7 +166,10 @@ class Archive:
 
     def _array(self, kind: type, reference: Any) -> np.ndarray[Any, Any]:
         expected = typing.get_args(typing.get_args(kind)[1])[0]
-        array = np.lib.format.read_array(io.BytesIO(self._content(reference["array"])), allow_pickle=False)
+        content = self._content(reference["array"])
+        start = HEADER.size + HEADER.unpack_from(content)[-1]
+        shape, in_fortran_order, dtype = _header(content[:start])
+        array = np.ndarray(shape, dtype, content, start, order="F" if in_fortran_order else "C").copy()
         if expected is not Any and not np.issubdtype(array.dtype, expected):
             raise ValueError(f"an array of {array.dtype} is where {expected.__name__} is expected")
         return array

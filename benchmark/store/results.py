@@ -296,28 +296,30 @@ def _entries(part: Rows | SingleRaters, references: Sequence[str]) -> _Entries:
 
 
 def _calibration(units: Sequence[StoredUnit]) -> pd.DataFrame:
-    frames = []
+    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in CALIBRATION_COLUMNS}
     for stored in units:
         assert stored.measured is not None
-        cases = stored.measured.cases
+        cases = {
+            key: np.array([getattr(c, key) for c in stored.measured.cases], object) for key in ("case", "subject", "centre")
+        }
         for part in stored.parts.values():
-            if isinstance(part, Calibration):
-                case, region, number = (places.ravel() for places in np.indices(part.counts.shape[:3]))
-                flat = part.counts.reshape(-1, 3)
-                frame = {
-                    "candidate": stored.unit.name,
-                    "kind": "method",
-                    "repeat": stored.unit.repeat,
-                    "fold": stored.unit.fold,
-                    **{key: np.array([getattr(c, key) for c in cases], object)[case] for key in ("case", "subject", "centre")},
-                    "reference": part.reference,
-                    "region": np.array(part.regions, object)[region],
-                    "bin": number,
-                    **{name: flat[:, i] for i, name in enumerate(("n", "correct", "confidence"))},
-                }
-                table = pd.DataFrame(frame)
-                frames.append(table[table["n"] > 0])
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CALIBRATION_COLUMNS)
+            if not isinstance(part, Calibration):
+                continue
+            case, region, number = np.nonzero(part.counts[..., 0] > 0)
+            same = {"candidate": stored.unit.name, "kind": "method", "reference": part.reference}
+            for column, words in same.items():
+                columns[column].append(np.full(len(case), words, object))
+            for column, place in (("repeat", stored.unit.repeat), ("fold", stored.unit.fold)):
+                columns[column].append(np.full(len(case), place))
+            for column, of_cases in cases.items():
+                columns[column].append(of_cases[case])
+            columns["region"].append(np.array(part.regions, object)[region])
+            columns["bin"].append(number)
+            for column, counts in zip(("n", "correct", "confidence"), np.moveaxis(part.counts, -1, 0), strict=True):
+                columns[column].append(counts[case, region, number])
+    if not columns["n"]:
+        return pd.DataFrame(columns=CALIBRATION_COLUMNS)
+    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def _pooled(units: Sequence[StoredUnit]) -> pd.DataFrame:

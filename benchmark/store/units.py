@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import RaterbenchError
-from ...methods.base import FitReport
-from ...methods.thresholds import ThresholdSearch
+from ...methods.fit_report import FitReport, ThresholdSearch
 from ...paths import path_kind, unreachable
 from .archive import Archive, DamagedError, write_archive
 from .predictions import StoredPrediction

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from sklearn.base import BaseEstimator
-
-from ...parameters import Range, check_stored
+from ...parameters import Parameterised, Range, check_stored
 
 Width = Annotated[int, Range(1, 4096)]
 """Channels of a layer."""
@@ -16,7 +14,7 @@ BACKBONE = "unet"
 """The backbone unless another one is named."""
 
 
-class Budget(BaseEstimator):
+class Budget(Parameterised):
     """Training budget, augmentation and backbone.
 
     Args:

@@ -14,7 +14,8 @@ from torch import nn
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
 from ..backbones import BACKBONES, Backbone
-from ..base import FitReport, Method, Prediction
+from ..base import Method, Prediction
+from ..fit_report import FitReport
 from .budget import Budget
 from .preparation import Batch, Slices, prepare_case, prepare_image, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from ...errors import RaterbenchError
 from ...seeds import derived_seed
-from ..base import FitReport
+from ..fit_report import FitReport
 from .augmentation import augment
 from .budget import Budget
 from .preparation import Batch, Slices

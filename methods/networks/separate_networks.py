@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from ...datasets.base import Case, Dataset
-from ..base import FitReport, Prediction
+from ..base import Prediction
+from ..fit_report import FitReport
 from ..learning.network import CHUNK, NetworkMethod
 from ..learning.preparation import prepare_image
 

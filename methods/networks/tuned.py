@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import numpy as np
 import torch
 from scipy import stats
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ...datasets.base import Case, Dataset, Floats, Labels
@@ -17,7 +17,8 @@ from ...errors import RaterbenchError, nearest, shown
 from ...parameters import Range, check_keys, check_values, parameter_hints
 from ...seeds import seed_sequence
 from ...voxel_counts import Doubles, dice_from_counts, label_counts
-from ..base import FitReport, Method, Need, Prediction, Trial
+from ..base import Method, Need, Prediction
+from ..fit_report import FitReport, Trial
 from ..fusion.majority import MajorityVote
 from ..thresholds import THRESHOLDS, best_threshold, dice_by_threshold, hard_labels
 from .fused_labels import FusedLabels
@@ -112,7 +113,7 @@ class Tuned(Method):
         stages: dict[str, FitReport] = {}
         best, best_score = None, -np.inf
         for number, setting in enumerate(self._settings(seed), start=1):
-            recorded = {name: repr(v) if isinstance(v, BaseEstimator) else v for name, v in setting.items()}
+            recorded = {name: repr(v) if hasattr(v, "get_params") else v for name, v in setting.items()}
             try:
                 method = with_parameters(self._inner(), setting).fit(train, validation, seed=seed, device=device)
                 stages[f"trial {number}"] = method.fit_report()
@@ -230,7 +231,7 @@ def _hints(owner: Any) -> Mapping[str, Any]:
 
 
 def _check_name(owner: Any, part: str, name: str) -> None:
-    known = owner.get_params(deep=False) if isinstance(owner, BaseEstimator) else {}
+    known = owner.get_params(deep=False) if hasattr(owner, "get_params") else {}
     if part not in known:
         kind = type(owner).__name__
         raise RaterbenchError(f"space: {shown(name)}: {kind} has no parameter {part!r}{nearest(part, known)}")
@@ -240,7 +241,7 @@ def _default(owner: Any, part: str, name: str) -> Any:
     """A part that is None, built by the class that its type hint names."""
     hint = _hints(owner).get(part)
     for kind in get_args(hint):
-        if isinstance(kind, type) and issubclass(kind, BaseEstimator) and not getattr(kind, "__abstractmethods__", None):
+        if isinstance(kind, type) and hasattr(kind, "get_params") and not getattr(kind, "__abstractmethods__", None):
             return kind()
     raise RaterbenchError(f"space: {shown(name)}: {part} of {type(owner).__name__} is None: set it in the method first")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -15,10 +15,10 @@ from ...benchmark.labels.describe import Description
 from ...benchmark.store.own_files import WrittenFiles
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
+from ..figures.drawing import DrawnFigure
 from ..figures.figures import draw_figures
-from ..figures.style import Plot
 from ..page.escaping import terminal_text
-from ..page.parts import Part, Section, check_places, environment, plot_part, table_part
+from ..page.parts import Part, Section, check_places, environment, figure_part, files_of, table_part
 from ..tables.table import Table
 from ..tables.wording import count_of
 from .figures import FusesRatings, describe_figures
@@ -53,7 +53,8 @@ def write_description(found: Description, dataset: Dataset, fusion: FusesRatings
     if found.anonymous_raters:
         tables = [table for table in tables if table.name not in OVER_CASES]
         plots = [plot for plot in plots if plot.name not in OVER_CASES]
-    files = {name: content for table in tables for name, content in table.files.items()} | draw_figures(plots)
+    figures = draw_figures(plots)
+    files = files_of(tables, figures)
     rows = {"pairs": found.pairs, "ratings": found.ratings, "cases": found.cases, "suspicious": found.suspects}
     if not found.anonymous_raters:
         # A rater may be called as the first column is.
@@ -70,7 +71,7 @@ def write_description(found: Description, dataset: Dataset, fusion: FusesRatings
             headline=headline(found),
             findings=findings(found),
             warnings=warnings(found),
-            sections=_sections(tables, plots, files),
+            sections=_sections(tables, figures),
             version=__version__,
             files=sorted(files),
         )
@@ -114,7 +115,7 @@ def print_description(found: Description, page: Path, console: Console) -> None:
     console.print(terminal_text(f"page: {page}"), soft_wrap=True)
 
 
-def _sections(tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> list[tuple[str, str, list[Part]]]:
-    parts = {table.name: table_part(table) for table in tables} | {plot.name: plot_part(plot, files) for plot in plots}
+def _sections(tables: Sequence[Table], figures: Sequence[DrawnFigure]) -> list[tuple[str, str, list[Part]]]:
+    parts = {table.name: table_part(table) for table in tables} | {figure.name: figure_part(figure) for figure in figures}
     sections = [(anchor, heading, [parts[name] for name in names if name in parts]) for anchor, heading, names in SECTIONS]
     return [section for section in sections if section[2]]

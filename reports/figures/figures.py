@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_all_start_methods, get_context
-
-from matplotlib.figure import Figure
 
 from ..analysis import Analysis
-from ..page.part_maker import PartMaker
+from ..page.part_maker import EXPECTED, PartMaker
 from .costs import costs
-from .drawing import drawn
+from .drawing import DrawnFigure, drawn_figure
 from .effects import effects
 from .entropy import entropy
 from .learning import learning
@@ -29,10 +25,14 @@ from .raters.reliability_maps import reliability_maps
 from .reliability import reliability
 from .style import Plot, house_style
 
+Maker = Callable[[], "Plot | Sequence[Plot] | None"]
+SLOWEST = ("pictures", "confusion", "reliability-maps", "reliability", "learning", "rater-curve")
+"""What is drawn first where several processes draw, so that none is left with much to do when the others have ended."""
 
-def all_figures(analysis: Analysis) -> list[Plot]:
-    """Every figure that the results have something for."""
-    single = {
+
+def figure_makers(analysis: Analysis) -> dict[str, Maker]:
+    """What makes each figure, or each group of figures, in the order in which they are read."""
+    functions = {
         "overturn-trainings": overturn_trainings,
         "overturn-raters": overturn_raters,
         "overturn-reference": overturn_reference,
@@ -46,57 +46,56 @@ def all_figures(analysis: Analysis) -> list[Plot]:
         "confusion-entries": confusion_entries,
         "identification": identification,
         "rater-curve": rater_curve_figure,
+        "critical-difference": pairs,
+        "pictures": pictures,
+        "confusion": confusion,
+        "reliability-maps": reliability_maps,
     }
-    several = {"critical-difference": pairs, "pictures": pictures, "confusion": confusion, "reliability-maps": reliability_maps}
-    make = analysis.part_maker.make
+    return {name: partial(function, analysis) for name, function in functions.items()}
+
+
+def made(maker: Maker) -> list[Plot]:
+    """The figures of a maker, which has none where the results have nothing to show."""
     with house_style():
-        plots = [make("figure", name, partial(maker, analysis)) for name, maker in single.items()]
-        for name, makers in several.items():
-            plots += make("figure", name, partial(makers, analysis)) or []
-    return [plot for plot in plots if plot is not None]
+        found = maker()
+    return [] if found is None else [found] if isinstance(found, Plot) else list(found)
 
 
-class Drawing:
-    """Draws finished figures, with ``processes`` more than one at the same time as the caller goes on with other work.
+@dataclass(frozen=True, eq=False)
+class LostFigure:
+    """A figure, or a group of figures, that could not be made or laid out, and why."""
 
-    Processes are forked, because a figure is large to send. Where a process has several threads, which a fork would not copy,
-    or cannot be forked, figures are drawn when they are asked for.
-    """
-
-    def __init__(self, plots: Sequence[Plot], processes: int = 1) -> None:
-        self.plots = list(plots)
-        self._drawn: list[Future[dict[str, bytes]]] = []
-        self._pool: ProcessPoolExecutor | None = None
-        may_fork = "fork" in get_all_start_methods() and threading.active_count() == 1
-        if processes > 1 and len(self.plots) > 1 and may_fork:
-            _FIGURES[:] = [plot.figure for plot in self.plots]
-            self._pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
-            self._drawn = [self._pool.submit(_draw, place) for place in range(len(self.plots))]
-
-    def files(self, part_maker: PartMaker | None = None) -> dict[str, bytes]:
-        """Each figure as PNG, PDF and SVG, by the files' names relative to the report. One that cannot be laid out has none."""
-        part_maker = part_maker or PartMaker()
-        files: dict[str, bytes] = {}
-        try:
-            for place, plot in enumerate(self.plots):
-                maker = self._drawn[place].result if self._drawn else partial(drawn, plot.figure)
-                forms = part_maker.make("figure", plot.name, maker) or {}
-                files |= {f"figures/{plot.name}.{ending}": content for ending, content in forms.items()}
-        finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
-                _FIGURES.clear()
-        return files
+    name: str
+    error: Exception
 
 
-_FIGURES: list[Figure] = []
-"""What forked processes draw: they have it from their parent."""
+def draw(name: str, maker: Maker) -> list[DrawnFigure | LostFigure]:
+    """Make and draw the figures of a maker called ``name``."""
+    try:
+        plots = made(maker)
+    except EXPECTED as error:
+        return [LostFigure(name, error)]
+    return [_drawn_or_lost(plot) for plot in plots]
 
 
-def _draw(place: int) -> dict[str, bytes]:
-    return drawn(_FIGURES[place])
+def _drawn_or_lost(plot: Plot) -> DrawnFigure | LostFigure:
+    try:
+        return drawn_figure(plot)
+    except EXPECTED as error:
+        return LostFigure(plot.name, error)
 
 
-def draw_figures(plots: Sequence[Plot], part_maker: PartMaker | None = None) -> dict[str, bytes]:
-    """Each figure as PNG, PDF and SVG, by the files' names relative to the report. One that cannot be laid out has none."""
-    return Drawing(plots).files(part_maker)
+def without_lost(found: Iterable[DrawnFigure | LostFigure], part_maker: PartMaker) -> list[DrawnFigure]:
+    """The figures that were drawn; ``part_maker`` takes note of the others."""
+    figures = []
+    for figure in found:
+        if isinstance(figure, DrawnFigure):
+            figures.append(figure)
+        else:
+            part_maker.lost("figure", figure.name, figure.error)
+    return figures
+
+
+def draw_figures(plots: Iterable[Plot], part_maker: PartMaker | None = None) -> list[DrawnFigure]:
+    """The figures as files; one that cannot be laid out is left out, and ``part_maker`` takes note of it."""
+    return without_lost(map(_drawn_or_lost, plots), part_maker or PartMaker())

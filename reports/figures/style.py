@@ -87,6 +87,11 @@ class Plot:
     caption: str
     alt: str
 
+    @property
+    def width(self) -> float:
+        """In inches."""
+        return float(self.figure.get_figwidth())
+
 
 @contextmanager
 def house_style() -> Iterator[None]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..analysis import Analysis
 from ..answer.answer import Answer, answer
-from ..figures.style import Plot
+from ..figures.drawing import DrawnFigure
 from ..tables.wording import count_of
-from .parts import Part, plot_part
+from .parts import Part, figure_part
 
 OVERTURN = {
     "overturn-trainings": "Other trainings",
@@ -47,10 +47,10 @@ class FirstScreen:
         return len(self.answer.warnings) > MANY_WARNINGS or len(self.answer.sentences) > MANY_SENTENCES
 
 
-def first_screen(analysis: Analysis, plots: Sequence[Plot], files: Mapping[str, bytes]) -> FirstScreen:
+def first_screen(analysis: Analysis, figures: Sequence[DrawnFigure]) -> FirstScreen:
     """The first screen, with those of the small figures that there are."""
     about, found = " ".join(analysis.results.experiment.description.split()), answer(analysis)
-    drawn = {plot.name: plot_part(plot, files) for plot in plots if plot.name in OVERTURN}
+    drawn = {figure.name: figure_part(figure) for figure in figures if figure.name in OVERTURN}
     changes = [
         Change(name, heading, drawn.get(name), found.overturn.get(name, ""))
         for name, heading in OVERTURN.items()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from ... import __version__
 from ..analysis import Analysis
-from ..figures.style import Plot
+from ..figures.drawing import DrawnFigure
 from ..tables.table import Table
 from .cases import case_browser
 from .citations import citations
 from .comparison_view import PARTS, comparison_view
 from .first_screen import OVERTURN, first_screen
 from .part_maker import BrokenPart
-from .parts import Part, belongs, environment, plot_part, table_part
+from .parts import Part, belongs, environment, figure_part, table_part
 from .provenance import candidate_settings, run_facts, settings_text
 
 COMPARISON = (
@@ -34,29 +34,27 @@ SECTIONS = (
 """Each section's anchor and heading, and the tables and figures in it by name. ``OVERTURN`` stands on the first screen."""
 
 
-def page_text(analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]) -> str:
-    """``report.html`` with its tables and figures; ``files`` are the other files of the report, by name."""
+def page_text(analysis: Analysis, tables: Sequence[Table], figures: Sequence[DrawnFigure], files: Sequence[str]) -> str:
+    """``report.html`` with its tables and figures; ``files`` are the names of the report's other files."""
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             experiment=analysis.results.experiment,
             facts=analysis.results.facts,
-            first=first_screen(analysis, plots, files),
-            sections=_sections(analysis, tables, plots, files),
+            first=first_screen(analysis, figures),
+            sections=_sections(analysis, tables, figures),
             run=run_facts(analysis),
             settings=settings_text(analysis),
             cite=citations(analysis),
             candidates=candidate_settings(analysis),
             version=__version__,
-            files=list(files),
+            files=files,
         )
     )
 
 
-def _sections(
-    analysis: Analysis, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]
-) -> list[tuple[str, str, list[Part]]]:
+def _sections(analysis: Analysis, tables: Sequence[Table], figures: Sequence[DrawnFigure]) -> list[tuple[str, str, list[Part]]]:
     """The sections that have something; the comparison comes with the tables that join it."""
     comparison = analysis.part_maker.make("table", "comparison", partial(comparison_view, analysis, tables))
     shown = [table for table in tables if table.name != "comparison" and (comparison is None or table.name not in PARTS)]
@@ -67,9 +65,7 @@ def _sections(
         parts = [part for name, part in first.items() if part and name in names]
         for name in names:
             parts += [table_part(t) for t in shown if belongs(t.name, name)]
-            parts += [
-                plot_part(p, files, folded=name in first) for p in plots if belongs(p.name, name) and name not in OVERTURN
-            ]
+            parts += [figure_part(f, folded=name in first) for f in figures if belongs(f.name, name) and name not in OVERTURN]
             parts += [Part(broken=b) for b in _broken(analysis.part_maker.broken, name)]
         if parts:
             found.append((anchor, heading, parts))

@@ -42,8 +42,12 @@ class PartMaker:
         try:
             return maker()
         except EXPECTED as error:
-            if self.strict:
-                raise
-            reason = str(error) if isinstance(error, RaterbenchError) else f"{type(error).__name__}: {error}"
-            self.broken.append(BrokenPart(kind, name, reason.rstrip(".: ")))
+            self.lost(kind, name, error)
             return None
+
+    def lost(self, kind: str, name: str, error: Exception) -> None:
+        """Take note of a part that could not be made for one of the expected errors; ``strict`` raises it."""
+        if self.strict:
+            raise error
+        reason = str(error) if isinstance(error, RaterbenchError) else f"{type(error).__name__}: {error}"
+        self.broken.append(BrokenPart(kind, name, reason.rstrip(".: ")))

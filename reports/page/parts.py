@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from PIL import Image
 
 from ...benchmark.store.own_files import WrittenFiles
 from ...names import visible
-from ..figures.style import Plot
+from ..figures.drawing import DrawnFigure
 from ..tables.table import Cell, Table
 from .comparison_view import ComparisonView
 from .escaping import ACCENTS, LACKING, latex_letters
@@ -23,10 +21,6 @@ from .part_maker import BrokenPart
 
 Section = tuple[str, str, tuple[str, ...]]
 """A section's anchor and heading, and the tables and figures in it by name."""
-
-
-LARGE = 40_000
-"""Bytes from which a picture is made smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +32,7 @@ class Part:
     table: Table | None = None
     comparison: ComparisonView | None = None
     groups: Sequence[Sequence[Sequence[Cell]]] = ()
-    plot: Plot | None = None
+    figure: DrawnFigure | None = None
     picture: str = ""
     folded: bool = False
     cases: Mapping[str, Any] | None = None
@@ -76,19 +70,20 @@ def table_part(table: Table) -> Part:
     return Part(table=table, groups=groups)
 
 
-def plot_part(plot: Plot, files: Mapping[str, bytes], *, folded: bool = False) -> Part:
-    """A figure of a page, from its PNG among the ``files`` of the report."""
-    picture = base64.b64encode(with_few_colours(files[f"figures/{plot.name}.png"])).decode()
-    return Part(plot=plot, picture=f"data:image/png;base64,{picture}", folded=folded)
+def figure_part(figure: DrawnFigure, *, folded: bool = False) -> Part:
+    """A figure of a page."""
+    picture = base64.b64encode(figure.picture).decode()
+    return Part(figure=figure, picture=f"data:image/png;base64,{picture}", folded=folded)
 
 
-def with_few_colours(png: bytes) -> bytes:
-    """A large PNG with a palette of 256 colours, a third as large; the file beside the page keeps all its colours."""
-    if len(png) < LARGE:
-        return png
-    image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
-    image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
-    return min(png, file.getvalue(), key=len)
+def files_of(tables: Sequence[Table], figures: Sequence[DrawnFigure]) -> dict[str, bytes]:
+    """The files of tables and figures, by their names relative to the page."""
+    files: dict[str, bytes] = {}
+    for table in tables:
+        files |= table.files
+    for figure in figures:
+        files |= figure.files
+    return files
 
 
 def belongs(part: str, name: str) -> bool:

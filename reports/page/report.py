@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,10 @@ from ...benchmark.statistics.metric_table import Protocol
 from ...benchmark.store.own_files import WrittenFiles
 from ...benchmark.store.results import read_results
 from ..analysis import Analysis
-from ..figures.figures import Drawing, all_figures
+from ..background import Background
+from ..figures.drawing import DrawnFigure, with_picture
+from ..figures.figures import SLOWEST, draw, figure_makers, without_lost
+from ..figures.kept import WORDS, kept_figures, origin_of_figures, words_file
 from ..tables.details import all_tables
 from ..tables.published import published_tables
 from ..tables.terminal import main_table, main_table_text, published_parts, terminal_table
@@ -23,7 +28,7 @@ from ..tables.unfinished import unfinished_units
 from .citations import citations
 from .page import SECTIONS, page_text
 from .part_maker import BrokenPart, PartMaker
-from .parts import check_places
+from .parts import check_places, files_of
 
 __all__ = ["main_table", "main_table_text", "make_report", "published_parts", "terminal_table", "write_report"]
 
@@ -69,26 +74,59 @@ def write_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: 
 def make_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False, processes: int = 1) -> Report:
     """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke.
 
-    Figures are drawn in as many ``processes`` while the tables are made; the files are the same for any number.
+    Figures are drawn in as many ``processes`` while the tables are made; the files are the same for any number. Figures that
+    lie in the folder already are used again if everything that they depend on is as it was.
     """
+    with without_cycle_search():
+        return _make_report(folder, protocol, strict, processes)
+
+
+def _make_report(folder: str | Path, protocol: Protocol, strict: bool, processes: int) -> Report:
     results = read_results(folder)
     check_report_places(results.folder)
     part_maker = PartMaker(strict)
     analysis = Analysis(results, protocol, part_maker)
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
-    plots = all_figures(analysis)
-    drawing = Drawing(plots, processes)
-    files = {name: long_table(getattr(results, table)) for name, table in LONG_TABLES.items()}
-    tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
-    tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
-    for table in tables:
-        files |= table.files
+    _ = analysis.table  # Before processes are forked, which would each make it again.
+    made_from = origin_of_figures(results.folder, protocol)
+    figure_calls = _figure_calls(analysis, kept_figures(WrittenFiles(results.folder, KIND), made_from))
+    long_calls = {name: partial(long_table, getattr(results, table)) for name, table in LONG_TABLES.items()}
+    slow_first = dict(sorted(figure_calls.items(), key=lambda call: call[0] not in SLOWEST))
+    with Background({**slow_first, **long_calls}, processes) as background:
+        tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
+        tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
+        figures = without_lost((figure for name in figure_calls for figure in background.result(name)), part_maker)
+        files = {name: background.result(name) for name in long_calls}
+    files |= files_of(tables, figures)
     files[BIBTEX] = citations(analysis).bibtex.encode()
-    files |= drawing.files(part_maker)
-    shown = [plot for plot in plots if f"figures/{plot.name}.png" in files]
-    page = page_text(analysis, tables, shown, files)
+    if not any(part.kind == "figure" for part in part_maker.broken):
+        files |= words_file(figures, made_from)
+    page = page_text(analysis, tables, figures, list(files))
     WrittenFiles(results.folder, KIND).write({**files, PAGE: page.encode()}, only=True)
     return Report(results.folder / PAGE, analysis)
+
+
+def _figure_calls(analysis: Analysis, kept: Sequence[DrawnFigure] | None) -> dict[str, Callable[[], object]]:
+    """What makes or draws the figures, in their order: each call gives some of them."""
+    if kept is not None:
+        return {figure.name: partial(_prepared, figure) for figure in kept}
+    return {name: partial(draw, name, maker) for name, maker in figure_makers(analysis).items()}
+
+
+def _prepared(figure: DrawnFigure) -> list[DrawnFigure]:
+    return [with_picture(figure)]
+
+
+@contextmanager
+def without_cycle_search() -> Iterator[None]:
+    """Without Python's search for unused objects in cycles, which takes a fifth of a report's time and finds little."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def check_report_places(folder: Path) -> None:
@@ -97,7 +135,7 @@ def check_report_places(folder: Path) -> None:
     Raises:
         RaterbenchError: something that raterbench did not write is in the way.
     """
-    check_places(WrittenFiles(folder, KIND), (PAGE, BIBTEX, *LONG_TABLES), SECTIONS)
+    check_places(WrittenFiles(folder, KIND), (PAGE, BIBTEX, WORDS, *LONG_TABLES), SECTIONS)
 
 
 def long_table(table: pd.DataFrame) -> bytes:

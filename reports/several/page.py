@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ... import __version__
 from ...benchmark.store.own_files import WrittenFiles
 from ...errors import RaterbenchError
+from ..figures.drawing import DrawnFigure
 from ..figures.figures import draw_figures
-from ..figures.style import Plot
-from ..page.parts import check_places, environment, plot_part, table_part
+from ..page.parts import check_places, environment, figure_part, files_of, table_part
 from ..tables.table import Table
 from .figures import several_figures
 from .sentences import Summary, notices, summarise
@@ -61,20 +61,21 @@ def report_several(folders: Sequence[str | Path], out: str | Path) -> SeveralRep
     check_places(written, (PAGE,), SECTIONS)
     several = read_several(folders)
     tables, plots = several_tables(several), several_figures(several)
-    files = {name: content for table in tables for name, content in table.files.items()} | draw_figures(plots)
+    figures = draw_figures(plots)
+    files = files_of(tables, figures)
     summary = summarise(several)
-    page = page_text(several, summary, tables, plots, files)
+    page = page_text(several, summary, tables, figures, list(files))
     written.write({**files, PAGE: page.encode()}, only=True)
     return SeveralReport(target / PAGE, several, summary)
 
 
 def page_text(
-    several: Several, summary: Summary, tables: Sequence[Table], plots: Sequence[Plot], files: Mapping[str, bytes]
+    several: Several, summary: Summary, tables: Sequence[Table], figures: Sequence[DrawnFigure], files: Sequence[str]
 ) -> str:
-    """The page with its tables and figures; ``files`` are the other files, by name."""
+    """The page with its tables and figures; ``files`` are the names of the other files."""
     sections = []
     for anchor, heading, names in SECTIONS:
-        parts = [plot_part(plot, files) for plot in plots if plot.name in names and f"figures/{plot.name}.png" in files]
+        parts = [figure_part(figure) for figure in figures if figure.name in names]
         parts += [table_part(table) for name in names for table in tables if table.name == name]
         sections.append((anchor, heading, parts))
     return (
@@ -87,6 +88,6 @@ def page_text(
             summary=summary,
             sections=sections,
             version=__version__,
-            files=list(files),
+            files=files,
         )
     )

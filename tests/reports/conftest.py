@@ -24,7 +24,7 @@ from raterbench.benchmark.store.units import (
     RaterErrors,
     ThresholdSearch,
 )
-from raterbench.methods.base import FitReport
+from raterbench.methods.fit_report import FitReport
 from raterbench.reports.analysis import Analysis
 
 from ..made_units import MadeUnit, write_run

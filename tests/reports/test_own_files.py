@@ -43,7 +43,7 @@ def changed(folder: Path, part: str, **changes: Any) -> Path:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take most of the time of a report."""
-    monkeypatch.setattr(report, "all_figures", lambda analysis: [])
+    monkeypatch.setattr(report, "figure_makers", lambda analysis: {})
 
 
 def test_files_of_the_user_stay_and_stale_files_of_a_report_go(make: Callable[..., Path], no_figures: None) -> None:

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 
-from ....parameters import check_stored
+from ....parameters import Parameterised, check_stored
 from ....registry import Registry
 
 Names = npt.NDArray[np.str_]
@@ -50,7 +49,7 @@ class Parts(NamedTuple):
     validation: Positions | None = None
 
 
-class SplitPolicy(BaseEstimator, ABC):
+class SplitPolicy(Parameterised, ABC):
     """A way of choosing test parts, after scikit-learn's splitters.
 
     ``__init__`` only stores keyword parameters: they are the keys of ``[split]`` in an experiment, beside ``policy`` (the name

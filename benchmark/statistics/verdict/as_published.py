@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from ..arithmetic import largest, mean_and_std, round_to_scale, scaled
 
@@ -34,6 +33,8 @@ def as_published(values: npt.ArrayLike, baseline: npt.ArrayLike) -> AsPublished:
     gaps = round_to_scale(ours - theirs, largest(ours, theirs))
     p = np.nan if not gaps.size else 1.0
     if gaps.any():
+        from scipy import stats  # Here, because it takes a second to load, and only this protocol needs it.
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scipy warns of samples that are too small for the approximation
             p = float(stats.wilcoxon(scaled(gaps)[0], zero_method="wilcox", correction=False, method="asymptotic").pvalue)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from ....errors import RaterbenchError, nearest, shown
 from ....parameters import Range
@@ -173,7 +173,7 @@ def _test(difference: Difference | None, values: CaseValues, layout: Layout) -> 
     if folds < 2 or test.standard_error == 0:
         return test
     error = test.standard_error * np.sqrt(1 + test.n_entries / (folds - 1))
-    return replace(test, standard_error=error, p=float(2 * stats.t.sf(abs(test.mean) / error, test.df)))
+    return replace(test, standard_error=error, p=float(2 * special.stdtr(test.df, -abs(test.mean) / error)))
 
 
 def _described(values: CaseValues, name: str) -> dict[str, object]:

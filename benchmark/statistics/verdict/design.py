@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
+from scipy import sparse, special
 from scipy.sparse import csgraph
 
 from ....errors import RaterbenchError
@@ -40,12 +40,12 @@ class Moments(NamedTuple):
     @property
     def p(self) -> Floats:
         """Two-sided p of the t test that the mean is 0."""
-        found: Floats = 2 * stats.t.sf(np.abs(self.mean) / np.sqrt(self.variance), self.df)
+        found: Floats = 2 * special.stdtr(self.df, -np.abs(self.mean) / np.sqrt(self.variance))
         return found
 
     def half_width(self, level: float) -> Floats:
         """Half the width of the two-sided t interval."""
-        found: Floats = stats.t.ppf(0.5 + level / 2, self.df) * np.sqrt(self.variance)
+        found: Floats = special.stdtrit(self.df, 0.5 + level / 2) * np.sqrt(self.variance)
         return found
 
 

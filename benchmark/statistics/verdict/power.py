@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
+from ..arithmetic import Floats
 from .model_t import FEW_MODELS, ModelT
 
 POWER = 0.8
@@ -82,18 +84,26 @@ def _planned(test: ModelT, components: tuple[float, float, float], more_subjects
 
 def _rejection(shift: float, df: float, alpha: float) -> float:
     """Probability that a two-sided t test rejects where the true mean is ``shift`` standard errors from 0."""
-    # scipy.special, because the distributions of scipy.stats take ten times as long on single numbers.
-    limit = special.stdtrit(df, 1 - alpha / 2)
-    spread = np.sqrt(2 * special.gammaincinv(df / 2, (np.arange(400) + 0.5) / 400) / df)
+    limit, spread = special.stdtrit(df, 1 - alpha / 2), _spreads(df)
     return float((special.ndtr(shift - limit * spread) + special.ndtr(-shift - limit * spread)).mean())
+
+
+@lru_cache(maxsize=64)
+def _spreads(df: float) -> Floats:
+    """Estimated standard errors, in true ones, at 400 equally likely places of their distribution."""
+    # The noncentral t distributions of scipy.stats and scipy.special would need none, but are slow and sometimes NaN.
+    found: Floats = np.sqrt(2 * special.gammaincinv(df / 2, (np.arange(400) + 0.5) / 400) / df)
+    return found
 
 
 def _needed_shift(df: float, alpha: float) -> float:
     """How many standard errors a true mean must be from 0 to be found with 80 % power."""
     high = 4.0
+    from scipy.optimize import brentq  # Here, because it is slow to load.
+
     while _rejection(high, df, alpha) < POWER:
         high *= 2
-    return float(optimize.brentq(lambda shift: _rejection(shift, df, alpha) - POWER, 0, high, rtol=1e-6))
+    return float(brentq(lambda shift: _rejection(shift, df, alpha) - POWER, 0, high, rtol=1e-6))
 
 
 def _smallest(enough: Callable[[int], bool], low: int, high: int) -> int | None:

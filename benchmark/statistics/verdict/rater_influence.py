@@ -7,7 +7,6 @@ from math import comb
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ..arithmetic import LARGEST, Floats, largest, round_to_scale
 from .verdicts import Better
@@ -94,8 +93,8 @@ def _panel_means(means: Floats) -> Floats:
 
 def _ranks(means: Floats, better: Better) -> Floats:
     """1 is best within the last axis, ties share; NaN without a mean."""
-    ranks: Floats = stats.rankdata(-means if better == "higher" else means, axis=-1, nan_policy="omit")
-    return ranks
+    ranks: Floats = pd.DataFrame(np.atleast_2d(means)).rank(axis=1, ascending=better == "lower").to_numpy()
+    return ranks.reshape(means.shape)
 
 
 def _kendall(whole: Floats, ranks: Floats) -> Floats:

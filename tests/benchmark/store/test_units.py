@@ -29,7 +29,7 @@ from raterbench.benchmark.store.units import (
     write_training,
 )
 from raterbench.datasets import RaterbenchError
-from raterbench.methods.base import FitReport, Trial
+from raterbench.methods.fit_report import FitReport, Trial
 
 TRAINED = TrainingUnit(
     SCHEMA, "0123456789abcdef", "done", "", "TGCE(q=0.5)",

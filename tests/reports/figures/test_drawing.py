@@ -90,19 +90,25 @@ def test_columns_of_a_page_are_the_widths_of_print(files: dict[str, bytes]) -> N
 
 
 TWICE = """
+import os
+from functools import partial
 from matplotlib.figure import Figure
-from raterbench.reports.figures.figures import Drawing
+from raterbench.reports.background import Background
+from raterbench.reports.figures.figures import draw
 from raterbench.reports.figures.style import Plot
 
-def plots():
-    for name in ("one", "two", "three"):
-        figure = Figure(figsize=(1, 1))
-        figure.subplots().set_title(name)
-        yield Plot(name, name, figure, "A caption.", "An alt text.")
+def plot(name):
+    figure = Figure(figsize=(1, 1))
+    figure.subplots().set_title(name)
+    return Plot(name, name, figure, "A caption.", "An alt text.")
 
-several = Drawing(list(plots()), processes=2)
-assert len(several._drawn) == 3, "drawn while the caller goes on"
-assert several.files() == Drawing(list(plots())).files()
+names = ("one", "two", "three")
+calls = {name: partial(draw, name, partial(plot, name)) for name in names}
+with Background({"process": os.getpid, **calls}, processes=2) as several, Background(calls) as alone:
+    assert several.result("process") != os.getpid(), "called while the caller goes on"
+    for name in names:
+        (one,), (other,) = several.result(name), alone.result(name)
+        assert one.files == other.files and one.picture == other.picture
 """
 
 

@@ -18,7 +18,7 @@ from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import pictures as panel
 from raterbench.reports.figures.drawing import drawn
 from raterbench.reports.figures.effects import effects
-from raterbench.reports.figures.figures import all_figures
+from raterbench.reports.figures.figures import figure_makers, made
 from raterbench.reports.figures.style import COLOURS, DOUBLE, MM, TALLEST, Plot, house_style, wrapped
 
 MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority vote", "Soft average", "STAPLE", "TGCE"] * 2)]
@@ -26,7 +26,7 @@ MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority 
 
 @pytest.fixture(scope="module")
 def plots(analysis: Analysis) -> list[Plot]:
-    return all_figures(analysis)
+    return [plot for maker in figure_makers(analysis).values() for plot in made(maker)]
 
 
 def shown(figure: Figure) -> Iterator[tuple[str, Bbox]]:
@@ -84,7 +84,7 @@ def test_no_words_overlap_with_ten_candidates_and_raters(make: Callable[..., Pat
     raters = [f"rater {i:02d}" for i in range(10)]
     shape = {"subjects": 4, "folds": 2, "slices": 1, "volume": True}
     folder = make(candidates=MANY, raters=raters, identified=MANY[:8], believed=MANY[:3], **shape)
-    plots = all_figures(Analysis(read_results(folder)))
+    plots = [plot for maker in figure_makers(Analysis(read_results(folder))).values() for plot in made(maker)]
     assert "identification" in [plot.name for plot in plots]
     for plot in plots:
         assert misplaced(plot.figure) == [], plot.name

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from raterbench.benchmark.measuring.kept_references import ReferenceHead, reference_part
@@ -19,8 +18,9 @@ from raterbench.benchmark.store.archive import write_archive
 from raterbench.benchmark.store.results import Results
 from raterbench.benchmark.store.units import SCHEMA
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.figures.style import Plot
+from raterbench.reports.figures.drawing import DrawnFigure
 from raterbench.reports.page.page import page_text
+from raterbench.reports.page.parts import files_of
 from raterbench.reports.tables.details import all_tables
 from raterbench.reports.tables.table import Table
 
@@ -62,11 +62,12 @@ def tables(analysis: Analysis) -> list[Table]:
 def shown_page(analysis: Analysis, tables: list[Table], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with every table; empty pictures stand for the figures, which take long to draw."""
     write_references(analysis.results)
-    plots = [Plot(name, f"Figure {name}", Figure(), f"Caption of {name}.", f"Picture of {name}.") for name in DRAWN]
-    files = {name: content for table in tables for name, content in table.files.items()}
-    files |= {f"figures/{plot.name}.png": small_png() for plot in plots}
+    drawn = [
+        DrawnFigure(name, f"Figure {name}", f"Caption of {name}.", f"Picture of {name}.", 6.4, {"png": small_png()})
+        for name in DRAWN
+    ]
     place = tmp_path_factory.mktemp("page") / "report.html"
-    place.write_text(page_text(analysis, tables, plots, files), encoding="utf-8")
+    place.write_text(page_text(analysis, tables, drawn, list(files_of(tables, drawn))), encoding="utf-8")
     return place
 
 

@@ -25,7 +25,7 @@ from raterbench.benchmark.store.results import read_results
 from raterbench.names import visible
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import style
-from raterbench.reports.figures.figures import all_figures
+from raterbench.reports.figures.figures import figure_makers, made
 from raterbench.reports.page.escaping import figure_text, latex_text, markdown_text, terminal_text
 from raterbench.reports.page.page import page_text
 from raterbench.reports.page.report import long_table
@@ -81,7 +81,7 @@ def folder(analysis: Analysis) -> Path:
     tables = all_tables(analysis)
     files = {name: content for table in tables for name, content in table.files.items()}
     files["results.csv.gz"] = long_table(analysis.results.long_table)
-    files["report.html"] = page_text(analysis, tables, [], files).encode()
+    files["report.html"] = page_text(analysis, tables, [], list(files)).encode()
     (folder / "tables").mkdir()
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -191,7 +191,7 @@ def test_figures_of_a_report_can_draw_all_their_words(analysis: Analysis) -> Non
     """A warning, such as that of a missing glyph or of a hidden entry of a legend, is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plots = all_figures(analysis)
+        plots = [plot for maker in figure_makers(analysis).values() for plot in made(maker)]
         with style.house_style():
             for plot in plots:
                 plot.figure.draw_without_rendering()

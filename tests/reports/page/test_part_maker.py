@@ -14,9 +14,9 @@ from raterbench.benchmark.store.results import Results, read_results
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.answer.answer import answer
-from raterbench.reports.figures import figures
+from raterbench.reports.figures import drawing, figures
 from raterbench.reports.figures.entropy import entropy
-from raterbench.reports.figures.figures import all_figures, draw_figures
+from raterbench.reports.figures.figures import draw_figures, figure_makers, made
 from raterbench.reports.figures.style import house_style
 from raterbench.reports.page import report
 from raterbench.reports.page.part_maker import PartMaker
@@ -57,19 +57,19 @@ def test_a_broken_part_is_named_and_the_others_are_there(
     with pytest.raises(ValueError, match="Axis limits"):
         write_report(folder, strict=True)
     with pytest.raises(ValueError, match="Axis limits"):
-        all_figures(Analysis(read_results(folder)))
+        made(figure_makers(Analysis(read_results(folder)))["effects"])
 
 
 def test_a_figure_that_cannot_be_laid_out_leaves_no_file(small: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(figure: object) -> dict[str, bytes]:
         raise ZeroDivisionError("float division by zero")
 
-    monkeypatch.setattr(figures, "drawn", breaks)
+    monkeypatch.setattr(drawing, "drawn", breaks)
     part_maker = PartMaker(strict=False)
     with house_style():
         plot = entropy(Analysis(small))
     assert plot is not None
-    assert draw_figures([plot], part_maker) == {}
+    assert draw_figures([plot], part_maker) == []
     assert [str(b) for b in part_maker.broken] == [
         "The figure ‘entropy’ could not be made: ZeroDivisionError: float division by zero"
     ]

@@ -20,6 +20,7 @@ from raterbench.benchmark.statistics.verdict.shared_cells import CaseValues
 from raterbench.benchmark.store.run_file import write_json
 from raterbench.errors import RaterbenchError
 from raterbench.reports.figures.figures import draw_figures
+from raterbench.reports.page.parts import files_of
 from raterbench.reports.several import tables
 from raterbench.reports.several.figures import several_figures
 from raterbench.reports.several.page import page_text
@@ -111,9 +112,9 @@ def test_the_page_is_written_and_would_be_the_same_again(
     page = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
     assert "&lt;i&gt;C&lt;/i&gt; &amp; $x$" in page and "<i>" not in page and "only in our lesions" in page
     made, plots = several_tables(several), several_figures(several)
-    names = [name for table in made for name in table.files]
-    files = {**dict.fromkeys(names, b""), **draw_figures(plots)}
-    assert page_text(several, summarise(several), made, plots, files) == page
+    figures = draw_figures(plots)
+    files = list(files_of(made, figures))
+    assert page_text(several, summarise(several), made, figures, files) == page
     for table in made:
         for name, content in table.files.items():
             assert (tmp_path / "both" / name).read_bytes() == content

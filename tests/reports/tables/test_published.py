@@ -10,7 +10,7 @@ from rich.console import Console
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.store.results import read_results
-from raterbench.methods.base import FitReport
+from raterbench.methods.fit_report import FitReport
 from raterbench.reports.page.report import write_report
 from raterbench.reports.tables.published import HEAD, published_tables
 from raterbench.reports.tables.table import Table

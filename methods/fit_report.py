@@ -1,0 +1,52 @@
+"""What methods report on their training; apart from the contracts, because results are read without scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class FitReport:
+    """What ``fit`` reports: the course of training, and what a reader must know. Stored with the results.
+
+    Args:
+        curve: (epoch, training loss, validation loss) of each epoch that ran; empty for methods without epochs.
+        best_epoch: the epoch whose weights were kept; -1 for methods without epochs.
+        warnings: sentences about the data or the training that a reader of the results must know.
+        alarms: sentences about what was learned, such as "labels may be swapped"; not repeated in ``warnings``.
+        majority_dice: Dice between the learned truth and the majority of the raters on validation slices, after each epoch.
+        stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
+        trials: the settings that a tuned method tried, in order, each with its validation score.
+    """
+
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    warnings: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    majority_dice: list[float] = field(default_factory=list)
+    stages: dict[str, FitReport] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that a tuned method tried: its parameters, its score on validation cases, and why it failed, if it did."""
+
+    parameters: dict[str, Any]
+    score: float
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class ThresholdSearch:
+    """The search for the threshold that makes labels of probabilities, for two classes.
+
+    ``dice`` is the mean Dice over ``cases`` validation cases at each of ``thresholds``; ``chosen`` is the best, and .5 where no
+    case could be used.
+    """
+
+    thresholds: tuple[float, ...]
+    dice: tuple[float, ...]
+    cases: int
+    chosen: float

@@ -1,0 +1,94 @@
+"""Figures of an earlier report are used again where nothing changed that they depend on, and never else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raterbench.benchmark.store.own_files import WrittenFiles
+from raterbench.reports.figures import figures, kept
+from raterbench.reports.figures.kept import WORDS
+from raterbench.reports.figures.style import Plot
+from raterbench.reports.page import report
+from raterbench.reports.page.report import write_report
+
+SMALL: dict[str, Any] = {
+    "candidates": ("A", "B"), "subjects": 4, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
+    "confusions": False, "classes": ("lesion",),
+}  # fmt: skip
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, figures_unsaved: None) -> list[str]:
+    """The names of the figures that were drawn, of a report with two figures."""
+    names: list[str] = []
+    usual = figures.drawn_figure
+
+    def counted(plot: Plot) -> Any:
+        names.append(plot.name)
+        return usual(plot)
+
+    makers = figures.figure_makers
+    monkeypatch.setattr(figures, "drawn_figure", counted)
+    monkeypatch.setattr(report, "figure_makers", lambda analysis: dict(list(makers(analysis).items())[3:5]))
+    return names
+
+
+@pytest.fixture
+def folder(make: Callable[..., Path], drawn: list[str]) -> Path:
+    folder = make(**SMALL)
+    write_report(folder)
+    assert drawn == ["effects", "subjects"]
+    drawn.clear()
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_an_unchanged_experiment_gives_the_same_report_without_drawing(folder: Path, drawn: list[str]) -> None:
+    before = contents(folder)
+    write_report(folder)
+    assert drawn == [] and contents(folder) == before
+    words = json.loads(before[WORDS])
+    assert [figure["name"] for figure in words["figures"]] == ["effects", "subjects"]
+    assert all(figure["caption"].endswith(".") for figure in words["figures"])
+
+
+def changed_unit(folder: Path) -> None:
+    unit = next((folder / "units").glob("*.measured.npz"))
+    os.utime(unit, ns=(0, 0))
+
+
+def removed_file(folder: Path) -> None:
+    (folder / "figures" / "effects.svg").unlink()
+
+
+def damaged_words(folder: Path) -> None:
+    place = folder / WORDS
+    stored = WrittenFiles(folder, "report")
+    stored.write({WORDS: place.read_bytes()[:-40]})
+
+
+@pytest.mark.parametrize("change", [changed_unit, removed_file, damaged_words])
+def test_what_changed_is_drawn_anew(folder: Path, drawn: list[str], change: Callable[[Path], None]) -> None:
+    change(folder)
+    write_report(folder)
+    assert drawn == ["effects", "subjects"]
+
+
+def test_other_libraries_and_another_protocol_draw_anew(
+    folder: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "version", lambda name: "0.1")
+    write_report(folder)
+    assert drawn == ["effects", "subjects"]
+    drawn.clear()
+    write_report(folder, protocol="as-published")
+    assert "subjects" in drawn
