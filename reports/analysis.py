@@ -24,7 +24,7 @@ from ..benchmark.statistics.verdict.verdicts import Better
 from ..benchmark.store.declaration import DeclarationState, declaration_state
 from ..benchmark.store.results import Results
 from ..errors import RaterbenchError
-from .figures import style
+from .figures import palette
 from .page.part_maker import EXPECTED, PartMaker
 from .panel import Panel
 from .tables.origins import mixed_words
@@ -60,11 +60,11 @@ class Analysis:
 
     @cached_property
     def colours(self) -> dict[str, str]:
-        return style.colours([c.name for c in self.results.experiment.candidates])
+        return palette.colours([c.name for c in self.results.experiment.candidates])
 
     @cached_property
     def markers(self) -> dict[str, str]:
-        return style.markers([c.name for c in self.results.experiment.candidates])
+        return palette.markers([c.name for c in self.results.experiment.candidates])
 
     @property
     def declared_baseline(self) -> str:

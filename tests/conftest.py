@@ -39,7 +39,7 @@ def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn but not saved, which takes ten times as long: for tests of what a report says in words."""
-    from raterbench.reports.figures import drawing
+    from raterbench.reports.figures.files import drawing
 
     def arranged(figure):
         figure.draw_without_rendering()
@@ -53,7 +53,7 @@ def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def figures_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made but neither drawn nor saved: for tests of what a run or a table says, not of what figures show."""
-    from raterbench.reports.figures import drawing
+    from raterbench.reports.figures.files import drawing
 
     for form in ("_png", "_pdf", "_svg"):
         monkeypatch.setattr(drawing, form, lambda figure: b"")

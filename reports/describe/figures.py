@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from ...benchmark.labels.describe import Description
 from ...datasets.base import Dataset, Labels
-from ..figures import style
+from ..figures import palette, style
 from ..figures.disagreement import disagreement_figure
 from .tables import consensus_name, pair_matrix, values_by_case
 
@@ -75,7 +75,7 @@ def _strips(found: Description) -> style.Plot:
     outlying = set(found.outlying_raters)
     for place, rater in enumerate(found.raters):
         part = by_case.loc[[rater]] if rater in by_case.index.get_level_values("rater") else by_case.iloc[:0]
-        colour = style.COLOURS[1] if rater in outlying else style.COLOURS[0]
+        colour = palette.COLOURS[1] if rater in outlying else palette.COLOURS[0]
         _strip(left, part["dice"], float(part["dice"].median()), place, colour=colour, rng=rng)
         times = part["volume_bias"] + 1
         _strip(right, times, float(np.exp(np.log(times).mean())), place, colour=colour, rng=rng)
@@ -90,7 +90,7 @@ def _strips(found: Description) -> style.Plot:
     known = by_case["volume_bias"].dropna().to_numpy(np.float64) + 1
     spread = float(np.abs(np.log2(known)).max(initial=1.0))
     right.set_xlim(2 ** -(spread + 0.2), 2 ** (spread + 0.2))
-    right.axvline(1, color=style.MUTED, linewidth=0.8, zorder=1)
+    right.axvline(1, color=palette.MUTED, linewidth=0.8, zorder=1)
     for axes in (left, right):
         axes.grid(True, axis="x")
         axes.tick_params(axis="y", length=0)
@@ -111,7 +111,7 @@ def _strip(axes: Axes, values: pd.Series, middle: float, place: int, *, colour: 
         return
     size, alpha = (9.0, 0.55) if len(known) <= 200 else (2.0, 0.25)
     axes.scatter(known, place + rng.uniform(-0.26, 0.26, len(known)), s=size, alpha=alpha, color=colour, linewidths=0)
-    axes.plot([middle] * 2, [place - 0.38, place + 0.38], color=style.INK, linewidth=1.6, zorder=3)
+    axes.plot([middle] * 2, [place - 0.38, place + 0.38], color=palette.INK, linewidth=1.6, zorder=3)
 
 
 def _contested(found: Description, dataset: Dataset, fusion: FusesRatings) -> list[style.Plot]:

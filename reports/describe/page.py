@@ -15,8 +15,8 @@ from ...benchmark.labels.describe import Description
 from ...benchmark.store.own_files import WrittenFiles
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
-from ..figures.drawing import DrawnFigure
 from ..figures.figures import draw_figures
+from ..figures.files.drawn_figure import DrawnFigure
 from ..page.escaping import terminal_text
 from ..page.parts import Part, Section, check_places, environment, figure_part, files_of, table_part
 from ..tables.table import Table

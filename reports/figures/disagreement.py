@@ -19,7 +19,7 @@ from ...benchmark.labels.agreement import disagreement
 from ...benchmark.labels.fuse import Fused
 from ...datasets.base import IGNORE, Case, Labels, slicing_axis
 from ...whole_files import naming
-from . import style
+from . import palette, style
 
 OUTLINES = ("#3FB8FF", "#4FE0A8", "#FFFFFF", "#FF6B9D", "#C9A0FF")
 """Of the consensus: no colour of the disagreement, which runs from purple over orange to yellow."""
@@ -129,7 +129,7 @@ def _overlay(share: npt.NDArray[np.float32], steps: Steps, grey: npt.NDArray[np.
         picture = np.dstack([0.6 * grey] * 3 + [np.ones_like(grey)])
     where = share > 0
     picture[where] = _colours(len(steps))[np.searchsorted([end for end, _ in steps], share[where])]
-    picture[np.isnan(share)] = to_rgba(style.MUTED)
+    picture[np.isnan(share)] = to_rgba(palette.MUTED)
     return picture
 
 
@@ -148,7 +148,7 @@ def _legend(figure: Figure, steps: Steps, share: npt.NDArray[np.float32], classe
     if (share > 0).any():
         handles += [Patch(color=c, label=text) for c, (_, text) in zip(_colours(len(steps)), steps, strict=True)]
     if np.isnan(share).any():
-        handles.append(Patch(color=style.MUTED, label="nobody judged"))
+        handles.append(Patch(color=palette.MUTED, label="nobody judged"))
     for k, name in enumerate(classes[1:]):
         words = "consensus" if len(classes) == 2 else f"consensus: {style.wrapped(name, 24, 1)}"
         line = Line2D([], [], color=OUTLINES[k % len(OUTLINES)], label=words, linewidth=1.6)

@@ -10,7 +10,7 @@ from ...benchmark.statistics.descriptive import means_by_subject
 from ...benchmark.statistics.subjects import paired
 from ..analysis import Analysis
 from ..tables.wording import p_text, words_of
-from . import style
+from . import palette, style
 
 
 def effects(analysis: Analysis) -> style.Plot | None:
@@ -36,13 +36,13 @@ def effects(analysis: Analysis) -> style.Plot | None:
 
 def _strip(axes: Axes, analysis: Analysis, values: pd.DataFrame, band: tuple[float, float] | None) -> None:
     if band:
-        axes.axvspan(*band, color=style.BAND, linewidth=0, zorder=0)
+        axes.axvspan(*band, color=palette.BAND, linewidth=0, zorder=0)
     for row, name in enumerate(values):
         points = values[name].dropna().to_numpy()
         # Spread by rank and not at random, so that the figure is the same each time.
         spread = (np.argsort(np.argsort(points)) * 0.618 % 1 - 0.5) * 0.5
         axes.scatter(points, row + spread, s=12, color=analysis.colours[str(name)], alpha=0.55, linewidths=0)
-        axes.plot([points.mean()], [row], marker="D", markersize=5.5, color="white", markeredgecolor=style.INK, zorder=4)
+        axes.plot([points.mean()], [row], marker="D", markersize=5.5, color="white", markeredgecolor=palette.INK, zorder=4)
     axes.set_xlabel(f"{analysis.label(analysis.metric)} (each dot a subject)")
     axes.locator_params(axis="x", nbins=6)
     axes.grid(True, axis="x")
@@ -52,10 +52,10 @@ def _strip(axes: Axes, analysis: Analysis, values: pd.DataFrame, band: tuple[flo
 def _forest(axes: Axes, analysis: Analysis, names: list[str]) -> None:
     p_name = "p_holm" if analysis.protocol == "model-t" else "p"
     found = analysis.differences.to_dict("index")
-    axes.axvline(0, color=style.MUTED, linewidth=0.8)
+    axes.axvline(0, color=palette.MUTED, linewidth=0.8)
     for row, name in enumerate(names):
         if name == analysis.baseline:
-            axes.annotate("baseline", (0, row), xytext=(5, 0), textcoords="offset points", va="center", color=style.MUTED)
+            axes.annotate("baseline", (0, row), xytext=(5, 0), textcoords="offset points", va="center", color=palette.MUTED)
         if name not in found:
             continue
         entry, colour = found[name], analysis.colours[name]

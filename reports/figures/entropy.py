@@ -10,7 +10,7 @@ import pandas as pd
 from ...benchmark.statistics.descriptive import entropy_pairs
 from ..analysis import Analysis
 from ..tables.wording import words_of
-from . import style
+from . import palette, style
 
 ERROR = "entropy error"
 
@@ -28,7 +28,7 @@ def entropy(analysis: Analysis) -> style.Plot | None:
     means = analysis.rows_for(ERROR)["mean"].dropna() if ERROR in analysis.metrics else pd.Series(dtype=float)
     errors = {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
     for axes, (name, pair) in zip(grid, pairs.items(), strict=False):
-        axes.plot(limits, limits, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.plot(limits, limits, color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.scatter(pair["raters"], pair["network"], s=14, color=analysis.colours[name], marker=analysis.markers[name],
                      alpha=0.7, linewidths=0)  # fmt: skip
         axes.set(xlim=limits, ylim=limits, aspect="equal")

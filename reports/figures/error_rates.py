@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from ...benchmark.statistics.simulation import WAYS
 from ...errors import RaterbenchError
 from ...whole_files import replacing
-from . import style
+from . import palette, style
 
 MEASURES = {
     "type_one": ("Type-I error", 0.05, (0.0, 0.5)),
@@ -51,8 +51,8 @@ def draw_error_rates(table: pd.DataFrame, path: Path, same: pd.DataFrame | None 
         figure, panels = plt.subplots(2, columns, figsize=size, sharex=True, sharey="row", layout="constrained", squeeze=False)
         for row, (measure, (name, nominal, limits)) in zip(panels, MEASURES.items(), strict=True):
             for axes in row:
-                axes.axhspan(nominal - 0.02, nominal + 0.02, color=style.BAND, linewidth=0)
-                axes.axhline(nominal, color=style.MUTED, linestyle="--", linewidth=0.8)
+                axes.axhspan(nominal - 0.02, nominal + 0.02, color=palette.BAND, linewidth=0)
+                axes.axhline(nominal, color=palette.MUTED, linestyle="--", linewidth=0.8)
                 axes.set(ylim=limits, xlim=(-0.1, 1.1), xticks=[0, 0.5, 1])
                 axes.grid(visible=True, axis="y")
             for axes, design in zip(row, designs, strict=False):
@@ -71,7 +71,7 @@ def draw_error_rates(table: pd.DataFrame, path: Path, same: pd.DataFrame | None 
 
 
 def _simulated(axes: Axes, table: pd.DataFrame, measure: str, limits: tuple[float, float]) -> None:
-    for (way, label), colour, marker in zip(WAYS.items(), style.COLOURS, style.MARKERS, strict=False):
+    for (way, label), colour, marker in zip(WAYS.items(), palette.COLOURS, palette.MARKERS, strict=False):
         mine = table[table["way"] == way].dropna()
         if mine.empty:
             continue  # An empty line that is not clipped upsets the layout.
@@ -83,7 +83,7 @@ def _real(axes: Axes, below: Axes, same: pd.DataFrame) -> None:
     """Rates on real trainings at the spread that these have; without coverage, since the true difference of a test is 0."""
     limits = MEASURES["type_one"][2]
     spread = np.sqrt(same["variance_ratio"]).clip(0, 1.1)
-    for (way, _), colour, marker in zip(WAYS.items(), style.COLOURS, style.MARKERS, strict=False):
+    for (way, _), colour, marker in zip(WAYS.items(), palette.COLOURS, palette.MARKERS, strict=False):
         if way in same and same[way].notna().any():
             axes.plot(
                 spread, same[way].clip(*limits), color=colour, marker=marker, markersize=5, linestyle="none", clip_on=False

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from ..analysis import Analysis
 from ..page.part_maker import EXPECTED, PartMaker
 from .costs import costs
-from .drawing import DrawnFigure, drawn_figure
 from .effects import effects
 from .entropy import entropy
+from .files.drawing import drawn_figure
+from .files.drawn_figure import DrawnFigure, LostFigure, without_lost
 from .learning import learning
 from .order.failures import failures
 from .order.overturn import overturn_raters, overturn_reference, overturn_trainings
@@ -26,8 +26,6 @@ from .reliability import reliability
 from .style import Plot, house_style
 
 Maker = Callable[[], "Plot | Sequence[Plot] | None"]
-SLOWEST = ("pictures", "confusion", "reliability-maps", "reliability", "learning", "rater-curve")
-"""What is drawn first where several processes draw, so that none is left with much to do when the others have ended."""
 
 
 def figure_makers(analysis: Analysis) -> dict[str, Maker]:
@@ -61,14 +59,6 @@ def made(maker: Maker) -> list[Plot]:
     return [] if found is None else [found] if isinstance(found, Plot) else list(found)
 
 
-@dataclass(frozen=True, eq=False)
-class LostFigure:
-    """A figure, or a group of figures, that could not be made or laid out, and why."""
-
-    name: str
-    error: Exception
-
-
 def draw(name: str, maker: Maker) -> list[DrawnFigure | LostFigure]:
     """Make and draw the figures of a maker called ``name``."""
     try:
@@ -83,17 +73,6 @@ def _drawn_or_lost(plot: Plot) -> DrawnFigure | LostFigure:
         return drawn_figure(plot)
     except EXPECTED as error:
         return LostFigure(plot.name, error)
-
-
-def without_lost(found: Iterable[DrawnFigure | LostFigure], part_maker: PartMaker) -> list[DrawnFigure]:
-    """The figures that were drawn; ``part_maker`` takes note of the others."""
-    figures = []
-    for figure in found:
-        if isinstance(figure, DrawnFigure):
-            figures.append(figure)
-        else:
-            part_maker.lost("figure", figure.name, figure.error)
-    return figures
 
 
 def draw_figures(plots: Iterable[Plot], part_maker: PartMaker | None = None) -> list[DrawnFigure]:

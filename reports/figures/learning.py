@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ..analysis import Analysis
-from . import style
+from . import palette, style
 
 Curves = list[npt.NDArray[np.float64]]
 
@@ -32,7 +32,7 @@ def learning(analysis: Analysis) -> style.Plot | None:
         axes.set_title(style.wrapped(name, 24))
     figure.supxlabel("Epoch", fontsize=8)
     figure.supylabel("Loss", fontsize=8)
-    handles = [Line2D([], [], color=style.MUTED, linestyle="--"), Line2D([], [], color=style.INK)]
+    handles = [Line2D([], [], color=palette.MUTED, linestyle="--"), Line2D([], [], color=palette.INK)]
     figure.legend(handles, ["training", "validation"], loc="outside upper right", ncols=2)
     caption = (
         "Loss over epochs: training (dashed grey) and validation (coloured), a thin line for each fold and repeat, the thick "
@@ -49,7 +49,7 @@ def _curves(units: pd.DataFrame, candidate: str) -> Curves:
 
 def _panel(axes: Axes, curves: Curves, colour: str) -> None:
     for curve in curves:
-        axes.plot(curve[:, 0], curve[:, 1], color=style.MUTED, linewidth=0.5, linestyle="--", alpha=0.45)
+        axes.plot(curve[:, 0], curve[:, 1], color=palette.MUTED, linewidth=0.5, linestyle="--", alpha=0.45)
         axes.plot(curve[:, 0], curve[:, 2], color=colour, linewidth=0.6, alpha=0.5)
     table = pd.concat([pd.Series(c[:, 2], index=c[:, 0]) for c in curves], axis=1).sort_index()
     median = table.median(axis=1)

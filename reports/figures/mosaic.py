@@ -11,7 +11,8 @@ from contourpy import contour_generator
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from .style import INK, MM
+from .palette import INK
+from .style import MM
 
 Box = tuple[float, float, float, float]
 """Left, bottom, width and height in mm, from the lower left corner of the page."""

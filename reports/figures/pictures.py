@@ -14,16 +14,15 @@ from matplotlib.patheffects import withStroke
 
 from ...benchmark.statistics.subjects import case_values
 from ...benchmark.store.results import PictureCase
-from ...datasets.base import IGNORE, slicing_axis
+from ...datasets.base import IGNORE
 from ..analysis import Analysis
 from ..tables.wording import words_of
-from . import style
+from . import palette, style
 from .mosaic import Box, Mosaic, pixel_centres
+from .views import view
 
 ACROSS = 7
 """Panels beside each other: narrower ones have no room for a candidate's name."""
-LARGEST = 224
-"""Pixels of a panel's longer side; more cannot be seen in print."""
 LINE, GAP, LABEL, LEGEND = 3.6, 1.2, 8.0, 7.0
 """Heights and widths in mm: a line of a title, the gap between panels, a case's name at the left, the legend."""
 
@@ -112,38 +111,6 @@ def _hard(title: str, labels: npt.NDArray[np.uint8], n_classes: int) -> Panel:
     return Panel(title, probability, judged=judged)
 
 
-def view(case: PictureCase) -> tuple[int | slice, ...]:
-    """The slice of a volume on which raters disagree most, the part around what they drew, and every how-many-th pixel."""
-    stack = np.stack([np.where(r == IGNORE, 0, r) for r in case.ratings.values()] or [np.zeros(case.image.shape, np.uint8)])
-    volume, axis, best = stack.ndim == 4, slicing_axis(case.image.shape), 0
-    if volume:
-        stack = np.moveaxis(stack, 1 + axis, 1)
-        disagreement = (stack.max(axis=0) != stack.min(axis=0)).sum(axis=(1, 2))
-        drawn = (stack > 0).any(axis=0).sum(axis=(1, 2))
-        best = int(np.argmax(disagreement if disagreement.any() else drawn))
-        stack = stack[:, best]
-    sides = surroundings(np.asarray((stack > 0).any(axis=0)))
-    step = max(1, -(-max(s.stop - s.start for s in sides) // LARGEST))
-    where: list[int | slice] = [slice(s.start, s.stop, step) for s in sides]
-    if volume:
-        where.insert(axis, best)
-    return tuple(where)
-
-
-def surroundings(drawn: npt.NDArray[np.bool_]) -> list[slice]:
-    """A square window around what was drawn with a margin, or all of it if nothing was drawn."""
-    if not drawn.any():
-        return [slice(0, n) for n in drawn.shape]
-    spans = [np.flatnonzero(drawn.any(axis=1 - axis)) for axis in (0, 1)]
-    side = int(max(s[-1] - s[0] + 1 for s in spans) * 1.4) + 4
-    window = []
-    for span, n in zip(spans, drawn.shape, strict=True):
-        size = min(side, n)
-        start = int(np.clip((span[0] + span[-1] + 1 - size) // 2, 0, n - size))
-        window.append(slice(start, start + size))
-    return window
-
-
 def _panel_height(strip: Strip) -> float:
     height, width = strip.image.shape
     return float(np.clip(height / width, 0.4, 1.6)) * (style.DOUBLE - LABEL) / ACROSS
@@ -176,7 +143,7 @@ def _draw(page: Sequence[Strip], classes: Sequence[str]) -> Figure:
             mosaic.axes.text(0.8, top - title, text, rotation=90, va="top", ha="left", fontweight="bold")
         top -= title + height + GAP
     figure = mosaic.finish()
-    colours = (style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)] for k in range(len(classes)))
+    colours = (palette.CLASS_COLOURS[k % len(palette.CLASS_COLOURS)] for k in range(len(classes)))
     patches = [Patch(color=c, label=style.wrapped(name, 24, 1)) for c, name in zip(colours, classes, strict=True)]
     figure.legend(handles=patches, loc="upper left", ncols=min(len(patches), 5), bbox_to_anchor=(LABEL / style.DOUBLE, 1.0),
                   borderaxespad=0.3, handlelength=1.2)  # fmt: skip
@@ -191,7 +158,7 @@ def _show(mosaic: Mosaic, box: Box, image: npt.NDArray[np.float32], panel: Panel
         mosaic.text(box, panel.missing.replace(" ", "\n"), linespacing=1.2)
         return
     for k, probability in enumerate(panel.probability[1:]):
-        colour, share = style.CLASS_COLOURS[k % len(style.CLASS_COLOURS)], 0.38 * probability[..., None]
+        colour, share = palette.CLASS_COLOURS[k % len(palette.CLASS_COLOURS)], 0.38 * probability[..., None]
         picture = (1 - share) * picture + share * np.array(to_rgb(colour), np.float32)
         mosaic.outline(probability, box, colour)
     mosaic.image(picture, box)

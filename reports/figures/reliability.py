@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from ...benchmark.statistics.calibration import FEWEST_SUBJECTS, FEWEST_VOXELS
 from ..analysis import Analysis
-from ..tables.wording import count_of, words_of, write_number
-from . import style
+from ..tables.wording import count_of, nice_number, words_of, write_number
+from . import palette, style
 
 EXACTLY_ONE = 10
 """The bin of voxels whose confidence is exactly 1."""
@@ -49,7 +49,7 @@ def reliability(analysis: Analysis) -> style.Plot | None:
 def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
     """The curve with its band; thin bins are faint and stand alone."""
     curve, colour, marker = analysis.calibration.curves[name], analysis.colours[name], analysis.markers[name]
-    axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.plot([0, 1], [0, 1], color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     inner = curve[curve["bin"] < EXACTLY_ONE]
     full, thin = inner[~inner["thin"]], inner[inner["thin"]]
     axes.fill_between(full["confidence"], full["low"], full["high"], color=colour, alpha=0.22, linewidth=0)
@@ -92,7 +92,7 @@ def _occupancy(axes: Axes, curve: pd.DataFrame, colour: str, most: int) -> None:
     axes.set_yticks([10.0**p for p in sorted(set(powers))])
     axes.minorticks_off()
     style.label_powers_of_ten(axes.yaxis)
-    axes.text(0.04, 0.94, f"n = {style.nice_number(curve['n'].sum())}", transform=axes.transAxes, va="top")
+    axes.text(0.04, 0.94, f"n = {nice_number(curve['n'].sum())}", transform=axes.transAxes, va="top")
 
 
 def _caption(analysis: Analysis, names: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,20 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ..page.escaping import FONT, figure_text
+from .palette import INK, MUTED
 
 MM = 1 / 25.4
 SINGLE, DOUBLE, TALLEST = 85.0, 170.0, 235.0
 """Widths of one and of two columns of a page, and the tallest figure that leaves room for a caption, in mm."""
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#5E4310", "#332288", "#8A3FFC")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
-DASHES: tuple[Any, ...] = (
-    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 3)), (0, (8, 1.5, 1.2, 1.5, 1.2, 1.5)),
-    (0, (2.4, 1)), (0, (10, 3)), (0, (1.2, 3)), (0, (4, 1.5, 4, 1.5, 1.2, 1.5)),
-)  # fmt: skip
-CLASS_COLOURS = ("#F5B800", "#3FB8FF", "#FF6B9D", "#4FE0A8", "#C9A0FF", "#FF8A3D")
-"""Of foreground classes, bright enough to be seen on a grey image."""
-INK, MUTED, FAINT, BAND = "#1B1E23", "#5B616B", "#D5D9E0", "#F2E2BD"
 
 SETTINGS: dict[Any, Any] = {
     # The second family has the same widths, for programs that show an SVG and have no DejaVu Sans.
@@ -102,21 +93,6 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def colours(candidates: Sequence[str]) -> dict[str, str]:
-    """The colour of each candidate by its place in the experiment, the same in all figures."""
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(candidates)}
-
-
-def markers(candidates: Sequence[str]) -> dict[str, str]:
-    """The marker of each candidate by its place in the experiment."""
-    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(candidates)}
-
-
-def dashes(candidates: Sequence[str]) -> dict[str, Any]:
-    """The line style of each candidate by its place in the experiment, for lines without markers."""
-    return {name: DASHES[i % len(DASHES)] for i, name in enumerate(candidates)}
-
-
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of a size in mm whose parts arrange themselves without overlap."""
     return Figure(figsize=(width * MM, height * MM), layout="constrained")
@@ -160,14 +136,6 @@ def note(axes: Axes, text: str, x: pd.Series, y: pd.Series) -> None:
     below = int(((x > 0.5) & (y < 0.4)).sum())
     place = (0.04, 0.97, "left", "top") if above <= below else (0.98, 0.04, "right", "bottom")
     axes.text(*place[:2], text, transform=axes.transAxes, ha=place[2], va=place[3], linespacing=1.25)
-
-
-def nice_number(value: float) -> str:
-    """A count in few characters: 950, 12.3 k, 4.56 M."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:#.3g}".rstrip(".") + f" {unit}"
-    return f"{value:.0f}"
 
 
 def scatter_limits(*values: np.ndarray) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from ...benchmark.store.results import PictureCase
 from ...datasets.base import IGNORE, slicing_axis
 from ...names import visible
 from ..analysis import Analysis
-from ..figures.pictures import surroundings, view
+from ..figures.views import surroundings, view
 from ..tables.wording import words_of
 
 Planes = npt.NDArray[np.uint8]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..analysis import Analysis
 from ..answer.answer import Answer, answer
-from ..figures.drawing import DrawnFigure
+from ..figures.files.drawn_figure import DrawnFigure
 from ..tables.wording import count_of
 from .parts import Part, figure_part
 

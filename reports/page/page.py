@@ -7,7 +7,7 @@ from functools import partial
 
 from ... import __version__
 from ..analysis import Analysis
-from ..figures.drawing import DrawnFigure
+from ..figures.files.drawn_figure import DrawnFigure
 from ..tables.table import Table
 from .cases import case_browser
 from .citations import citations

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ...benchmark.store.own_files import WrittenFiles
 from ...names import visible
-from ..figures.drawing import DrawnFigure
+from ..figures.files.drawn_figure import DrawnFigure
 from ..tables.table import Cell, Table
 from .comparison_view import ComparisonView
 from .escaping import ACCENTS, LACKING, latex_letters

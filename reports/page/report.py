@@ -18,10 +18,9 @@ from ...benchmark.store.own_files import WrittenFiles
 from ...benchmark.store.results import read_results
 from ..analysis import Analysis
 from ..background import Background
-from ..figures.drawing import DrawnFigure, with_picture
-from ..figures.figures import SLOWEST, draw, figure_makers, without_lost
-from ..figures.kept import WORDS, kept_figures, origin_of_figures, words_file
-from ..tables.details import all_tables
+from ..figures.files.drawn_figure import DrawnFigure, with_picture, without_lost
+from ..figures.files.kept import WORDS, kept_figures, origin_of_figures, words_file
+from ..tables.details import APART, all_tables, table_makers
 from ..tables.published import published_tables
 from ..tables.terminal import main_table, main_table_text, published_parts, terminal_table
 from ..tables.unfinished import unfinished_units
@@ -91,9 +90,10 @@ def _make_report(folder: str | Path, protocol: Protocol, strict: bool, processes
     made_from = origin_of_figures(results.folder, protocol)
     figure_calls = _figure_calls(analysis, kept_figures(WrittenFiles(results.folder, KIND), made_from))
     long_calls = {name: partial(long_table, getattr(results, table)) for name, table in LONG_TABLES.items()}
-    slow_first = dict(sorted(figure_calls.items(), key=lambda call: call[0] not in SLOWEST))
-    with Background({**slow_first, **long_calls}, processes) as background:
-        tables = all_tables(analysis) + (part_maker.make("table", "published", partial(published_tables, results)) or [])
+    table_calls = {name: partial(maker, analysis) for name, maker in table_makers().items() if name in APART}
+    with Background({**table_calls, **figure_calls, **long_calls}, processes) as background:
+        tables = all_tables(analysis, {name: partial(background.result, name) for name in table_calls})
+        tables += part_maker.make("table", "published", partial(published_tables, results)) or []
         tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
         figures = without_lost((figure for name in figure_calls for figure in background.result(name)), part_maker)
         files = {name: background.result(name) for name in long_calls}
@@ -110,6 +110,8 @@ def _figure_calls(analysis: Analysis, kept: Sequence[DrawnFigure] | None) -> dic
     """What makes or draws the figures, in their order: each call gives some of them."""
     if kept is not None:
         return {figure.name: partial(_prepared, figure) for figure in kept}
+    from ..figures.figures import draw, figure_makers  # Here, because matplotlib takes a second to load.
+
     return {name: partial(draw, name, maker) for name, maker in figure_makers(analysis).items()}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..figures import style
+from ..figures import palette, style
 from ..tables.wording import write_number
 from .several import Several
 from .study import Study
@@ -52,8 +52,8 @@ def _forest(axes: Axes, several: Several, study: Study, names: Sequence[str]) ->
     colours, markers = first.colours, first.markers
     margin = study.smallest_difference
     if margin:
-        axes.axvspan(-margin, margin, color=style.BAND, linewidth=0, zorder=0)
-    axes.axvline(0, color=style.MUTED, linewidth=0.8)
+        axes.axvspan(-margin, margin, color=palette.BAND, linewidth=0, zorder=0)
+    axes.axvline(0, color=palette.MUTED, linewidth=0.8)
     for row, name in enumerate(names):
         verdict = study.verdicts[name]
         if np.isfinite(verdict.low):
@@ -116,9 +116,9 @@ def separation(several: Several) -> style.Plot:
     for row, study in enumerate(studies):
         found = study.separation
         if found.reason:
-            left.annotate("no test", (0, row), xytext=(4, 0), textcoords="offset points", va="center", color=style.MUTED)
+            left.annotate("no test", (0, row), xytext=(4, 0), textcoords="offset points", va="center", color=palette.MUTED)
         else:
-            left.barh(row, 100 * found.share, height=0.5, color=style.COLOURS[0])
+            left.barh(row, 100 * found.share, height=0.5, color=palette.COLOURS[0])
             left.annotate(
                 f"{found.apart} of {found.pairs}",
                 (100 * found.share, row),
@@ -127,7 +127,7 @@ def separation(several: Several) -> style.Plot:
                 va="center",
             )
         if np.isfinite(found.smallest_found) and found.gap > 0:
-            right.plot([found.smallest_found / found.gap], [row], marker="D", color=style.COLOURS[1], markersize=6)
+            right.plot([found.smallest_found / found.gap], [row], marker="D", color=palette.COLOURS[1], markersize=6)
             right.annotate(
                 f"{study.number(found.smallest_found)} of {study.number(found.gap)}", (found.smallest_found / found.gap, row),
                 xytext=(7, 0), textcoords="offset points", va="center",
@@ -136,7 +136,7 @@ def separation(several: Several) -> style.Plot:
     left.set_ylim(len(studies) - 0.4, -0.6)
     left.set_xlim(0, 118)
     left.set_xlabel("Pairs told apart (%)")
-    right.axvline(1, color=style.MUTED, linewidth=0.8)
+    right.axvline(1, color=palette.MUTED, linewidth=0.8)
     right.set_xlim(0, max(1.6, 1.5 * _largest(studies)))
     right.set_xlabel("Difference found ÷ (best − worst)")
     for axes in (left, right):

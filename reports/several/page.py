@@ -9,8 +9,8 @@ from pathlib import Path
 from ... import __version__
 from ...benchmark.store.own_files import WrittenFiles
 from ...errors import RaterbenchError
-from ..figures.drawing import DrawnFigure
 from ..figures.figures import draw_figures
+from ..figures.files.drawn_figure import DrawnFigure
 from ..page.parts import check_places, environment, figure_part, files_of, table_part
 from ..tables.table import Table
 from .figures import several_figures

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 
 from ..analysis import Analysis
-from ..figures.style import nice_number
 from . import captions
 from .origins import origins_table
 from .panel_tables import interchangeability_table, raters_left_out
@@ -16,12 +15,16 @@ from .rater_tables import alarms, rater_classes, raters
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
 from .thresholds import thresholds
-from .wording import NO_VALUE, count_of, name_of, p_number, words_of, write_number
+from .wording import NO_VALUE, count_of, name_of, nice_number, p_number, words_of, write_number
+
+TableMaker = Callable[[Analysis], "Table | None"]
+APART = ("by-reference", "by-class", "by-centre", "thresholds", "rater-classes")
+"""Tables of which nothing else needs what they compute, so that another process may make them."""
 
 
-def all_tables(analysis: Analysis) -> list[Table]:
-    """Every table that the results have something for, the comparison first."""
-    makers = {
+def table_makers() -> dict[str, TableMaker]:
+    """What makes each table, the comparison first; None where the results have nothing for it."""
+    return {
         "comparison": comparison_table,
         "differences": differences,
         "differences-exploratory": exploratory,
@@ -38,8 +41,14 @@ def all_tables(analysis: Analysis) -> list[Table]:
         "units": units,
         "origins": lambda analysis: origins_table(analysis.results.units),
     }
-    made = (analysis.part_maker.make("table", name, partial(maker, analysis)) for name, maker in makers.items())
-    return [table for table in made if table is not None]
+
+
+def all_tables(analysis: Analysis, apart: Mapping[str, Callable[[], Table | None]] | None = None) -> list[Table]:
+    """Every table that the results have something for; ``apart`` gives some that are made elsewhere, by name."""
+    makers = {name: partial(maker, analysis) for name, maker in table_makers().items()} | dict(apart or {})
+    # Those from elsewhere last: they may not be finished yet.
+    made = {name: analysis.part_maker.make("table", name, makers[name]) for name in sorted(makers, key=lambda n: n in APART)}
+    return [table for name in makers if (table := made[name]) is not None]
 
 
 def differences(analysis: Analysis) -> Table | None:

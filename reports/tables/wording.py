@@ -82,3 +82,11 @@ def write_number(value: float, decimals: int, *, sign: bool = False) -> str:
 def joined(names: Sequence[str]) -> str:
     """``A``, ``A and B``, ``A, B and C``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def nice_number(value: float) -> str:
+    """A count in few characters: 950, 12.3 k, 4.56 M."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:#.3g}".rstrip(".") + f" {unit}"
+    return f"{value:.0f}"

@@ -18,6 +18,7 @@ from raterbench.benchmark.store.run_file import write_json
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.describe import page as describe
+from raterbench.reports.figures import figures
 from raterbench.reports.page import report
 from raterbench.reports.page.report import check_report_places, write_report
 
@@ -43,7 +44,7 @@ def changed(folder: Path, part: str, **changes: Any) -> Path:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take most of the time of a report."""
-    monkeypatch.setattr(report, "figure_makers", lambda analysis: {})
+    monkeypatch.setattr(figures, "figure_makers", lambda analysis: {})
 
 
 def test_files_of_the_user_stay_and_stale_files_of_a_report_go(make: Callable[..., Path], no_figures: None) -> None:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from ....benchmark.statistics.ranking import mean_ranks
 from ....benchmark.statistics.verdict.shared_cells import Entries
 from ...analysis import Analysis
-from .. import style
+from .. import palette, style
 from .ranks import subject_table
 from .words import empty_words, metric_against, shared_words, tested_words
 
@@ -32,7 +32,7 @@ def critical_difference(analysis: Analysis, entries: Entries, pairs: pd.DataFram
     for level, (first, last) in enumerate(bars):
         y = BAR * level + 2
         ends = [ranks.iloc[first] - 0.03, ranks.iloc[last] + 0.03]
-        axes.plot(ends, [y, y], color=style.INK, linewidth=2.6, solid_capstyle="round", zorder=4)
+        axes.plot(ends, [y, y], color=palette.INK, linewidth=2.6, solid_capstyle="round", zorder=4)
     _names(axes, analysis, ranks, below)
     _axis(axes, len(names), below + STEP * (up - 0.4))
     caption = (

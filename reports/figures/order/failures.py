@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ...analysis import Analysis
 from ...tables.wording import count_of
-from .. import style
+from .. import palette, style
 from .ranks import direction, rater_agreement
 from .words import empty_words, metric_against
 
@@ -38,7 +38,7 @@ def failures(analysis: Analysis) -> style.Plot | None:
         axes.set_title(f"{title} ({part['case'].nunique()})")
         axes.set_xlabel(analysis.head(analysis.metric))
         if limit is not None:
-            axes.axvline(limit, color=style.MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+            axes.axvline(limit, color=palette.MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     panels[0].set_ylabel("Share of tested cases " + ("at or below" if better == "higher" else "at or above"))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=2.6)
@@ -64,7 +64,7 @@ def _hard_cases(analysis: Analysis, rows: pd.DataFrame) -> list[str]:
 
 def _curves(axes: Axes, analysis: Analysis, part: pd.DataFrame, *, lower_is_worse: bool) -> None:
     """A step at each value, from the worst on."""
-    dashes = style.dashes(list(analysis.colours))
+    dashes = palette.dashes(list(analysis.colours))
     for name, rows in part.groupby("candidate", sort=False):
         worst_first = np.sort(rows["value"].to_numpy(dtype=float))[:: 1 if lower_is_worse else -1]
         share = np.arange(1, len(worst_first) + 1) / len(worst_first)

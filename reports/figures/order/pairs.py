@@ -15,7 +15,7 @@ from ....benchmark.statistics.verdict.tie_groups import TieGroup, tie_group
 from ....benchmark.statistics.verdict.verdicts import Better
 from ...analysis import Analysis
 from ...tables.wording import NO_VALUE, p_number
-from .. import style
+from .. import palette, style
 from .critical_difference import critical_difference
 from .ranks import direction, shared_entries, subject_table
 from .words import empty_words, metric_against, shared_words, tested_words
@@ -78,7 +78,7 @@ def _square(axes: Axes, place: tuple[int, int], verdict: str, text: str, k: int)
     if verdict != "undecided":
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=FILLS[verdict], linewidth=0))
     if k <= NUMBERS_UP_TO:
-        colour = "white" if verdict == "better" else style.MUTED if text == NO_VALUE else style.INK
+        colour = "white" if verdict == "better" else palette.MUTED if text == NO_VALUE else palette.INK
         axes.text(column, row, text, ha="center", va="center", color=colour)
 
 
@@ -93,9 +93,9 @@ def _frame(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     edges = np.arange(k + 1) - 0.5
-    axes.hlines(edges, -0.5, k - 0.5, color=style.FAINT, linewidth=0.6)
-    axes.vlines(edges, -0.5, k - 0.5, color=style.FAINT, linewidth=0.6)
-    handles = [Patch(facecolor=FILLS[v], edgecolor=style.MUTED, linewidth=0.6, label=words) for v, words in WORDS.items()]
+    axes.hlines(edges, -0.5, k - 0.5, color=palette.FAINT, linewidth=0.6)
+    axes.vlines(edges, -0.5, k - 0.5, color=palette.FAINT, linewidth=0.6)
+    handles = [Patch(facecolor=FILLS[v], edgecolor=palette.MUTED, linewidth=0.6, label=words) for v, words in WORDS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4 if k > 5 else 2, handlelength=1.2, columnspacing=1.2)
 
 

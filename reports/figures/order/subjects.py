@@ -10,13 +10,13 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from ....benchmark.statistics.ranking import goodness
 from ...analysis import Analysis
-from .. import style
+from .. import palette, style
 from .ranks import shared_entries, subject_table
 from .words import empty_words, metric_against, shared_words
 
 MOST_LINES = 300
 """Subjects that are drawn; of more, so many are taken evenly from the easiest to the hardest."""
-DIFFICULTY = LinearSegmentedColormap.from_list("difficulty", [style.INK, "#C3CAD4"])
+DIFFICULTY = LinearSegmentedColormap.from_list("difficulty", [palette.INK, "#C3CAD4"])
 """From the hardest to the easiest subject: dark to light, so that it can be read in grey."""
 
 
@@ -67,7 +67,7 @@ def _name(axes: Axes, analysis: Analysis, table: pd.DataFrame, best: pd.DataFram
     axes.set_xticks(range(k), names)
     axes.set_xlim(-0.4, k - 0.6)
     axes.plot(range(k), table.mean().to_numpy(), linestyle="none", marker="D", markersize=5.5, color="white",
-              markeredgecolor=style.INK, zorder=5)  # fmt: skip
+              markeredgecolor=palette.INK, zorder=5)  # fmt: skip
     axes.set_ylabel(analysis.head(analysis.metric))
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=True, axis="y")

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from ....benchmark.statistics.rater_errors import mean_entries, mean_matrix, over_folds, over_raters
 from ...analysis import Analysis
 from ...tables.rater_wording import estimator_name, interval_text, short_name
-from .. import style
+from .. import palette, style
 
 ACROSS = 5
 """Raters beside each other in one figure."""
@@ -93,11 +93,11 @@ def _matrix(axes: Axes, values: npt.NDArray[np.float64]) -> None:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(True)
-        spine.set_color(style.FAINT)
+        spine.set_color(palette.FAINT)
     if len(values) > NUMBERS_UP_TO:
         return
     for (i, j), value in np.ndenumerate(values):
-        colour = "white" if value > 0.55 else style.INK
+        colour = "white" if value > 0.55 else palette.INK
         text = f"{value:.2f}".removeprefix("0") if np.isfinite(value) else "–"
         axes.text(j, i, text, ha="center", va="center", color=colour)
 
@@ -133,7 +133,7 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
     means = errors.groupby("candidate")["rmse"].mean()
     alt = "; ".join(f"{estimator_name(n)}: RMSE {means[n]:.3f}" for n in shown)
     true_words = "True" if analysis.confusions_compared_with == "truth" else "Against the others"
-    colours, markers = style.colours(raters), style.markers(raters)
+    colours, markers = palette.colours(raters), palette.markers(raters)
     for number, axes in enumerate(grid.flat):
         axes.set_visible(number < len(shown))
         if number < len(shown):
@@ -157,7 +157,7 @@ def confusion_entries(analysis: Analysis) -> style.Plot | None:
 
 
 def _panel(axes: Axes, entries: pd.DataFrame, colours: dict[str, str], markers: dict[str, str]) -> None:
-    axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot([0, 1], [0, 1], color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     for rater, part in entries.groupby("rater", sort=False):
         right = part["observed"] == part["true"]
         colour, marker = colours[str(rater)], markers[str(rater)]

@@ -16,13 +16,13 @@ from ....benchmark.statistics.rater_errors import IDENTITY, over_raters
 from ...analysis import Analysis
 from ...tables.rater_wording import against, alarmed
 from ...tables.wording import words_of
-from .. import style
+from .. import palette, style
 
 FEWEST, LABELLED = 3, 5
 """Candidates from which the figure is drawn, and up to which each point has its name beside it."""
 MAJORITY = "majority-vote"
 ERROR = "RMSE of the raters’ confusions ↓"
-DASHED: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
+DASHED: dict[str, Any] = {"color": palette.MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _plane(analysis: Analysis, points: Sequence[Point]) -> Figure:
         axes.axhline(fused, **DASHED)
         axes.annotate(
             "fused\nmajority", (1, fused), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
-            va="center", color=style.MUTED, annotation_clip=False,
+            va="center", color=palette.MUTED, annotation_clip=False,
         )  # fmt: skip
     for point in points:
         _draw(axes, analysis, point)
@@ -76,7 +76,7 @@ def _rows(analysis: Analysis, points: Sequence[Point]) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     places = range(len(points))
     for place, point in enumerate(points):
-        colour = style.COLOURS[1] if point.alarm else style.COLOURS[0]
+        colour = palette.COLOURS[1] if point.alarm else palette.COLOURS[0]
         for axes, (middle, *ends) in ((left, point.y), (right, point.x)):
             if np.isfinite(ends).all():
                 axes.plot(np.maximum(ends, 0), [place, place], color=colour, linewidth=1.0, alpha=0.6)
@@ -108,7 +108,7 @@ def _dashed_down(axes: Axes, value: float, name: str) -> None:
     axes.axvline(value, **DASHED)
     axes.annotate(
         name, (value, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 3), textcoords="offset points",
-        ha="center", va="bottom", color=style.MUTED,
+        ha="center", va="bottom", color=palette.MUTED,
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _draw(axes: Axes, analysis: Analysis, point: Point) -> None:
         markerfacecolor="white" if point.alarm else colour, label=point.name, zorder=4,
     )  # fmt: skip
     if point.alarm:
-        axes.annotate("!", (x, y), ha="center", va="center", color=style.INK, fontweight="bold", zorder=5)
+        axes.annotate("!", (x, y), ha="center", va="center", color=palette.INK, fontweight="bold", zorder=5)
 
 
 def _name(axes: Axes, analysis: Analysis, points: Sequence[Point]) -> None:
@@ -163,7 +163,7 @@ def _name(axes: Axes, analysis: Analysis, points: Sequence[Point]) -> None:
     textalloc.allocate(
         axes, x, y, [style.wrapped(p.name, 22) for p in points], x_scatter=x, y_scatter=y,
         x_lines=[across for across, _ in lines], y_lines=[up for _, up in lines],
-        textsize=8, textcolor=[analysis.colours[p.name] for p in points], linecolor=style.MUTED, linewidth=0.6,
+        textsize=8, textcolor=[analysis.colours[p.name] for p in points], linecolor=palette.MUTED, linewidth=0.6,
         linespacing=1.0, zorder=6, path_effects=[withStroke(linewidth=2, foreground="white")],
     )  # fmt: skip
 

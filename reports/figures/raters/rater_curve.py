@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from ....benchmark.statistics.verdict.rater_influence import NOBODY
 from ...analysis import Analysis
 from ...panel import Panel
-from .. import style
+from .. import palette, style
 
 MOST_ROWS = 24
 """Up to so many raters have a row each; of more, those without whom the ranks change most."""
@@ -56,7 +56,7 @@ def _means(axes: Axes, analysis: Analysis, panel: Panel, means: pd.DataFrame) ->
             means[name], places, color=analysis.colours[str(name)], marker=analysis.markers[str(name)], markersize=4.5,
             linewidth=0.7, label=style.wrapped(str(name), 26, 1),
         )  # fmt: skip
-    axes.axhline(0.5, color=style.MUTED, linewidth=0.6)
+    axes.axhline(0.5, color=palette.MUTED, linewidth=0.6)
     heads = ["all raters" if name == NOBODY else f"without {style.wrapped(str(name), 16, 1)}" for name in means.index]
     axes.set_yticks(places, heads)
     axes.set_ylim(len(means) - 0.5, -0.5)
@@ -68,9 +68,9 @@ def _means(axes: Axes, analysis: Analysis, panel: Panel, means: pd.DataFrame) ->
 
 def _curve(axes: Axes, panel: Panel) -> None:
     curve = panel.curve
-    axes.plot(curve["n_raters"], curve["same_best"], color=style.INK, marker="o", markersize=6, label="the same is best")
+    axes.plot(curve["n_raters"], curve["same_best"], color=palette.INK, marker="o", markersize=6, label="the same is best")
     axes.plot(
-        curve["n_raters"], curve["agreement"], color=style.COLOURS[0], marker="s", markersize=3, linestyle="--",
+        curve["n_raters"], curve["agreement"], color=palette.COLOURS[0], marker="s", markersize=3, linestyle="--",
         label="agreement of the order (τ)",
     )  # fmt: skip
     low = min(0.0, float(curve["agreement"].min()) if curve["agreement"].notna().any() else 0.0)

@@ -17,9 +17,9 @@ from matplotlib.patheffects import withStroke
 from ....benchmark.store.results import PictureCase
 from ....datasets.base import IGNORE
 from ...analysis import Analysis
-from .. import style
+from .. import palette, style
 from ..mosaic import Box, Mosaic
-from ..pictures import view
+from ..views import view
 
 CASES, RATERS = 2, 6
 """Cases that are shown, and raters beside each other in one figure."""
@@ -103,7 +103,7 @@ def _panel(mosaic: Mosaic, box: Box, page: _Page, whose: tuple[str, str], consen
         return
     map_ = page.case.reliability[name].get(rater)
     if map_ is None:
-        mosaic.axes.add_patch(Rectangle(box[:2], *box[2:], color=style.FAINT, linewidth=0))
+        mosaic.axes.add_patch(Rectangle(box[:2], *box[2:], color=palette.FAINT, linewidth=0))
         mosaic.text(box, "never\nseen", linespacing=1.2)
         return
     mosaic.image(map_[page.where], box, cmap=SCALE, vmin=0, vmax=1)
@@ -137,7 +137,7 @@ def _key(figure: Figure, page: _Page, across: float, total: float) -> None:
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), SCALE), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
     bar.set_label("Reliability", labelpad=1)
     words = "the truth" if page.case.truth is not None else "the raters’ majority"
-    edge = [withStroke(linewidth=2.4, foreground=style.INK)]
+    edge = [withStroke(linewidth=2.4, foreground=palette.INK)]
     named = ((RATING, "this rater’s rating"), (CONSENSUS, words))
     lines = [Line2D([], [], color=c, label=w, path_effects=edge) for c, w in named]
     figure.legend(

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from raterbench import RaterbenchError
 from raterbench.benchmark.statistics.simulation import DESIGNS, SPREADS, WAYS
 from raterbench.reports.figures.error_rates import draw_error_rates, read_same_candidate
-from raterbench.reports.figures.style import COLOURS
+from raterbench.reports.figures.palette import COLOURS
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,12 @@ from matplotlib.transforms import Bbox
 from raterbench.benchmark.store.results import PictureCase, Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import pictures as panel
-from raterbench.reports.figures.drawing import drawn
 from raterbench.reports.figures.effects import effects
 from raterbench.reports.figures.figures import figure_makers, made
-from raterbench.reports.figures.style import COLOURS, DOUBLE, MM, TALLEST, Plot, house_style, wrapped
+from raterbench.reports.figures.files.drawing import drawn
+from raterbench.reports.figures.palette import COLOURS
+from raterbench.reports.figures.style import DOUBLE, MM, TALLEST, Plot, house_style, wrapped
+from raterbench.reports.figures.views import view
 
 MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority vote", "Soft average", "STAPLE", "TGCE"] * 2)]
 
@@ -132,12 +134,12 @@ def test_a_volume_shows_the_slice_with_most_disagreement() -> None:
     other[3] = 0
     one[1, 4, 4] = 1
     case = PictureCase("c", "", np.zeros((5, 8, 8), np.float32), {"a": one, "b": other})
-    assert panel.view(case)[0] == 3
+    assert view(case)[0] == 3
     for thin in range(3):
         image = np.zeros(np.insert([40, 50], thin, 1), np.float32)
         labels = np.zeros(image.shape, np.uint8)
         np.moveaxis(labels, thin, 0)[0, 5:20, 5:25] = 1
-        where = panel.view(PictureCase("c", "thin", image, {"a": labels, "b": np.zeros_like(labels)}))
+        where = view(PictureCase("c", "thin", image, {"a": labels, "b": np.zeros_like(labels)}))
         assert where[thin] == 0
         assert min(image[where].shape) > 20
 

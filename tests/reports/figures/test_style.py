@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from raterbench.reports.figures.order.pairs import FILLS
-from raterbench.reports.figures.style import CLASS_COLOURS, COLOURS, DASHES, MARKERS
+from raterbench.reports.figures.palette import CLASS_COLOURS, COLOURS, DASHES, MARKERS
 
 Matrix = npt.NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from raterbench.benchmark.store.archive import write_archive
 from raterbench.benchmark.store.results import Results
 from raterbench.benchmark.store.units import SCHEMA
 from raterbench.reports.analysis import Analysis
-from raterbench.reports.figures.drawing import DrawnFigure
+from raterbench.reports.figures.files.drawn_figure import DrawnFigure
 from raterbench.reports.page.page import page_text
 from raterbench.reports.page.parts import files_of
 from raterbench.reports.tables.details import all_tables

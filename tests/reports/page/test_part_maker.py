@@ -14,9 +14,10 @@ from raterbench.benchmark.store.results import Results, read_results
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.answer.answer import answer
-from raterbench.reports.figures import drawing, figures
+from raterbench.reports.figures import figures
 from raterbench.reports.figures.entropy import entropy
 from raterbench.reports.figures.figures import draw_figures, figure_makers, made
+from raterbench.reports.figures.files import drawing
 from raterbench.reports.figures.style import house_style
 from raterbench.reports.page import report
 from raterbench.reports.page.part_maker import PartMaker

@@ -18,7 +18,7 @@ from raterbench.benchmark.store.results import Results, read_results
 from raterbench.errors import RaterbenchError
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.answer.answer import answer
-from raterbench.reports.figures.kept import WORDS
+from raterbench.reports.figures.files.kept import WORDS
 from raterbench.reports.page.page import SECTIONS
 from raterbench.reports.page.parts import belongs
 from raterbench.reports.page.report import main_table_text, write_report

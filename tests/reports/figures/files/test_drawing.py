@@ -12,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from raterbench.reports.figures import style
-from raterbench.reports.figures.drawing import drawn
-from raterbench.reports.figures.fonts import small_fonts
+from raterbench.reports.figures.files.drawing import drawn
+from raterbench.reports.figures.files.fonts import small_fonts
 
 HOSTILE = ("<script>alert(1)</script>", "a&b]]><!-- --", "\"' onload='x", "&lt;", "$x$ \\frac{1}{2}")
 

@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from PIL import Image
 
+from ..style import Plot, house_style
+from .drawn_figure import DrawnFigure, with_picture
 from .fonts import small_fonts
-from .style import Plot, house_style
-
-FORMS = ("png", "pdf", "svg")
-"""Endings of the files of a figure."""
-
-
-LARGE = 40_000
-"""Bytes from which a page shows a smaller picture."""
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnFigure:
-    """A figure of a report: its words, its ``width`` in inches, and its ``forms`` by the endings of their files."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    width: float
-    forms: Mapping[str, bytes]
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """The files by their names relative to the report."""
-        return {f"figures/{self.name}.{ending}": content for ending, content in self.forms.items()}
-
-    @cached_property
-    def picture(self) -> bytes:
-        """The PNG for a page: a large one with a palette of 256 colours, a third as large as the file beside the page."""
-        png = self.forms["png"]
-        if len(png) < LARGE:
-            return png
-        image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
-        image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
-        return min(png, file.getvalue(), key=len)
 
 
 def drawn_figure(plot: Plot) -> DrawnFigure:
     """A finished figure with all that a page needs of it."""
     return with_picture(DrawnFigure(plot.name, plot.title, plot.caption, plot.alt, plot.width, drawn(plot.figure)))
-
-
-def with_picture(figure: DrawnFigure) -> DrawnFigure:
-    """The figure itself, its picture made: for processes that have the time."""
-    _ = figure.picture
-    return figure
 
 
 def drawn(figure: Figure) -> dict[str, bytes]:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from raterbench.benchmark.store.own_files import WrittenFiles
-from raterbench.reports.figures import figures, kept
-from raterbench.reports.figures.kept import WORDS
+from raterbench.reports.figures import figures
+from raterbench.reports.figures.files import kept
+from raterbench.reports.figures.files.kept import WORDS
 from raterbench.reports.figures.style import Plot
-from raterbench.reports.page import report
 from raterbench.reports.page.report import write_report
 
 SMALL: dict[str, Any] = {
@@ -35,7 +35,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, figures_unsaved: None) -> list[str]:
 
     makers = figures.figure_makers
     monkeypatch.setattr(figures, "drawn_figure", counted)
-    monkeypatch.setattr(report, "figure_makers", lambda analysis: dict(list(makers(analysis).items())[3:5]))
+    monkeypatch.setattr(figures, "figure_makers", lambda analysis: dict(list(makers(analysis).items())[3:5]))
     return names
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from ...benchmark.store.own_files import WrittenFiles
-from .drawing import FORMS, DrawnFigure
+from ....benchmark.store.own_files import WrittenFiles
+from .drawn_figure import FORMS, DrawnFigure
 
 WORDS = "figures/figures.json"
 """The title, the caption and the description of each figure."""
@@ -39,7 +39,7 @@ def origin_of_figures(folder: Path, protocol: str) -> str:
 
     Of a stored unit it is the size and the time of its last change, as ``make`` has it: a unit may be large.
     """
-    digest, package = hashlib.sha256(), Path(__file__).parents[2]
+    digest, package = hashlib.sha256(), Path(__file__).parents[3]
     digest.update(repr([protocol, *((name, version(name)) for name in LIBRARIES)]).encode())
     for file in sorted({file for pattern in SOURCE for file in package.glob(pattern)}):
         digest.update(f"\0{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())

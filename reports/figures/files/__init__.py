@@ -1,0 +1,1 @@
+"""Figures as files: drawn, with small fonts, and kept for the next report."""
