@@ -101,12 +101,17 @@ def never_calibrated(analysis: Analysis) -> str:
 
 
 def unfinished(analysis: Analysis) -> str:
-    """Which candidates were still improving when their epochs were over: in the last one, in at least half of their units."""
-    units = analysis.results.units
+    """Which candidates were still improving when their epochs were over: in the last one, in at least half of their units.
+
+    A one-cycle schedule makes the last epochs the best ones, whatever their number, so its candidates are not looked at.
+    """
+    units, experiment = analysis.results.units, analysis.results.experiment
     if "best_epoch" not in units:
         return ""
     epochs, best = (pd.to_numeric(units[name], errors="coerce") for name in ("epochs", "best_epoch"))
     trained = (units["kind"] == "method") & (units["status"] == "done") & (epochs > 1)
+    budgets = {c.name: {**experiment.budget, **dict(c.options.get("budget") or {})} for c in experiment.candidates}
+    trained &= ~units["candidate"].isin([name for name, budget in budgets.items() if budget.get("schedule") == "one-cycle"])
     last = (best >= epochs - 1)[trained].groupby(units["candidate"][trained], sort=False).mean()
     names = [str(name) for name in last.index[last >= 0.5]]
     if not names:

@@ -152,6 +152,8 @@ def test_training_that_did_not_end_is_said_wherever_the_numbers_are_read(small: 
     assert unfinished(analysis) == words
     assert words in answer(analysis).warnings and words in comparison_table(analysis).caption
     assert words in " ".join(main_table_text(analysis.results).split())
+    one_cycle = small.experiment.replace(budget={"schedule": "one-cycle"})
+    assert unfinished(Analysis(dataclasses.replace(small, units=units, experiment=one_cycle))) == ""
     units.loc[units["candidate"] == "A", ["epochs", "best_epoch"]] = None
     assert unfinished(analysis).startswith("1 of 2 trained candidates was still improving")
 
