@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -188,11 +189,17 @@ def resampled(counts: Counts, resamples: int, seed: int) -> Counts:
     How often a subject is drawn times its counts: one product of matrices, and the same draws for the same seed and n.
     """
     n = len(counts)
-    draws = (
-        np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) if n else np.zeros((resamples, 0), int)
-    )
-    pooled: Counts = (draws @ counts.reshape(n, N_BINS * 3)).reshape(resamples, N_BINS, 3)
+    pooled: Counts = (_draws(n, resamples, seed) @ counts.reshape(n, N_BINS * 3)).reshape(resamples, N_BINS, 3)
     return pooled
+
+
+@lru_cache(maxsize=2)
+def _draws(n: int, resamples: int, seed: int) -> Counts:
+    """How often each of n subjects is drawn [resamples, n]; kept, because all candidates and regions are drawn alike."""
+    if n == 0:
+        return np.zeros((resamples, 0), np.int64)
+    draws: Counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return draws
 
 
 def reliability_curves(

@@ -48,7 +48,7 @@ def draw_error_rates(table: pd.DataFrame, path: Path, same: pd.DataFrame | None 
     columns = len(designs) + (same is not None)
     with plt.rc_context(style.SETTINGS):
         size = (style.DOUBLE * style.MM, 90 * style.MM)
-        figure, panels = plt.subplots(2, columns, figsize=size, sharex=True, sharey="row", layout="constrained", squeeze=False)
+        figure, panels = plt.subplots(2, columns, figsize=size, sharey="row", layout="constrained", squeeze=False)
         for row, (measure, (name, nominal, limits)) in zip(panels, MEASURES.items(), strict=True):
             for axes in row:
                 axes.axhspan(nominal - 0.02, nominal + 0.02, color=palette.BAND, linewidth=0)
@@ -60,6 +60,8 @@ def draw_error_rates(table: pd.DataFrame, path: Path, same: pd.DataFrame | None 
             row[0].set_ylabel(name)
         for axes, design in zip(panels[0], designs, strict=False):
             axes.set_title(style.wrapped(design, 16), fontsize=7, fontweight="normal")
+        for axes in panels[0]:
+            axes.tick_params(labelbottom=False)
         if same is not None:
             _real(panels[0][-1], panels[1][-1], same)
         figure.supxlabel("Luck of training: standard deviation of models / of subjects", fontsize=8)
@@ -80,19 +82,20 @@ def _simulated(axes: Axes, table: pd.DataFrame, measure: str, limits: tuple[floa
 
 
 def _real(axes: Axes, below: Axes, same: pd.DataFrame) -> None:
-    """Rates on real trainings at the spread that these have; without coverage, since the true difference of a test is 0."""
-    limits = MEASURES["type_one"][2]
-    spread = np.sqrt(same["variance_ratio"]).clip(0, 1.1)
-    for (way, _), colour, marker in zip(WAYS.items(), palette.COLOURS, palette.MARKERS, strict=False):
-        if way in same and same[way].notna().any():
-            axes.plot(
-                spread, same[way].clip(*limits), color=colour, marker=marker, markersize=5, linestyle="none", clip_on=False
-            )
+    """Rates on real trainings by design, and how often intervals cover the true difference, which is 0."""
+    places = np.arange(len(same))
+    names = [str(name).removesuffix(" folds") for name in same["design"]] if "design" in same else [""] * len(same)
+    labels = [f"{name}\n{n:.0f} pairs" for name, n in zip(names, same["n_pairs"], strict=True)]
     axes.set_title("one candidate,\nmany seeds (real)", fontsize=7, fontweight="normal")
-    axes.tick_params(labelbottom=True)
-    for drawn in [*below.patches, *below.lines]:
-        drawn.remove()
-    below.set_axis_off()
-    pairs = sorted({int(n) for n in same["n_pairs"]})
-    words = f"{pairs[0]} pairs" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]} pairs"
-    below.text(0.5, 0.6, f"Real trainings:\n{words} of names", transform=below.transAxes, ha="center", va="center", fontsize=7)
+    for panel, ending, (_, _, limits) in zip((axes, below), ("", "_coverage"), MEASURES.values(), strict=True):
+        panel.set_xlim(-0.6, len(same) - 0.4)
+        panel.set_xticks(places, labels, fontsize=6.5)
+        for (way, _), colour, marker in zip(WAYS.items(), palette.COLOURS, palette.MARKERS, strict=False):
+            if way + ending in same and same[way + ending].notna().any():
+                shown = same[way + ending].clip(*limits)
+                panel.plot(places, shown, color=colour, marker=marker, markersize=5, linestyle="none", clip_on=False)
+    if not any(f"{way}_coverage" in same for way in WAYS):
+        axes.tick_params(labelbottom=True)
+        for drawn in [*below.patches, *below.lines]:
+            drawn.remove()
+        below.set_axis_off()
