@@ -151,13 +151,14 @@ def test_the_anatomy_keeps_its_size_when_the_pixels_shrink():
 
 
 def test_a_fourth_centre_sees_the_same_anatomy_with_half_the_pixel_size():
-    three, four = Phantom(subjects=4, slices=1, missing=0.0), Phantom(subjects=4, slices=1, missing=0.0, centres=4)
+    three, four = (Phantom(subjects=4, slices=1, size=32, missing=0.0, centres=centres) for centres in (3, 4))
     assert four.index["centre"].tolist() == ["north", "south", "west", "east"]
     assert all(np.array_equal(three[i].image, four[i].image) for i in range(3))
     coarse, fine = three[3], four[3]  # One person, in the finest of the three centres, and in the fourth.
-    assert fine.geometry.spacing == tuple(step / 2 for step in coarse.geometry.spacing) == FINEST.scanner.pixel
+    assert fine.geometry.spacing == tuple(step / 2 for step in coarse.geometry.spacing)
+    assert FINEST.scanner.pixel == tuple(step / 2 for step in CENTRES[0].scanner.pixel)
     assert fine.shape == tuple(2 * n for n in coarse.shape)
-    pooled = fine.truth.probability.reshape(3, 64, 2, 64, 2).mean(axis=(2, 4))
+    pooled = fine.truth.probability.reshape(3, 32, 2, 32, 2).mean(axis=(2, 4))
     assert np.abs(coarse.truth.probability - pooled).mean() < 0.002
     mixed = [(case.truth.probability.max(axis=0) < 1).mean() for case in (coarse, fine)]
     assert 1.7 < mixed[0] / mixed[1] < 2.3
