@@ -45,7 +45,7 @@ class BraTS(Dataset):
         target: ``regions``: necrotic core, oedema and enhancing tumour are classes; ``whole tumour``: all of them are one;
             ``tumour core``: necrotic core and enhancing tumour are one, and oedema is background.
         contrasts: the image's channels, out of ``t1``, ``t1ce`` (with gadolinium), ``t2`` and ``flair``.
-        scans: names of the scans to keep; empty keeps all.
+        subjects: patients to keep, such as ``CBICA_AAG``, whose names are the same in both years; empty keeps all.
 
     Raises:
         RaterbenchError: an option is unknown, or the scans are not there or do not belong together.
@@ -69,9 +69,9 @@ class BraTS(Dataset):
         data: str | Path | None = None,
         target: Target = "regions",
         contrasts: Sequence[Contrast] = ("t1", "t1ce", "t2", "flair"),
-        scans: Sequence[str] = (),
+        subjects: Sequence[str] = (),
     ) -> None:
-        check_arguments(BraTS, {"target": target, "contrasts": contrasts, "scans": scans}, "brats")
+        check_arguments(BraTS, {"target": target, "contrasts": contrasts, "subjects": subjects}, "brats")
         if not contrasts:
             raise RaterbenchError("brats: contrasts is empty: name 't1', 't1ce', 't2' or 'flair'")
         self.labels, self.contrasts = TARGETS[target], tuple(contrasts)
@@ -83,12 +83,16 @@ class BraTS(Dataset):
             absent="the scans of brats are not there",
             get=f"register at {self.card.source}, put the folders HGG and LGG of {YEARS[0]} into <data>/{PLACES[0]}",
         )
-        folders = _kept(_folders(self.path), scans)
-        rows = [(folder.name, *_subject_and_centre(folder)) for folder in folders]
-        for folder in folders:
+        patients = {folder: _subject_and_centre(folder) for folder in _folders(self.path)}
+        known = sorted({subject for subject, _ in patients.values()})
+        for subject in subjects:
+            if subject not in known:
+                raise RaterbenchError(f"brats: the download has no subject {subject!r}{nearest(subject, known)}")
+        kept = {folder: patient for folder, patient in patients.items() if not subjects or patient[0] in subjects}
+        for folder in kept:
             needed_nifti(_file(folder, "seg"))
-        self.index = index_table((scan, subject, centre, self.raters) for scan, subject, centre in rows)
-        self.index["grade"] = [folder.parent.name for folder in folders]
+        self.index = index_table((folder.name, *patient, self.raters) for folder, patient in kept.items())
+        self.index["grade"] = [folder.parent.name for folder in kept]
 
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> BraTS:
@@ -118,15 +122,6 @@ def _folders(training: Path) -> list[Path]:
     """The folders of all scans, in order of their names."""
     found = (folder for folder in training.glob("[HL]GG/[!.]*") if folder.is_dir())
     return sorted(found, key=lambda folder: folder.name)
-
-
-def _kept(folders: Sequence[Path], scans: Sequence[str]) -> list[Path]:
-    """The folders of the scans that are named, or all if none is."""
-    names = [folder.name for folder in folders]
-    for scan in scans:
-        if scan not in names:
-            raise RaterbenchError(f"brats: scans names {scan!r}, which the download does not have{nearest(scan, names)}")
-    return [folder for folder in folders if not scans or folder.name in scans]
 
 
 def _subject_and_centre(folder: Path) -> tuple[str, str]:

@@ -79,12 +79,12 @@ def test_the_regions_can_be_one_class(download, target, values):
     assert np.array_equal(case.ratings["experts"], np.vectorize(values.get)(tumour()))
 
 
-def test_some_scans_can_be_kept(download):
-    data = BraTS(data=download, scans=("BraTS19_TCIA08_469_1", "BraTS19_2013_0_1"), contrasts=("t2",))
-    assert data.index["case"].tolist() == ["BraTS19_2013_0_1", "BraTS19_TCIA08_469_1"]
-    assert data[1].image[:, 0, 0, 0].tolist() == [32]
-    with pytest.raises(RaterbenchError, match=r"names 'BraTS19_2013_0_2', which .* not have; did you mean 'BraTS19_2013_0_1'"):
-        BraTS(data=download, scans=("BraTS19_2013_0_2",))
+def test_some_patients_can_be_kept(download):
+    data = BraTS(data=download, subjects=("TCIA08_469", "CBICA_AAB"), contrasts=("t2",))
+    assert data.index["case"].tolist() == ["BraTS19_CBICA_AAB_1", "BraTS19_CBICA_AAB_2", "BraTS19_TCIA08_469_1"]
+    assert data[2].image[:, 0, 0, 0].tolist() == [32]
+    with pytest.raises(RaterbenchError, match="the download has no subject 'CBICA_AAA'; did you mean 'CBICA_AAB'"):
+        BraTS(data=download, subjects=("CBICA_AAA",))
 
 
 @pytest.mark.parametrize(("part", "opened"), [("seg", False), ("t1ce", True)])
