@@ -5,6 +5,7 @@ from .base import Dataset as Dataset
 from .base import Geometry as Geometry
 from .base import Preparation as Preparation
 from .base import Truth as Truth
+from .brats import BraTS as BraTS
 from .bubil import BUBIL as BUBIL
 from .case_list import CaseList as CaseList
 from .confused_shapes import ConfusedShapes as ConfusedShapes
@@ -16,7 +17,9 @@ from .loading import DATASETS as DATASETS
 from .loading import RaterbenchError as RaterbenchError
 from .loading import load_dataset as load_dataset
 from .mnist import MNIST as MNIST
+from .msseg2016 import MSSEG2016 as MSSEG2016
 from .phantom import Phantom as Phantom
+from .scgm import SCGM as SCGM
 from .simulation.raters import SimulatedRater as SimulatedRater
 from .simulation.raters import pooled_confusion as pooled_confusion
 from .simulation.raters import true_confusion as true_confusion

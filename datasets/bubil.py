@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import RaterbenchError
 from ..parameters import check_arguments
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
-from .downloads import data_folder
+from .downloads import find_download
 from .images import Picture, check_agreement, read_image
 
 Raters = Literal["experts", "crowd", "both"]
@@ -63,7 +63,7 @@ class BUBIL(Dataset):
     def __init__(self, *, data: str | Path | None = None, set: Literal[1, 4] = 1, raters: Raters = "experts") -> None:
         check_arguments(BUBIL, {"set": set, "raters": raters}, "bubil")
         self.name = f"bubil-{set}-{raters}"
-        self.set, self.path = set, _set_folder(data_folder(data), set)
+        self.set, self.path = set, _set_folder(data, set)
         self.preparation = Preparation(size=(256, 256) if set == 1 else (96, 96))
         self.anonymous_raters = raters != "experts"
         self.cropped = (set, raters) != (1, "experts")
@@ -140,13 +140,12 @@ def _by_case(folder: Path) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def _set_folder(data: Path | None, number: int) -> Path:
-    for place in PLACES if data else ():
-        found = data / place.format(set=number) if data else Path()
-        if (found / "RawImages").is_dir() and (found / "ExpertsAnnotations").is_dir():
-            return found
-    looked = f"not under {data}" if data else "no data folder is named"
-    raise RaterbenchError(
-        f"set {number} of bubil is not there ({looked}): get it from the {BUBIL.card.source}, unpack it to "
-        f"<data>/{PLACES[0].format(set=number)}, and name <data> with --data or RATERBENCH_DATA"
+def _set_folder(data: str | Path | None, number: int) -> Path:
+    places = [place.format(set=number) for place in PLACES]
+    return find_download(
+        data,
+        places,
+        lambda found: (found / "RawImages").is_dir() and (found / "ExpertsAnnotations").is_dir(),
+        absent=f"set {number} of bubil is not there",
+        get=f"get it from the {BUBIL.card.source}, unpack it to <data>/{places[0]}",
     )

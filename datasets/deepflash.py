@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import RaterbenchError
 from .base import Card, Case, Dataset, Labels, Preparation, index_table
-from .downloads import data_folder
+from .downloads import find_download
 from .images import check_agreement, read_image, read_labels
 from .label_files.label_values import LabelValues
 
@@ -49,7 +49,7 @@ class DeepFlash(Dataset):
     )
 
     def __init__(self, *, data: str | Path | None = None) -> None:
-        self.path = _laboratory(data_folder(data))
+        self.path = _laboratory(data)
         self.labels = LabelValues(self.classes, {0: 0, 255: 1})
         cases = sorted(file.stem for file in (self.path / "images").glob("[!.]*.png"))
         rated = {case: tuple(r for r in self.raters if self._rating(r, case).is_file()) for case in cases}
@@ -101,13 +101,11 @@ class DeepFlash(Dataset):
         return [groups[case] for case in cases]
 
 
-def _laboratory(data: Path | None) -> Path:
-    for place in PLACES if data else ():
-        found = data / place if data else Path()
-        if any((found / "images").glob("[!.]*.png")) and (found / "labels").is_dir():
-            return found
-    looked = f"not under {data}" if data else "no data folder is named"
-    raise RaterbenchError(
-        f"the images of deepflash are not there ({looked}): download them from {DeepFlash.card.source}, put the folder "
-        f"{LABORATORY} at <data>/{PLACES[0]}, and name <data> with --data or RATERBENCH_DATA"
+def _laboratory(data: str | Path | None) -> Path:
+    return find_download(
+        data,
+        PLACES,
+        lambda found: any((found / "images").glob("[!.]*.png")) and (found / "labels").is_dir(),
+        absent="the images of deepflash are not there",
+        get=f"download them from {DeepFlash.card.source}, put the folder {LABORATORY} at <data>/{PLACES[0]}",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import RaterbenchError
@@ -23,3 +24,27 @@ def data_folder(data: str | Path | None) -> Path | None:
     if not folder.is_dir():
         raise RaterbenchError(f"the data folder {str(named)!r} (--data or {VARIABLE}) is no folder")
     return folder
+
+
+def find_download(
+    data: str | Path | None, places: Sequence[str], belongs: Callable[[Path], object], *, absent: str, get: str
+) -> Path:
+    """The first of ``places`` within the folder of downloaded data that holds the files of a data set.
+
+    Args:
+        data: the folder that a user named; None reads the variable ``RATERBENCH_DATA``.
+        places: where the files may lie in it, the recommended place first.
+        belongs: whether a folder holds them.
+        absent: what is said where they are nowhere, such as ``the scans of isbi2015 are not there``.
+        get: how to get them, and where to put them.
+
+    Raises:
+        RaterbenchError: they are in none of the places.
+    """
+    folder = data_folder(data)
+    if folder is not None:
+        for place in places:
+            if belongs(folder / place):
+                return folder / place
+    looked = "no data folder is named" if folder is None else f"not under {folder}"
+    raise RaterbenchError(f"{absent} ({looked}): {get}, and name <data> with --data or {VARIABLE}")

@@ -12,10 +12,10 @@ import numpy as np
 
 from ..errors import RaterbenchError
 from ..parameters import Seed, check_arguments
-from .base import Card, Case, Dataset, Floats, Labels, Preparation, Truth, index_table
-from .downloads import data_folder
-from .images import Picture, check_agreement, read_image, read_labels
+from .base import Card, Case, Dataset, Labels, Preparation, Truth, index_table
+from .downloads import find_download
 from .label_files.label_values import LabelValues
+from .label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
 from .simulation.raters import LESION_RATERS
 
 Raters = Literal["real", "simulated"]
@@ -25,7 +25,6 @@ Contrast = Literal["flair", "mprage", "pd", "t2"]
 PLACES = ("isbi2015/training", "isbi2015", "training", ".")
 """Where the folders of the patients may lie within the data folder."""
 MASKS = {"rater1": "mask1", "rater2": "mask2"}
-ENDINGS = (".nii", ".nii.gz")
 
 
 class ISBI2015(Dataset):
@@ -73,7 +72,7 @@ class ISBI2015(Dataset):
         if not contrasts:
             raise RaterbenchError("isbi2015: contrasts is empty: name 'flair', 'mprage', 'pd' or 't2'")
         self.simulated, self.regime, self.seed, self.contrasts = raters == "simulated", regime, seed, tuple(contrasts)
-        self.path = _training(data_folder(data))
+        self.path = _training(data)
         self.raters = tuple(r.name for r in LESION_RATERS) if self.simulated else tuple(MASKS)
         self.labels = LabelValues(self.classes, {0: 0, 1: 1})
         scans = _scans(self.path)
@@ -88,7 +87,7 @@ class ISBI2015(Dataset):
         for scan, raters in zip(self.index["case"], self.index["raters"], strict=True):
             masks = ["rater1"] if self.simulated else raters
             stems = [self._image(scan, c) for c in self.contrasts] + [self._mask_stem(scan, rater) for rater in masks]
-            files += [_needed(stem) for stem in stems]
+            files += [needed_nifti(stem) for stem in stems]
         return {file.relative_to(self.path).as_posix(): file for file in files}
 
     def fingerprint(self) -> str:
@@ -99,22 +98,18 @@ class ISBI2015(Dataset):
     def load(self, position: int) -> Case:
         row = self.index.iloc[position]
         scan, subject = row["case"], row["subject"]
-        channels = [read_image(_needed(self._image(scan, contrast))) for contrast in self.contrasts]
-        for other in channels[1:]:
-            check_agreement(channels[0], other._replace(pixels=other.pixels[0]))
-        image: Floats = np.concatenate([channel.pixels for channel in channels]).astype(np.float32, copy=False)
-        geometry, truth = channels[0].geometry, None
+        image, truth = read_contrasts([self._image(scan, contrast) for contrast in self.contrasts]), None
         if self.simulated:
-            mask = self._mask(scan, "rater1", channels[0])
+            mask = read_mask(self._mask_stem(scan, "rater1"), image, self.labels)
             truth = Truth(mask, np.stack([mask == 0, mask == 1]).astype(np.float32))
             ratings = {r.name: self._drawn(r.name, mask, scan) for r in LESION_RATERS if r.name in row["raters"]}
         else:
-            ratings = {rater: self._mask(scan, rater, channels[0]) for rater in row["raters"]}
-        return Case(scan, subject, row["centre"], image, ratings, geometry, truth)
+            ratings = {rater: read_mask(self._mask_stem(scan, rater), image, self.labels) for rater in row["raters"]}
+        return Case(scan, subject, row["centre"], image.pixels, ratings, image.geometry, truth)
 
     def _rated(self, scan: str) -> tuple[str, ...]:
         """Who rates a scan; in the regime ``one`` the draw depends on the scan, those who rated it, and the seed."""
-        there = self.raters if self.simulated else tuple(r for r in MASKS if _either(self._mask_stem(scan, r)) is not None)
+        there = self.raters if self.simulated else tuple(r for r in MASKS if find_nifti(self._mask_stem(scan, r)))
         if not there:
             raise RaterbenchError(f"scan {scan!r} has neither {self._mask_stem(scan, 'rater1')}.nii nor the other mask")
         return there if self.regime == "all" else (there[int(self._random(scan, 0).integers(len(there)))],)
@@ -130,27 +125,11 @@ class ISBI2015(Dataset):
             drawn[z] = rater.rate(np.uint8(255) * mask[z], random)
         return drawn
 
-    def _mask(self, scan: str, rater: str, image: Picture) -> Labels:
-        mask = check_agreement(image, read_labels(_needed(self._mask_stem(scan, rater))))
-        return self.labels.indices(mask.pixels, mask.file)
-
     def _mask_stem(self, scan: str, rater: str) -> Path:
         return self.path / scan.partition("_")[0] / "masks" / f"{scan}_{MASKS[rater]}"
 
     def _image(self, scan: str, contrast: str) -> Path:
         return self.path / scan.partition("_")[0] / "preprocessed" / f"{scan}_{contrast}_pp"
-
-
-def _either(stem: Path) -> Path | None:
-    """The file of this name that is there, as NIfTI or compressed NIfTI."""
-    return next((file for ending in ENDINGS if (file := stem.with_name(stem.name + ending)).is_file()), None)
-
-
-def _needed(stem: Path) -> Path:
-    file = _either(stem)
-    if file is None:
-        raise RaterbenchError(f"{stem}.nii (or .nii.gz) is missing: it belongs to the download")
-    return file
 
 
 def _scans(training: Path) -> list[str]:
@@ -160,13 +139,12 @@ def _scans(training: Path) -> list[str]:
     return sorted({match[1] for match in found if match})
 
 
-def _training(data: Path | None) -> Path:
-    for place in PLACES if data else ():
-        found = data / place if data else Path()
-        if _scans(found):
-            return found
-    looked = f"not under {data}" if data else "no data folder is named"
-    raise RaterbenchError(
-        f"the scans of isbi2015 are not there ({looked}): register at {ISBI2015.card.source} (they may not be passed on), put "
-        f"the folders training01 to training05 into <data>/{PLACES[0]}, and name <data> with --data or RATERBENCH_DATA"
+def _training(data: str | Path | None) -> Path:
+    return find_download(
+        data,
+        PLACES,
+        _scans,
+        absent="the scans of isbi2015 are not there",
+        get=f"register at {ISBI2015.card.source} (they may not be passed on), put the folders training01 to training05 into "
+        f"<data>/{PLACES[0]}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -30,7 +30,7 @@ FEWEST_RATERS = 2
 
 @dataclass(frozen=True)
 class Centre:
-    """A place with one scanner; ``field`` is the share of the image's full height and width that it records."""
+    """A place with one scanner; ``field`` is the height and width of its images, in multiples of the option ``size``."""
 
     name: str
     field: tuple[float, float]
@@ -51,6 +51,11 @@ CENTRES = (
     ),
 )
 """The three centres: fine and clean, coarse and shaded, anisotropic and noisy. Pixels are those of an image of 64 pixels."""
+
+FINEST = Centre(
+    "east", (2.0, 2.0), Scanner((0.15, 0.15), 0.35, 0.95, 0.48, 0.62, noise=0.06, texture=0.030, shading=0.08, blur=0.06)
+)
+"""The optional fourth centre: *north* with pixels and blur of half the size, so that the two differ in resolution alone."""
 
 RATERS = (
     SimulatedRater("steady", (BoundaryJitter(0.15, 1.0),)),
@@ -82,11 +87,14 @@ class Phantom(Dataset):
     The same options always give the same bits, and a case depends on ``seed``, its subject and its slice only.
 
     Args:
-        subjects: Number of persons, dealt to the three centres in turn.
+        subjects: Number of persons, dealt to the centres in turn.
         slices: Number of slices of each person.
-        size: Height and width in pixels of the largest image; the anatomy stays the same, the pixels shrink or grow.
+        size: Height and width in pixels of the largest image of three centres; the anatomy stays the same, the pixels shrink
+            or grow.
         missing: Share of the ratings that are absent, the same for each rater.
         seed: Of everything that is random.
+        centres: 3 or 4. The fourth, *east*, images the same anatomy with half the pixel size of the finest of the three, so
+            with ``2 * size`` pixels along each side.
 
     Raises:
         RaterbenchError: an option is out of its range.
@@ -110,10 +118,12 @@ class Phantom(Dataset):
         size: Annotated[int, Range(16, 2048)] = 64,
         missing: Annotated[float, Range(0, 0.5)] = 0.2,
         seed: Seed = 0,
+        centres: Literal[3, 4] = 3,
     ) -> None:
-        given = {"subjects": subjects, "slices": slices, "size": size, "missing": missing, "seed": seed}
+        given = {"subjects": subjects, "slices": slices, "size": size, "missing": missing, "seed": seed, "centres": centres}
         check_arguments(Phantom, given, "phantom")
         self.subjects, self.slices, self.size, self.missing, self.seed = subjects, slices, size, missing, seed
+        self.centres = CENTRES if centres == 3 else (*CENTRES, FINEST)
         self._cases: dict[int, Case] = {}
         absent = self._absent()
         self.index = index_table(
@@ -178,7 +188,7 @@ class Phantom(Dataset):
         return f"sub-{position // self.slices + 1:02d}"
 
     def _centre(self, position: int) -> Centre:
-        return CENTRES[position // self.slices % len(CENTRES)]
+        return self.centres[position // self.slices % len(self.centres)]
 
     def _random(self, *coordinates: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *coordinates])

@@ -76,6 +76,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Asman, Andrew J.", "Landman, Bennett A."), 2012,
         "Formulating spatially varying performance in the statistical fusion framework", TMI, "31", "6", "1326–1336",
     ),
+    "bakas2017": Publication(
+        "article", ("Bakas, Spyridon", "others"), 2017,
+        "Advancing The Cancer Genome Atlas glioma MRI collections with expert segmentation labels and radiomic features",
+        "Scientific Data", "4", pages="170117", doi="10.1038/sdata.2017.117",
+    ),
     "brier1950": Publication(
         "article", ("Brier, Glenn W.",), 1950, "Verification of forecasts expressed in terms of probability",
         "Monthly Weather Review", "78", "1", "1–3",
@@ -88,6 +93,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "inproceedings", ("Commowick, Olivier", "Warfield, Simon K."), 2010,
         "Incorporating priors on expert performance parameters for segmentation validation and label fusion: a maximum a "
         "posteriori STAPLE", MICCAI,
+    ),
+    "commowick2021": Publication(
+        "article", ("Commowick, Olivier", "others"), 2021,
+        "Multiple sclerosis lesions segmentation from multiple experts: the MICCAI 2016 challenge dataset", "NeuroImage",
+        "244", pages="118589", doi="10.1016/j.neuroimage.2021.118589",
     ),
     "dawid1979": Publication(
         "article", ("Dawid, A. P.", "Skene, A. M."), 1979,
@@ -174,6 +184,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "Medical image segmentation in a multiple labelers context: Application to the study of histopathology",
         "Universidad Nacional de Colombia",
     ),
+    "menze2015": Publication(
+        "article", ("Menze, Bjoern H.", "others"), 2015,
+        "The multimodal brain tumor image segmentation benchmark (BRATS)", TMI, "34", "10", "1993–2024",
+        "10.1109/TMI.2014.2377694",
+    ),
     "nadeau2003": Publication(
         "article", ("Nadeau, C.", "Bengio, Y."), 2003, "Inference for the generalization error", "Machine Learning",
         "52", "3", "239–281", "10.1023/A:1024068626366",
@@ -181,6 +196,10 @@ PUBLICATIONS: Mapping[str, Publication] = {
     "naeini2015": Publication(
         "inproceedings", ("Naeini, M. P.", "Cooper, G.", "Hauskrecht, M."), 2015,
         "Obtaining well calibrated probabilities using Bayesian binning", "AAAI Conference on Artificial Intelligence",
+    ),
+    "prados2017": Publication(
+        "article", ("Prados, Ferran", "others"), 2017,
+        "Spinal cord grey matter segmentation challenge", "NeuroImage", "152", pages="312–329",
     ),
     "rodrigues2018": Publication(
         "inproceedings", ("Rodrigues, F.", "Pereira, F. C."), 2018, "Deep learning from crowds",
@@ -269,10 +288,13 @@ METRICS: Mapping[str, Sequence[str]] = {
     "confusion rmse": ("zhang2020",),
 }
 DATASETS: Mapping[str, Sequence[str]] = {
+    "brats": ("menze2015", "bakas2017"),
     "bubil": ("gurari2015",),
     "deepflash": ("segebarth2020",),
     "isbi2015": ("carass2017",),
     "mnist": ("lecun1998",),
+    "msseg2016": ("commowick2021",),
+    "scgm": ("prados2017",),
 }
 TESTS: Sequence[str] = ("holm1979", "nadeau2003")
 """Of the comparison itself."""

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from raterbench.datasets import Phantom, RaterbenchError, true_confusion
-from raterbench.datasets.phantom import CENTRES, RATERS
+from raterbench.datasets.phantom import CENTRES, FINEST, RATERS
 from raterbench.datasets.simulation.raters import BoundaryBias
 from raterbench.datasets.simulation.spinal_cord import Anatomy, grid, outlines, partial_volumes
 
@@ -150,6 +150,20 @@ def test_the_anatomy_keeps_its_size_when_the_pixels_shrink():
     assert np.allclose(*volumes, rtol=0.02)
 
 
+def test_a_fourth_centre_sees_the_same_anatomy_with_half_the_pixel_size():
+    three, four = (Phantom(subjects=4, slices=1, size=32, missing=0.0, centres=centres) for centres in (3, 4))
+    assert four.index["centre"].tolist() == ["north", "south", "west", "east"]
+    assert all(np.array_equal(three[i].image, four[i].image) for i in range(3))
+    coarse, fine = three[3], four[3]  # One person, in the finest of the three centres, and in the fourth.
+    assert fine.geometry.spacing == tuple(step / 2 for step in coarse.geometry.spacing)
+    assert FINEST.scanner.pixel == tuple(step / 2 for step in CENTRES[0].scanner.pixel)
+    assert fine.shape == tuple(2 * n for n in coarse.shape)
+    pooled = fine.truth.probability.reshape(3, 32, 2, 32, 2).mean(axis=(2, 4))
+    assert np.abs(coarse.truth.probability - pooled).mean() < 0.002
+    mixed = [(case.truth.probability.max(axis=0) < 1).mean() for case in (coarse, fine)]
+    assert 1.7 < mixed[0] / mixed[1] < 2.3
+
+
 def test_it_is_quick_and_travels_light(phantom):
     start = time.process_time()
     list(Phantom(subjects=3))
@@ -159,7 +173,9 @@ def test_it_is_quick_and_travels_light(phantom):
     assert np.array_equal(pickle.loads(sent)[3].image, phantom[3].image)
 
 
-@pytest.mark.parametrize("options", [{"subjects": 0}, {"slices": "3"}, {"size": 4}, {"missing": 0.9}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "options", [{"subjects": 0}, {"slices": "3"}, {"size": 4}, {"missing": 0.9}, {"seed": -1}, {"centres": 5}]
+)
 def test_an_option_out_of_range_is_named(options):
     with pytest.raises(RaterbenchError, match=next(iter(options))):
         Phantom(**options)
@@ -173,4 +189,5 @@ def test_every_case_has_at_least_two_raters_whatever_the_options(options):
 def test_the_fingerprint_tells_phantoms_apart(phantom):
     assert phantom.fingerprint() == Phantom().fingerprint()
     others = [Phantom(size=32), Phantom(seed=1), Phantom(missing=0.0), Phantom(missing=0.0, seed=1), Phantom(slices=3)]
-    assert len({phantom.fingerprint(), *(other.fingerprint() for other in others)}) == 6
+    others.append(Phantom(centres=4))
+    assert len({phantom.fingerprint(), *(other.fingerprint() for other in others)}) == 7

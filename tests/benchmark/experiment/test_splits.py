@@ -337,6 +337,16 @@ def test_random_shares_are_of_the_subjects(dataset, test, share, seed):
         assert sorted((*fold.train, *fold.validation, *fold.test)) == list(range(len(dataset)))
 
 
+@pytest.mark.parametrize(("subjects", "sizes"), [(15, [9, 3, 3]), (20, [12, 4, 4]), (36, [21, 7, 8]), (40, [24, 8, 8])])
+def test_sixty_twenty_twenty_by_subject_in_any_number_of_repeats(subjects, sizes):
+    data = cases_of([f"s{i // 2}" for i in range(2 * subjects)])
+    folds = make_folds(data, Split("random", test=0.2, validation=0.25, repeats=20), 0)
+    for fold in folds:
+        parts = [set(data.index["subject"].iloc[list(getattr(fold, part))]) for part in PARTS]
+        assert [len(part) for part in parts] == sizes and len(set.union(*parts)) == subjects
+    assert len({(fold.validation, fold.test) for fold in folds}) == 20
+
+
 def test_sixty_twenty_twenty_of_each_centre(phantom):
     subjects, centres = (phantom.index[column].to_numpy(str) for column in ("subject", "centre"))
     folds = make_folds(phantom, Split("random", test=0.2, validation=0.25, repeats=5), 0)
@@ -360,6 +370,20 @@ def test_centres_rotate_through_validation_and_test(phantom):
         assert parts[2] == {CENTRES[fold.fold]}
     assert len(folds) == 24
     assert len({str(centres_of(phantom, fold)[1]) for fold in folds if fold.fold == 0}) == 2
+
+
+def test_of_four_centres_two_train_and_each_is_tested_in_ten_trainings():
+    data = Phantom(subjects=8, slices=1, size=16, centres=4)
+    folds = make_folds(data, Split("centres", repeats=10), 0)
+    names, drawn = sorted(set(data.index["centre"])), {}
+    for fold in folds:
+        train, validation, test = centres_of(data, fold)
+        assert [len(train), len(validation)] == [2, 1] and test == {names[fold.fold]}
+        assert train | validation | test == set(names)
+        drawn.setdefault(fold.fold, []).append(*validation)
+    assert [len(validating) for validating in drawn.values()] == [10] * 4
+    # Over the ten repeats every other centre validates at some time.
+    assert all(set(validating) == {*names} - {names[tested]} for tested, validating in drawn.items())
 
 
 @pytest.mark.parametrize(
