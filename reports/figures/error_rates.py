@@ -82,11 +82,14 @@ def _simulated(axes: Axes, table: pd.DataFrame, measure: str, limits: tuple[floa
 
 
 def _real(axes: Axes, below: Axes, same: pd.DataFrame) -> None:
-    """Rates on real trainings by design, and how often intervals cover the true difference, which is 0."""
+    """Rates on real trainings by design, and how often intervals cover the true difference, which is 0.
+
+    Designs have the number of pairs in brackets.
+"""
     places = np.arange(len(same))
     names = [str(name).removesuffix(" folds") for name in same["design"]] if "design" in same else [""] * len(same)
-    labels = [f"{name}\n{n:.0f} pairs" for name, n in zip(names, same["n_pairs"], strict=True)]
-    axes.set_title("one candidate,\nmany seeds (real)", fontsize=7, fontweight="normal")
+    labels = [f"{name}\n({n:.0f})" for name, n in zip(names, same["n_pairs"], strict=True)]
+    axes.set_title("real trainings", fontsize=7, fontweight="normal")
     for panel, ending, (_, _, limits) in zip((axes, below), ("", "_coverage"), MEASURES.values(), strict=True):
         panel.set_xlim(-0.6, len(same) - 0.4)
         panel.set_xticks(places, labels, fontsize=6.5)
