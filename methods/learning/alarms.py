@@ -1,7 +1,8 @@
 """Alarms about what was learned: a network that gives background only, and a learned truth that is not what raters mean.
 
-The latter are for methods that estimate the truth together with the raters' errors. The likelihood does not determine which class is which: a learned truth with exchanged labels, and matrices to match, explains
-the raters equally well. A comparison with the majority of the raters, and the matrices themselves, show whether that happened.
+The latter are for methods that estimate the truth together with the raters' errors. The likelihood does not determine which
+class is which: a learned truth with exchanged labels, and matrices to match, explains the raters equally well. A comparison
+with the majority of the raters, and the matrices themselves, show whether that happened.
 """
 
 from __future__ import annotations
