@@ -142,11 +142,14 @@ class Preparation:
     first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``size`` [2] resamples
     every slice to that many pixels before padding; None keeps the native grid. ``multiple`` is what both sides of a padded
     slice are divisible by: 32, or a multiple of it, since the backbone halves a slice four times and needs two pixels there.
+    ``image_order`` is the order of the splines that resample images, 1 (linear) or 2; labels are always resampled linearly,
+    which keeps them between 0 and 1.
     """
 
     slice_axis: Literal["z", "y", "x"] = "z"
     size: tuple[Side, Side] | None = None
     multiple: Annotated[int, Range(32, 1024, step=32)] = 32
+    image_order: Literal[1, 2] = 1
 
 
 class Dataset(ABC, Sequence[Case]):

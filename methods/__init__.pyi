@@ -20,6 +20,7 @@ from .fusion.staple import STAPLE as STAPLE
 from .fusion.union import Union as Union
 from .learning.budget import Budget as Budget
 from .learning.network import NetworkMethod as NetworkMethod
+from .learning.recipes import Composed as Composed
 from .learning.recipes import Conventional as Conventional
 from .learning.recipes import Recipe as Recipe
 from .learning.recipes import SoftCrossEntropy as SoftCrossEntropy

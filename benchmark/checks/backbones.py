@@ -115,6 +115,21 @@ def _absent_raters(kind: type[Recipe]) -> None:
     )
 
 
+def _unjudged_voxels(kind: type[Recipe]) -> None:
+    """What nobody judged may be padding, about which the network may say anything."""
+    logits, ratings, present = _example()
+    present[..., :2] = False
+    ratings = ratings * present.unsqueeze(2)
+    for scale in (1e3, -1e3):
+        changed = logits.detach().clone()
+        changed[..., :2] *= scale
+        one, other = (float(kind().loss(outputs, ratings, present).detach()) for outputs in (logits, changed))
+        require(
+            abs(one - other) < 1e-5 * max(1.0, abs(one)),
+            "logits of voxels that nobody judged, such as padding, changed the loss: leave out what is not `present`",
+        )
+
+
 BACKBONE_CHECKS: dict[str, Callable[[type[Backbone]], None]] = {
     "logits have the size of the images": _shapes,
     "features are as declared": _features,
@@ -125,4 +140,5 @@ RECIPE_CHECKS: dict[str, Callable[[type[Recipe]], None]] = {
     "activate gives probabilities": _probabilities,
     "the loss is one finite number": _loss_is_scalar,
     "a rater who rated nothing": _absent_raters,
+    "voxels that nobody judged": _unjudged_voxels,
 }

@@ -276,8 +276,13 @@ def planned_method(candidate: Candidate, method: Method, dataset: Dataset) -> Pl
     """
     where = f"candidate {candidate.name!r}"
     from_plugin = next((type(one) for one in estimators_within(method) if is_foreign(type(one))), type(method))
-    with calling(from_plugin, where):
-        reason = skip_reason(method, dataset)
-        if not (reason is None or isinstance(reason, str)):
-            raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
-        return PlannedMethod(reason, needs_of(method), identity(method))
+    try:
+        with calling(from_plugin, where):
+            reason = skip_reason(method, dataset)
+            if not (reason is None or isinstance(reason, str)):
+                raise RaterbenchError(f"skip_reason gave {shown(reason)}: return a text, or None where the method can run")
+            return PlannedMethod(reason, needs_of(method), identity(method))
+    except RaterbenchError as error:
+        if str(error).startswith(where):
+            raise
+        raise RaterbenchError(f"{where}: {error}") from error

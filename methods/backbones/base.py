@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -28,7 +28,11 @@ class Backbone(nn.Module, ABC):
         spatial_dims: 2 or 3, the length of S.
         decoder_width: F, the channels of ``Features.decoder``.
         bottleneck_width: G, the channels of ``Features.bottleneck``.
+
+    A class that sets ``takes_dropout`` also takes the keyword ``dropout``, the share of ``Budget.dropout``.
     """
+
+    takes_dropout: ClassVar[bool] = False
 
     def __init__(self, *, spatial_dims: int, decoder_width: int, bottleneck_width: int) -> None:
         super().__init__()

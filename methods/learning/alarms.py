@@ -1,21 +1,48 @@
-"""Alarms for methods that estimate the truth together with the raters' errors, from what can be known without the truth.
+"""Alarms about what was learned: a network that gives background only, and a learned truth that is not what raters mean.
 
-The likelihood does not determine which class is which: a learned truth with exchanged labels, and matrices to match, explains
-the raters equally well. A comparison with the majority of the raters, and the matrices themselves, show whether that happened.
+The latter are for methods that estimate the truth together with the raters' errors. The likelihood does not determine which
+class is which: a learned truth with exchanged labels, and matrices to match, explains the raters equally well. A comparison
+with the majority of the raters, and the matrices themselves, show whether that happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from ...datasets.base import IGNORE, Case, Dataset, Floats
+from ..thresholds import THRESHOLDS, hard_labels
 from .losses import summed_votes
 
 FALL = 0.05
 """The fall of the Dice with the majority that is worth a warning."""
+
+LOOKED_AT = 256
+"""Training cases, evenly spread, in which foreground is looked for."""
+
+
+def background_everywhere(predict: Callable[[Case], Floats], train: Dataset) -> list[str]:
+    """An alarm if the probability [K, *S] of no training case makes foreground, although raters marked some.
+
+    That is the case where an activation or a loss has no gradient from the start, as a normalised ReLU of negative logits.
+    With two classes the lowest threshold of the search makes the labels. One case is predicted unless it has no foreground.
+    """
+    empty = 0
+    for position in np.linspace(0, len(train) - 1, min(len(train), LOOKED_AT)).round().astype(int):
+        case = train[position]
+        if any(((rating > 0) & (rating != IGNORE)).any() for rating in case.ratings.values()):
+            if hard_labels(predict(case.unlabelled()), THRESHOLDS[0]).any():
+                return []
+            empty += 1
+    if not empty:
+        return []
+    return [
+        f"the network gives background everywhere on all {empty} training cases that were looked at and in which raters marked "
+        "something: it never started to learn or has lost the foreground; train with another seed or learning rate"
+    ]
 
 
 def majority_counts(probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

@@ -34,13 +34,16 @@ def soft_dice_loss(
 ) -> torch.Tensor:
     """Minus the soft Dice, sums over the whole batch, mean over foreground classes (Lemay 2022, eq. 2.2, plus ``smooth``).
 
-    ``probability`` [B, K, *S]; every present rater is a target of its own and raters are pooled in the sums.
+    ``probability`` [B, K, *S]; every present rater is a target of its own and raters are pooled in the sums. A class that
+    neither side has counts 1.
     """
     mask = present.unsqueeze(2)
     p, t = (probability.unsqueeze(1) * mask)[:, :, 1:], (ratings * mask)[:, :, 1:]
     axes = [0, 1, *range(3, p.ndim)]
     overlap, size = (p * t).sum(dim=axes), p.sum(dim=axes) + t.sum(dim=axes)
-    return -((2 * overlap + smooth) / (size + smooth)).mean()
+    total = size + smooth
+    dice = (2 * overlap + smooth) / torch.where(total > 0, total, 1)
+    return -torch.where(total > 0, dice, 1).mean()
 
 
 def adaptive_wing(

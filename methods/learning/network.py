@@ -16,8 +16,9 @@ from ...errors import RaterbenchError
 from ..backbones import BACKBONES, Backbone
 from ..base import Method, Prediction
 from ..fit_report import FitReport
+from .alarms import background_everywhere
 from .budget import Budget
-from .preparation import Batch, Slices, prepare_case, prepare_image, remove_padding, restore_prepared, stack
+from .preparation import Batch, Slices, crop_padding, prepare_case, prepare_image, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy
 from .training import train_network
 
@@ -63,6 +64,16 @@ class NetworkMethod(Method):
         if self.recipe is not None:
             self.recipe.check_parameters()
 
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        """None. A recipe that cannot be used with so many classes is an error, so that no candidate is lost by a wrong word.
+
+        Raises:
+            RaterbenchError: it cannot.
+        """
+        if self.recipe is not None:
+            self.recipe.check_classes(dataset.n_classes)
+        return None
+
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Prepare, train, keep the weights of the best epoch. The same arguments give the same bits on the CPU."""
         slices = self.prepare(train, seed=seed, device=device)
@@ -79,6 +90,7 @@ class NetworkMethod(Method):
         self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
         self.preparation_ = train.preparation
         self.n_classes_, self.raters_ = train.n_classes, train.raters
+        self.recipe_.check_classes(self.n_classes_)
         self.report_ = FitReport()
         self.fit_targets(train)
         self.target_names_ = self.target_names(train)
@@ -126,7 +138,11 @@ class NetworkMethod(Method):
     def backbone(self, n_channels: int, n_classes: int) -> Backbone:
         """The budget's backbone with its first weights."""
         kind: Any = BACKBONES.get(self.budget_.backbone)
-        backbone: Backbone = kind(n_channels, n_classes, self.budget_.features, spatial_dims=2)  # Preparation makes slices.
+        budget = self.budget_
+        options = {"dropout": budget.dropout} if budget.dropout else {}
+        backbone: Backbone = kind(
+            n_channels, n_classes, budget.features, spatial_dims=2, **options
+        )  # Preparation makes slices.
         return backbone
 
     def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
@@ -170,7 +186,12 @@ class NetworkMethod(Method):
         """Called after each epoch, for example to monitor the outputs."""
 
     def finish(self, train: Dataset, validation: Slices) -> None:
-        """Called after training with the best weights in place, to set fitted attributes and to warn in ``report_``."""
+        """Called after training with the best weights in place, to set fitted attributes and to warn in ``report_``.
+
+        Add an alarm where the network gives nothing but background.
+        """
+        del validation
+        self.report_.alarms += background_everywhere(self.predict_proba, train)
 
     def fit_report(self) -> FitReport:
         return self.report_
@@ -189,7 +210,7 @@ class NetworkMethod(Method):
         A method that gives more than a probability overrides this, with ``outputs`` and ``segmentation``.
         """
         del samples, seed
-        return self.segmentation(self.recipe_.activate(self.outputs(case, self.logits)), case)
+        return self.segmentation(self.probability(self.outputs(case, self.logits), case), case)
 
     @torch.no_grad()
     def outputs(self, case: Case, part: Callable[[Any], Any] | None = None) -> Any:
@@ -202,8 +223,17 @@ class NetworkMethod(Method):
         found = (self.module_(chunk) for chunk in images.split(CHUNK))
         return _concatenate([outputs if part is None else part(outputs) for outputs in found])
 
+    def probability(self, logits: torch.Tensor, case: Case) -> torch.Tensor:
+        """The recipe's probabilities of a case's slices from their padded logits [n, K, *S].
+
+        They have no padding where the recipe compares voxels with one another: it must not see any.
+        """
+        if self.recipe_.compares_voxels:
+            logits = crop_padding(logits, case.shape, self.preparation_)
+        return self.recipe_.activate(logits)
+
     def segmentation(self, probability: torch.Tensor, case: Case) -> Prediction:
-        """A prediction from the probabilities [n, K, *S] of the padded slices, without anything else."""
+        """A prediction from the probabilities [n, K, *S] of the slices, padded or not, without anything else."""
         prepared = remove_padding(probability, case.shape, self.preparation_)
         return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
 

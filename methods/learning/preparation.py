@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 from torch.nn import functional
 
 from ...datasets.base import Case, Floats, Preparation, slicing_axis
@@ -90,12 +91,13 @@ def prepare_case(
 def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
     """The case's image as normalised slices [n, C, H, W] float32, padded to what the network needs.
 
-    Each channel has mean 0 and standard deviation 1 over the whole case.
+    Each channel has mean 0 and standard deviation 1 over the whole case. ``preparation.image_order`` says how it is resampled.
     """
     image = case.image.astype(np.float32, copy=False)
     axes = tuple(range(1, image.ndim))
     mean, std = image.mean(axis=axes, keepdims=True), image.std(axis=axes, keepdims=True)
-    slices = _resize(_to_slices((image - mean) / np.where(std > 0, std, 1), preparation), preparation.size)
+    native = _to_slices((image - mean) / np.where(std > 0, std, 1), preparation)
+    slices = (_resize if preparation.image_order == 1 else _resize_by_splines)(native, preparation.size)
     return _pad(slices, padded_shape(slices.shape[-2:], preparation), mode="replicate")
 
 
@@ -124,12 +126,16 @@ def prepare_ratings(
     return _pad(ratings, shape), _pad(present, shape)
 
 
-def remove_padding(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
-    """Maps of padded slices [n, *C, H, W] as float32 [n, *C, h, w] without the padding, not yet resampled to the case."""
+def crop_padding(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> torch.Tensor:
+    """Maps of a case's slices [n, *C, H, W] without their padding, [n, *C, h, w]; maps that have none stay as they are."""
     height, width = preparation.size or _slice_shape(case_shape, preparation)
     top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
-    inner = maps[..., top : top + height, left : left + width]
-    prepared: Floats = inner.float().cpu().contiguous().numpy()
+    return maps[..., top : top + height, left : left + width]
+
+
+def remove_padding(maps: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
+    """Maps of padded slices [n, *C, H, W] as float32 [n, *C, h, w] without the padding, not yet resampled to the case."""
+    prepared: Floats = crop_padding(maps, case_shape, preparation).float().cpu().contiguous().numpy()
     return prepared
 
 
@@ -220,6 +226,24 @@ def _resize(slices: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
     if size is None or tuple(slices.shape[-2:]) == tuple(size):
         return slices
     return functional.interpolate(slices.float(), size=tuple(size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _resize_by_splines(slices: torch.Tensor, size: tuple[int, int] | None) -> torch.Tensor:
+    """Each plane of [n, C, h, w] by its interpolating spline of second order; what shrinks is smoothed before.
+
+    The smoothing is a Gaussian of (f - 1) / 2 pixels for a slice that becomes f times smaller, so that fine noise does not
+    become coarse noise.
+    """
+    if size is None or tuple(slices.shape[-2:]) == tuple(size):
+        return slices
+    height, width = slices.shape[-2:]
+    zoom = (size[0] / height, size[1] / width)
+    blur = [max(1 / factor - 1, 0) / 2 for factor in zoom]
+    planes = [
+        ndimage.zoom(ndimage.gaussian_filter(plane, blur, mode="nearest"), zoom, order=2, mode="nearest", grid_mode=True)
+        for plane in slices.flatten(0, 1).numpy()
+    ]
+    return torch.from_numpy(np.stack(planes)).view(*slices.shape[:2], *size)
 
 
 def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant") -> torch.Tensor:

@@ -78,6 +78,7 @@ def train_network(
     schedule: LRScheduler = (
         _one_cycle(optimiser, budget.epochs * steps) if after_each_step else CosineAnnealingLR(optimiser, T_max=budget.epochs)
     )
+    stop_rule = StopRule(budget)
     best_weights, best_loss = copy.deepcopy(module.state_dict()), math.inf
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, LAYERS))
@@ -105,9 +106,29 @@ def train_network(
                     kept.copy_(tensor)
             report.curve.append((epoch, total / len(slices), validation_loss))
             learner.end_epoch(module, epoch, validation)
-            if epoch - report.best_epoch >= budget.patience:
+            if stop_rule.ends(validation_loss):
                 break
     module.load_state_dict(best_weights)
+
+
+class StopRule:
+    """Counts weak epochs: those whose validation loss is not better by the share that the budget asks for."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.weak, self.compared = 0, math.inf
+
+    def ends(self, loss: float) -> bool:
+        """Whether training stops after an epoch with this validation loss; losses may be negative, as that of Dice."""
+        budget, first = self.budget, math.isinf(self.compared)
+        if budget.weak_epochs == "in total":
+            self.weak += not first and self.compared - loss < budget.min_improvement * abs(loss)
+            self.compared = loss
+        elif first or self.compared - loss > budget.min_improvement * abs(self.compared):
+            self.weak, self.compared = 0, loss
+        else:
+            self.weak += 1
+        return self.weak >= budget.patience
 
 
 def _one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:

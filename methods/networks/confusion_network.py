@@ -180,7 +180,7 @@ class ConfusionNetwork(LearnedTruthMethod):
             maps = confusion.expand(*confusion.shape[:4], *logits.shape[2:])
             estimates = restore_maps(maps, case.shape, self.preparation_)
         return replace(
-            self.segmentation(self.recipe_.activate(logits), case),
+            self.segmentation(self.probability(logits, case), case),
             rater_confusion=self.by_rater(estimates),
             rater_reliability=self.by_rater(restore_maps(right, case.shape, self.preparation_).clip(0, 1)),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,7 @@ from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
 from ..learning.preparation import one_hot
-from ..learning.recipes import Recipe
-
-SINGLE = 1e-6
-"""Probabilities that differ by less than this are ties: rounding error of single precision must not break them."""
+from ..learning.recipes import SINGLE, Recipe
 
 
 class FusedLabels(NetworkMethod):
@@ -27,17 +24,28 @@ class FusedLabels(NetworkMethod):
     The fusion gets each training case in native geometry, before anything is resampled. With a recipe that keeps labels soft
     the targets are the fusion's probabilities: 0 or 1 for a vote, proportions for the soft average, posteriors for STAPLE, and
     the proportions of the tied classes where ``ties="undecided"`` leaves a voxel without a label. A recipe that makes labels
-    hard cannot use equal probabilities: its target is the label that the fusion's rule for ties gives, and an undecided voxel
-    is left out as if nobody had judged it.
+    hard by the fusion's rule for ties (``conventional``) cannot use equal probabilities: its target is the label that the rule
+    gives, and an undecided voxel is left out as if nobody had judged it.
 
     Args:
         fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion is fitted on the training part only.
+        target: ``posterior`` learns the fusion's probabilities; ``consensus`` its labels, each voxel one class, as where
+            STAPLE's result is a binary mask. Resampling and augmentation make both softer. Undecided voxels have no label and
+            are left out.
         recipe, budget: as in ``NetworkMethod``.
     """
 
-    def __init__(self, *, fusion: Fusion | None = None, recipe: Recipe | None = None, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        fusion: Fusion | None = None,
+        target: Literal["posterior", "consensus"] = "posterior",
+        recipe: Recipe | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         super().__init__(budget=budget, recipe=recipe)
         self.fusion = fusion
+        self.target = target
 
     @property
     def needs_rater_identity(self) -> bool:
@@ -50,6 +58,7 @@ class FusedLabels(NetworkMethod):
 
     def skip_reason(self, dataset: Dataset) -> str | None:
         """Why the fusion cannot run on the data set: it needs more raters than some cases have."""
+        super().skip_reason(dataset)
         needed = self.fusion.min_raters() if self.fusion is not None else 1
         fewer = sum(len(raters) < needed for raters in dataset.index["raters"])
         if not fewer:
@@ -67,6 +76,8 @@ class FusedLabels(NetworkMethod):
     def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
         consensus = self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
         probability, labels = consensus.probability, consensus.labels
+        if self.target == "consensus":
+            return {"consensus": labels}
         judged = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
         if self.recipe_.makes_hard:
             tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1

@@ -76,7 +76,7 @@ class SeparateNetworks(NetworkMethod):
         chunks = prepare_image(case, self.preparation_).to(self.device_).split(CHUNK)
         networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.report_.stages]
         # One network after the other: all logits of a volume for many raters at once would not fit into memory.
-        total: Any = sum(self.recipe_.activate(torch.cat([network(chunk) for chunk in chunks])) for network in networks)
+        total: Any = sum(self.probability(torch.cat([network(chunk) for chunk in chunks]), case) for network in networks)
         return self.segmentation(total / len(networks), case)
 
 

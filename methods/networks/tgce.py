@@ -151,7 +151,7 @@ class TGCE(LearnedTruthMethod):
         del samples, seed
         logits, reliability = self.outputs(case)
         maps = restore_maps(reliability, case.shape, self.preparation_).clip(0, 1)
-        return replace(self.segmentation(self.recipe_.activate(logits), case), rater_reliability=self.by_rater(maps))
+        return replace(self.segmentation(self.probability(logits, case), case), rater_reliability=self.by_rater(maps))
 
 
 class _WithReliability(nn.Module):

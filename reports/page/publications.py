@@ -270,7 +270,11 @@ FUSIONS: Mapping[str, Sequence[str]] = {
     "spatial-staple": ("asman2012",),
     "staple": ("warfield2004", "dawid1979"),
 }
-RECIPES: Mapping[str, Sequence[str]] = {"conventional": ("lemay2022thesis",), "softseg": ("gros2021", "wang2019")}
+RECIPES: Mapping[str, Sequence[str]] = {
+    "composed": ("lemay2022thesis", "gros2021", "wang2019"),
+    "conventional": ("lemay2022thesis",),
+    "softseg": ("gros2021", "wang2019"),
+}
 BACKBONES: Mapping[str, Sequence[str]] = {"unet": ("ronneberger2015",)}
 REFERENCES: Mapping[str, Sequence[str]] = {
     "majority": FUSIONS["majority-vote"],

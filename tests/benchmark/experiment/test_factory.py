@@ -293,3 +293,9 @@ def test_an_oracle_is_skipped_where_nobody_knows_the_truth():
     assert skip_reason(Oracle(), phantom) is None
     assert "needs the truth" in skip_reason(Oracle(), blind)
     assert skip_reason(FusedLabels(), blind) is None
+
+
+def test_a_recipe_that_does_not_fit_the_classes_is_an_error_of_the_candidate(tiny):
+    phantom, options = Phantom(subjects=2, slices=1, size=32), {"recipe": {"recipe": "composed", "activation": "sigmoid"}}
+    with pytest.raises(RaterbenchError, match=r"^candidate 'it': the recipe has activation = 'sigmoid'.*\"softmax\"$"):
+        planned_method(Candidate("it", "fused-labels", options), built(tiny, "fused-labels", options), phantom)

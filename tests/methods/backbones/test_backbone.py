@@ -56,6 +56,33 @@ def test_the_unet_is_monais_network_but_for_rounding(shape):
     torch.testing.assert_close(found[0], found[1], rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 32, 64), (1, 1, 32, 32, 32)])
+def test_dropout_acts_in_training_only_and_none_changes_no_bit(shape):
+    networks, images = [], torch.rand(shape)
+    for dropout in (0.0, 0.3):
+        torch.manual_seed(0)
+        networks.append(UNet(1, 2, FEATURES, spatial_dims=len(shape) - 2, dropout=dropout))
+    without, with_some = networks
+    expected, state = without.eval()(images), torch.get_rng_state()
+    assert torch.equal(without.train()(images), expected) and torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(with_some.eval()(images), expected) and not torch.equal(with_some.train()(images), expected)
+
+
+def test_dropout_sets_whole_channels_to_zero():
+    network = UNet(1, 2, (64, 4, 4, 4, 4, 64), dropout=0.3).train()
+    flat = network.features(torch.rand(1, 1, 32, 32)).decoder[0].flatten(1)
+    zero = (flat == 0).all(dim=1)
+    assert ((flat == 0).any(dim=1) == zero).all() and 8 <= zero.sum() <= 32
+
+
+def test_dropout_comes_from_the_budget_and_a_backbone_without_it_is_a_clear_error():
+    method, dataset = NetworkMethod(budget=Budget(dropout=0.3, features=FEATURES)), make_dataset(shapes=[(32, 32)] * 2)
+    method.prepare(dataset, seed=0)
+    assert method.module_.dropout == 0.3
+    with pytest.raises(RaterbenchError, match=r"dropout = 0\.3, but the backbone 'shallow' has none"):
+        NetworkMethod(budget=Budget(dropout=0.3, backbone="shallow")).prepare(dataset, seed=0)
+
+
 def test_a_backbone_of_ones_own_is_named_in_the_budget(monkeypatch):
     BACKBONES.names()
     monkeypatch.setitem(BACKBONES._found, "linear", Linear)

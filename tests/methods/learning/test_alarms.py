@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from raterbench.methods import Budget, ConfusionNetwork
-from raterbench.methods.learning.alarms import labels_swapped, majority_counts, majority_dice, not_dominant, truth_left_majority
+from raterbench.benchmark.checks.examples import make_dataset
+from raterbench.methods import Budget, ConfusionNetwork, FusedLabels, SoftSeg
+from raterbench.methods.learning.alarms import (
+    background_everywhere,
+    labels_swapped,
+    majority_counts,
+    majority_dice,
+    not_dominant,
+    truth_left_majority,
+)
 
 CLASSES = ("background", "outer", "inner")
 
@@ -64,3 +72,40 @@ def test_what_is_said_of_the_data_is_no_alarm(confused_cases):
     budget = Budget(epochs=8, batch_size=4, learning_rate=1e-2, rotation=0.0, translation=0.0, scaling=0.0, features=(8,) * 6)
     method = ConfusionNetwork(budget=budget).fit(train, confused_cases(matrices, 4, seed=1), seed=0)
     assert [words for words in method.report_.warnings if "ghost" in words] and method.report_.alarms == []
+
+
+class NeverStarts(FusedLabels):
+    """The last layer's bias makes every logit negative: a normalised ReLU of them has no gradient."""
+
+    listed = False
+
+    def build(self, n_channels, n_classes, n_raters):
+        module = super().build(n_channels, n_classes, n_raters)
+        torch.nn.init.constant_(module.last.bias, -100.0)
+        return module
+
+
+def test_a_network_that_gives_background_alone_is_an_alarm():
+    dataset = make_dataset(shapes=[(32, 32)] * 3)
+    for cls, dead in ((NeverStarts, True), (FusedLabels, False)):
+        method = cls(recipe=SoftSeg(), budget=Budget(epochs=1, backbone="shallow")).fit(dataset, dataset, seed=0)
+        words = method.fit_report().alarms
+        assert bool(words) == dead
+    assert not method.predict(dataset[0]).probability[0].all()
+
+
+def test_background_is_no_alarm_where_raters_marked_nothing_and_one_case_with_foreground_is_enough():
+    dataset, nothing = make_dataset(shapes=[(32, 32)] * 3), make_dataset(shapes=[(32, 32)] * 3, change=np.zeros_like)
+    seen = []
+
+    def predict(case, foreground=0.0):
+        seen.append(case)
+        probability = np.zeros((2, 32, 32), np.float32)
+        probability[1, 5, 5] = foreground
+        return probability
+
+    assert "on all 3 training cases" in background_everywhere(predict, dataset)[0] and len(seen) == 3
+    assert not any(case.ratings for case in seen)
+    assert background_everywhere(predict, nothing) == [] and len(seen) == 3
+    assert background_everywhere(lambda case: predict(case, 0.06), dataset) == [] and len(seen) == 4
+    assert background_everywhere(lambda case: predict(case, 0.04), dataset) != []

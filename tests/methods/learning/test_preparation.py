@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
+from raterbench.datasets.phantom import Phantom
 from raterbench.methods.learning.preparation import (
     normalise_labels,
     prepare_case,
@@ -213,3 +214,50 @@ def test_slices_of_many_sizes_are_stacked_without_cropping_and_empty_ones_can_be
     assert cases.tolist() == [2, 0]
     assert torch.equal(images[1], everything.images[0]) and ratings.dtype == torch.float32
     assert torch.equal(present[0], everything.present[3])
+
+
+def test_second_order_resampling_is_exact_for_a_polynomial_of_second_order():
+    y, x = np.mgrid[:40, :48] / 10
+    image = (1 + x - 2 * y + 0.5 * x * y + y**2 - 0.7 * x**2).astype(np.float32)
+    case = replace(make_case((40, 48)), image=image[None])
+    fy, fx = ((np.arange(n) + 0.5) / f - 0.5 for n, f in ((60, 1.5), (96, 2)))
+    y, x = fy[:, None] / 10, fx / 10
+    exact = (1 + x - 2 * y + 0.5 * x * y + y**2 - 0.7 * x**2 - image.mean()) / image.std()
+    inner = np.s_[12:-12, 16:-16]  # a spline does not know how the image goes on beyond its edge
+    errors = []
+    for order in (1, 2):
+        preparation = Preparation(size=(60, 96), image_order=order)
+        found = remove_padding(prepare_image(case, preparation), case.shape, preparation)[0, 0]
+        errors.append(np.abs(found - exact)[inner].max())
+    assert errors[1] < 1e-5 and errors[0] > 1e-4
+
+
+PHANTOM = Phantom(subjects=3, slices=1, size=96)
+
+
+@pytest.mark.parametrize("case", PHANTOM, ids=lambda case: case.centre)
+def test_half_the_resolution_and_back_keeps_labels_and_volumes(case):
+    size = tuple(side // 2 for side in case.shape)
+    for order in (1, 2):
+        preparation = Preparation(size=size, image_order=order)
+        for labels in (case.truth.labels, case.truth.probability.copy()):
+            ratings, _ = prepare_ratings({"truth": labels}, ("truth",), 3, preparation)
+            back = restored(ratings[:, 0], case, preparation)
+            before = one_hot(labels) if labels.ndim == 2 else labels
+            same, hard = (p.argmax(axis=0) for p in (before, back))
+            for k in (1, 2):
+                dice = 2 * ((hard == k) & (same == k)).sum() / ((hard == k).sum() + (same == k).sum())
+                assert dice >= 0.95
+                assert back[k].sum() == pytest.approx(before[k].sum(), rel=0.01)
+
+
+@pytest.mark.parametrize("case", PHANTOM, ids=lambda case: case.centre)
+@pytest.mark.parametrize("factor", [0.25, 0.5, 1.5])
+def test_second_order_resampling_loses_no_more_of_an_image_than_first_order(case, factor):
+    size, errors = tuple(round(side * factor) for side in case.shape), []
+    whole = prepare_image(case, Preparation(multiple=1))[0]
+    for order in (1, 2):
+        preparation = Preparation(size=size, image_order=order)
+        back = restore_maps(prepare_image(case, preparation), case.shape, preparation)
+        errors.append(float(np.square(back - whole.numpy()).mean()))
+    assert errors[1] <= errors[0]

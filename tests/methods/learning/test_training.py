@@ -9,7 +9,8 @@ import torch
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import CaseList, RaterbenchError
 from raterbench.methods import Budget, FusedLabels, NetworkMethod
-from raterbench.methods.learning.training import Diverged
+from raterbench.methods.learning.preparation import prepare_image
+from raterbench.methods.learning.training import Diverged, StopRule
 from raterbench.methods.networks.confusion_network import ConfusionNetwork
 from raterbench.methods.networks.random_rater import RandomRater
 
@@ -65,6 +66,22 @@ def test_training_stops_when_patience_is_spent_and_not_before():
     assert [v for _, _, v in method.report_.curve] == losses[:8]
     assert method.report_.best_epoch == 4
     assert len(scripted(losses, patience=2).report_.curve) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "losses", "ran"),
+    [
+        ({"min_improvement": 0.1}, [2.0, 1.9, 1.85, 1.0, 0.95], 3),  # 1.85 is better than 2.0 by less than a tenth
+        ({"min_improvement": 0.1}, [2.0, 1.9, 1.7, 1.6, 1.4], 5),
+        ({"min_improvement": 0.1}, [-1.0, -1.05, -1.08, -2.0], 3),  # as the loss of Dice
+        ({"min_improvement": 0.0}, [0.0, -0.1, 0.1, -0.2, 0.0, -0.1], 6),
+        ({"weak_epochs": "in total"}, [3.0, 2.0, 2.5, 1.0, 2.0, 0.5], 5),
+        ({"weak_epochs": "in total", "min_improvement": 0.1}, [3.0, 2.9, 2.0, 1.9, 1.0], 4),
+    ],
+)
+def test_the_stop_rule_counts_weak_epochs(options, losses, ran):
+    rule = StopRule(Budget(patience=2, **options))
+    assert next(epoch for epoch, loss in enumerate(losses, start=1) if rule.ends(loss) or epoch == len(losses)) == ran
 
 
 class Broken(NetworkMethod):
@@ -184,6 +201,9 @@ class WithPosterior(NetworkMethod):
         code = module["posterior"](batch.ratings.mean(dim=(1, 3, 4)))
         logits = module["prior"](batch.images) + code[..., None, None]
         return self.loss(logits, batch.ratings, batch.present) + code.square().mean()
+
+    def outputs(self, case, part=None):
+        return self.module_["prior"](prepare_image(case, self.preparation_))
 
 
 def test_a_method_with_a_posterior_network_needs_no_loop_of_its_own():

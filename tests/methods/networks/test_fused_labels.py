@@ -6,7 +6,7 @@ import torch
 
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, CaseList
-from raterbench.methods import Budget, Conventional, FusedLabels, SoftSeg, Union
+from raterbench.methods import Budget, Composed, Conventional, FusedLabels, SoftSeg, Union
 from raterbench.methods.fusion.majority import MajorityVote
 from raterbench.methods.fusion.soft_average import SoftAverage
 from raterbench.methods.fusion.staple import STAPLE
@@ -88,3 +88,21 @@ def test_hard_labels_follow_the_rule_for_ties_and_leave_out_what_it_leaves_open(
     contested = slices.ratings[0, 0, :, 16:, 5:]
     assert slices.present[0, 0, 16:, 5:].all() if taught is not None else not slices.present[0, 0, 16:].any()
     assert taught is None or (contested[taught] == 1).all()
+
+
+@pytest.mark.parametrize("fusion", [STAPLE(), SoftAverage(ties="undecided"), SoftAverage(ties="foreground")], ids=repr)
+def test_the_consensus_itself_can_be_the_target(fusion):
+    train = two_raters()
+    labels = fusion.fuse(train[0].ratings, 3).labels
+    slices = FusedLabels(fusion=fusion, target="consensus", recipe=SoftSeg(), budget=BUDGET).prepare(train, seed=0)
+    judged = labels != IGNORE
+    np.testing.assert_array_equal(slices.present[0, 0].numpy(), judged)
+    np.testing.assert_array_equal(slices.ratings[0, 0].argmax(dim=0).numpy()[judged], labels[judged])
+    assert slices.ratings.dtype == torch.uint8
+
+
+def test_a_recipe_with_its_own_rule_for_ties_gets_the_shares():
+    """Half of the raters are enough for foreground, whatever the fusion's rule; that of a vote has been applied before."""
+    recipe = Composed(labels="hard", loss_function="dice")
+    slices = FusedLabels(fusion=SoftAverage(), recipe=recipe, budget=BUDGET).prepare(two_raters(), seed=0)
+    assert slices.ratings[0, 0, :, 20, 20].tolist() == [0, 0.5, 0.5]
