@@ -13,14 +13,11 @@ from scipy.ndimage import maximum_filter
 
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError, nearest
-from ..experiment.references import REFERENCE_NAMES
 from ..metrics.base import Mask, Segmentation, from_labels
 from ..store.units import RATER
 
 if TYPE_CHECKING:
     from ...methods.base import Fusion
-
-__all__ = ["REFERENCE_NAMES", "References", "StoredReference", "foreground_region", "fuse_reference"]
 
 RATERS = "raters"
 NO_REFERENCE = "none"
@@ -131,7 +128,7 @@ def fuse_reference(
 ) -> StoredReference | None:
     """Fuse the raters of a case into the reference called ``name``: one of ``FUSED``, or what ``fusion`` makes.
 
-    None where the fusion needs more raters than the case has.
+    None where the fusion needs more raters than judged the case.
     """
     if fusion is None:
         from ...methods.fusion.majority import MajorityVote
@@ -139,7 +136,8 @@ def fuse_reference(
         from ...methods.fusion.staple import STAPLE
 
         fusion = {"majority": MajorityVote, "staple": STAPLE, "soft average": SoftAverage}[name]()
-    if len(ratings) < fusion.min_raters():
+    needed = fusion.min_raters()
+    if needed > 1 and sum(bool((labels != IGNORE).any()) for labels in ratings.values()) < needed:
         return None
     consensus = fusion.fuse(ratings, n_classes, geometry=geometry)
     return StoredReference(consensus.labels, consensus.probability if name in SOFT_REFERENCES else None)

@@ -102,7 +102,7 @@ def composite_scores(rows: LongRows, reference: str, better: Mapping[str, str] =
     """Composite scores as the SoftSeg papers have them: z-scores over the values of all candidates, subjects and trainings.
 
     A value is the mean over a subject's cases of one trained model, on the mean over foreground classes. All candidates with
-    at least half of the fullest one's values are compared, on what they share. None where nothing is shared.
+    at least half of the fullest one's values are compared, on what they share. None where nothing is shared, or all is equal.
 
     Raises:
         RaterbenchError: a metric was not measured against the reference.
@@ -119,9 +119,9 @@ def composite_scores(rows: LongRows, reference: str, better: Mapping[str, str] =
     known = known[known.index.get_level_values("candidate").isin(complete)]
     whole = known.groupby(level=ENTRY).transform("size") == len(complete)
     known = known[whole.to_numpy()]
-    if known.empty:
+    z = z_scores(known, better) if len(known) else known.iloc[:, :0]
+    if z.empty:
         return None
-    z = z_scores(known, better)
     wide = {metric: known[str(metric)].unstack("candidate")[complete] for metric in better}
     ranks = pd.DataFrame({metric: mean_ranks(table, better[metric]) for metric, table in wide.items()})
     return CompositeScores(
