@@ -15,6 +15,7 @@ from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
 from ..benchmark.statistics.long_rows import LongRows
 from ..benchmark.statistics.metric_table import Protocol
 from ..benchmark.statistics.pooled import PooledCalibration
+from ..benchmark.statistics.ranking import COMPOSITE, CompositeScores, composite_scores
 from ..benchmark.statistics.rater_errors import MeanInterval, compared_with, estimators, mean_interval, rater_errors
 from ..benchmark.statistics.shared_units import shared_units
 from ..benchmark.statistics.subjects import FOREGROUND
@@ -291,6 +292,13 @@ class Analysis:
     def rater_errors(self) -> pd.DataFrame:
         """``candidate repeat fold rater rmse`` of every estimate, and of the identity."""
         return rater_errors(self.results.confusions)
+
+    @cached_property
+    def composite(self) -> CompositeScores | None:
+        """Composite scores against the primary reference; None where one of their metrics was not measured against it."""
+        if any(self.primary_reference not in self.references.get(metric, []) for metric in COMPOSITE):
+            return None
+        return composite_scores(self.long_rows, self.primary_reference)
 
     @property
     def is_holdout(self) -> bool:

@@ -15,6 +15,7 @@ from ...methods.learning.budget import Budget
 from ...parameters import Range, Seed
 from .files import DATASET, OF_DATASET, read_values, without_policy
 from .published import published_names
+from .references import REFERENCE_NAMES, ReferenceEntry, reference_entry
 from .settings import (
     MOST_UNITS,
     build,
@@ -44,7 +45,7 @@ DEFAULT_METRICS = (
     "entropy error",
     "confusion rmse",
 )
-DEFAULT_REFERENCES = ("truth", "raters", "majority", "staple", "soft average")
+DEFAULT_REFERENCES = REFERENCE_NAMES
 REPLACED = {
     "surface_tolerance": 'metrics = [..., {{ name = "surface dice", tolerance = {} }}]',
     "surface_at_image_border": (
@@ -99,6 +100,7 @@ class Candidate:
 class Experiment:
     """Everything that a unit's result depends on, and what the report needs to say what it shows.
 
+    ``references`` are words, names of fusions, or tables with a fusion and its parameters (``references.reference_entry``).
     ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
     ``timeout`` is the longest that a unit may take, in seconds. ``keep_cases`` cases are shown as pictures; ``keep_weights``
     stores the weights of every network; ``samples`` segmentations are drawn for each test case by methods that can.
@@ -113,7 +115,7 @@ class Experiment:
     split: Split = field(default_factory=Split)
     budget: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[str | Mapping[str, Any], ...] = DEFAULT_METRICS
-    references: tuple[str, ...] = DEFAULT_REFERENCES
+    references: tuple[str | Mapping[str, Any], ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
     keep_cases: Annotated[int, Range(0, 10_000)] = 4
     keep_weights: bool = False
@@ -136,6 +138,7 @@ class Experiment:
                 raise RaterbenchError(f"{where} has two candidates called {name!r}: rename one")
         for key in ("metrics", "references", "fused_rows", "plugins"):
             check_different(getattr(self, key), f"{where}: {key}")
+        check_different(self.reference_names, f"{where}: references")
         self._check_declared(names)
         check_part(self.budget, Budget, "budget")
         check_part(self.preparation, Preparation, "preparation")
@@ -187,6 +190,25 @@ class Experiment:
                 raise RaterbenchError(f'metrics: {shown(entry)} names no metric: write {{ name = "surface dice", ... }}')
             entries.append((name, options))
         return entries
+
+    @property
+    def reference_entries(self) -> list[ReferenceEntry]:
+        """What each entry of ``references`` means.
+
+        Raises:
+            RaterbenchError: an entry is a table that names no fusion.
+        """
+        return [reference_entry(entry) for entry in self.references]
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """What each reference is called in tables."""
+        return tuple(entry.name for entry in self.reference_entries)
+
+    @property
+    def primary_reference(self) -> str:
+        """The declared primary reference as tables call it, or ``auto``."""
+        return reference_entry(self.statistics.primary_reference).name
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only: what is stored beside the results."""

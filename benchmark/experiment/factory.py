@@ -10,17 +10,18 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
-from ...errors import RaterbenchError, shown
+from ...errors import RaterbenchError, nearest, shown
 from ...methods import FUSIONS, METHODS
 from ...methods.base import Fusion, Method, Need
 from ...methods.learning.budget import BACKBONE, Budget
 from ...parameters import as_hinted, check_arguments, check_keys, classes_in, parameter_hints
 from ...plugin_errors import calling, is_foreign
-from ...registry import Registry, load_plugin
+from ...registry import Registry, kebab, load_plugin
 from ..checks.metrics import describes_itself
 from ..metrics import METRICS, MetricBase, table_names
 from .experiment import Candidate, Experiment
 from .local_modules import with_local_modules
+from .references import REFERENCE_NAMES
 from .settings import check_different, check_part, check_table, read_setting
 from .skipping import estimators_within, needs_of, skip_reason
 from .splits import SPLITS
@@ -69,6 +70,26 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
         fusion = _from_registry(FUSIONS, entry, "fused_rows", {})
         options = "" if isinstance(entry, str) else " " + " ".join(str(v) for k, v in entry.items() if k != "name")
         fusions[(entry if isinstance(entry, str) else str(entry["name"])) + options] = fusion
+    return fusions
+
+
+def build_references(experiment: Experiment) -> dict[str, Fusion]:
+    """The fusions that make references of their own, by the name that the reference has in tables.
+
+    Raises:
+        RaterbenchError: a reference is unknown, or its fusion has a wrong parameter or learns raters over several cases.
+    """
+    fusions = {}
+    for name, fusion, options in experiment.reference_entries:
+        if not fusion:
+            continue
+        if not options and fusion not in (names := FUSIONS.names()) and kebab(fusion) not in names:
+            near = nearest(fusion, (*REFERENCE_NAMES, *names))
+            raise RaterbenchError(f"there is no reference called {fusion!r}{near}")
+        where = f"reference {shown(name)}"
+        fusions[name] = _configured(_named(FUSIONS, fusion, where), options, where, {})
+        if fusions[name].needs_rater_identity:
+            raise RaterbenchError(f'{where} learns raters over many cases, but a reference is made of one: set pool = "case"')
     return fusions
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
 from ...voxel_counts import Counts, Doubles
+from ..experiment.references import REFERENCE_NAMES
 from ..metrics.base import (
     UNIT_SYMBOLS,
     Metric,
@@ -18,7 +19,7 @@ from ..metrics.base import (
     table_names,
 )
 from ..metrics.calibration import N_BINS, confidence_of, count_confidence
-from .references import NO_REFERENCE, RATERS, REFERENCE_NAMES, SOFT_REFERENCES, References
+from .references import NO_REFERENCE, RATERS, SOFT_REFERENCES, References
 
 Row = tuple[str, str, str, float]
 """Class (or ``all``), reference, metric, value."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from ...datasets.base import Case, Dataset
+from ...methods.base import Fusion
 from ..experiment.factory import identity
 from ..experiment.settings import canonical
 from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
@@ -69,9 +71,17 @@ class Parts:
 
 
 def plan_parts(
-    kind: Kind, metrics: Sequence[MetricBase], references: Sequence[str], kept: Mapping[str, str], primary: str
+    kind: Kind,
+    metrics: Sequence[MetricBase],
+    references: Sequence[str],
+    kept: Mapping[str, str],
+    primary: str,
+    *,
+    fusions: Mapping[str, Fusion] = MappingProxyType({}),
 ) -> Parts:
     """The parts of units of one kind; ``kept`` maps the cases that are kept for pictures to the reason.
+
+    ``fusions`` are those that make references of their own, by the reference's name.
 
     Only the metric called ``primary`` is measured against each single rater, whatever the references: what depends on who
     the raters are is asked of the main result.
@@ -80,9 +90,11 @@ def plan_parts(
     """
     rows: dict[str, PlannedRows] = {}
     pooled: dict[str, PlannedPool] = {}
+    made_by = {name: identity(fusion) for name, fusion in fusions.items()}
     for metric in metrics:
         for reference in references_of(metric, references, kind):
-            tag = f"{metric.name}/{reference}/{_hash([metric.name, identity(metric), reference])}"
+            decisive = [metric.name, identity(metric), reference, *([made_by[reference]] if reference in made_by else [])]
+            tag = f"{metric.name}/{reference}/{_hash(decisive)}"
             if isinstance(metric, PooledMetric):
                 pooled[f"pooled/{tag}"] = PlannedPool(metric, reference)
             elif isinstance(metric, Metric | RaterMetric | SampleMetric):
@@ -92,7 +104,9 @@ def plan_parts(
         for metric in metrics
         if metric.name == primary and isinstance(metric, Metric) and makes_sense(metric, RATERS)
     }
-    counted = {f"calibration/{reference}": reference for reference in references} if kind == "method" else {}
+    counted = {}
+    for reference in references if kind == "method" else ():
+        counted[f"calibration/{reference}" + (f"/{_hash(made_by[reference])}" if reference in made_by else "")] = reference
     pictures = {"method": "predicted", "raters": "pictures", "fusion": ""}[kind]
     named = f"{pictures}/{_hash(sorted(kept.items()))}" if pictures and kept else ""
     return Parts(rows, single, pooled, counted, "" if kind == "raters" else "raters", named)

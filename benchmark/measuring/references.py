@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +16,19 @@ from ...errors import RaterbenchError, nearest
 from ..metrics.base import Mask, Segmentation, from_labels
 from ..store.units import RATER
 
+if TYPE_CHECKING:
+    from ...methods.base import Fusion
+
 RATERS = "raters"
 NO_REFERENCE = "none"
-REFERENCE_NAMES = ("truth", RATERS, "majority", "staple", "soft average")
-"""The references an experiment may name, beside ``rater:<name>``."""
-
 SOFT_REFERENCES = ("truth", "soft average")
-"""References whose probability is a soft label. The posterior of STAPLE is near 0 or 1 by construction, so it is none."""
+"""References whose probability is a soft label. The posterior of STAPLE is near 0 or 1 by construction, so it is none; of other
+fusions the labels are used alone."""
 
 FUSED = ("majority", "staple", "soft average")
-"""References that are fused from the raters of a case."""
+"""References with a name of their own that are fused from the raters of a case."""
 
 MARGIN = 5
-
-
-def is_reference(name: str) -> bool:
-    """Whether ``name`` is a reference, ``rater:<name>`` included."""
-    return name in REFERENCE_NAMES or name.startswith(RATER)
 
 
 def foreground_region(case: Case, margin: int = MARGIN) -> Mask:
@@ -54,7 +51,8 @@ class References:
 
     Fusions are kept. Single raters are made anew each time: that is cheap, and keeping them all is not in a large volume.
     ``without`` names a rater who is left out of every reference, for measuring that rater against the others; the
-    region keeps all raters, so that it is the same voxels for everybody. ``fused`` are references that were fused before.
+    region keeps all raters, so that it is the same voxels for everybody. ``fused`` are references that were fused before,
+    ``fusions`` make the references that an experiment names by a fusion.
     """
 
     def __init__(
@@ -64,9 +62,11 @@ class References:
         *,
         without: str | None = None,
         fused: Mapping[str, StoredReference] | None = None,
+        fusions: Mapping[str, Fusion] | None = None,
     ) -> None:
         self.case, self.n_classes = case, n_classes
         self.fused = {} if without is not None else dict(fused or {})
+        self.fusions = dict(fusions or {})
         self.ratings = {rater: labels for rater, labels in case.ratings.items() if rater != without}
         self._built: dict[str, Segmentation | None] = {}
 
@@ -76,7 +76,7 @@ class References:
         return foreground_region(self.case)
 
     def __getitem__(self, name: str) -> Segmentation | None:
-        """The reference called ``name``, or None where this case has none (unknown truth, an absent rater).
+        """The reference called ``name``, or None where this case has none: unknown truth, an absent rater, too few raters.
 
         Raises:
             RaterbenchError: there is no such reference, or a fusion is asked for and nobody rated the case.
@@ -97,11 +97,15 @@ class References:
         if name == "truth":
             truth = self.case.truth
             return None if truth is None else Segmentation(truth.labels, truth.probability, self.region)
-        if name not in FUSED:
-            raise RaterbenchError(f"there is no single reference called {name!r}{nearest(name, ('truth', *FUSED))}")
+        if name not in (*FUSED, *self.fusions):
+            known = ("truth", *FUSED, *self.fusions)
+            raise RaterbenchError(f"there is no single reference called {name!r}{nearest(name, known)}")
         if not self.ratings:
             raise RaterbenchError(f"case {self.case.id!r} has no rater to make the reference {name!r} from")
-        stored = self.fused.get(name) or fuse_reference(name, self.ratings, self.case.geometry, self.n_classes)
+        fusion = self.fusions.get(name)
+        stored = self.fused.get(name) or fuse_reference(name, self.ratings, self.case.geometry, self.n_classes, fusion)
+        if stored is None:
+            return None
         if stored.probability is None:
             return from_labels(stored.labels, self.n_classes, region=self.region)
         return Segmentation(stored.labels, stored.probability, self.region)
@@ -115,12 +119,25 @@ class StoredReference:
     probability: npt.NDArray[np.float32] | None = None
 
 
-def fuse_reference(name: str, ratings: Mapping[str, Labels], geometry: Geometry | None, n_classes: int) -> StoredReference:
-    """Fuse the raters of a case into the reference called ``name``, one of ``FUSED``."""
-    from ...methods.fusion.majority import MajorityVote
-    from ...methods.fusion.soft_average import SoftAverage
-    from ...methods.fusion.staple import STAPLE
+def fuse_reference(
+    name: str,
+    ratings: Mapping[str, Labels],
+    geometry: Geometry | None,
+    n_classes: int,
+    fusion: Fusion | None = None,
+) -> StoredReference | None:
+    """Fuse the raters of a case into the reference called ``name``: one of ``FUSED``, or what ``fusion`` makes.
 
-    fusion = {"majority": MajorityVote, "staple": STAPLE, "soft average": SoftAverage}[name]()
+    None where the fusion needs more raters than judged the case.
+    """
+    if fusion is None:
+        from ...methods.fusion.majority import MajorityVote
+        from ...methods.fusion.soft_average import SoftAverage
+        from ...methods.fusion.staple import STAPLE
+
+        fusion = {"majority": MajorityVote, "staple": STAPLE, "soft average": SoftAverage}[name]()
+    needed = fusion.min_raters()
+    if needed > 1 and sum(bool((labels != IGNORE).any()) for labels in ratings.values()) < needed:
+        return None
     consensus = fusion.fuse(ratings, n_classes, geometry=geometry)
     return StoredReference(consensus.labels, consensus.probability if name in SOFT_REFERENCES else None)

@@ -48,7 +48,8 @@ class Brier(Metric):
     """Mean over voxels and classes of (p - g)^2 (Brier, 1950).
 
     The mean over classes makes the value of two classes that of the binary score, (p_1 - g_1)^2; the sum over classes,
-    which others print, is K times as large.
+    which others print, is K times as large. g is what the reference says: the share of the raters against the soft average,
+    0 or 1 against the majority or another fusion.
     """
 
     name, label = "brier", "Brier score"
@@ -127,6 +128,48 @@ class EntropyErrorAgainstTruth(EntropyError):
     empty = (
         "The entropy error against the truth counts every judged voxel, so an empty reference or prediction changes nothing."
     )
+
+
+class SingleTermEntropy(Metric):
+    """-sum of p ln p over voxels and foreground classes, in nat: the entropy of the image as Lemay (2022) prints it.
+
+    Of each voxel only the foreground's term counts, and not that of the background. The sum grows with the size of the
+    image, so only images of one size can be compared.
+    """
+
+    name, label = "single-term entropy", "Single-term entropy of the image [nat]"
+    better, range, per_class, references = "none", (0.0, inf), False, "none"
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
+    empty = "The single-term entropy counts every voxel, so an empty prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del reference, spacing
+        known = prediction.labels != IGNORE
+        return _single_term_sum(prediction, None if known.all() else known)
+
+
+class SingleTermEntropyError(Metric):
+    """|single-term entropy of the prediction - that of the raters' soft average| in nat; its mean over cases is Lemay's MAE."""
+
+    name, label = "single-term entropy error", "Single-term entropy MAE [nat]"
+    better, range, per_class = "lower", (0.0, inf), False
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
+    references = "soft average"
+    empty = "The single-term entropy MAE counts every judged voxel, so an empty reference or prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        reference = needed(self, reference)
+        mask = judged(prediction, reference)
+        return np.abs(_single_term_sum(prediction, mask) - _single_term_sum(reference, mask))
+
+
+def _single_term_sum(segmentation: Segmentation, mask: Mask | None) -> Doubles:
+    """-sum p ln p over the foreground classes of the voxels where ``mask`` is true (all for None); NaN if that is nowhere."""
+    foreground = segmentation.probability[1:]
+    chosen = foreground if mask is None else foreground[:, mask]
+    total = sum((entr(channel).sum(dtype=np.float64) for channel in chosen), 0.0)
+    return np.asarray(total if chosen[0].size else np.nan, np.float64)
 
 
 class VoxelEntropyError(Metric):

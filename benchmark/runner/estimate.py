@@ -16,7 +16,7 @@ from ...methods.learning.network import NetworkMethod
 from ...methods.learning.preparation import prepare_case, stack
 from ...steps import step
 from ..experiment.experiment import Experiment
-from ..experiment.factory import build_budget, build_method, build_metrics
+from ..experiment.factory import build_budget, build_method, build_metrics, build_references
 from ..experiment.splits import Fold
 from ..measuring.pairs import calibrate_case, measure_case
 from ..measuring.references import References
@@ -98,14 +98,14 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
 
 def _measuring(experiment: Experiment, dataset: Dataset, fold: Fold) -> float:
     """Reading and measuring one case; what stands for a prediction is the soft average of its raters."""
-    metrics = build_metrics(experiment)
+    metrics, fusions = build_metrics(experiment), build_references(experiment)
 
     def measure(position: int) -> None:
         case = dataset[position]
         consensus = SoftAverage().fuse(case.ratings, dataset.n_classes, geometry=case.geometry)
-        sources = References(case, dataset.n_classes)
+        sources = References(case, dataset.n_classes, fusions=fusions)
         prediction = Segmentation(consensus.labels, consensus.probability)
-        references = experiment.references
+        references = experiment.reference_names
         measure_case(case, prediction, metrics=metrics, references=references, classes=dataset.classes, sources=sources)
         calibrate_case(case, consensus.probability, references, sources=sources)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..experiment.factory import build_references
 from ..measuring.kept_references import ReferenceHead, reference_part
 from ..measuring.references import StoredReference, fuse_reference
 from ..store.archive import Archive, DamagedError, write_archive
@@ -13,14 +14,17 @@ from .tasks import ReferenceTask, prepare_process
 
 
 def fuse_references(task: ReferenceTask) -> None:
-    """Fuse the raters of each case of the task, and store the labels. Cases that nobody rated are left out."""
+    """Fuse the raters of each case of the task, and store the labels. Cases with too few raters are left out."""
     dataset = prepare_process(task.setting)
+    fusion = build_references(task.setting.experiment).get(task.reference)
     parts: dict[str, object] = {}
     names = []
     for case in dataset.subset(task.cases, blind=True):
         if case.ratings:
-            parts[reference_part(case.id)] = fuse_reference(task.reference, case.ratings, case.geometry, dataset.n_classes)
-            names.append(case.id)
+            fused = fuse_reference(task.reference, case.ratings, case.geometry, dataset.n_classes, fusion)
+            if fused is not None:
+                parts[reference_part(case.id)] = fused
+                names.append(case.id)
     write_archive(task.path, {"head": ReferenceHead(SCHEMA, task.key, task.reference, tuple(names)), **parts})
 
 

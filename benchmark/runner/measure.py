@@ -11,7 +11,7 @@ from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError, StoppedError
 from ...methods.thresholds import hard_labels
 from ...plugin_errors import described, interrupts_noted, message_of
-from ..experiment.factory import build_fusions, build_metrics
+from ..experiment.factory import build_fusions, build_metrics, build_references
 from ..measuring.parts import PartsInProgress, plan_parts
 from ..measuring.pictures import picture_of, predicted_picture
 from ..measuring.rater_estimates import mean_confusions, observed_confusions
@@ -74,13 +74,14 @@ def _measured(task: MeasuringTask, pressed: list[int]) -> tuple[list[_UnitInProg
     dataset = prepare_process(task.setting)
     seed_everything(0)
     stored = StoredReferences(task.references)
+    fusions = build_references(task.setting.experiment)
     measured = [
         _UnitInProgress(task, unit, wanted, dataset, pressed) for unit, wanted in zip(task.units, task.wanted, strict=True)
     ]
     cases = []
     for case in dataset.subset(task.fold.test):
         cases.append(CaseName(case.id, case.subject, case.centre))
-        sources = References(case, dataset.n_classes, fused=stored.of_case(case.id))
+        sources = References(case, dataset.n_classes, fused=stored.of_case(case.id), fusions=fusions)
         for one in measured:
             one.measure(case, sources)
     for one in measured:
@@ -104,7 +105,9 @@ class _UnitInProgress:
         self.failed = ""
         experiment = task.setting.experiment
         primary = experiment.statistics.primary_metric
-        parts = plan_parts(unit.kind, build_metrics(experiment), experiment.references, task.kept, primary)
+        references = experiment.reference_names
+        metrics, fusions = build_metrics(experiment), build_references(experiment)
+        parts = plan_parts(unit.kind, metrics, references, task.kept, primary, fusions=fusions)
         names = dataset.raters if unit.kind == "raters" else (unit.name,)
         two = dataset.n_classes == 2 and unit.kind == "method"
         n_cases, thresholds = len(task.fold.test), (SEARCHED, HALF) if two else ("",)
@@ -150,10 +153,9 @@ class _UnitInProgress:
             self.predicted.append(predicted_picture(stored, probability))
 
     def _raters(self, case: Case, sources: References) -> None:
-        del sources
         for rater, labels in case.ratings.items():
             if len(case.ratings) > 1:
-                others = References(case, self.dataset.n_classes, without=rater)
+                others = References(case, self.dataset.n_classes, without=rater, fusions=sources.fusions)
                 self.parts.measure(rater, [from_labels(labels, self.dataset.n_classes)], others)
         if self.parts.pictures and case.id in self.task.kept:
             self.pictures.append(picture_of(case, self.task.kept[case.id]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ import torch
 
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest
+from ...methods.base import Fusion
 from ...plugin_errors import calling
 from ..experiment.experiment import Experiment, check_units
 from ..experiment.factory import (
     build_fusions,
     build_method,
     build_metrics,
+    build_references,
     class_identity,
     identity,
     load_plugins,
@@ -31,7 +34,7 @@ from ..experiment.splits import Fold, make_folds, manifest
 from ..measuring.pairs import makes_sense, measures_lengths
 from ..measuring.parts import Parts, plan_parts
 from ..measuring.pictures import choose_pictures
-from ..measuring.references import FUSED, REFERENCE_NAMES, is_reference
+from ..measuring.references import FUSED
 from ..store.completeness import not_a_file
 from ..store.metric_facts import metric_facts
 from ..store.results_folder import check_results_folder, check_same_data
@@ -200,7 +203,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     load_plugins(experiment.plugins)
     methods = [build_method(c, experiment) for c in experiment.candidates]
     fusions = build_fusions(experiment)
-    metrics = build_metrics(experiment)
+    metrics, references = build_metrics(experiment), build_references(experiment)
     dataset = open_dataset(experiment, data)
     check_same_data(folder, experiment, dataset.fingerprint())
     check_identity(fusions, dataset)
@@ -256,10 +259,12 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         training=training,
         folds={(fold.repeat, fold.fold): fold for fold in folds},
         parts={
-            kind: plan_parts(kind, metrics, experiment.references, kept, experiment.statistics.primary_metric)
+            kind: plan_parts(
+                kind, metrics, experiment.reference_names, kept, experiment.statistics.primary_metric, fusions=references
+            )
             for kind in ("method", "raters", "fusion")
         },
-        references=_reference_tasks(experiment, folds, of_data, setting, names),
+        references=_reference_tasks(experiment, references, folds, of_data=of_data, setting=setting, names=names),
         kept=kept,
         skipped=skipped,
         manifest=listed,
@@ -268,19 +273,27 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
 
 
 def _reference_tasks(
-    experiment: Experiment, folds: Sequence[Fold], of_data: Mapping[str, Any], setting: Setting, names: Sequence[str]
+    experiment: Experiment,
+    fusions: Mapping[str, Fusion],
+    folds: Sequence[Fold],
+    *,
+    of_data: Mapping[str, Any],
+    setting: Setting,
+    names: Sequence[str],
 ) -> list[ReferenceTask]:
     """Each fused reference of all cases that are tested, some cases at a time."""
     tested = sorted({position for fold in folds for position in fold.test})
     tasks = []
-    for reference in experiment.references:
-        if reference in FUSED:
+    for reference in experiment.reference_names:
+        if reference in FUSED or reference in fusions:
+            made_by = {"fusion": identity(fusions[reference])} if reference in fusions else {}
             for start in range(0, len(tested), REFERENCE_CASES):
                 cases = tuple(tested[start : start + REFERENCE_CASES])
                 # Other code fuses anew: nobody looks at where a reference comes from.
                 named = {"reference": reference, "cases": [names[i] for i in cases], "code": code_version()}
-                key = _key({**of_data, **named})
-                file = f"{reference.replace(' ', '-')}.{start // REFERENCE_CASES}.{key[:12]}.npz"
+                key = _key({**of_data, **named, **made_by})
+                word = re.sub(r"[^A-Za-z0-9]+", "-", reference)[:60].strip("-")
+                file = f"{word}.{start // REFERENCE_CASES}.{key[:12]}.npz"
                 tasks.append(ReferenceTask(key, reference, cases, setting.folder / "references" / file, setting))
     return tasks
 
@@ -289,18 +302,16 @@ def check_references(experiment: Experiment, dataset: Dataset) -> None:
     """Whether what was declared can be measured on this data set: a run of hours must not end without its main result.
 
     Raises:
-        RaterbenchError: a reference is unknown, or the primary metric cannot be measured against the primary reference.
+        RaterbenchError: a reference is no rater, or the primary metric cannot be measured against the primary reference.
     """
-    for name in experiment.references:
-        if not is_reference(name):
-            raise RaterbenchError(f"there is no reference called {name!r}{nearest(name, REFERENCE_NAMES)}")
+    for name in experiment.reference_names:
         if name.startswith(RATER) and name.removeprefix(RATER) not in dataset.raters:
             raise RaterbenchError(f"references: {name!r} is no rater of {dataset.name!r}{nearest(name[6:], dataset.raters)}")
     declared, truth = experiment.statistics, dataset[0].truth is not None
-    primary = declared.primary_reference
+    primary = experiment.primary_reference
     if primary == "auto":
-        primary = "truth" if truth and "truth" in experiment.references else "raters"
-    if primary not in experiment.references:
+        primary = "truth" if truth and "truth" in experiment.reference_names else "raters"
+    if primary not in experiment.reference_names:
         raise RaterbenchError(f"the primary reference {primary!r} is not among the references: add it to them")
     if primary == "truth" and not truth:
         raise RaterbenchError(f"the primary reference is the truth, which nobody knows of {dataset.name!r}: use 'raters'")

@@ -27,6 +27,7 @@ CALIBRATION_COLUMNS = [
     *("candidate", "reference", "region", "last_bin", "n_subjects", "n_voxels", "counted"),
     *("ece", "ece_low", "ece_high", "ece_debiased", "mce", "difference", "difference_low", "difference_high"),
 ]
+MODEL_COLUMNS = ["candidate", "reference", "region", "last_bin", "n_models", "ece", "std"]
 
 
 def subject_counts(calibration: pd.DataFrame, reference: str, region: str, kind: str = "method") -> dict[str, pd.DataFrame]:
@@ -82,6 +83,27 @@ def calibration_table(
             rows = [_row(counts, c, baseline, last_bin, draw) for c in counts]
             tables.append(pd.DataFrame(rows).assign(reference=reference, region=region, last_bin=last_bin))
     return pd.concat(tables, ignore_index=True)[CALIBRATION_COLUMNS]
+
+
+def calibration_by_model(calibration: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """ECE as papers report it, over the voxels of each trained model alone: columns ``MODEL_COLUMNS``.
+
+    One row a candidate, region and ``last_bin``: the mean and the standard deviation (ddof 1) of ``ece`` over the
+    ``n_models`` trained models of which voxels were counted. A trained model's error is larger than that of all models
+    pooled where their errors differ in direction; chance adds to each, too.
+    """
+    columns, model = ["n", "correct", "confidence"], ["candidate", "region", "repeat", "fold"]
+    mine = calibration[calibration["reference"] == reference].astype(dict.fromkeys(columns, "int64"))
+    sums = mine.groupby([*model, "bin"], sort=False)[columns].sum()
+    wide = sums.unstack("bin", fill_value=0).swaplevel(axis=1)
+    wide = wide.reindex(columns=pd.MultiIndex.from_product([range(N_BINS), columns]), fill_value=0)
+    counts, tables = as_counts(wide.astype("int64")), []
+    for last_bin in TREATMENTS:
+        errors = pd.Series(expected_calibration_error(counts, last_bin), wide.index)
+        grouped = errors.groupby(level=["candidate", "region"], sort=False)
+        found = grouped.agg(n_models="count", ece="mean", std="std").reset_index()
+        tables.append(found.assign(reference=reference, last_bin=last_bin))
+    return pd.concat(tables, ignore_index=True)[MODEL_COLUMNS]
 
 
 def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bin: LastBin, draw: _Draw) -> dict[str, object]:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ..experiment.experiment import Statistics
-from .calibration import calibration_table, reliability_curves
+from .calibration import MODEL_COLUMNS, calibration_by_model, calibration_table, reliability_curves
 from .ranking import best_of
 
 KINDS = ("method", "fusion", "rater")
+PUBLISHED_REFERENCE = "staple"
+"""What the calibration errors of the SoftSeg papers are against."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,18 @@ class PooledCalibration:
                                           resamples=self.settings.resamples, confidence=1 - self.settings.alpha)  # fmt: skip
                 parts.append(table.assign(kind=kind))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    @cached_property
+    def by_model(self) -> pd.DataFrame:
+        """Errors of each trained model, their mean and spread (columns: ``calibration.MODEL_COLUMNS``).
+
+        Against the same reference as the pooled ones, and against STAPLE, as papers have them, where that was counted.
+        """
+        have = set(self.counts["reference"])
+        wanted = [r for r in dict.fromkeys([self.reference, PUBLISHED_REFERENCE]) if r in have]
+        methods = self.counts[self.counts["kind"] == "method"]
+        tables = [calibration_by_model(methods, reference) for reference in wanted]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=MODEL_COLUMNS)
 
     def image(self, last_bin: str) -> pd.DataFrame:
         """The candidates' rows over the whole image, indexed by candidate; empty without counts."""

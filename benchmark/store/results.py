@@ -115,7 +115,7 @@ class Results:
         only those that the experiment names are there; ``single_raters`` has all.
         """
         table = self.long_table
-        unasked = [r for r in self._single_raters if r not in self.experiment.references]
+        unasked = [r for r in self._single_raters if r not in self.experiment.reference_names]
         rows = table[(table["threshold"] != HALF) & ~table["reference"].isin(unasked)]
         several = rows.groupby("metric")["parameters"].nunique()
         named = rows["metric"].isin(several.index[several > 1])
@@ -177,7 +177,7 @@ class Results:
     @property
     def primary_reference(self) -> str:
         """The declared reference, with ``auto`` resolved: the truth where it is known, else the single raters."""
-        declared = self.experiment.statistics.primary_reference
+        declared = self.experiment.primary_reference
         if declared != "auto":
             return declared
         return "truth" if "truth" in pd.unique(self.rows["reference"]) else "raters"
@@ -252,7 +252,7 @@ def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataF
         for part in stored.parts.values():
             if not isinstance(part, Rows | SingleRaters):
                 continue
-            found = _entries(part, experiment.references)
+            found = _entries(part, experiment.reference_names)
             same = {"kind": kind, "repeat": stored.unit.repeat, "fold": stored.unit.fold}
             same |= {"metric": part.metric, "parameters": part.parameters}
             for column, value in same.items():

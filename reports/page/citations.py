@@ -64,8 +64,9 @@ def _used(analysis: Analysis) -> Iterator[tuple[str, str]]:
             yield from ((key, candidate.name) for key in REGISTERED[kind].get(name, ()))
     backbone = str(dict(experiment.budget).get("backbone", "unet"))
     yield from ((key, "the backbone") for key in BACKBONES.get(backbone, ()))
-    for reference in experiment.references:
-        yield from ((key, f"reference: {words_of(reference)}") for key in REFERENCES.get(reference, ()))
+    for reference, fusion, _ in experiment.reference_entries:
+        published = FUSIONS.get(fusion, ()) if fusion else REFERENCES.get(reference, ())
+        yield from ((key, f"reference: {words_of(reference)}") for key in published)
     for metric in analysis.metrics:
         yield from ((key, analysis.label(metric)) for key in METRICS.get(metric.partition(" (")[0], ()))
     if not analysis.calibration.table.empty:

@@ -49,7 +49,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Alpha", f"{statistics.alpha:g}"),
         ("Smallest relevant difference", f"{statistics.smallest_difference:g}"),
         ("Metrics", ", ".join(analysis.label(metric) for metric in analysis.metrics)),
-        ("References", ", ".join(words_of(reference) for reference in experiment.references)),
+        ("References", ", ".join(words_of(reference) for reference in experiment.reference_names)),
         ("Bootstrap resamples", str(statistics.resamples)),
         ("Declaration", f"{analysis.declaration.stored}; SHA-256 {analysis.declaration.hash}"),
         ("Test", "model t" if analysis.protocol == "model-t" else "as published, over trained models"),

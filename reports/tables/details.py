@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from ..analysis import Analysis
 from . import captions
+from .composite import composite
 from .origins import origins_table
 from .panel_tables import interchangeability_table, raters_left_out
 from .rater_tables import alarms, rater_classes, raters
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
 from .thresholds import thresholds
-from .wording import NO_VALUE, count_of, name_of, nice_number, p_number, words_of, write_number
+from .wording import NO_VALUE, count_of, joined, name_of, nice_number, p_number, words_of, write_number
 
 TableMaker = Callable[[Analysis], "Table | None"]
 APART = ("by-reference", "by-class", "by-centre", "thresholds", "rater-classes")
@@ -28,6 +30,7 @@ def table_makers() -> dict[str, TableMaker]:
         "comparison": comparison_table,
         "differences": differences,
         "differences-exploratory": exploratory,
+        "composite": composite,
         "by-reference": by_reference,
         "by-class": by_class,
         "by-centre": by_centre,
@@ -202,6 +205,13 @@ def calibration(analysis: Analysis) -> Table | None:
     table = analysis.calibration.table
     if table.empty:
         return None
+    of_models = analysis.calibration.by_model
+    against = list(dict.fromkeys(of_models["reference"]))
+    for reference in against:
+        names = {name: f"{name} by model, {reference}" for name in ("n_models", "ece", "std")}
+        mine = of_models[of_models["reference"] == reference].drop(columns="reference").rename(columns=names)
+        table = table.merge(mine.assign(kind="method"), "left", ["kind", "candidate", "region", "last_bin"])
+    places = [(reference, last_bin) for reference in against for last_bin in ("open", "closed")]
     rows, keys = [], []
     for (kind, region, candidate), part in table.groupby(["kind", "region", "candidate"], sort=False):
         cells = [Cell(name_of(str(candidate), str(kind))), Cell(str(region))]
@@ -215,10 +225,16 @@ def calibration(analysis: Analysis) -> Table | None:
                     Cell(write_number(100 * row["mce"], 1), sort=float(row["mce"])),
                     Cell(f"{nice_number(row['n_voxels'])} ({100 * row['counted']:.0f} %)", sort=float(row["n_voxels"])),
                 ]
+        for reference, last_bin in places:
+            row = part[part["last_bin"] == last_bin].iloc[0]
+            mean, std = (float(row[f"{name} by model, {reference}"]) for name in ("ece", "std"))
+            spread = f" ± {write_number(100 * std, 2)}" if np.isfinite(std) else ""
+            cells.append(Cell(write_number(100 * mean, 2) + spread, sort=mean))
         rows.append(cells)
         keys.append((kind, region))
     parts = ("ECE {} (%)", "Interval", "Debiased {} (%)", "MCE {} (%)", "Voxels {}")
     head = ["Candidate", "Region", *(p.format(b) for b in ("open", "closed") for p in parts)]
+    head += [f"By model, {_capital(words_of(reference))}, {last_bin} (%)" for reference, last_bin in places]
     caption = (
         f"Calibration against {words_of(analysis.calibration.reference)}, all voxels of all test cases of "
         f"{count_of(analysis.comparison.n_subjects, 'subject')} pooled, in ten bins of equal width, with "
@@ -227,8 +243,10 @@ def calibration(analysis: Analysis) -> Table | None:
         "the same kind. ECE is the mean and MCE the largest gap between confidence and accuracy, MCE without thin bins (fewer "
         "than 100 voxels or 3 subjects). Gaps that arise by chance make ECE larger than 0 even where confidence is right, so "
         "the interval of this plug-in estimate cannot cover 0. Debiased: the squared gap of each bin less its variance over "
-        "subjects, cut at 0. Foreground: near what any rater "
-        "marked."
+        "subjects, cut at 0. Foreground: near what any rater marked. By model: the ECE of each trained model (one a fold and "
+        "repeat) over the voxels of its own test cases, against "
+        f"{joined([words_of(reference) for reference in against])}, mean ± standard deviation over trained models, as the "
+        "SoftSeg papers have it against STAPLE; where models err in different directions it is larger than the pooled one."
     )
     rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
     return Table("calibration", "Calibration", caption, head, rows, table, rules)

@@ -27,15 +27,21 @@ SHORT = {
     "entropy": "Entropy (nat)",
     "entropy error": "Entropy MAE (nat)",
     "entropy error against truth": "Entropy error, truth (nat)",
+    "single-term entropy": "Single-term entropy (nat)",
+    "single-term entropy error": "Single-term entropy MAE (nat)",
     "confusion rmse": "CM RMSE",
     "false positive volume": "False positives",
+    "soft volume error": "Soft volume error",
+    "fraction error": "Fraction error",
 }
 FUSED = {"staple": "STAPLE", "majority-vote": "Majority vote", "soft-average": "Soft average"}
 
 
 def words_of(reference: str) -> str:
-    """A reference in plain words."""
-    return WORDS.get(reference) or reference.replace("rater:", "rater ", 1)
+    """A reference in plain words: a single rater, or what a fusion makes of the raters."""
+    if reference.startswith("rater:"):
+        return reference.replace("rater:", "rater ", 1)
+    return WORDS.get(reference) or (f"{reference} of the raters" if reference else "")
 
 
 def name_of(candidate: str, kind: str) -> str:

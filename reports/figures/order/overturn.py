@@ -94,7 +94,7 @@ def overturn_reference(analysis: Analysis) -> style.Plot | None:
     ranks = ranks_by_reference(analysis)
     if analysis.better(analysis.metric) == "none" or len(analysis.candidates) < 2 or ranks.shape[1] < 2:
         return None
-    order = _order(ranks, [SHORT.get(r, words_of(r)) for r in ranks.columns], "Reference")
+    order = _order(ranks, [SHORT.get(r) or words_of(r).removesuffix(" of the raters") for r in ranks.columns], "Reference")
     caption = (
         f"{_start(analysis)} against {words_of(analysis.reference)}, the primary reference, and against each other reference. "
         f"{_said(order, 'against {} other references')}"

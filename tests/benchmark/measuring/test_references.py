@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from raterbench.benchmark.measuring.references import REFERENCE_NAMES, References, foreground_region, is_reference
+from raterbench.benchmark.experiment.references import reference_entry
+from raterbench.benchmark.measuring.references import References, foreground_region, fuse_reference
 from raterbench.datasets.base import IGNORE, Case, Geometry, Truth
 from raterbench.errors import RaterbenchError
+from raterbench.methods.fusion.at_least import AtLeast
 from raterbench.methods.fusion.staple import STAPLE
 
 
@@ -75,8 +77,33 @@ def test_what_cannot_be_is_said_in_words():
         References(make_case(RATINGS), 2)["majorty"]
     with pytest.raises(RaterbenchError, match="'case-1' has no rater"):
         References(make_case({}), 2)["staple"]
-    assert all(is_reference(name) for name in (*REFERENCE_NAMES, "rater:ann"))
-    assert not is_reference("ann")
+    with pytest.raises(RaterbenchError, match="names no fusion"):
+        reference_entry({"ties": "lowest"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "fusion"),
+    [
+        ("soft average", "soft average", ""),
+        ("rater:ann", "rater:ann", ""),
+        ("soft-average", "soft average", ""),
+        ({"fusion": "STAPLE"}, "staple", ""),
+        ("spatial-staple", "spatial-staple", "spatial-staple"),
+        ({"fusion": "staple", "region": "union", "margin": 3}, "staple (region=union, margin=3)", "staple"),
+    ],
+)
+def test_an_entry_is_a_word_a_fusion_or_a_table(entry, name, fusion):
+    assert reference_entry(entry)[:2] == (name, fusion)
+
+
+def test_any_fusion_makes_a_reference_of_labels_where_there_are_enough_raters():
+    sources = References(make_case(RATINGS), 2, fusions={"both": AtLeast(votes=2), "four": AtLeast(votes=4)})
+    assert sources["both"].labels.tolist() == [[0, 1, 0, IGNORE]]
+    np.testing.assert_array_equal(sources["both"].probability[1, 0, :3], [0, 1, 0])
+    assert sources["four"] is None
+    few = dataclasses.replace(make_case(RATINGS), ratings={"ann": RATINGS["ann"]})
+    assert References(few, 2, fusions={"both": AtLeast(votes=2)})["both"] is None
+    assert fuse_reference("both", few.ratings, few.geometry, 2, AtLeast(votes=2)) is None
 
 
 def test_the_region_is_what_lies_within_five_voxels_in_plane():

@@ -29,7 +29,9 @@ def test_the_registry_knows_them_by_their_names_in_tables():
     assert ALL == [
         "avd", "brier", "brier foreground", "confusion rmse", "dice", "entropy", "entropy error", "entropy error against truth",
         "expected calibration error", "false positive volume",
-        "generalised energy distance", "hd95", "precision", "recall", "rvd", "surface dice", "voxel entropy error",
+        "fraction error", "generalised energy distance", "hd95", "lesion false-detection rate", "lesion true-positive rate",
+        "precision", "recall", "rvd", "single-term entropy", "single-term entropy error", "soft volume error", "surface dice",
+        "voxel entropy error",
     ]  # fmt: skip
     with pytest.raises(RaterbenchError, match="did you mean 'dice'"):
         METRICS.get("dise")

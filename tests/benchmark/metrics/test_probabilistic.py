@@ -5,9 +5,10 @@ import pytest
 from scipy.stats import entropy as scipy_entropy
 from sklearn.metrics import brier_score_loss
 
+from raterbench.benchmark.measuring.references import References
 from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
 from raterbench.benchmark.metrics.probabilistic import entropy_map
-from raterbench.datasets.base import IGNORE
+from raterbench.datasets.base import IGNORE, Case, Geometry
 from raterbench.errors import RaterbenchError
 
 ONE = (1.0, 1.0)
@@ -33,6 +34,24 @@ def test_the_reference_numbers_come_out():
     assert entropy_map(PREDICTION.probability).sum() == pytest.approx(1.2554823, abs=1e-6)
     assert entropy_map(SOFT.probability).sum() == pytest.approx(1.2730284, abs=1e-6)
     assert value("entropy error", PREDICTION, SOFT) == pytest.approx(0.0175460 / 4, abs=1e-6)
+
+
+def test_the_single_term_entropy_is_a_sum_over_the_foreground():
+    assert value("single-term entropy", PREDICTION, None) == pytest.approx(0.6931472, abs=1e-7)
+    assert value("single-term entropy", SOFT, None) == pytest.approx(0.7324082, abs=1e-7)
+    assert value("single-term entropy error", PREDICTION, SOFT) == pytest.approx(0.0392610, abs=1e-7)
+    three = np.array([[[0.5, 0.0]], [[0.25, 0.5]], [[0.25, 0.5]]], np.float32)
+    expected = -2 * 0.25 * np.log(0.25) - 2 * 0.5 * np.log(0.5)
+    assert value("single-term entropy", Segmentation(np.array([[0, 1]], np.uint8), three), None) == pytest.approx(expected)
+
+
+def test_brier_against_the_soft_average_and_against_the_majority_of_three_raters():
+    ratings = {name: np.array([labels], np.uint8) for name, labels in {"a": (1, 1, 0, 0), "b": (1, 0, 1, 0)}.items()}
+    ratings["c"] = np.array([[1, 0, 0, 0]], np.uint8)
+    case = Case("c", "s", "c", np.zeros((1, 1, 4), np.float32), ratings, Geometry.axis_aligned(2))
+    sources = References(case, 2)
+    assert value("brier", PREDICTION, sources["soft average"]) == pytest.approx(0.00868056, abs=1e-7)
+    assert value("brier", PREDICTION, sources["majority"]) == pytest.approx(0.078125)
 
 
 def test_two_classes_have_the_binary_brier_score():
@@ -67,7 +86,7 @@ def test_only_the_voxelwise_error_sees_where_the_uncertainty_is():
 def test_unjudged_voxels_are_left_out():
     hidden = binary([1, 1 / 3, 1 / 3, 0.9], labels=np.array([[1, 0, 0, IGNORE]], np.uint8))
     short, cut = binary([1, 0.5, 0.25]), binary([1, 1 / 3, 1 / 3])
-    for name in ("brier", "entropy error", "voxel entropy error"):
+    for name in ("brier", "entropy error", "single-term entropy error", "voxel entropy error"):
         assert value(name, PREDICTION, hidden) == pytest.approx(value(name, short, cut))
     nobody = from_labels(np.full((1, 4), IGNORE, np.uint8), 2)
     assert np.isnan([value(name, PREDICTION, nobody) for name in ("brier", "entropy error", "voxel entropy error")]).all()

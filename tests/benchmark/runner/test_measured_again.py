@@ -163,8 +163,13 @@ def test_references_are_fused_once_and_for_all(experiment, folder):
     plan, first = finish(experiment, folder)
     fused = stamps(folder, "references")
     assert len(fused) == len(plan.references) == 1
-    plan, _ = finish(experiment.replace(references=("truth", "raters", "majority", "soft average")), folder)
-    assert len(plan.references) == 2
+    others = ("soft-average", {"fusion": "at-least", "votes": 2})
+    plan, more = finish(experiment.replace(references=("truth", "raters", "majority", *others)), folder)
+    assert len(plan.references) == 3
+    assert set(more.rows["reference"]) == {"truth", "raters", "majority", "soft average", "at-least (votes=2)", "none"}
+    of_label_rows = more.rows[more.rows["kind"] == "rater"]["reference"]
+    assert "at-least (votes=2)" in set(of_label_rows), "it is made anew without the rater who is measured"
+    assert "at-least (votes=2)" in set(more.calibration["reference"])
     assert fused.items() < stamps(folder, "references").items(), "those that are there are used"
 
     # A damaged one is replaced, as soon as something is to be measured.

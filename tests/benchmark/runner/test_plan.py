@@ -104,6 +104,10 @@ METRICS = ("dice", "surface dice", "brier", "entropy")
         ({"references": ("truth", "raters", "majority", "staple")}, ("rows/", "calibration/staple")),
         ({"metrics": ("dice", {"name": "surface dice", "tolerance": 2.0}, "brier", "entropy")}, "rows/surface dice/"),
         ({"metrics": ("dice", {"name": "surface dice", "image_border": False}, "brier", "entropy")}, "rows/surface dice/"),
+        (
+            {"references": ("truth", "raters", "majority", {"fusion": "staple", "region": "union"})},
+            ("rows/", "calibration/staple"),
+        ),
         ({"keep_cases": 3}, "predicted/"),
     ],
 )
@@ -362,6 +366,13 @@ class Longest(Metric):
     [
         ({"metrics": ("dice", "dyce")}, "no metric called 'dyce'; did you mean 'dice'?"),
         ({"references": ("truth", "rater")}, "no reference called 'rater'; did you mean 'raters'?"),
+        ({"references": ("truth", "spatial-stapel")}, "no reference called 'spatial-stapel'; did you mean 'spatial-staple'"),
+        ({"references": ("truth", {"fusion": "stapel", "ties": "lowest"})}, "no fusion called 'stapel'; did you mean 'staple'"),
+        (
+            {"references": ("truth", {"fusion": "staple", "pool": "dataset"})},
+            "learns raters over many cases, but a reference is",
+        ),
+        ({"references": ("staple", {"fusion": "staple"})}, "references lists 'staple' twice"),
         ({"references": ("truth", "rater:steadi")}, "'rater:steadi' is no rater of 'phantom'; did you mean 'steady'?"),
         ({"references": ("raters",), "statistics": Statistics(primary_reference="truth")}, "'truth' is not among the refer"),
         ({"references": ("majority",)}, "primary reference 'raters' is not among the references"),

@@ -11,6 +11,7 @@ from raterbench.benchmark.metrics.calibration import calibration_counts, expecte
 from raterbench.benchmark.statistics.calibration import (
     CALIBRATION_COLUMNS,
     as_counts,
+    calibration_by_model,
     calibration_table,
     debiased_calibration_error,
     maximum_error_of_full_bins,
@@ -62,6 +63,27 @@ def test_the_worked_example_with_both_treatments_of_confidence_one() -> None:
     assert (rows.loc["open", "n_voxels"], rows.loc["closed", "n_voxels"]) == (6, 8)
     assert rows.loc["open", "counted"] == 0.75
     assert np.isnan(rows.loc["open", "difference"])
+
+
+def test_the_error_of_trained_models_is_the_mean_of_each_models_own() -> None:
+    p = np.array([0.96, 0.84, 0.66, 0.46, 0.28, 0.06, 1, 0], np.float32)
+    right, wrong = np.array([1, 1, 0, 1, 0, 0, 1, 0], np.uint8), np.array([0, 1, 1, 0, 0, 0, 1, 0], np.uint8)
+    models = [
+        table_of({("A", "s"): calibration_counts(np.stack([1 - p, p]), y)}).assign(fold=f) for f, y in enumerate((right, wrong))
+    ]
+    table = calibration_by_model(pd.concat(models), "staple").set_index("last_bin")
+    assert table["n_models"].tolist() == [2, 2] and table["reference"].tolist() == ["staple", "staple"]
+    for last_bin in ("open", "closed"):
+        errors = [
+            float(expected_calibration_error(calibration_counts(np.stack([1 - p, p]), y), last_bin)) for y in (right, wrong)
+        ]
+        assert table.loc[last_bin, "ece"] == pytest.approx(np.mean(errors))
+        assert table.loc[last_bin, "std"] == pytest.approx(np.std(errors, ddof=1))
+    alone = calibration_by_model(models[0], "staple").set_index("last_bin")
+    assert alone.loc["open", "ece"] == pytest.approx(0.29, abs=1e-6) and alone.loc["closed", "ece"] == pytest.approx(
+        0.2175, abs=1e-6
+    )
+    assert alone["std"].isna().all()
 
 
 def test_the_intervals_equal_a_plain_loop() -> None:

@@ -15,7 +15,8 @@ from raterbench import RaterbenchError
 from raterbench.benchmark.experiment.experiment import Statistics
 from raterbench.benchmark.statistics.caption import AS_PUBLISHED, FEW_REPEATS, caption
 from raterbench.benchmark.statistics.comparison import COLUMNS, Comparison, breakdown, compare_results, split_ratio
-from raterbench.benchmark.statistics.ranking import composite_score, mean_ranks
+from raterbench.benchmark.statistics.long_rows import LongRows
+from raterbench.benchmark.statistics.ranking import composite_score, composite_scores, mean_ranks
 from raterbench.benchmark.statistics.significance import corrected_resampled_t, holm, wilcoxon
 from raterbench.benchmark.statistics.subjects import case_values, fold_values, paired, subject_values
 from raterbench.benchmark.statistics.verdict.as_published import as_published
@@ -271,6 +272,45 @@ def test_composite_score_of_the_published_table(ddof: int, expected: list[float]
     )
     better = {"dice": "higher", "precision": "higher", "recall": "higher", "avd": "lower"}
     assert composite_score(means, better, ddof).to_numpy() == pytest.approx(expected, abs=5e-8)
+
+
+def composite_rows(n_subjects: int = 4) -> pd.DataFrame:
+    """The published table's values for each subject of two trainings, moved by the subject; D lacks most of its precision."""
+    published = {"A": (87.1, 88.7, 86.4, 9.9), "B": (86.6, 89.0, 85.1, 10.1), "C": (84.8, 93.1, 79.1, 16.4)}
+    rows = []
+    for candidate, values in (published | {"D": (1.0, 1.0, 1.0, 90.0)}).items():
+        for repeat, subject, slice_ in np.ndindex(2, n_subjects, 2):
+            for metric, value in zip(("dice", "precision", "recall", "avd"), values, strict=True):
+                lacks = candidate == "D" and metric == "precision" and subject + repeat
+                moved = np.nan if lacks else value + 0.1 * subject + slice_
+                key = ("e", "d", candidate, "method", repeat, 0, f"s{subject}_{slice_}", f"s{subject}", "c", "cord", "truth")
+                rows.append((*key, metric, moved))
+    return pd.DataFrame(rows, columns=COMPARED)
+
+
+def test_composite_scores_pool_every_subject_and_training() -> None:
+    rows = composite_rows()
+    found = composite_scores(LongRows(rows), "truth")
+    assert found is not None and list(found.apart) == ["D"] and found.n_left_out == 0
+    assert found.scores.shape == (8, 3) and list(found.scores) == ["A", "B", "C"]
+    wide = rows[rows["candidate"] != "D"].pivot_table("value", ["candidate", "repeat", "subject"], "metric")
+    z = (wide - wide.mean()) / wide.std(ddof=1)
+    expected = z.assign(avd=-z["avd"]).mean(axis=1)
+    assert found.scores.loc[(1, 0, "s2"), "C"] == pytest.approx(expected["C", 1, "s2"])
+    assert found.mean_ranks.to_dict() == {"A": 1.5, "B": 2.0, "C": 2.5}
+    assert found.parts.loc["C"].to_numpy() == pytest.approx(
+        z.assign(avd=-z["avd"]).groupby("candidate").mean().loc["C", found.parts.columns]
+    )
+
+
+def test_composite_scores_of_one_subject_are_those_of_the_published_table() -> None:
+    rows = composite_rows(1).query("candidate != 'D' and repeat == 0")
+    found = composite_scores(LongRows(rows), "truth")
+    assert found is not None
+    assert found.scores.to_numpy()[0] == pytest.approx([0.3686563, 0.1988440, -0.5675003], abs=5e-8)
+    rows.loc[(rows["candidate"] == "B") & (rows["metric"] == "recall"), "value"] = np.nan
+    again = composite_scores(LongRows(rows), "truth")
+    assert again is not None and list(again.apart) == ["B"] and again.n_left_out == 0
 
 
 def test_mean_ranks_by_hand() -> None:

@@ -17,6 +17,7 @@ from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.answer.answer import answer
 from raterbench.reports.page.escaping import latex_text
+from raterbench.reports.tables.composite import composite
 from raterbench.reports.tables.details import all_tables, by_reference, calibration, differences
 from raterbench.reports.tables.rater_tables import raters
 from raterbench.reports.tables.table import Cell, Table
@@ -211,7 +212,35 @@ def test_raters_compare_with_the_identity(results: Results, analysis: Analysis) 
 def test_calibration_says_how_many_voxels_count(analysis: Analysis) -> None:
     table = calibration(analysis)
     assert table is not None
-    assert "(100 %)" in table.rows[0][-1].text and len(table.rows) == 12
+    assert "(100 %)" in table.rows[0][table.head.index("Voxels closed")].text and len(table.rows) == 12
+
+
+def test_calibration_of_each_trained_model_is_against_staple_too(results: Results, analysis: Analysis) -> None:
+    table = calibration(analysis)
+    assert table is not None
+    counts = results.calibration
+    for reference, words in (("truth", "Truth"), ("staple", "STAPLE of the raters")):
+        mine = counts[(counts["candidate"] == "STAPLE") & (counts["reference"] == reference) & (counts["region"] == "image")]
+        errors = []
+        for _, part in mine.groupby(["repeat", "fold"]):
+            pooled = part.groupby("bin")[["n", "correct", "confidence"]].sum().reindex(range(11), fill_value=0).to_numpy()
+            errors.append(100 * float(expected_calibration_error(pooled, "open")))
+        expected = f"{np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f}"
+        row = next(row for row in table.rows if row[0].text == "STAPLE" and row[1].text == "image")
+        assert row[table.head.index(f"By model, {words}, open (%)")].text == expected
+
+
+def test_the_composite_table_ranks_candidates_by_their_mean_score(analysis: Analysis) -> None:
+    table = composite(analysis)
+    assert table is not None and "depends on which candidates take part" in table.caption and "n = 12 of each" in table.caption
+    by_place = sorted(table.rows, key=lambda row: row[2].sort)
+    assert [row[1].sort for row in by_place] == sorted((row[1].sort for row in table.rows), reverse=True)
+    assert sum(row[1].sort for row in table.rows) == pytest.approx(0, abs=1e-9)
+    assert [row[0].text for row in table.rows if row[1].bold] == [by_place[0][0].text]
+    assert table.head[-1] == "z of Absolute relative volume difference"
+    rows = analysis.results.long_table
+    without = dataclasses.replace(analysis.results, long_table=rows[rows["metric"] != "avd"])
+    assert composite(Analysis(without)) is None
 
 
 def test_the_debiased_error_stands_beside_the_plug_in_one(analysis: Analysis) -> None:
@@ -228,8 +257,8 @@ def test_the_debiased_error_stands_beside_the_plug_in_one(analysis: Analysis) ->
 def test_every_table_can_be_written(analysis: Analysis) -> None:
     tables = all_tables(analysis)
     assert [t.name for t in tables] == [
-        "comparison", "differences", "differences-exploratory", "by-reference", "by-class", "by-centre", "calibration",
-        "interchangeability", "raters-left-out",
+        "comparison", "differences", "differences-exploratory", "composite", "by-reference", "by-class", "by-centre",
+        "calibration", "interchangeability", "raters-left-out",
         "raters", "rater-classes", "alarms", "units",
     ]  # fmt: skip
     for table in tables:
