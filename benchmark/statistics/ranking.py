@@ -8,8 +8,13 @@ from typing import TypeVar
 import pandas as pd
 
 from .arithmetic import largest, mean_and_std, round_to_scale
+from .subjects import case_values
 
 Values = TypeVar("Values", pd.DataFrame, pd.Series)
+
+COMPOSITE_METRICS = {"dice": "higher", "precision": "higher", "recall": "higher", "avd": "lower"}
+"""The metrics of a composite score, and which of their values are better."""
+COMPOSITE_COLUMNS = ["candidate", "repeat", "fold", "subject", "score", "defined"]
 
 
 def goodness(values: Values, better: str) -> Values | None:
@@ -65,3 +70,21 @@ def composite_score(means: pd.DataFrame, better: Mapping[str, str], ddof: int = 
             n = int(good.notna().sum())
             scores[str(metric)] = (good - mean) / (std * ((n - 1) / (n - ddof)) ** 0.5)
     return pd.DataFrame(scores, index=means.index).mean(axis=1)
+
+
+def composite_scores(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Composite score of every candidate, subject and split: ``COMPOSITE_COLUMNS``.
+
+    Each of ``COMPOSITE_METRICS`` is averaged over the foreground classes of a case and over the cases of a subject. Its z-score
+    is that over the values of all candidates, subjects and splits together (``composite_score``); a score is the mean of the
+    z-scores of the metrics that are ``defined`` there, which are counted. Empty unless all metrics were measured against
+    ``reference``.
+    """
+    measured = rows[(rows["reference"] == reference) & (rows["kind"] == "method")]
+    if not set(COMPOSITE_METRICS) <= set(measured["metric"]):
+        return pd.DataFrame(columns=COMPOSITE_COLUMNS)
+    index = COMPOSITE_COLUMNS[:4]
+    found = {m: case_values(measured, m, reference).groupby(index, sort=False)["value"].mean() for m in COMPOSITE_METRICS}
+    values = pd.DataFrame(found)
+    scores = composite_score(values, COMPOSITE_METRICS)
+    return pd.DataFrame({"score": scores, "defined": values.notna().sum(axis=1)}).reset_index()[COMPOSITE_COLUMNS]

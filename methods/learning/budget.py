@@ -34,6 +34,8 @@ class Budget(Parameterised):
         backbone: the network, by its name in ``methods/backbones``.
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
+        keep_epochs: after so many epochs, from the first to the last at equal ratios, and after the best, the prediction of
+            one validation slice is kept for a figure; 0 keeps none. It does not change what is learned.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Budget(Parameterised):
         backbone: str = BACKBONE,
         features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
         mixed_precision: bool = True,
+        keep_epochs: Annotated[int, Range(0, 50)] = 0,
     ) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
@@ -68,6 +71,7 @@ class Budget(Parameterised):
         self.backbone = backbone
         self.features = features
         self.mixed_precision = mixed_precision
+        self.keep_epochs = keep_epochs
 
     def check_parameters(self, where: str = "budget") -> None:
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
