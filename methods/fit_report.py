@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass
 class FitReport:
@@ -18,6 +21,7 @@ class FitReport:
         majority_dice: Dice between the learned truth and the majority of the raters on validation slices, after each epoch.
         stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
         trials: the settings that a tuned method tried, in order, each with its validation score.
+        by_epoch: what the network predicted for one validation slice after some epochs, where the budget keeps them.
     """
 
     curve: list[tuple[int, float, float]] = field(default_factory=list)
@@ -27,6 +31,24 @@ class FitReport:
     majority_dice: list[float] = field(default_factory=list)
     stages: dict[str, FitReport] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    by_epoch: EpochPictures | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EpochPictures:
+    """The predictions of one validation slice after some epochs, with 8 bits; the last is that of the best epoch.
+
+    ``image`` [h, w], its first channel; ``epochs`` are counted from 0, as in the curve; ``foreground`` [n, h, w], the
+    probability that a voxel is not background, in units of 1/255.
+    """
+
+    image: npt.NDArray[np.uint8]
+    epochs: tuple[int, ...]
+    foreground: npt.NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.foreground.shape != (len(self.epochs), *self.image.shape):
+            raise ValueError(f"foreground {self.foreground.shape} must be {len(self.epochs)} maps {self.image.shape}")
 
 
 @dataclass(frozen=True)

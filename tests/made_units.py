@@ -26,6 +26,7 @@ from raterbench.benchmark.store.units import (
     SingleRaters,
     Status,
     TrainingUnit,
+    ValueCounts,
     measuring_path,
     stem,
     training_path,
@@ -98,6 +99,7 @@ def write_measured(
         "rows": Rows("dice", "", "truth", (), ("",), np.zeros((1, 0, 0, 1)), np.zeros((1, 0), bool)),
         "single": SingleRaters("dice", "", (), (), ("",), np.zeros((0, 3), np.int32), np.zeros((0, 0, 1))),
         "calibration": Calibration("truth", ("image", "foreground"), np.zeros((0, 2, 11, 3), np.int64)),
+        "values": ValueCounts((), np.zeros((0, 0, 22), np.int64)),
         "raters": RaterErrors((), (), np.zeros((0, 2, 2)), np.zeros((0, 2, 2))),
         "pictures": Pictures(()),
         "predicted": PredictedPictures(()),
@@ -131,7 +133,7 @@ def empty_part(part: object, names: int, cases: int) -> object:
         return replace(part, values=np.full(shape, np.nan), measured=np.zeros((names, cases), bool))
     if isinstance(part, SingleRaters):
         return replace(part, places=part.places[:0], values=part.values[:0])
-    if isinstance(part, Calibration):
+    if isinstance(part, Calibration | ValueCounts):
         return replace(part, counts=np.zeros((cases, *part.counts.shape[1:]), np.int64))
     if isinstance(part, RaterErrors):
         return RaterErrors((), (), part.estimate[:0], part.truth[:0])

@@ -15,7 +15,8 @@ from ...methods.base import Fusion
 from ..experiment.factory import identity
 from ..experiment.settings import canonical
 from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
-from ..store.units import RATER, Calibration, Estimates, Kind, Pooled, Rows, SingleRaters
+from ..store.predictions import StoredPrediction
+from ..store.units import RATER, Calibration, Estimates, Kind, Pooled, Rows, SingleRaters, ValueCounts
 from .pairs import (
     ALL_CLASSES,
     ANY_RATER,
@@ -52,14 +53,16 @@ class Parts:
     """The parts that a measuring unit should have, by name.
 
     ``rows``: metrics against references. ``single``: the primary metric against each single rater, where that makes sense.
-    ``pooled``: metrics of all cases together. ``calibration``: references by the part's name. ``raters``: the part with the
-    errors of estimated raters, empty for none. ``pictures``: the part with kept cases, empty for none.
+    ``pooled``: metrics of all cases together. ``calibration``: references by the part's name. ``values``: the part that counts
+    predicted probabilities, empty for none. ``raters``: the part with the errors of estimated raters, empty for none.
+    ``pictures``: the part with kept cases, empty for none.
     """
 
     rows: Mapping[str, PlannedRows]
     single: Mapping[str, Metric]
     pooled: Mapping[str, PlannedPool]
     calibration: Mapping[str, str]
+    values: str
     raters: str
     pictures: str
 
@@ -67,7 +70,7 @@ class Parts:
     def names(self) -> tuple[str, ...]:
         """All names."""
         listed = (*self.rows, *self.single, *self.pooled, *self.calibration)
-        return (*listed, *(name for name in (self.raters, self.pictures) if name))
+        return (*listed, *(name for name in (self.values, self.raters, self.pictures) if name))
 
 
 def plan_parts(
@@ -109,7 +112,8 @@ def plan_parts(
         counted[f"calibration/{reference}" + (f"/{_hash(made_by[reference])}" if reference in made_by else "")] = reference
     pictures = {"method": "predicted", "raters": "pictures", "fusion": ""}[kind]
     named = f"{pictures}/{_hash(sorted(kept.items()))}" if pictures and kept else ""
-    return Parts(rows, single, pooled, counted, "" if kind == "raters" else "raters", named)
+    values = "values" if kind == "method" else ""
+    return Parts(rows, single, pooled, counted, values, "" if kind == "raters" else "raters", named)
 
 
 def references_of(metric: MetricBase, references: Sequence[str], kind: Kind) -> list[str]:
@@ -145,6 +149,7 @@ class PartsInProgress:
         self.single = {name: metric for name, metric in parts.single.items() if name in wanted}
         self.pooled = {name: planned for name, planned in parts.pooled.items() if name in wanted}
         self.calibration = {name: reference for name, reference in parts.calibration.items() if name in wanted}
+        self.value_counts = parts.values if parts.values in wanted else ""
         self.raters = parts.raters if parts.raters in wanted else ""
         self.pictures = parts.pictures if parts.pictures in wanted else ""
         self.position = -1
@@ -155,6 +160,7 @@ class PartsInProgress:
             self.values[name] = np.full(shape, np.nan)
         self.singles: dict[str, list[tuple[tuple[int, int, int], npt.NDArray[np.float64]]]] = {name: [] for name in self.single}
         self.counts: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in (*self.calibration, *self.pooled)}
+        self.counted_values: list[npt.NDArray[np.int64]] = []
         self.estimates = RaterEstimates(dataset.classes, list({planned.metric: None for planned in self.rows.values()}))
         self.lengths = any(measures_lengths(m) for m in (*(p.metric for p in self.rows.values()), *self.single.values()))
 
@@ -211,6 +217,11 @@ class PartsInProgress:
             found = calibrate_case(case, probability, list(self.calibration.values()), sources=sources)
             for part, counted in zip(self.calibration, found, strict=True):
                 self.counts[part].append(counted)
+
+    def count_values(self, stored: StoredPrediction) -> None:
+        """Count how many voxels of the present case have which predicted probability."""
+        if self.value_counts:
+            self.counted_values.append(stored.value_counts())
 
     def measure_samples(self, name: str, samples: Sequence[Segmentation], case: Case) -> None:
         """Measure the samples of the present case against all its raters."""
@@ -279,6 +290,8 @@ class PartsInProgress:
             found[part] = Pooled(pool.metric.name, pool.metric.parameters(), pool.reference, counts, value)
         for part, reference in self.calibration.items():
             found[part] = Calibration(reference, REGIONS, np.stack(self.counts[part]))
+        if self.value_counts:
+            found[self.value_counts] = ValueCounts(tuple(self.dataset.classes[1:]), np.stack(self.counted_values))
         if self.raters:
             found[self.raters] = self.estimates.errors(self.dataset.raters)
         return found

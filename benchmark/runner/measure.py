@@ -146,6 +146,7 @@ class _UnitInProgress:
         made = [Segmentation(hard_labels(probability, threshold), probability) for threshold in self.thresholds]
         self.parts.measure(self.unit.name, made, sources)
         self.parts.count(case, made[0], sources)
+        self.parts.count_values(stored)
         drawn = stored.sampled()
         self.parts.measure_samples(self.unit.name, [Segmentation(hard_labels(sample), sample) for sample in drawn], case)
         self.parts.compare_raters(self.unit.name, self.estimates.get(case.id), case)

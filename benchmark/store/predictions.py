@@ -23,6 +23,8 @@ FULL = 65520
 """The fixed-point number of probability 1. It is divisible by 1 to 10 and by 20, so that the shares of up to ten raters and the
 thresholds that are searched are exact."""
 BYTE = 255
+VALUE_BINS = 20
+"""Bins of equal width in which probabilities between 0 and 1 are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,17 @@ class StoredPrediction:
         from ...methods.learning.preparation import restore_prepared
 
         return restore_prepared(from_fixed_point(self.foreground, axis=1), self.shape, preparation)
+
+    def value_counts(self) -> npt.NDArray[np.int64]:
+        """How many voxels have which probability of each foreground class, [K - 1, 22], as the method gave it.
+
+        Bin 0 counts exactly 0, bin 21 exactly 1, and bin b between them ``[(b - 1) / 20, b / 20)`` without 0. Slices are
+        counted before they are resampled to the case.
+        """
+        classes = np.moveaxis(self.foreground, 1 if self.on_slices else 0, 0)
+        bins = classes // (FULL // VALUE_BINS) + 1
+        bins[classes == 0] = 0
+        return np.stack([np.bincount(one.ravel(), minlength=VALUE_BINS + 2) for one in bins])
 
     def sampled(self) -> Floats:
         """The samples [n, K, *S] float32 in the case's geometry; none where none were drawn."""

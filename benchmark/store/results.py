@@ -14,6 +14,7 @@ import pandas as pd
 
 from ...datasets.base import Preparation
 from ...errors import RaterbenchError
+from ...methods.fit_report import EpochPictures
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
 from ..experiment.experiment import LABELS, Experiment
 from .assignment import unpack_assignment
@@ -30,6 +31,7 @@ from .units import (
     RaterErrors,
     Rows,
     SingleRaters,
+    ValueCounts,
     measuring_path,
     read_measuring,
     read_predictions,
@@ -45,6 +47,8 @@ CALIBRATION_COLUMNS = [
     *("candidate", "kind", "repeat", "fold", "case", "subject", "centre"),
     *("reference", "region", "bin", "n", "correct", "confidence"),
 ]
+VALUE_COLUMNS = ["candidate", "repeat", "fold", "case", "subject", "class", "bin", "n"]
+SEARCH_COLUMNS = ["candidate", "repeat", "fold", "cases", "threshold", "dice", "chosen"]
 UNIT_COLUMNS = [
     *("candidate", "kind", "repeat", "fold", "status", "reason", "seconds", "epochs", "best_epoch", "threshold"),
     *("peak_memory_mb", "n_train", "n_validation", "n_test", "curve", "warnings", "alarms", "code", "hardware", "versions"),
@@ -80,6 +84,9 @@ class Results:
     confusions: pd.DataFrame
     units: pd.DataFrame
     pooled: pd.DataFrame
+    values: pd.DataFrame
+    searches: pd.DataFrame
+    by_epoch: Mapping[tuple[str, int, int], EpochPictures]
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     completeness: Completeness = field(default_factory=Completeness)
@@ -227,6 +234,13 @@ def read_results(folder: str | Path) -> Results:
         confusions=_confusions(done, stored["facts"]["classes"]),
         units=_units(by_candidate, completeness, places),
         pooled=_pooled(done),
+        values=_values(done),
+        searches=_searches(done),
+        by_epoch={
+            (s.unit.name, s.unit.repeat, s.unit.fold): s.trained.report.by_epoch
+            for s in done
+            if s.trained is not None and s.trained.report.by_epoch is not None
+        },
         pictures=_pictures(done),
         packed={
             (s.unit.repeat, s.unit.fold): s.trained.assignment
@@ -331,6 +345,33 @@ def _pooled(units: Sequence[StoredUnit]) -> pd.DataFrame:
         if isinstance(part, Pooled) and part.value.ndim == 0
     ]
     return pd.DataFrame(rows, columns=["candidate", "repeat", "fold", "reference", "metric", "parameters", "value"])
+
+
+def _values(units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """How many voxels have which predicted probability, a row for each case, class and bin that has some."""
+    frames = []
+    for stored in units:
+        assert stored.measured is not None
+        for part in stored.parts.values():
+            if isinstance(part, ValueCounts):
+                case, class_, number = np.nonzero(part.counts)
+                cases = [stored.measured.cases[place] for place in case]
+                columns = {"candidate": stored.unit.name, "repeat": stored.unit.repeat, "fold": stored.unit.fold}
+                columns |= {"case": [c.case for c in cases], "subject": [c.subject for c in cases]}
+                columns |= {"class": np.array(part.classes, object)[class_], "bin": number}
+                frames.append(pd.DataFrame({**columns, "n": part.counts[case, class_, number]}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=VALUE_COLUMNS)
+
+
+def _searches(units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """The search for the threshold of each training, a row for each threshold that was tried."""
+    rows = []
+    for stored in units:
+        search = stored.trained.threshold if stored.trained is not None else None
+        if search is not None and search.dice:
+            head = [stored.unit.name, stored.unit.repeat, stored.unit.fold, search.cases]
+            rows += [[*head, *pair, search.chosen] for pair in zip(search.thresholds, search.dice, strict=True)]
+    return pd.DataFrame(rows, columns=SEARCH_COLUMNS)
 
 
 def _confusions(units: Sequence[StoredUnit], classes: Sequence[str]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from ...errors import RaterbenchError
 from ...methods.fit_report import FitReport, ThresholdSearch
 from ...paths import path_kind, unreachable
 from .archive import Archive, DamagedError, write_archive
-from .predictions import StoredPrediction
+from .predictions import VALUE_BINS, StoredPrediction
 
 T = TypeVar("T")
 SCHEMA = 2
@@ -200,6 +200,18 @@ class Calibration:
 
 
 @dataclass(frozen=True, eq=False)
+class ValueCounts:
+    """How many voxels have which predicted probability: [cases, foreground classes, 22], as ``StoredPrediction`` counts them."""
+
+    classes: tuple[str, ...]
+    counts: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.counts.shape[1:] != (len(self.classes), VALUE_BINS + 2):
+            raise ValueError(f"counts {self.counts.shape} must be [cases, {len(self.classes)} classes, {VALUE_BINS + 2}]")
+
+
+@dataclass(frozen=True, eq=False)
 class Pooled:
     """A metric of all cases of the fold together: its ``counts`` of each case [cases, ...], and the ``value`` of their sum."""
 
@@ -271,6 +283,7 @@ PART_KINDS: Mapping[str, type] = {
     "rows": Rows,
     "single": SingleRaters,
     "calibration": Calibration,
+    "values": ValueCounts,
     "pooled": Pooled,
     "raters": RaterErrors,
     "pictures": Pictures,
@@ -379,7 +392,9 @@ def read_measuring(path: Path, wanted: Sequence[str] | None = None) -> tuple[Mea
         fit = all(part.values.shape[:2] == shape for part in parts.values() if isinstance(part, Rows))
         singles = [part for part in parts.values() if isinstance(part, SingleRaters)]
         fit &= all((part.places[:, :2] < shape).all() for part in singles)
-        fit &= all(len(part.counts) == shape[1] for part in parts.values() if isinstance(part, Calibration | Pooled))
+        fit &= all(
+            len(part.counts) == shape[1] for part in parts.values() if isinstance(part, Calibration | ValueCounts | Pooled)
+        )
         return (unit, parts) if unit.schema == SCHEMA and fit else None
 
     return _read(path, read)

@@ -41,6 +41,8 @@ class Budget(Parameterised):
         dropout: the probability that a channel is set to zero, after each convolution of the U-Net; 0 is none.
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
+        keep_epochs: after so many epochs, from the first to the last at equal ratios, and after the best, the prediction of
+            one validation slice is kept for a figure; 0 keeps none. It does not change what is learned.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Budget(Parameterised):
         features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
         dropout: Annotated[float, Range(0, 1, without="high")] = 0.0,
         mixed_precision: bool = True,
+        keep_epochs: Annotated[int, Range(0, 50)] = 0,
     ) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
@@ -81,6 +84,7 @@ class Budget(Parameterised):
         self.features = features
         self.dropout = dropout
         self.mixed_precision = mixed_precision
+        self.keep_epochs = keep_epochs
 
     def check_parameters(self, where: str = "budget") -> None:
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""

@@ -182,6 +182,10 @@ class NetworkMethod(Method):
         logits: torch.Tensor = outputs
         return logits
 
+    def slice_probability(self, module: nn.Module, images: torch.Tensor, window: tuple[slice, slice]) -> torch.Tensor:
+        """The probabilities [B, K, h, w] of a window of padded slices; the activation sees the window alone."""
+        return self.recipe_.activate(self.logits(module(images))[..., window[0], window[1]])
+
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
         """Called after each epoch, for example to monitor the outputs."""
 

@@ -16,6 +16,7 @@ from ...seeds import derived_seed
 from ..fit_report import FitReport
 from .augmentation import augment
 from .budget import Budget
+from .epoch_pictures import EpochWatch
 from .preparation import Batch, Slices
 
 BATCHES, DRAWS, LAYERS = 0, 1, 2
@@ -37,6 +38,8 @@ class Learner(Protocol):
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor: ...
 
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None: ...
+
+    def slice_probability(self, module: nn.Module, images: torch.Tensor, window: tuple[slice, slice]) -> torch.Tensor: ...
 
 
 class Diverged(RaterbenchError):
@@ -78,7 +81,7 @@ def train_network(
     schedule: LRScheduler = (
         _one_cycle(optimiser, budget.epochs * steps) if after_each_step else CosineAnnealingLR(optimiser, T_max=budget.epochs)
     )
-    stop_rule = StopRule(budget)
+    stop_rule, watch = StopRule(budget), EpochWatch(learner, validation, budget, device)
     best_weights, best_loss = copy.deepcopy(module.state_dict()), math.inf
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, LAYERS))
@@ -106,9 +109,11 @@ def train_network(
                     kept.copy_(tensor)
             report.curve.append((epoch, total / len(slices), validation_loss))
             learner.end_epoch(module, epoch, validation)
+            watch.add(module, epoch, report.best_epoch)
             if stop_rule.ends(validation_loss):
                 break
     module.load_state_dict(best_weights)
+    report.by_epoch = watch.pictures()
 
 
 class StopRule:

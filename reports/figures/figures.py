@@ -13,6 +13,7 @@ from .entropy import entropy
 from .files.drawing import drawn_figure
 from .files.drawn_figure import DrawnFigure, LostFigure, without_lost
 from .learning import learning
+from .order.composite import composite
 from .order.failures import failures
 from .order.overturn import overturn_raters, overturn_reference, overturn_trainings
 from .order.pairs import pairs
@@ -23,6 +24,9 @@ from .raters.identification import identification
 from .raters.rater_curve import rater_curve_figure
 from .raters.reliability_maps import reliability_maps
 from .reliability import reliability
+from .soft.by_epoch import by_epoch
+from .soft.distribution import distribution
+from .soft.threshold import threshold
 from .style import Plot, house_style
 
 Maker = Callable[[], "Plot | Sequence[Plot] | None"]
@@ -37,9 +41,13 @@ def figure_makers(analysis: Analysis) -> dict[str, Maker]:
         "effects": effects,
         "subjects": subjects,
         "failures": failures,
+        "composite": composite,
         "reliability": reliability,
+        "distribution": distribution,
         "entropy": entropy,
+        "threshold": threshold,
         "learning": learning,
+        "by-epoch": by_epoch,
         "costs": costs,
         "confusion-entries": confusion_entries,
         "identification": identification,

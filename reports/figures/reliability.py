@@ -49,9 +49,10 @@ def reliability(analysis: Analysis) -> style.Plot | None:
 def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
     """The curve with its band; thin bins are faint and stand alone."""
     curve, colour, marker = analysis.calibration.curves[name], analysis.colours[name], analysis.markers[name]
-    axes.plot([0, 1], [0, 1], color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.plot([0, 1], [0, 1], color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2)
     inner = curve[curve["bin"] < EXACTLY_ONE]
     full, thin = inner[~inner["thin"]], inner[inner["thin"]]
+    _shade_gap(axes, full["confidence"], full["accuracy"])
     axes.fill_between(full["confidence"], full["low"], full["high"], color=colour, alpha=0.22, linewidth=0)
     axes.plot(full["confidence"], full["accuracy"], color=colour, marker=marker, markersize=3.5)
     # Plotting an empty array gives an infinite extent and breaks the layout.
@@ -70,6 +71,18 @@ def _curve(axes: Axes, analysis: Analysis, name: str) -> None:
     axes.set_title(style.wrapped(name, 24))
     style.thin(axes)
     style.note(axes, _text(analysis, name), curve["confidence"] / 1.1, curve["accuracy"] / 1.02)
+
+
+def _shade_gap(axes: Axes, confidence: pd.Series, accuracy: pd.Series) -> None:
+    """Grey between curve and diagonal where a network is overconfident, hatched where it is underconfident."""
+    over, under = accuracy <= confidence, accuracy >= confidence
+    axes.fill_between(
+        confidence, accuracy, confidence, where=over, interpolate=True, color=palette.FAINT, linewidth=0, zorder=0
+    )
+    axes.fill_between(
+        confidence, accuracy, confidence, where=under, interpolate=True, facecolor="none", edgecolor=palette.FAINT,
+        hatch="//////", linewidth=0, zorder=0,
+    )  # fmt: skip
 
 
 def _text(analysis: Analysis, name: str) -> str:
@@ -101,7 +114,8 @@ def _caption(analysis: Analysis, names: list[str]) -> str:
     return (
         f"Reliability diagrams against {words_of(analysis.calibration.reference)}, all voxels of all test cases of {subjects} "
         "pooled. Top: share of correct voxels over mean confidence in ten bins of equal width; on the dashed line a network is "
-        "as often right as it says, below the line it is overconfident. Band: "
+        "as often right as it says. Below the line, where the gap is grey, it is overconfident; above it, where the gap is "
+        "hatched, underconfident. Band: "
         f"{analysis.confidence_words} bootstrap interval over subjects, each bin by itself. Faint: bins with fewer than "
         f"{FEWEST_VOXELS} voxels or from fewer than {FEWEST_SUBJECTS} subjects, which no maximum of errors counts. Bottom: "
         "voxels in each bin (logarithmic). The open marker and the hatched bar are voxels with a confidence of exactly 1: "

@@ -18,17 +18,17 @@ from .parts import Part, belongs, environment, figure_part, table_part
 from .provenance import candidate_settings, run_facts, settings_text
 
 COMPARISON = (
-    *("comparison", *PARTS, *OVERTURN, "effects", "subjects", "critical-difference", "pairs", "failures"),
+    *("comparison", *PARTS, *OVERTURN, "effects", "subjects", "critical-difference", "pairs", "failures", "composite"),
     *("differences", "thresholds"),
 )
 SECTIONS = (
     ("comparison", "Comparison", COMPARISON),
     ("published", "Published beside measured", ("published",)),
-    ("calibration", "Probabilities", ("reliability", "calibration", "entropy")),
+    ("calibration", "Probabilities", ("reliability", "calibration", "distribution", "entropy", "threshold")),
     ("pictures", "Cases", ("pictures",)),
     ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
-    ("training", "Training", ("unfinished", "learning", "costs", "alarms", "units", "origins")),
+    ("training", "Training", ("unfinished", "learning", "by-epoch", "costs", "alarms", "units", "origins")),
     ("other", "Other metrics", ("differences-exploratory",)),
 )
 """Each section's anchor and heading, and the tables and figures in it by name. ``OVERTURN`` stands on the first screen."""

@@ -23,6 +23,7 @@ from raterbench.benchmark.store.units import (
     PredictedPictures,
     RaterErrors,
     ThresholdSearch,
+    ValueCounts,
 )
 from raterbench.methods.fit_report import FitReport
 from raterbench.reports.analysis import Analysis
@@ -59,6 +60,7 @@ class Study:
     skipped: str = ""
     empty: bool = False
     saturated: bool = True
+    soft: bool = True
 
     @property
     def references(self) -> list[str]:
@@ -121,6 +123,22 @@ def counts(n_cases: int, references: int, sharp: float, rng: np.random.Generator
     return np.stack([n, (n * accuracy).astype(np.int64), (n * confidence * 2**24).astype(np.int64)], axis=-1)
 
 
+def values(n_cases: int, n_classes: int, softness: int) -> npt.NDArray[np.int64]:
+    """Counts of predicted probabilities [cases, classes, 22]: exact zeros, few in the middle, and many near 1."""
+    middle = np.linspace(-1, 1, 20)
+    between = 2.0 ** (4 + softness - 8 * (1 - middle**2)) * 100
+    one = np.concatenate([[20_000], between, [0 if softness % 2 else 500]]).astype(np.int64)
+    return np.broadcast_to(one, (n_cases, n_classes, 22)).copy()
+
+
+def search(softness: float, rng: np.random.Generator) -> ThresholdSearch:
+    """A search whose Dice falls from its best threshold, the more the softer predictions are."""
+    thresholds = tuple(round(0.05 * step, 2) for step in range(1, 20))
+    best, level = rng.uniform(0.3, 0.6), rng.normal(0.85, 0.01)
+    dice = tuple(float(level - 4 * softness * (t - best) ** 2) for t in thresholds)
+    return ThresholdSearch(thresholds, dice, 4, thresholds[int(np.argmax(dice))])
+
+
 def disc(shape: Sequence[int], radius: float, shift: float = 0.0) -> npt.NDArray[np.uint8]:
     """Labels of a ball of class 1 with a core of the last class."""
     grid = np.indices(shape, dtype=float)
@@ -174,7 +192,7 @@ def unit(study: Study, number: int, repeat: int, fold: int) -> MadeUnit:
     warnings = ["rater Eve is absent from the training part"] if fold == 3 and number % 2 == 0 else []
     training: dict[str, Any] = {
         "report": FitReport(curve=curve, best_epoch=28, warnings=warnings, alarms=warnings),
-        "threshold": ThresholdSearch((0.5,), (0.8,), 4, 0.5),
+        "threshold": search(0.02 + 0.03 * number, rng),
         "n_train": 16,
         "n_validation": 4,
         "n_test": len(test),
@@ -188,6 +206,8 @@ def unit(study: Study, number: int, repeat: int, fold: int) -> MadeUnit:
             found[..., 10, :] = 0
         for i, reference in enumerate(references):
             parts[f"calibration/{reference}"] = Calibration(reference, ("image", "foreground"), found[:, i])
+    if study.soft:
+        parts["values"] = ValueCounts(tuple(study.classes), values(len(test), len(study.classes), number))
     if study.confusions and name in study.identified:
         parts["raters"] = confusions(study, rng)
     if study.pictures and repeat == 0:
