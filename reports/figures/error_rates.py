@@ -85,7 +85,7 @@ def _real(axes: Axes, below: Axes, same: pd.DataFrame) -> None:
     """Rates on real trainings by design, and how often intervals cover the true difference, which is 0.
 
     Designs have the number of pairs in brackets.
-"""
+    """
     places = np.arange(len(same))
     names = [str(name).removesuffix(" folds") for name in same["design"]] if "design" in same else [""] * len(same)
     labels = [f"{name}\n({n:.0f})" for name, n in zip(names, same["n_pairs"], strict=True)]

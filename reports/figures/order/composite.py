@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
-from ....benchmark.statistics.ranking import COMPOSITE_METRICS, composite_scores
+from ....benchmark.statistics.ranking import CompositeScores
 from ...analysis import Analysis
 from ...tables.wording import count_of, words_of
 from .. import palette, style
@@ -14,15 +13,15 @@ from .. import palette, style
 
 def composite(analysis: Analysis) -> style.Plot | None:
     """A violin for each candidate, sorted by mean; None unless all metrics were measured and there are two candidates."""
-    scores = composite_scores(analysis.rows, analysis.primary_reference).dropna(subset="score")
-    by_candidate = scores.groupby("candidate", sort=False)["score"]
-    names = [str(n) for n in by_candidate.mean().sort_values(ascending=False, kind="stable").index]
-    if len(names) < 2:
+    found = analysis.composite
+    if found is None or found.scores.shape[1] < 2:
         return None
+    means = found.scores.mean().sort_values(ascending=False, kind="stable")
+    names = [str(name) for name in means.index]
     figure = style.new_figure(style.DOUBLE, 10.5 * len(names) + 18)
     axes = figure.subplots()
     for row, name in enumerate(names):
-        _violin(axes, row, by_candidate.get_group(name).to_numpy(), analysis.colours[name])
+        _violin(axes, row, found.scores[name].to_numpy(), analysis.colours[name])
     axes.axvline(0, color=palette.MUTED, linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), [style.wrapped(name, 28) for name in names])
     axes.set_ylim(len(names) - 0.45, -0.55)
@@ -31,13 +30,12 @@ def composite(analysis: Analysis) -> style.Plot | None:
     axes.tick_params(axis="y", length=0)
     for row, name in enumerate(names):
         axes.annotate(
-            f"{by_candidate.mean()[name]:+.2f}".replace("-", "−"), (1.0, row), xycoords=axes.get_yaxis_transform(),
+            f"{means[name]:+.2f}".replace("-", "−"), (1.0, row), xycoords=axes.get_yaxis_transform(),
             xytext=(4, 0), textcoords="offset points", va="center", annotation_clip=False,
         )  # fmt: skip
-    means = by_candidate.mean()
     said = "; ".join(f"{name} {means[name]:.2f}" for name in names)
     alt = f"Violins of the composite score of each candidate, best mean first. Means: {said}."
-    return style.Plot("composite", "Composite score of every subject and split", figure, _caption(analysis, scores), alt)
+    return style.Plot("composite", "Composite score of every subject and split", figure, _caption(analysis, found), alt)
 
 
 def _violin(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:
@@ -53,17 +51,14 @@ def _violin(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:
     axes.plot([values.mean()], [row], marker="D", markersize=5.5, color="white", markeredgecolor=palette.INK, zorder=4)
 
 
-def _caption(analysis: Analysis, scores: pd.DataFrame) -> str:
-    values = scores.groupby("candidate").size()
-    many = " to ".join(map(str, sorted({int(values.min()), int(values.max())})))
-    lacking = int((scores["defined"] < len(COMPOSITE_METRICS)).sum())
-    text = (
-        f"Composite score: Dice, precision, recall, and AVD with its sign changed, against "
-        f"{words_of(analysis.primary_reference)}, each as its z-score over the values of all candidates (every subject in every split; standard deviation with n − 1), and "
-        f"then their mean. {many} values a candidate, from {count_of(scores['subject'].nunique(), 'subject')}. Violin: "
-        "density; dark bar: middle half; white mark and number: mean, by which candidates are sorted. A score depends on "
-        "which candidates take part, and values of one subject are no independent ones."
+def _caption(analysis: Analysis, found: CompositeScores) -> str:
+    n, subjects = len(found.scores), found.scores.index.get_level_values("subject").nunique()
+    left_out = f" {found.n_left_out} in which a candidate has no value of a metric are left out." if found.n_left_out else ""
+    return (
+        "Composite score: Dice, precision, recall, and AVD with its sign turned, against "
+        f"{words_of(analysis.primary_reference)}, "
+        "each as its z-score over the values of all candidates (standard deviation with n − 1), and then their mean. "
+        f"{n} values a candidate, one for each subject and trained model, from {count_of(subjects, 'subject')}."
+        f"{left_out} Violin: density; dark bar: middle half; white mark and number: mean, by which candidates are sorted. A score depends on "
+        "which candidates take part, and values of one subject are not independent. Nothing is tested here."
     )
-    if lacking:
-        text += f" {count_of(lacking, 'value')} of {len(scores)} lack a metric that is undefined there: the mean of the others."
-    return f"{text} Nothing is tested here."

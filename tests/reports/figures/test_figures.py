@@ -71,8 +71,8 @@ def test_all_figures_are_there(plots: list[Plot]) -> None:
     names = [plot.name for plot in plots]
     assert names == [
         "overturn-trainings", "overturn-raters", "overturn-reference",
-        "effects", "subjects", "failures", "composite", "reliability", "distribution", "entropy", "threshold", "learning", "costs",
-        "confusion-entries", "rater-curve",
+        "effects", "subjects", "failures", "composite", "reliability", "distribution", "entropy", "threshold", "learning",
+        "costs", "confusion-entries", "rater-curve",
         "critical-difference", "pairs", "pictures", "pictures-2", "confusion", "reliability-maps", "reliability-maps-2",
     ]  # fmt: skip
     assert all(plot.alt and plot.caption.endswith(".") for plot in plots)
