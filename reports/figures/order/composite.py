@@ -56,9 +56,9 @@ def _caption(analysis: Analysis, found: CompositeScores) -> str:
     left_out = f" {found.n_left_out} in which a candidate has no value of a metric are left out." if found.n_left_out else ""
     return (
         "Composite score: Dice, precision, recall, and AVD with its sign turned, against "
-        f"{words_of(analysis.primary_reference)}, "
-        "each as its z-score over the values of all candidates (standard deviation with n − 1), and then their mean. "
-        f"{n} values a candidate, one for each subject and trained model, from {count_of(subjects, 'subject')}."
-        f"{left_out} Violin: density; dark bar: middle half; white mark and number: mean, by which candidates are sorted. A score depends on "
-        "which candidates take part, and values of one subject are not independent. Nothing is tested here."
+        f"{words_of(analysis.primary_reference)}, each as its z-score over the values of all candidates (standard deviation "
+        f"with n − 1), and then their mean. {n} values a candidate, one for each subject and trained model, from "
+        f"{count_of(subjects, 'subject')}.{left_out} Violin: density; dark bar: middle half; white mark and number: mean, by "
+        "which candidates are sorted. A score depends on which candidates take part, and values of one subject are not "
+        "independent. Nothing is tested here."
     )
