@@ -94,12 +94,11 @@ def calibration_by_model(calibration: pd.DataFrame, reference: str) -> pd.DataFr
     """
     columns, model = ["n", "correct", "confidence"], ["candidate", "region", "repeat", "fold"]
     mine = calibration[calibration["reference"] == reference].astype(dict.fromkeys(columns, "int64"))
-    sums = mine.groupby([*model, "bin"], sort=False)[columns].sum()
-    wide = sums.unstack("bin", fill_value=0).swaplevel(axis=1)
-    wide = wide.reindex(columns=pd.MultiIndex.from_product([range(N_BINS), columns]), fill_value=0)
-    counts, tables = as_counts(wide.astype("int64")), []
+    number, models = mine.groupby(model, sort=False).ngroup(), mine[model].drop_duplicates()
+    counts, tables = np.zeros((len(models), N_BINS, len(columns)), np.int64), []
+    np.add.at(counts, (number.to_numpy(), mine["bin"].to_numpy(int)), mine[columns].to_numpy())
     for last_bin in TREATMENTS:
-        errors = pd.Series(expected_calibration_error(counts, last_bin), wide.index)
+        errors = pd.Series(expected_calibration_error(counts, last_bin), pd.MultiIndex.from_frame(models))
         grouped = errors.groupby(level=["candidate", "region"], sort=False)
         found = grouped.agg(n_models="count", ece="mean", std="std").reset_index()
         tables.append(found.assign(reference=reference, last_bin=last_bin))

@@ -110,12 +110,13 @@ def composite_scores(rows: LongRows, reference: str, better: Mapping[str, str] =
     columns = []
     for metric in better:
         values, _ = rows.values(metric, reference)
-        table = pd.DataFrame(values.values, pd.MultiIndex.from_frame(values.rows[ENTRY]), list(values.candidates))
-        columns.append(table.groupby(level=ENTRY, sort=True).mean().rename_axis(columns="candidate").stack().rename(metric))
+        candidates = pd.Index(values.candidates, name="candidate")
+        table = pd.DataFrame(values.values, pd.MultiIndex.from_frame(values.rows[ENTRY]), candidates)
+        columns.append(pd.Series(table.groupby(level=ENTRY).mean().stack(), name=metric))
     known = pd.concat(columns, axis=1).dropna()
     counts = known.groupby(level="candidate").size()
     complete = [name for name in rows.methods if counts.get(name, 0) >= max(1, LEAST * counts.max())]
-    entries = known.index.droplevel("candidate").unique()
+    n_entries = known.groupby(level=ENTRY).ngroups
     known = known[known.index.get_level_values("candidate").isin(complete)]
     whole = known.groupby(level=ENTRY).transform("size") == len(complete)
     known = known[whole.to_numpy()]
@@ -128,6 +129,6 @@ def composite_scores(rows: LongRows, reference: str, better: Mapping[str, str] =
         scores=z.mean(axis=1).unstack("candidate")[complete],
         parts=z.groupby(level="candidate").mean().loc[complete],
         mean_ranks=ranks.mean(axis=1),
-        n_left_out=len(entries) - len(wide[next(iter(better))]),
+        n_left_out=n_entries - len(wide[next(iter(better))]),
         apart=[name for name in rows.methods if name not in complete],
     )

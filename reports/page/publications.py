@@ -288,6 +288,8 @@ METRICS: Mapping[str, Sequence[str]] = {
     "brier foreground": ("brier1950",),
     "expected calibration error": ("naeini2015",),
     "entropy error": ("lemay2022",),
+    "single-term entropy": ("lemay2022thesis",),
+    "single-term entropy error": ("lemay2022thesis",),
     "generalised energy distance": ("kohl2018",),
     "confusion rmse": ("zhang2020",),
 }

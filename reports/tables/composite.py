@@ -19,22 +19,22 @@ def composite(analysis: Analysis) -> Table | None:
     best = best_of(means[~means.index.isin(list(analysis.collapsed))], "higher")
     places = means.round(12).rank(ascending=False, method="min")
     plain = found.parts.assign(composite=means, std=stds, place=places, mean_rank=found.mean_ranks, n=len(found.scores))
-    rows = []
+    parts, numbers, rows = [str(metric) for metric in found.parts], plain.astype(float).to_dict("index"), []
     for name in analysis.candidates:
-        if name not in plain.index:
-            rows.append([Cell(name), *(Cell(NO_VALUE) for _ in range(3 + len(found.parts.columns)))])
+        if name not in numbers:
+            rows.append([Cell(name), *(Cell(NO_VALUE) for _ in range(3 + len(parts)))])
             continue
-        row = plain.loc[name]
+        row = {str(key): float(value) for key, value in numbers[name].items()}
         score = write_number(row["composite"], 2, sign=True)
         score += f" ± {write_number(row['std'], 2)}" if np.isfinite(row["std"]) else ""
         rows.append([
             Cell(name),
-            Cell(score, bool(best.get(name, False)), sort=float(row["composite"])),
-            Cell(f"{row['place']:.0f}", sort=float(row["place"])),
-            Cell(write_number(row["mean_rank"], 2), sort=float(row["mean_rank"])),
-            *(Cell(write_number(row[m], 2, sign=True), sort=float(row[m])) for m in found.parts),
+            Cell(score, bool(best.get(name, False)), sort=row["composite"]),
+            Cell(f"{row['place']:.0f}", sort=row["place"]),
+            Cell(write_number(row["mean_rank"], 2), sort=row["mean_rank"]),
+            *(Cell(write_number(row[m], 2, sign=True), sort=row[m]) for m in parts),
         ])  # fmt: skip
-    head = ["Candidate", "Composite score ↑", "Place", "Mean rank ↓", *(f"z of {analysis.label(m)}" for m in found.parts)]
+    head = ["Candidate", "Composite score ↑", "Place", "Mean rank ↓", *(f"z of {analysis.label(m)}" for m in parts)]
     title, tidy = "Composite score", plain.rename_axis("candidate").reset_index()
     return Table("composite", title, _caption(analysis), head, rows, tidy)
 

@@ -246,7 +246,8 @@ def calibration(analysis: Analysis) -> Table | None:
         "subjects, cut at 0. Foreground: near what any rater marked. By model: the ECE of each trained model (one a fold and "
         "repeat) over the voxels of its own test cases, against "
         f"{joined([words_of(reference) for reference in against])}, mean ± standard deviation over trained models, as the "
-        "SoftSeg papers have it against STAPLE; where models err in different directions it is larger than the pooled one."
+        "SoftSeg papers have it against STAPLE; it tends to be larger, because errors of models in different directions do not "
+        "cancel out."
     )
     rules = frozenset(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])
     return Table("calibration", "Calibration", caption, head, rows, table, rules)
