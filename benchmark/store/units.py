@@ -201,7 +201,7 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class ValueCounts:
-    """How many voxels have which predicted probability: [cases, foreground classes, 22], as ``StoredPrediction`` counts them."""
+    """How many voxels have which predicted probability: [cases, foreground classes, 22], see ``StoredPrediction``."""
 
     classes: tuple[str, ...]
     counts: npt.NDArray[np.int64]

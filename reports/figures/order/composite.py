@@ -58,11 +58,12 @@ def _caption(analysis: Analysis, scores: pd.DataFrame) -> str:
     many = " to ".join(map(str, sorted({int(values.min()), int(values.max())})))
     lacking = int((scores["defined"] < len(COMPOSITE_METRICS)).sum())
     text = (
-        f"Composite score: Dice, precision, recall, and AVD with its sign changed, against "
-        f"{words_of(analysis.primary_reference)}, each as its z-score over the values of all candidates (every subject in every split; standard deviation with n − 1), and "
-        f"then their mean. {many} values a candidate, from {count_of(scores['subject'].nunique(), 'subject')}. Violin: "
-        "density; dark bar: middle half; white mark and number: mean, by which candidates are sorted. A score depends on "
-        "which candidates take part, and values of one subject are no independent ones."
+        "Composite score: Dice, precision, recall, and AVD with its sign changed, against "
+        f"{words_of(analysis.primary_reference)}, each as its z-score over the values of all candidates (every subject in every "
+        f"split; standard deviation with n − 1), and then their mean. n = {many} values a candidate, from "
+        f"{count_of(scores['subject'].nunique(), 'subject')}. Violin: density; dark bar: middle half; white mark and number: "
+        "mean, by which candidates are sorted. A score depends on which candidates take part, and values of one subject are "
+        "not independent."
     )
     if lacking:
         text += f" {count_of(lacking, 'value')} of {len(scores)} lack a metric that is undefined there: the mean of the others."

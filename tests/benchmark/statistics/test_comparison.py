@@ -15,7 +15,7 @@ from raterbench import RaterbenchError
 from raterbench.benchmark.experiment.experiment import Statistics
 from raterbench.benchmark.statistics.caption import AS_PUBLISHED, FEW_REPEATS, caption
 from raterbench.benchmark.statistics.comparison import COLUMNS, Comparison, breakdown, compare_results, split_ratio
-from raterbench.benchmark.statistics.ranking import composite_score, mean_ranks
+from raterbench.benchmark.statistics.ranking import composite_score, composite_scores, mean_ranks
 from raterbench.benchmark.statistics.significance import corrected_resampled_t, holm, wilcoxon
 from raterbench.benchmark.statistics.subjects import case_values, fold_values, paired, subject_values
 from raterbench.benchmark.statistics.verdict.as_published import as_published
@@ -271,6 +271,30 @@ def test_composite_score_of_the_published_table(ddof: int, expected: list[float]
     )
     better = {"dice": "higher", "precision": "higher", "recall": "higher", "avd": "lower"}
     assert composite_score(means, better, ddof).to_numpy() == pytest.approx(expected, abs=5e-8)
+
+
+def test_composite_scores_are_over_every_subject_and_split() -> None:
+    """The published table as one subject in two splits: a pool of both has the same mean, and its own standard deviation."""
+    table = {"A": (87.1, 88.7, 86.4, 9.9), "B": (86.6, 89.0, 85.1, 10.1), "C": (84.8, 93.1, 79.1, 16.4)}
+    head = ["candidate", "repeat", "fold", "case", "subject", "centre", "kind", "class", "reference", "metric", "value"]
+    rows = pd.DataFrame(
+        [
+            [name, repeat, 0, case, "s", "c", "method", "x", "staple", metric, value]
+            for name, values in table.items()
+            for repeat in (0, 1)
+            for case in ("first", "second")  # A subject counts once, whatever its cases.
+            for metric, value in zip(("dice", "precision", "recall", "avd"), values, strict=True)
+        ],
+        columns=head,
+    )
+    scores = composite_scores(rows, "staple")
+    assert list(scores.columns) == ["candidate", "repeat", "fold", "subject", "score", "defined"]
+    expected = np.array([0.4515100, 0.2435332, -0.6950431]) * np.sqrt(5 / 6)
+    assert scores.groupby("candidate")["score"].mean().to_numpy() == pytest.approx(expected, abs=5e-8)
+    assert len(scores) == 6 and (scores["defined"] == 4).all()
+    assert composite_scores(rows[rows["metric"] != "avd"], "staple").empty
+    rows.loc[(rows["candidate"] == "C") & (rows["metric"] == "precision"), "value"] = np.nan
+    assert composite_scores(rows, "staple").groupby("candidate")["defined"].mean().tolist() == [4, 4, 3]
 
 
 def test_mean_ranks_by_hand() -> None:
