@@ -21,9 +21,10 @@ class Predictor(Protocol):
 
 
 class EpochWatch:
-    """Keeps the predictions of the validation slice with the largest foreground after ``budget.keep_epochs`` epochs.
+    """Keeps the predictions of the middle slice of the first validation case after ``budget.keep_epochs`` epochs.
 
-    Of the slice it keeps what a rater judged, without the padding.
+    The slice does not depend on what is learned, so that it is the same for all candidates. Kept is the part that a rater
+    judged, without the padding.
     Predicting draws no random numbers and leaves the weights as they are, so that training is the same with and without it.
     """
 
@@ -33,8 +34,7 @@ class EpochWatch:
         self.found: dict[int, npt.NDArray[np.uint8]] = {}
         self.best: tuple[int, npt.NDArray[np.uint8]] | None = None
         if self.epochs:
-            drawn = validation.ratings[:, :, 1:].amax(dim=1).sum(dim=1, dtype=torch.float32)
-            row = int(drawn.flatten(1).sum(dim=1).argmax())
+            row = int((validation.cases == validation.cases[0]).sum()) // 2
             self.images, judged = validation.images[row : row + 1], validation.present[row].any(dim=0)
             self.window = _extent(judged.any(dim=1)), _extent(judged.any(dim=0))
 

@@ -25,7 +25,7 @@ from raterbench.benchmark.store.units import (
     ThresholdSearch,
     ValueCounts,
 )
-from raterbench.methods.fit_report import FitReport
+from raterbench.methods.fit_report import EpochPictures, FitReport
 from raterbench.reports.analysis import Analysis
 
 from ..made_units import MadeUnit, write_run
@@ -139,6 +139,16 @@ def search(softness: float, rng: np.random.Generator) -> ThresholdSearch:
     return ThresholdSearch(thresholds, dice, 4, thresholds[int(np.argmax(dice))])
 
 
+def by_epoch(study: Study, number: int) -> EpochPictures | None:
+    """Predictions of a disc that becomes surer; every third training stopped early."""
+    if not study.soft:
+        return None
+    epochs = (0, 1, 4, 13, 28) if number % 3 == 2 else (0, 1, 4, 13, 39, 28)
+    disc_ = disc((40, 48), 12)
+    maps = [(disc_ * 20 * (k + 1) + 60 // (k + 1)).astype(np.uint8) for k in range(len(epochs) - 1)]
+    return EpochPictures(100 * disc_, epochs, np.stack([*maps, 250 * disc_]))
+
+
 def disc(shape: Sequence[int], radius: float, shift: float = 0.0) -> npt.NDArray[np.uint8]:
     """Labels of a ball of class 1 with a core of the last class."""
     grid = np.indices(shape, dtype=float)
@@ -191,8 +201,8 @@ def unit(study: Study, number: int, repeat: int, fold: int) -> MadeUnit:
     curve = [(e, float(0.2 + np.exp(-e / 8)), float(0.26 + 0.05 * fold / 5 + np.exp(-e / 8))) for e in range(40)]
     warnings = ["rater Eve is absent from the training part"] if fold == 3 and number % 2 == 0 else []
     training: dict[str, Any] = {
-        "report": FitReport(curve=curve, best_epoch=28, warnings=warnings, alarms=warnings),
-        "threshold": search(0.02 + 0.03 * number, rng),
+        "report": FitReport(curve=curve, best_epoch=28, warnings=warnings, alarms=warnings, by_epoch=by_epoch(study, number)),
+        "threshold": search(0.02 + 0.03 * number, rng) if study.soft else ThresholdSearch((0.5,), (0.8,), 4, 0.5),
         "n_train": 16,
         "n_validation": 4,
         "n_test": len(test),

@@ -43,7 +43,7 @@ def by_epoch(analysis: Analysis) -> style.Plot | None:
             names.append(name)
     left_out = [name for name in found if name not in names]
     figure = _draw({name: found[name] for name in names}, heights, epochs, width)
-    caption = _caption(found, place, left_out)
+    caption = _caption(place, left_out)
     return style.Plot("by-epoch", "Predictions by epoch", figure, caption, _alt(found, epochs))
 
 
@@ -68,7 +68,8 @@ def _draw(found: Mapping[str, EpochPictures], heights: Mapping[str, float], epoc
         if row == 0:
             for box, words in zip(boxes, ["Image", *(f"Epoch {epoch + 1}" for epoch in epochs), "Best"], strict=True):
                 mosaic.text(box, words, (0.5, 1 + 1.2 / box[3]), va="baseline")
-        _row(mosaic, boxes, one, epochs)
+        alike = [other.foreground[-1] for other in found.values() if np.array_equal(other.image, one.image)]
+        _row(mosaic, boxes, one, epochs, surroundings(np.max(alike, axis=0) >= DRAWN))
     figure = mosaic.finish()
     axes = figure.add_axes((LEFT / mosaic.width, 6.5 / total, 30 / mosaic.width, 2.6 / total))
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), SCALE), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
@@ -76,9 +77,9 @@ def _draw(found: Mapping[str, EpochPictures], heights: Mapping[str, float], epoc
     return figure
 
 
-def _row(mosaic: Mosaic, boxes: Sequence[Box], one: EpochPictures, epochs: Sequence[int]) -> None:
+def _row(mosaic: Mosaic, boxes: Sequence[Box], one: EpochPictures, epochs: Sequence[int], view: Sequence[slice]) -> None:
     """The image, what was predicted after each of the epochs, and after the best one."""
-    rows, columns = surroundings(np.asarray(one.foreground[-1] >= DRAWN))
+    rows, columns = view
     mosaic.image(one.image[rows, columns], boxes[0], cmap="gray", vmin=0, vmax=255)
     maps = dict(zip(one.epochs[:-1], one.foreground[:-1], strict=True))
     for epoch, box in zip(epochs, boxes[1:-1], strict=True):
@@ -93,16 +94,13 @@ def _row(mosaic: Mosaic, boxes: Sequence[Box], one: EpochPictures, epochs: Seque
     mosaic.text(boxes[-1], words, (0.04, 0.04), color="white", ha="left", va="bottom", zorder=6, path_effects=edge)
 
 
-def _caption(found: Mapping[str, EpochPictures], place: tuple[int, int], left_out: Sequence[str]) -> str:
-    first = next(iter(found.values())).image
-    same = all(one.image.shape == first.shape and (one.image == first).all() for one in found.values())
+def _caption(place: tuple[int, int], left_out: Sequence[str]) -> str:
     text = (
-        f"n = 1 validation slice of repeat {place[0] + 1}, fold {place[1] + 1}, the one with the largest foreground: predicted "
-        "probability that a voxel is not background, after some epochs and after the best one, whose weights are used (its "
-        "number is in the panel). "
+        f"n = 1 validation slice, the middle one of the first validation case of repeat {place[0] + 1}, fold {place[1] + 1}: "
+        "predicted probability that a voxel is not background, after some epochs and after the best one, whose weights are "
+        "used (its number is in the panel). The view is cut to the surroundings of what is predicted in the end. Stopped: "
+        "training had ended before."
     )
-    text += "The slice is the same for all candidates." if same else "Candidates whose targets differ may show another slice."
-    text += " The view is cut to the surroundings of the final object. Stopped: training had ended before."
     if left_out:
         text += f" Not shown for lack of space: {', '.join(left_out)}."
     return text

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from raterbench.benchmark.store.predictions import FULL, from_fixed_point, store_prediction, to_fixed_point
+from raterbench.benchmark.store.predictions import FULL, StoredPrediction, from_fixed_point, store_prediction, to_fixed_point
 from raterbench.datasets import Phantom
 from raterbench.datasets.base import Preparation
 from raterbench.methods import Budget, FusedLabels
@@ -64,3 +64,17 @@ def test_samples_and_diagnosis_are_kept():
     stored = store_prediction("c", Prediction(map_, samples=np.stack([map_, map_[::-1]]), diagnosis=np.array([0.1])), {})
     assert stored.samples.shape == (2, 1, 2, 2) and stored.samples[:, 0, 0, 0].tolist() == [191, 64]
     assert not stored.on_slices and stored.diagnosis.tolist() == [0.1]
+
+
+def test_values_are_counted_class_by_class_with_exact_0_and_1_apart():
+    rng = np.random.default_rng(0)
+    stored = rng.integers(0, FULL + 1, (2, 3, 5, 7)).astype(np.uint16)
+    stored[0, 0, 0, :4] = [0, FULL, FULL // 20, FULL // 20 - 1]
+    counts = StoredPrediction("a", (2, 5, 7), stored, on_slices=True).value_counts()
+    for k in range(3):
+        expected = np.zeros(22, int)
+        for q in stored[:, k].ravel().tolist():
+            expected[0 if q == 0 else 21 if q == FULL else 1 + 20 * q // FULL] += 1
+        np.testing.assert_array_equal(counts[k], expected)
+    flat = StoredPrediction("a", (5, 7), stored[0]).value_counts()
+    assert flat[0, [0, 21, 1, 2]].min() >= 1 and flat.sum(axis=1).tolist() == [35, 35, 35]

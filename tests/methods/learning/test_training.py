@@ -255,3 +255,18 @@ def test_one_cycle_rises_in_a_quarter_of_all_steps_and_then_falls():
 def test_one_cycle_takes_few_steps(epochs):
     rates = np.array(fit(Watched(budget=budget(epochs=epochs, batch_size=6, schedule="one-cycle"))).rates_)
     assert len(rates) == epochs and (rates > 0).all()
+
+
+def test_predictions_are_kept_after_some_epochs_and_change_nothing():
+    losses = [3.0, 1.0, 2.0, 1.5, 5.0]
+    without, kept = scripted(losses), scripted(losses, keep_epochs=3)
+    assert without.report_.by_epoch is None
+    found = kept.report_.by_epoch
+    assert found.epochs == (0, 1, 4, 1), "at equal ratios, and the best"
+    assert found.foreground.shape == (4, 32, 32) and found.image.max() == 255
+    assert (found.foreground[3] == found.foreground[1]).all() and (found.foreground[2] != found.foreground[1]).any()
+    # What was kept of the best epoch is what the fitted method predicts for the first validation case.
+    expected = 255 * (1 - kept.predict_proba(VALIDATION[0])[0])
+    np.testing.assert_allclose(found.foreground[3], expected, atol=0.51)
+    for one, other in zip(without.weights_, kept.weights_, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)

@@ -71,8 +71,8 @@ def test_all_figures_are_there(plots: list[Plot]) -> None:
     names = [plot.name for plot in plots]
     assert names == [
         "overturn-trainings", "overturn-raters", "overturn-reference",
-        "effects", "subjects", "failures", "composite", "reliability", "distribution", "entropy", "threshold", "learning",
-        "costs", "confusion-entries", "rater-curve",
+        "effects", "subjects", "failures", "composite", "reliability", "distribution", "entropy", "threshold",
+        "learning", "by-epoch", "costs", "confusion-entries", "rater-curve",
         "critical-difference", "pairs", "pictures", "pictures-2", "confusion", "reliability-maps", "reliability-maps-2",
     ]  # fmt: skip
     assert all(plot.alt and plot.caption.endswith(".") for plot in plots)
@@ -117,6 +117,25 @@ def test_the_entropy_figure_shows_the_number_of_the_table(plots: list[Plot], ana
     shown = {axes.get_title(): axes.texts[0].get_text() for axes in figure.axes if axes.get_visible()}
     means = analysis.rows_for("entropy error")["mean"]
     assert shown == {wrapped(n, 24): f"MAE {analysis.number('entropy error', means[n])}" for n in analysis.candidates}
+
+
+def test_figures_of_soft_predictions_say_what_is_stored(plots: list[Plot], analysis: Analysis) -> None:
+    shown = {plot.name: plot for plot in plots}
+    name, results = analysis.candidates[0], analysis.results
+    values = results.values[results.values["candidate"] == name]
+    zero = 100 * values.loc[values["bin"] == 0, "n"].sum() / values["n"].sum()
+    assert f"{name}, exactly 0: {zero:.2f} %" in shown["distribution"].alt
+    searches = results.searches[results.searches["candidate"] == name]
+    mean = searches.groupby("threshold")["dice"].mean()
+    assert f"{name}: best at {searches['chosen'].min():.2f}" in shown["threshold"].alt
+    assert f"range {mean.max() - mean.min():.3f};" in shown["threshold"].alt
+    assert "epochs 1, 2, 5, 14, 40 and after the best" in shown["by-epoch"].alt
+
+
+def test_without_soft_predictions_nothing_is_drawn(make: Callable[..., Path]) -> None:
+    shape = {"subjects": 4, "folds": 2, "slices": 1}
+    makers = figure_makers(Analysis(read_results(make(soft=False, **shape))))
+    assert [made(makers[name]) for name in ("threshold", "distribution", "by-epoch")] == [[], [], []]
 
 
 def test_colours_follow_the_order_of_the_experiment(analysis: Analysis) -> None:
