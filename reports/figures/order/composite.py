@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 
 from ....benchmark.statistics.ranking import CompositeScores
 from ...analysis import Analysis
@@ -42,7 +45,7 @@ def _violin(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:
     """The density, the middle half as a bar, and the mean; single values have no density."""
     if len(values) > 2 and np.ptp(values) > 0:
         drawn = axes.violinplot([values], positions=[row], orientation="horizontal", widths=0.84, showextrema=False)
-        for body in drawn["bodies"]:
+        for body in cast("list[PolyCollection]", drawn["bodies"]):
             body.set(facecolor=colour, edgecolor=colour, alpha=0.4, linewidth=0.8)
     else:
         axes.plot(values, np.full(len(values), row), linestyle="none", marker="o", markersize=3, color=colour)
