@@ -6,7 +6,7 @@ from raterbench.benchmark.checks.methods import check_method
 from raterbench.methods import METHODS, FusedLabels, NetworkMethod
 from raterbench.methods.fusion.soft_average import SoftAverage
 from raterbench.methods.fusion.staple import STAPLE
-from raterbench.methods.learning.recipes import RECIPES, Conventional, SoftSeg
+from raterbench.methods.learning.recipes import RECIPES, Composed, Conventional, SoftSeg
 from raterbench.methods.networks.confusion_network import ConfusionNetwork
 from raterbench.methods.networks.cr_network import CRNetwork
 from raterbench.methods.networks.crowd_layer import CONNECTIONS, CrowdLayer
@@ -24,6 +24,7 @@ VARIANTS = [
     FusedLabels(fusion=STAPLE(), recipe=SoftSeg()),
     FusedLabels(fusion=STAPLE(pool="dataset"), recipe=Conventional()),
     FusedLabels(fusion=SoftAverage()),
+    FusedLabels(fusion=STAPLE(), target="consensus", recipe=Composed(labels="hard", activation="normalised-relu")),
     RandomRater(recipe=SoftSeg()),
     RandomRater(recipe=Conventional()),
     ConfusionNetwork(warmup=0.0, trace_weight=0.7),
