@@ -29,7 +29,7 @@ SECTIONS = (
     ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
     ("training", "Training", ("unfinished", "learning", "costs", "alarms", "units", "origins")),
-    ("other", "Other metrics", ("differences-exploratory",)),
+    ("other", "Other metrics", ("differences-exploratory", "composite")),
 )
 """Each section's anchor and heading, and the tables and figures in it by name. ``OVERTURN`` stands on the first screen."""
 
