@@ -34,14 +34,21 @@ SHORT = {
     "soft volume error": "Soft volume error",
     "fraction error": "Fraction error",
 }
-FUSED = {"staple": "STAPLE", "majority-vote": "Majority vote", "soft-average": "Soft average"}
+FUSED = {
+    "staple": "STAPLE",
+    "majority-vote": "Majority vote",
+    "soft-average": "Soft average",
+    "log-opinion-pool-staple": "LOP-STAPLE",
+}
 
 
 def words_of(reference: str) -> str:
     """A reference in plain words: a single rater, or what a fusion makes of the raters."""
     if reference.startswith("rater:"):
         return reference.replace("rater:", "rater ", 1)
-    return WORDS.get(reference) or (f"{reference} of the raters" if reference else "")
+    fusion, bracket, parameters = reference.partition(" (")
+    made = f"{FUSED.get(fusion, fusion)}{bracket}{parameters}"
+    return WORDS.get(reference) or (f"{made} of the raters" if made else "")
 
 
 def name_of(candidate: str, kind: str) -> str:

@@ -23,7 +23,7 @@ from raterbench.reports.tables.rater_tables import raters
 from raterbench.reports.tables.table import Cell, Table
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
-from raterbench.reports.tables.wording import NO_VALUE, write_number
+from raterbench.reports.tables.wording import NO_VALUE, words_of, write_number
 
 pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
@@ -187,6 +187,20 @@ def test_differences_are_paired_means(results: Results, analysis: Analysis) -> N
     gap = by_subject(results, "dice", "STAPLE") - by_subject(results, "dice", "Majority vote")
     assert row["difference"] == pytest.approx(gap.mean())
     assert table.caption.startswith("These comparisons are exploratory: Dice against the truth")
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("rater:Ada", "rater Ada"),
+        ("log-opinion-pool-staple", "LOP-STAPLE of the raters"),
+        ("staple (region=union)", "STAPLE (region=union) of the raters"),
+        ("simple", "simple of the raters"),
+        ("none", "no reference"),
+    ],
+)
+def test_a_reference_is_said_in_words(reference: str, words: str) -> None:
+    assert words_of(reference) == words
 
 
 def test_by_reference_starts_with_the_primary_one(results: Results, analysis: Analysis) -> None:
