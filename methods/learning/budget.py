@@ -35,7 +35,8 @@ class Budget(Parameterised):
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
         keep_epochs: after so many epochs, from the first to the last at equal ratios, and after the best, the prediction of
-            one validation slice (the middle one of the first case) is kept for a figure; 0 keeps none. It does not change what is learned.
+            one validation slice (the middle one of the first case) is kept for a figure; 0 keeps none. It does not change what
+            is learned.
     """
 
     def __init__(

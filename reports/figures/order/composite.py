@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -43,7 +45,9 @@ def composite(analysis: Analysis) -> style.Plot | None:
 def _violin(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:
     """The density, the middle half as a bar, and the mean; single values have no density."""
     if len(values) > 2 and np.ptp(values) > 0:
-        drawn = axes.violinplot([values], positions=[row], orientation="horizontal", widths=0.84, showextrema=False)
+        drawn: dict[str, Any] = axes.violinplot(
+            [values], positions=[row], orientation="horizontal", widths=0.84, showextrema=False
+        )
         for body in drawn["bodies"]:
             body.set(facecolor=colour, edgecolor=colour, alpha=0.4, linewidth=0.8)
     else:
@@ -59,8 +63,8 @@ def _caption(analysis: Analysis, scores: pd.DataFrame) -> str:
     lacking = int((scores["defined"] < len(COMPOSITE_METRICS)).sum())
     text = (
         "Composite score: Dice, precision, recall, and AVD with its sign changed, against "
-        f"{words_of(analysis.primary_reference)}, each as its z-score over the values of all candidates (every subject in every "
-        f"split; standard deviation with n − 1), and then their mean. n = {many} values a candidate, from "
+        f"{words_of(analysis.primary_reference)}, each as its z-score over the values of all candidates (every subject in "
+        f"every split; standard deviation with n − 1), and then their mean. n = {many} values a candidate, from "
         f"{count_of(scores['subject'].nunique(), 'subject')}. Violin: density; dark bar: middle half; white mark and number: "
         "mean, by which candidates are sorted. A score depends on which candidates take part, and values of one subject are "
         "not independent."

@@ -56,7 +56,8 @@ def distribution(analysis: Analysis) -> style.Plot | None:
 def _shares(mine: pd.DataFrame) -> Shares:
     """The share of all voxels in each bin, [22]; each voxel counts once for each foreground class."""
     counts = np.bincount(mine["bin"], weights=mine["n"], minlength=VALUE_BINS + 2)
-    return counts / counts.sum()
+    shares: Shares = counts / counts.sum()
+    return shares
 
 
 def _panel(axes: Axes, own: Shares, colour: str, compared: Shares | None) -> None:
