@@ -78,8 +78,7 @@ def _caption(found: Mapping[str, pd.DataFrame]) -> str:
         f"Mean Dice over validation cases ({tested} a training) between the majority of the raters and the labels that each "
         f"threshold makes. A faint line for each of {n} of a candidate, the thick line is their mean; a mark is the threshold "
         "that a training uses (the largest of equally good ones). Range: the largest minus the smallest Dice of the mean "
-        "line; the larger it is, the more depends on the threshold, and the softer are predictions as a rule. Nothing is "
-        "tested here."
+        "line; the larger it is, the more depends on the threshold. Nothing is tested here."
     )
 
 
