@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from ...errors import RaterbenchError
 from ...parameters import Parameterised, Range, check_stored
 
 Width = Annotated[int, Range(1, 4096)]
@@ -25,17 +26,23 @@ class Budget(Parameterised):
             ``one-cycle``: it first rises, during a quarter of all steps, and then falls, after each step (Smith and Topin,
             2019); networks then need about half as many epochs.
         beta2: Adam's, the share of the earlier value in the running mean of squared gradients.
-        patience: epochs without a better validation loss before training stops.
+        patience: weak epochs before training stops. The weights of the least validation loss are kept in any case.
+        min_improvement: an epoch is weak unless its validation loss is lower than that of the last one that was not weak, by
+            more than this share of it.
+        weak_epochs: which count. ``in a row``: those since the last one that was not weak. ``in total``: all of them, each
+            compared with the epoch before it, as in the published code of SoftSeg (ivadomed). The code's epsilon is in percent:
+            its 0.001 is ``min_improvement = 1e-5``.
         weight_decay: of AdamW; 0 is plain Adam.
         rotation: largest random rotation in degrees.
         translation: largest random shift as a share of the slice's side.
         scaling: largest random change of scale, 0.1 for +-10 %.
         flip: mirror half of the slices left to right; off where left and right differ.
         backbone: the network, by its name in ``methods/backbones``.
+        dropout: the probability that a channel is set to zero, after each convolution of the U-Net; 0 is none.
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
         keep_epochs: after so many epochs, from the first to the last at equal ratios, and after the best, the prediction of
-            one validation slice (the middle one of the first case) is kept for a figure; 0 keeps none. It does not change what
+            one validation slice (the middle one of the first case) is kept for a figure; 0 keeps none. It changes nothing that
             is learned.
     """
 
@@ -48,6 +55,8 @@ class Budget(Parameterised):
         schedule: Literal["cosine", "one-cycle"] = "cosine",
         beta2: Annotated[float, Range(0, 1, without="high")] = 0.999,
         patience: Annotated[int, Range(1, 1_000_000)] = 20,
+        min_improvement: Annotated[float, Range(0, 1, without="high")] = 0.0,
+        weak_epochs: Literal["in a row", "in total"] = "in a row",
         weight_decay: Annotated[float, Range(0, 100)] = 0.0,
         rotation: Annotated[float, Range(0, 180)] = 20.0,
         translation: Annotated[float, Range(0, 1)] = 0.03,
@@ -55,6 +64,7 @@ class Budget(Parameterised):
         flip: bool = False,
         backbone: str = BACKBONE,
         features: tuple[Width, Width, Width, Width, Width, Width] = (16, 16, 32, 64, 128, 16),
+        dropout: Annotated[float, Range(0, 1, without="high")] = 0.0,
         mixed_precision: bool = True,
         keep_epochs: Annotated[int, Range(0, 50)] = 0,
     ) -> None:
@@ -64,6 +74,8 @@ class Budget(Parameterised):
         self.schedule = schedule
         self.beta2 = beta2
         self.patience = patience
+        self.min_improvement = min_improvement
+        self.weak_epochs = weak_epochs
         self.weight_decay = weight_decay
         self.rotation = rotation
         self.translation = translation
@@ -71,6 +83,7 @@ class Budget(Parameterised):
         self.flip = flip
         self.backbone = backbone
         self.features = features
+        self.dropout = dropout
         self.mixed_precision = mixed_precision
         self.keep_epochs = keep_epochs
 
@@ -80,7 +93,10 @@ class Budget(Parameterised):
         if self.backbone != BACKBONE:
             from ..backbones import BACKBONES  # Only here, because it needs torch.
 
-            BACKBONES.get(self.backbone)
+            if self.dropout and not BACKBONES.get(self.backbone).takes_dropout:
+                raise RaterbenchError(
+                    f"{where}: dropout = {self.dropout:g}, but the backbone {self.backbone!r} has none: set it to 0"
+                )
 
     @property
     def augments(self) -> bool:
