@@ -72,7 +72,10 @@ def test_the_table_of_experiments_is_theirs():
     for name, (repeats, networks) in listed.items():
         experiment = read_experiment(name)
         split, folds = experiment.split, experiment.split.parameters.get("folds", 1)
-        assert repeats == f"{split.repeats} of {'a hold-out' if split.policy == 'holdout' else f'{folds} folds'}"
+        if split.policy == "centres":
+            folds = experiment.dataset_options["centres"]
+        policies = {"holdout": "a hold-out", "random": "a random split", "centres": f"{folds} test centres"}
+        assert repeats == f"{split.repeats} of {policies.get(split.policy, f'{folds} folds')}"
         assert networks == split.repeats * folds * len(experiment.candidates)
 
 

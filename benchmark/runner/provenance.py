@@ -20,6 +20,7 @@ DECIDING = (
     "datasets/**/*.py",
     "methods/**/*.py",
     "benchmark/experiment/factory.py",
+    "benchmark/experiment/references.py",
     "benchmark/measuring/*.py",
     "benchmark/metrics/*.py",
     "benchmark/runner/measure.py",

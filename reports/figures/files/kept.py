@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from ....benchmark.store.completeness import not_a_file
 from ....benchmark.store.own_files import WrittenFiles
 from .drawn_figure import FORMS, DrawnFigure
 
@@ -17,8 +19,12 @@ WORDS = "figures/figures.json"
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "pillow")
 SOURCE = ("*.py", "benchmark/**/*.py", "reports/**/*.py")
 """The package's files that figures depend on."""
-STORED = ("experiment.json", "declaration.json", "splits.json", "units/*", "references/*")
+STORED = ("experiment.json", "declaration.json", "splits.json", "units/*.npz", "references/*.npz")
 """The files of an experiment that figures depend on."""
+
+
+END = struct.Struct("<4s8xIIH")
+"""The last bytes of a zip archive: its mark, the size of its directory, and where the directory starts."""
 
 
 class _Words(msgspec.Struct):
@@ -37,16 +43,27 @@ class _Kept(msgspec.Struct):
 def origin_of_figures(folder: Path, protocol: str) -> str:
     """A hash of all that the figures of an experiment depend on: its files, the protocol, the source, and the libraries.
 
-    Of a stored unit it is the size and the time of its last change, as ``make`` has it: a unit may be large.
+    The same results give the same hash on every machine. Of archives only the directory is read, which has a checksum of each
+    part: a unit may be large.
     """
     digest, package = hashlib.sha256(), Path(__file__).parents[3]
     digest.update(repr([protocol, *((name, version(name)) for name in LIBRARIES)]).encode())
     for file in sorted({file for pattern in SOURCE for file in package.glob(pattern)}):
         digest.update(f"\0{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
     for file in sorted({file for pattern in STORED for file in folder.glob(pattern)}):
-        state = file.lstat()
-        digest.update(f"\0{file.relative_to(folder).as_posix()}\0{state.st_size}\0{state.st_mtime_ns}".encode())
+        if not not_a_file(file):
+            digest.update(f"\0{file.relative_to(folder).as_posix()}\0".encode() + _directory(file))
     return digest.hexdigest()
+
+
+def _directory(file: Path) -> bytes:
+    """The directory at the end of a zip archive, with a checksum of each part; of any other file, all of it."""
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - END.size))
+        mark, size, start, _ = END.unpack(stream.read().rjust(END.size, b"\0"))
+        is_archive = mark == b"PK\5\6" and start < 0xFFFFFFFF
+        stream.seek(start if is_archive else 0)
+        return stream.read(size) if is_archive else stream.read()
 
 
 def words_file(figures: Sequence[DrawnFigure], made_from: str) -> dict[str, bytes]:

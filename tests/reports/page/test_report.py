@@ -88,7 +88,7 @@ def test_the_page_needs_nothing_from_outside(page: str) -> None:
     parsed = Page(page)
     assert all(url.startswith("data:") for url in parsed.loads)
     assert "@import" not in page and "url(" not in page
-    assert parsed.pictures == 19 and parsed.tables == 11
+    assert parsed.pictures == 23 and parsed.tables == 11
     assert parsed.silent == 0 and parsed.scopeless == 0
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from raterbench.benchmark.store.own_files import WrittenFiles
+from raterbench.benchmark.store.units import Rows, read_measuring, write_measuring
 from raterbench.reports.figures import figures
 from raterbench.reports.figures.files import kept
 from raterbench.reports.figures.files.kept import WORDS
@@ -62,8 +64,11 @@ def test_an_unchanged_experiment_gives_the_same_report_without_drawing(folder: P
 
 
 def changed_unit(folder: Path) -> None:
-    unit = next((folder / "units").glob("*.measured.npz"))
-    os.utime(unit, ns=(0, 0))
+    path = sorted((folder / "units").glob("a*.measured.npz"))[0]
+    found = read_measuring(path)
+    assert found is not None
+    rows = {name: replace(part, values=0.99 * part.values) for name, part in found[1].items() if isinstance(part, Rows)}
+    write_measuring(path, found[0], found[1] | rows)
 
 
 def removed_file(folder: Path) -> None:
@@ -81,6 +86,13 @@ def test_what_changed_is_drawn_anew(folder: Path, drawn: list[str], change: Call
     change(folder)
     write_report(folder)
     assert drawn == ["effects", "subjects"]
+
+
+def test_the_time_of_a_file_does_not_matter(folder: Path, drawn: list[str]) -> None:
+    for path in [*(folder / "units").iterdir(), folder / "experiment.json"]:
+        os.utime(path, ns=(0, 0))
+    write_report(folder)
+    assert drawn == []
 
 
 def test_other_libraries_and_another_protocol_draw_anew(
