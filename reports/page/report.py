@@ -91,7 +91,7 @@ def _make_report(folder: str | Path, protocol: Protocol, strict: bool, processes
     figure_calls = _figure_calls(analysis, kept_figures(WrittenFiles(results.folder, KIND), made_from))
     long_calls = {name: partial(long_table, getattr(results, table)) for name, table in LONG_TABLES.items()}
     table_calls = {name: partial(maker, analysis) for name, maker in table_makers().items() if name in APART}
-    with Background({**table_calls, **figure_calls, **long_calls}, processes) as background:
+    with Background({**long_calls, **table_calls, **figure_calls}, processes) as background:
         tables = all_tables(analysis, {name: partial(background.result, name) for name in table_calls})
         tables += part_maker.make("table", "published", partial(published_tables, results)) or []
         tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
@@ -142,4 +142,4 @@ def check_report_places(folder: Path) -> None:
 
 def long_table(table: pd.DataFrame) -> bytes:
     """A table as gzipped CSV for ``pandas.read_csv``; no date inside, so that equal tables are equal files."""
-    return gzip.compress(csv_bytes(table), compresslevel=6, mtime=0)
+    return gzip.compress(csv_bytes(table), compresslevel=4, mtime=0)
