@@ -10,7 +10,7 @@ from matplotlib.collections import PolyCollection
 
 from ....benchmark.statistics.ranking import CompositeScores
 from ...analysis import Analysis
-from ...tables.wording import count_of, words_of
+from ...tables.wording import count_of, words_of, write_number
 from .. import palette, style
 
 
@@ -33,7 +33,7 @@ def composite(analysis: Analysis) -> style.Plot | None:
     axes.tick_params(axis="y", length=0)
     for row, name in enumerate(names):
         axes.annotate(
-            f"{means[name]:+.2f}".replace("-", "−"), (1.0, row), xycoords=axes.get_yaxis_transform(),
+            write_number(float(means[name]), 2, sign=True), (1.0, row), xycoords=axes.get_yaxis_transform(),
             xytext=(4, 0), textcoords="offset points", va="center", annotation_clip=False,
         )  # fmt: skip
     said = "; ".join(f"{name} {means[name]:.2f}" for name in names)
