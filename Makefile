@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= results/quick
+# What a run and a report import is compiled; pip would compile everything, which takes a minute more.
 COMPILED := raterbench.benchmark.runner.preloaded, raterbench.reports.figures.figures, raterbench.reports.page.report, pytest
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -12,7 +13,6 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	# Compiles what a run and a report import; pip would compile everything, which takes a minute more.
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import $(COMPILED)"
 	touch $@
 

@@ -55,6 +55,11 @@ Seed = Annotated[int, Range(0, 2**31 - 1)]
 """Where random numbers start. NumPy's older generators, which methods from elsewhere may use, take 32 bits."""
 
 
+def has_parameters(value: Any) -> bool:
+    """Whether a value is an object with parameters, as scikit-learn and ``Parameterised`` have them; a class is none."""
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
 class Parameterised:
     """Keyword parameters that ``__init__`` only stores, as scikit-learn has them: ``get_params``, ``set_params`` and ``clone``.
 
@@ -66,7 +71,7 @@ class Parameterised:
         found: dict[str, Any] = {}
         for name in self._parameters():
             found[name] = value = getattr(self, name)
-            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+            if deep and has_parameters(value):
                 found |= {f"{name}__{key}": inner for key, inner in value.get_params().items()}
         return found
 

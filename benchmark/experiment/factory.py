@@ -14,7 +14,7 @@ from ...errors import RaterbenchError, nearest, shown
 from ...methods import FUSIONS, METHODS
 from ...methods.base import Fusion, Method, Need
 from ...methods.learning.budget import BACKBONE, Budget
-from ...parameters import as_hinted, check_arguments, check_keys, classes_in, parameter_hints
+from ...parameters import as_hinted, check_arguments, check_keys, classes_in, has_parameters, parameter_hints
 from ...plugin_errors import calling, is_foreign
 from ...registry import Registry, kebab, load_plugin
 from ..checks.metrics import describes_itself
@@ -244,7 +244,7 @@ def identity(value: Any) -> Any:
 
     ``repr`` would not do: scikit-learn's leaves out defaults, and cuts what is long.
     """
-    if hasattr(value, "get_params"):
+    if has_parameters(value):
         parameters = {name: identity(parameter) for name, parameter in value.get_params(deep=False).items()}
         if isinstance(value, Budget) and value.backbone != BACKBONE:
             from ...methods.backbones import BACKBONES

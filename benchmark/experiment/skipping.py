@@ -11,13 +11,14 @@ from typing import Any
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
 from ...methods.base import Fusion, Method, Need
+from ...parameters import has_parameters
 
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
 
 
 def estimators_within(value: Any) -> Iterator[Any]:
     """An estimator and every estimator among its parameters, to any depth, also in lists and tables."""
-    if hasattr(value, "get_params"):
+    if has_parameters(value):
         yield value
         value = value.get_params(deep=False)
     if isinstance(value, Mapping):

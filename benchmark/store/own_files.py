@@ -53,11 +53,11 @@ class WrittenFiles:
         more = f" ({len(others)} more in the folder, too)" if others else ""
         raise RaterbenchError(f"{self.folder / first} {reason}{more}: {mend}")
 
-    def unchanged(self, name: str) -> bytes | None:
-        """What a file holds, if it is listed and was not changed since it was written."""
-        if self._obstacle(name, sums := self._listed()) is not None or name not in sums or not _mode(self.folder / name):
-            return None
-        return (self.folder / name).read_bytes()
+    def unchanged(self, names: Iterable[str]) -> dict[str, bytes]:
+        """What those of the files hold that are listed and were not changed since they were written."""
+        sums = self._listed()
+        there = [name for name in names if name in sums and _mode(self.folder / name)]
+        return {name: (self.folder / name).read_bytes() for name in there if self._obstacle(name, sums) is None}
 
     def write(self, contents: Mapping[str, bytes], *, only: bool = False) -> None:
         """Write files together: all are on the disk before the first takes its place.

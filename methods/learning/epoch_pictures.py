@@ -63,8 +63,10 @@ class EpochWatch:
 
 
 def _extent(some: torch.Tensor) -> slice:
-    """From the first to the last True of [n]."""
+    """From the first to the last True of [n]; all of it where nothing is True, as in a slice that nobody judged."""
     places = some.nonzero()
+    if not len(places):
+        return slice(0, len(some))
     return slice(int(places[0]), int(places[-1]) + 1)
 
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ...datasets.base import Case, Dataset, Floats, Labels
 from ...errors import RaterbenchError, nearest, shown
-from ...parameters import Range, check_keys, check_values, parameter_hints
+from ...parameters import Range, check_keys, check_values, has_parameters, parameter_hints
 from ...seeds import seed_sequence
 from ...voxel_counts import Doubles, dice_from_counts, label_counts
 from ..base import Method, Need, Prediction
@@ -113,7 +113,7 @@ class Tuned(Method):
         stages: dict[str, FitReport] = {}
         best, best_score = None, -np.inf
         for number, setting in enumerate(self._settings(seed), start=1):
-            recorded = {name: repr(v) if hasattr(v, "get_params") else v for name, v in setting.items()}
+            recorded = {name: repr(v) if has_parameters(v) else v for name, v in setting.items()}
             try:
                 method = with_parameters(self._inner(), setting).fit(train, validation, seed=seed, device=device)
                 stages[f"trial {number}"] = method.fit_report()
@@ -231,7 +231,7 @@ def _hints(owner: Any) -> Mapping[str, Any]:
 
 
 def _check_name(owner: Any, part: str, name: str) -> None:
-    known = owner.get_params(deep=False) if hasattr(owner, "get_params") else {}
+    known = owner.get_params(deep=False) if has_parameters(owner) else {}
     if part not in known:
         kind = type(owner).__name__
         raise RaterbenchError(f"space: {shown(name)}: {kind} has no parameter {part!r}{nearest(part, known)}")

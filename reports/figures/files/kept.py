@@ -16,9 +16,9 @@ from .drawn_figure import FORMS, DrawnFigure
 
 WORDS = "figures/figures.json"
 """The title, the caption and the description of each figure."""
-LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "pillow")
-SOURCE = ("*.py", "benchmark/**/*.py", "reports/**/*.py")
-"""The package's files that figures depend on."""
+LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "pillow", "fonttools")
+SOURCE = ("*.py", *(f"{room}/**/*.py" for room in ("datasets", "methods", "benchmark", "reports")))
+"""The package's files: all, so that none that figures depend on can be forgotten."""
 STORED = ("experiment.json", "declaration.json", "splits.json", "units/*.npz", "references/*.npz")
 """The files of an experiment that figures depend on."""
 
@@ -75,16 +75,16 @@ def words_file(figures: Sequence[DrawnFigure], made_from: str) -> dict[str, byte
 def kept_figures(written: WrittenFiles, made_from: str) -> list[DrawnFigure] | None:
     """The figures that lie in a folder; None unless all are there, unchanged, and were made from the same as now."""
     try:
-        kept = msgspec.json.decode(written.unchanged(WORDS) or b"", type=_Kept)
+        kept = msgspec.json.decode(written.unchanged([WORDS]).get(WORDS, b""), type=_Kept)
     except msgspec.MsgspecError:
         return None
     if kept.made_from != made_from:
         return None
-    figures = []
-    for words in kept.figures:
-        forms = {ending: written.unchanged(f"figures/{words.name}.{ending}") for ending in FORMS}
-        whole = {ending: content for ending, content in forms.items() if content is not None}
-        if len(whole) < len(forms):
-            return None
-        figures.append(DrawnFigure(words.name, words.title, words.caption, words.alt, words.width, whole))
-    return figures
+    files = {(words.name, ending): f"figures/{words.name}.{ending}" for words in kept.figures for ending in FORMS}
+    found = written.unchanged(files.values())
+    if len(found) < len(files):
+        return None
+    return [
+        DrawnFigure(w.name, w.title, w.caption, w.alt, w.width, {ending: found[files[w.name, ending]] for ending in FORMS})
+        for w in kept.figures
+    ]
