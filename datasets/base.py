@@ -150,9 +150,9 @@ class Preparation:
     the spacing of each axis and is rounded. ``image_order`` is the order of the splines that resample images, 1 (linear) or 2;
     labels are always resampled linearly, which keeps them between 0 and 1.
 
-    ``crop`` (height, width) cuts the slices that are learned from, those of training and of validation, to at most so many
-    pixels around the middle of the image, after resampling: this bounds memory and time. It can cut off what is far from the
-    middle, which then is never learned. Predictions are of whole slices, so nothing is missing from them.
+    ``crop`` (height, width) cuts slices to at most so many pixels around the middle of the image, after resampling and in
+    training and prediction alike: this bounds memory and time. What lies outside is neither learned nor found: predictions are
+    whole, and background there, so that it counts as missed. Smaller slices are padded as without a crop.
 
     Raises:
         RaterbenchError: ``pixel_size`` or ``crop`` is out of its range, or both ``size`` and ``pixel_size`` are given.

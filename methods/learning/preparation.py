@@ -1,4 +1,4 @@
-"""From a case's native geometry to the padded slices that a network gets, and back without cropping."""
+"""From a case's native geometry to the padded slices that a network gets, and back to whole slices."""
 
 from __future__ import annotations
 
@@ -84,14 +84,9 @@ def prepare_case(
     *,
     position: int = 0,
 ) -> Slices:
-    """The slices of one case to learn from, with ``targets`` as in ``prepare_ratings``, cut to ``preparation.crop``.
-
-    The ``position`` of the case in its part is noted.
-    """
-    crop = preparation.crop
-    images = prepare_image(case, preparation, crop=crop)
-    ratings, present = prepare_ratings(case, targets, names, n_classes, preparation, crop=crop)
-    return Slices(images, ratings, present, torch.full((len(images),), position))
+    """The slices of one case, whose ``position`` in its part is noted, with ``targets`` as in ``prepare_ratings``."""
+    images = prepare_image(case, preparation)
+    return Slices(images, *prepare_ratings(case, targets, names, n_classes, preparation), torch.full((len(images),), position))
 
 
 def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, int]:
@@ -109,24 +104,23 @@ def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, int]:
     if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
         raise RaterbenchError(
             f"preparation.pixel_size = {pixel:g} {unit} makes {height} x {width} pixels of a slice of case {case.id!r}, whose "
-            f"own {native[0]} x {native[1]} pixels have {spacing[0]:g} x {spacing[1]:g} {unit}: choose a pixel size that leaves "
+            f"own {native[0]} x {native[1]} pixels have {spacing[0]:g} x {spacing[1]:g} {unit}: choose a pixel size that gives "
             f"1 to {LARGEST_SIDE} pixels along each side, or correct the spacing of the image"
         )
     return height, width
 
 
-def prepare_image(case: Case, preparation: Preparation, *, crop: tuple[int, int] | None = None) -> torch.Tensor:
-    """The case's image as normalised slices [n, C, H, W] float32, padded to what the network needs.
+def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
+    """The case's image as normalised slices [n, C, H, W] float32, cut to ``preparation.crop`` and padded for the network.
 
     Each channel has mean 0 and standard deviation 1 over the whole case. ``preparation.image_order`` says how it is resampled.
-    Slices are whole whatever ``preparation.crop`` says; ``crop`` (height, width) cuts them around their middle.
     """
     image = case.image.astype(np.float32, copy=False)
     axes = tuple(range(1, image.ndim))
     mean, std = image.mean(axis=axes, keepdims=True), image.std(axis=axes, keepdims=True)
     native = _to_slices((image - mean) / np.where(std > 0, std, 1), preparation)
     slices = (_resize if preparation.image_order == 1 else _resize_by_splines)(native, prepared_shape(case, preparation))
-    slices = _cut(slices, crop)
+    slices = _cut(slices, preparation)
     return _pad(slices, padded_shape(slices.shape[-2:], preparation), mode="replicate")
 
 
@@ -136,17 +130,15 @@ def prepare_ratings(
     names: Sequence[str],
     n_classes: int,
     preparation: Preparation,
-    *,
-    crop: tuple[int, int] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ratings [n, R, K, H, W] and presence [n, R, H, W] of one case, cut and padded like its image (``prepare_image``).
+    """Ratings [n, R, K, H, W] and presence [n, R, H, W] of one case, cut and padded like its image.
 
     ``targets`` maps names to hard labels [*S] or soft ones [K, *S]; R follows ``names``. Absent raters, unjudged voxels and
     padding are not present, and all zero. Labels that are resampled become soft.
     """
     shape, prepared = prepared_shape(case, preparation), {}
     for name, array in targets.items():
-        prepared[name] = _cut(_resize(_to_slices(one_hot(array, n_classes), preparation), shape), crop)
+        prepared[name] = _cut(_resize(_to_slices(one_hot(array, n_classes), preparation), shape), preparation)
     some = next(iter(prepared.values()))
     blank = torch.zeros_like(some)
     ratings = torch.stack([prepared.get(name, blank) for name in names], dim=1)
@@ -159,13 +151,21 @@ def prepare_ratings(
 
 
 def crop_padding(maps: torch.Tensor, case: Case, preparation: Preparation) -> torch.Tensor:
-    """Maps of a case's whole slices [n, *C, H, W] without padding, [n, *C, h, w]; maps that have none stay as they are."""
-    return _middle(maps, prepared_shape(case, preparation))
+    """Maps of a case's slices [n, *C, H, W] without their padding, [n, *C, h, w]; maps that have none stay as they are."""
+    seen = _middle(maps, prepared_shape(case, preparation))
+    return seen if preparation.crop is None else _middle(seen, preparation.crop)
 
 
-def remove_padding(maps: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
-    """Maps of padded slices [n, *C, H, W] as float32 [n, *C, h, w] without the padding, not yet resampled to the case."""
-    prepared: Floats = crop_padding(maps, case, preparation).float().cpu().contiguous().numpy()
+def remove_padding(probability: torch.Tensor, case: Case, preparation: Preparation) -> Floats:
+    """Probabilities of padded slices [n, K, H, W] as float32 [n, K, h, w] of whole slices, not yet resampled to the case.
+
+    They have no padding, and are background where the slices had been cut.
+    """
+    whole = crop_padding(probability, case, preparation).float().cpu()
+    if preparation.crop is not None:
+        shape = prepared_shape(case, preparation)
+        whole = torch.cat([_pad(whole[:, :1], shape, value=1), _pad(whole[:, 1:], shape)], dim=1)
+    prepared: Floats = whole.contiguous().numpy()
     return prepared
 
 
@@ -175,7 +175,7 @@ def restore_prepared(prepared: Floats, case_shape: Sequence[int], preparation: P
     ``prepared`` has no padding (``remove_padding``); results store it, and this makes of it exactly what was predicted. Its own
     height and width say how the slices had been resampled.
     """
-    slices = _native_slices(prepared, case_shape, preparation)
+    slices = _native_slices(torch.from_numpy(prepared), case_shape, preparation)
     if prepared.shape[-2:] != slices.shape[-2:]:
         slices = slices / slices.sum(dim=1, keepdim=True)
     return _from_slices(slices, case_shape, preparation)
@@ -185,15 +185,17 @@ def restore_maps(maps: torch.Tensor, case: Case, preparation: Preparation) -> Fl
     """Maps of padded slices [n, *C, H, W] as [*C, *S] float32 in the case's own geometry, each channel by itself.
 
     For maps that need not sum to 1, such as a reliability [n, R, H, W] or a confusion [n, R, K, K, H, W] of every voxel.
-    Resampling is bilinear, which keeps sums over channels that are the same at every voxel.
+    Resampling is bilinear, which keeps sums over channels that are the same at every voxel. Where the slices had been cut, the
+    values at the edge are repeated.
     """
-    prepared = remove_padding(maps, case, preparation)
-    return _from_slices(_native_slices(prepared, case.shape, preparation), case.shape, preparation)
+    seen = crop_padding(maps, case, preparation).float().cpu()
+    whole = seen if preparation.crop is None else _pad(seen, prepared_shape(case, preparation), mode="replicate")
+    return _from_slices(_native_slices(whole, case.shape, preparation), case.shape, preparation)
 
 
-def _native_slices(prepared: Floats, case_shape: Sequence[int], preparation: Preparation) -> torch.Tensor:
+def _native_slices(slices: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> torch.Tensor:
     """Slices [n, *C, h, w] resampled to the size of the case's slices."""
-    slices, native = torch.from_numpy(prepared), _slice_shape(case_shape, preparation)
+    native = _slice_shape(case_shape, preparation)
     if tuple(slices.shape[-2:]) == native:
         return slices
     flat = functional.interpolate(slices.flatten(1, -3), size=native, mode="bilinear", align_corners=False)
@@ -282,9 +284,9 @@ def _resize_by_splines(slices: torch.Tensor, size: tuple[int, int]) -> torch.Ten
     return torch.from_numpy(np.stack(planes)).view(*slices.shape[:2], *size)
 
 
-def _cut(slices: torch.Tensor, crop: tuple[int, int] | None) -> torch.Tensor:
-    """A copy of the middle of [..., h, w], since a view would keep the rest in memory; None cuts nothing."""
-    return slices if crop is None else _middle(slices, crop).clone()
+def _cut(slices: torch.Tensor, preparation: Preparation) -> torch.Tensor:
+    """What ``preparation.crop`` leaves of [..., h, w], as a copy: a view would keep the rest in memory."""
+    return slices if preparation.crop is None else _middle(slices, preparation.crop).clone()
 
 
 def _middle(slices: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
@@ -294,14 +296,14 @@ def _middle(slices: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
     return slices[..., top : top + height, left : left + width]
 
 
-def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant") -> torch.Tensor:
-    """Pad [..., h, w] evenly to ``shape``; images repeat their edge, labels and presence are padded with zeros."""
+def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant", value: float = 0) -> torch.Tensor:
+    """Pad [..., h, w] evenly to ``shape``; images repeat their edge, labels and presence are padded with ``value``."""
     height, width = shape[0] - slices.shape[-2], shape[1] - slices.shape[-1]
     top, left = height // 2, width // 2
     if not height and not width:
         return slices
     if mode == "constant":
-        return functional.pad(slices, (left, width - left, top, height - top))
+        return functional.pad(slices, (left, width - left, top, height - top), value=value)
     rows = torch.arange(-top, slices.shape[-2] + height - top).clamp(0, slices.shape[-2] - 1)
     columns = torch.arange(-left, slices.shape[-1] + width - left).clamp(0, slices.shape[-1] - 1)
     return slices[..., rows, :][..., columns]

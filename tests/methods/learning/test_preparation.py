@@ -378,7 +378,14 @@ def test_what_is_learned_from_is_cut_around_the_middle_and_smaller_sides_are_pad
     for part, full in ((cut.images, whole.images), (cut.ratings, whole.ratings), (cut.present, whole.present)):
         assert torch.equal(part[..., 12:52], full[..., 9:41, :])
         assert part.untyped_storage().nbytes() == part.nbytes, "the rest of the slices is not kept"
-    torch.testing.assert_close(prepare_image(case, crop), prepare_image(case, Preparation()))
+    # A network that saw the middle alone is not asked about the rest: its prediction is background there, its maps go on.
+    probability = torch.rand(3, 3, 32, 64, generator=torch.Generator().manual_seed(0)).softmax(1)
+    p, maps = restored(probability, case, crop), restore_maps(probability, case, crop)
+    np.testing.assert_array_equal(p[:, :, 9:41], probability.moveaxis(1, 0)[..., 12:52])
+    np.testing.assert_array_equal(maps[:, :, 9:41], p[:, :, 9:41])
+    for rows, edge in ((slice(9), 9), (slice(41, None), 40)):
+        assert (p[0, :, rows] == 1).all() and not p[1:, :, rows].any()
+        assert (maps[:, :, rows] == maps[:, :, edge : edge + 1]).all()
 
 
 def test_a_crop_counts_pixels_after_resampling():
