@@ -152,7 +152,8 @@ class Preparation:
 
     ``crop`` (height, width) cuts slices to at most so many pixels around the middle of the image, after resampling and in
     training and prediction alike: this bounds memory and time. What lies outside is neither learned nor found: predictions are
-    whole, and background there, so that it counts as missed. Smaller slices are padded as without a crop.
+    whole, and background there, so that it counts as missed. Smaller slices are padded to it, so that the network gets all
+    slices of all cases in one shape: set it where ``pixel_size`` gives several, since training pads all slices to the largest.
 
     Raises:
         RaterbenchError: ``pixel_size`` or ``crop`` is out of its range, or both ``size`` and ``pixel_size`` are given.

@@ -230,8 +230,9 @@ def normalise_labels(ratings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def padded_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, int]:
-    """Both sides rounded up to the multiple that the network needs."""
-    height, width = (-(-side // preparation.multiple) * preparation.multiple for side in shape)
+    """Both sides, or those of the crop where they are larger, rounded up to the multiple that the network needs."""
+    least, multiple = preparation.crop or (1, 1), preparation.multiple
+    height, width = (-(-max(side, small) // multiple) * multiple for side, small in zip(shape, least, strict=True))
     return height, width
 
 

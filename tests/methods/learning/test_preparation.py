@@ -378,6 +378,9 @@ def test_what_is_learned_from_is_cut_around_the_middle_and_smaller_sides_are_pad
     for part, full in ((cut.images, whole.images), (cut.ratings, whole.ratings), (cut.present, whole.present)):
         assert torch.equal(part[..., 12:52], full[..., 9:41, :])
         assert part.untyped_storage().nbytes() == part.nbytes, "the rest of the slices is not kept"
+    small = make_case((20, 70))
+    assert prepare_image(small, Preparation(crop=(60, 48))).shape[-2:] == (64, 64), "smaller sides are padded to the crop"
+    assert prepare_image(case, Preparation(crop=(60, 48))).shape[-2:] == (64, 64), "so all cases have one shape"
     # A network that saw the middle alone is not asked about the rest: its prediction is background there, its maps go on.
     probability = torch.rand(3, 3, 32, 64, generator=torch.Generator().manual_seed(0)).softmax(1)
     p, maps = restored(probability, case, crop), restore_maps(probability, case, crop)
