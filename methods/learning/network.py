@@ -233,12 +233,12 @@ class NetworkMethod(Method):
         They have no padding where the recipe compares voxels with one another: it must not see any.
         """
         if self.recipe_.compares_voxels:
-            logits = crop_padding(logits, case.shape, self.preparation_)
+            logits = crop_padding(logits, case, self.preparation_)
         return self.recipe_.activate(logits)
 
     def segmentation(self, probability: torch.Tensor, case: Case) -> Prediction:
         """A prediction from the probabilities [n, K, *S] of the slices, padded or not, without anything else."""
-        prepared = remove_padding(probability, case.shape, self.preparation_)
+        prepared = remove_padding(probability, case, self.preparation_)
         return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
 
 
