@@ -144,7 +144,7 @@ def test_nothing_is_shown_where_nothing_is_declared_or_fits(tmp_path, results):
     assert published_tables(read_results(study(tmp_path / "b", dataset="phantom"))) == []
 
 
-def test_the_report_has_it_as_a_section_as_files_and_in_the_terminal(tmp_path):
+def test_the_report_has_it_as_a_section_as_files_and_in_the_terminal(tmp_path, figures_unsaved):
     folder = study(tmp_path / "zhang2020-table1")
     page = write_report(folder).read_text(encoding="utf-8")
     assert '<section id="published">' in page and '<a href="#published">' in page
