@@ -34,9 +34,10 @@ class Mosaic:
         self.axes.set_axis_off()
 
     def image(self, picture: npt.NDArray[Any], box: Box, **how: Any) -> None:
-        """An image [h, w] or [h, w, 3]."""
+        """An image [h, w] or [h, w, 3]; PDF and SVG keep its own pixels, unless another ``interpolation`` is asked for."""
         left, low, width, height = box
-        self.axes.imshow(picture, extent=(left, left + width, low, low + height), aspect="auto", **how)
+        where = left, left + width, low, low + height
+        self.axes.imshow(picture, extent=where, aspect="auto", **({"interpolation": "none"} | how))
 
     def outline(self, values: npt.NDArray[Any], box: Box, colour: str) -> None:
         """The lines on which an image [h, w] is one half; none where it has a single row or column."""
@@ -66,3 +67,9 @@ def pixel_centres(shape: tuple[int, ...], box: Box) -> tuple[npt.NDArray[np.floa
     rows, columns = shape
     x = left + (np.arange(columns) + 0.5) * width / columns
     return x, low + height - (np.arange(rows) + 0.5) * height / rows
+
+
+def corners(box: Box) -> list[tuple[float, float]]:
+    """The four corners of a box, one after the other."""
+    left, low, width, height = box
+    return [(left, low), (left + width, low), (left + width, low + height), (left, low + height)]

@@ -18,7 +18,7 @@ from ...benchmark.store.own_files import WrittenFiles
 from ...benchmark.store.results import read_results
 from ..analysis import Analysis
 from ..background import Background
-from ..figures.files.drawn_figure import DrawnFigure, with_picture, without_lost
+from ..figures.files.drawn_figure import without_lost
 from ..figures.files.kept import WORDS, kept_figures, origin_of_figures, words_file
 from ..tables.details import APART, all_tables, table_makers
 from ..tables.published import published_tables
@@ -88,14 +88,16 @@ def _make_report(folder: str | Path, protocol: Protocol, strict: bool, processes
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
     _ = analysis.table  # Before processes are forked, which would each make it again.
     made_from = origin_of_figures(results.folder, protocol)
-    figure_calls = _figure_calls(analysis, kept_figures(WrittenFiles(results.folder, KIND), made_from))
+    kept = kept_figures(WrittenFiles(results.folder, KIND), made_from)
+    figure_calls = _figure_calls(analysis) if kept is None else {}
     long_calls = {name: partial(long_table, getattr(results, table)) for name, table in LONG_TABLES.items()}
     table_calls = {name: partial(maker, analysis) for name, maker in table_makers().items() if name in APART}
     with Background({**long_calls, **table_calls, **figure_calls}, processes) as background:
         tables = all_tables(analysis, {name: partial(background.result, name) for name in table_calls})
         tables += part_maker.make("table", "published", partial(published_tables, results)) or []
         tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
-        figures = without_lost((figure for name in figure_calls for figure in background.result(name)), part_maker)
+        drawn = (figure for name in figure_calls for figure in background.result(name))
+        figures = without_lost(drawn if kept is None else kept, part_maker)
         files = {name: background.result(name) for name in long_calls}
     files |= files_of(tables, figures)
     files[BIBTEX] = citations(analysis).bibtex.encode()
@@ -106,17 +108,11 @@ def _make_report(folder: str | Path, protocol: Protocol, strict: bool, processes
     return Report(results.folder / PAGE, analysis)
 
 
-def _figure_calls(analysis: Analysis, kept: Sequence[DrawnFigure] | None) -> dict[str, Callable[[], object]]:
-    """What makes or draws the figures, in their order: each call gives some of them."""
-    if kept is not None:
-        return {figure.name: partial(_prepared, figure) for figure in kept}
+def _figure_calls(analysis: Analysis) -> dict[str, Callable[[], object]]:
+    """What makes and draws the figures, in their order: each call gives some of them."""
     from ..figures.figures import draw, figure_makers  # Here, because matplotlib takes a second to load.
 
     return {name: partial(draw, name, maker) for name, maker in figure_makers(analysis).items()}
-
-
-def _prepared(figure: DrawnFigure) -> list[DrawnFigure]:
-    return [with_picture(figure)]
 
 
 @contextmanager

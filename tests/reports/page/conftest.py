@@ -62,8 +62,9 @@ def tables(analysis: Analysis) -> list[Table]:
 def shown_page(analysis: Analysis, tables: list[Table], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with every table; empty pictures stand for the figures, which take long to draw."""
     write_references(analysis.results)
+    png = small_png()
     drawn = [
-        DrawnFigure(name, f"Figure {name}", f"Caption of {name}.", f"Picture of {name}.", 6.4, {"png": small_png()})
+        DrawnFigure(name, f"Figure {name}", f"Caption of {name}.", f"Picture of {name}.", 6.4, {"png": png}, png)
         for name in DRAWN
     ]
     place = tmp_path_factory.mktemp("page") / "report.html"
