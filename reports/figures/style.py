@@ -35,6 +35,8 @@ SETTINGS: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
+    # Titles need not make way for ticks above them, which takes long to find out.
+    "axes.titley": 1.0,
     "axes.labelsize": 8,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
