@@ -78,7 +78,8 @@ class FormsRenderer(RendererBase):
         return width / UP, height / UP, descent / UP
 
     def new_gc(self) -> GraphicsContextBase:
-        return self._pdf.new_gc()  # The other two take it, too.
+        gc: GraphicsContextBase = self._pdf.new_gc()  # The other two take it, too.
+        return gc
 
     def open_group(self, s: str, gid: str | None = None) -> None:
         self._svg.open_group(s, gid)
@@ -126,7 +127,7 @@ class FormsRenderer(RendererBase):
         self._pdf.draw_text(gc, x, y, s, prop, angle, ismath, mtext)
         self._svg.draw_text(gc, x, self.height - y, s, prop, angle, ismath, mtext)
 
-    def draw_image(self, gc: Any, x: float, y: float, im: Pixels, transform: Any = None) -> None:
+    def draw_image(self, gc: Any, x: float, y: float, im: Any, transform: Any = None) -> None:
         """An image, its first row below; without a ``transform`` its pixels are those of the PNG."""
         if transform is None:
             left, low, large = x * UP, y * UP, im
@@ -161,7 +162,7 @@ def _larger(transform: Transform) -> Transform:
     return Affine2D(transform.get_matrix()).scale(UP)
 
 
-def _larger_clip(gc: Any) -> GraphicsContextBase:
+def _larger_clip(gc: GraphicsContextBase) -> GraphicsContextBase:
     """Widths of lines and dashes stay: the renderer of the PNG takes them in points."""
     box, (path, transform) = gc.get_clip_rectangle(), gc.get_clip_path()
     if box is None and path is None:
