@@ -160,7 +160,7 @@ def _caption(analysis: Analysis, page: _Page, left_out: Sequence[str]) -> str:
 def _meaning(analysis: Analysis, names: Sequence[str]) -> list[str]:
     """What the maps of each kind of candidate are, in the words that fit it."""
     methods = {c.name: c.method.lower() for c in analysis.results.experiment.candidates}
-    estimated = set(analysis.results.confusions["candidate"])
+    estimated = set(analysis.results.confusions["candidate"].unique())
     gates = [n for n in names if "tgce" in methods.get(n, "") and n not in estimated]
     shares = [n for n in names if n in estimated]
     others = [n for n in names if n not in gates and n not in shares]
