@@ -164,7 +164,9 @@ def _larger(transform: Transform) -> Transform:
 
 def _larger_clip(gc: GraphicsContextBase) -> GraphicsContextBase:
     """Widths of lines and dashes stay: the renderer of the PNG takes them in points."""
-    box, (path, transform) = gc.get_clip_rectangle(), gc.get_clip_path()
+    box = gc.get_clip_rectangle()
+    clip: tuple[Any, Any] = gc.get_clip_path()
+    path, transform = clip
     if box is None and path is None:
         return gc
     large = GraphicsContextBase()
