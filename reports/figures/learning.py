@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from ..analysis import Analysis
@@ -48,9 +49,10 @@ def _curves(units: pd.DataFrame, candidate: str) -> Curves:
 
 
 def _panel(axes: Axes, curves: Curves, colour: str) -> None:
-    for curve in curves:
-        axes.plot(curve[:, 0], curve[:, 1], color=palette.MUTED, linewidth=0.5, linestyle="--", alpha=0.45)
-        axes.plot(curve[:, 0], curve[:, 2], color=colour, linewidth=0.6, alpha=0.5)
+    training, validation = [curve[:, [0, 1]] for curve in curves], [curve[:, [0, 2]] for curve in curves]
+    # Together, because many lines on their own take long.
+    axes.add_collection(LineCollection(training, colors=palette.MUTED, linewidths=0.5, linestyles="--", alpha=0.45))
+    axes.add_collection(LineCollection(validation, colors=colour, linewidths=0.6, alpha=0.5))
     table = pd.concat([pd.Series(c[:, 2], index=c[:, 0]) for c in curves], axis=1).sort_index()
     median = table.median(axis=1)
     axes.plot(median.index, median, color=colour, linewidth=1.6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import NullFormatter
 
 from ..page.escaping import FONT, figure_text
@@ -33,6 +35,8 @@ SETTINGS: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
+    # Titles need not make way for ticks above them, which takes long to find out.
+    "axes.titley": 1.0,
     "axes.labelsize": 8,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
@@ -61,8 +65,6 @@ SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "raterbench",
     "image.interpolation": "nearest",
-    # Images keep their own pixels in PDF and SVG; put together, they would be drawn at the file's resolution.
-    "image.composite_image": False,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
@@ -106,6 +108,13 @@ def wrapped(text: str, width: int, lines: int = 2) -> str:
         shown = f"{whole[: math.ceil(room / 2)]}…{whole[len(whole) - room // 2 :]}"
         room -= 1
     return "\n".join(parts)
+
+
+def text_width(lines: Iterable[str], size: float = 8.0) -> float:
+    """Width in mm of the widest line, at a size in points."""
+    font = FontProperties(size=size)
+    widths = (text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines)
+    return max(widths, default=0.0) / 72 / MM
 
 
 def label_powers_of_ten(axis: Axis) -> None:
