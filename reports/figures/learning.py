@@ -21,16 +21,9 @@ def learning(analysis: Analysis) -> style.Plot | None:
     found = {c: curves for c, curves in found.items() if curves}
     if not found:
         return None
-    columns = style.columns_for(len(found))
-    rows = -(-len(found) // columns)
-    figure = style.new_figure(style.panel_width(len(found)), rows * 44 + 12)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    for number, axes in enumerate(grid):
-        axes.set_visible(number < len(found))
-        axes.tick_params(labelbottom=number + columns >= len(found))
-    for axes, (name, curves) in zip(grid, found.items(), strict=False):
-        _panel(axes, curves, analysis.colours[name])
-        axes.set_title(style.wrapped(name, 24))
+    figure, panels = style.small_panels(list(found), height=44, extra=12, sharey=False)
+    for name, curves in found.items():
+        _panel(panels[name], curves, analysis.colours[name])
     figure.supxlabel("Epoch", fontsize=8)
     figure.supylabel("Loss", fontsize=8)
     handles = [Line2D([], [], color=palette.MUTED, linestyle="--"), Line2D([], [], color=palette.INK)]

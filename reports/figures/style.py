@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -132,6 +132,22 @@ def columns_for(n: int) -> int:
 def panel_width(n: int) -> float:
     """Width in mm of a figure of ``n`` small panels: one column of a page for one, two columns for more."""
     return {1: SINGLE, 2: 120.0}.get(n, DOUBLE)
+
+
+def small_panels(
+    names: Sequence[str], *, height: float = 46, extra: float = 8, sharey: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel for each name, ``height`` mm for a row of them and ``extra`` for the rest; the axes by name."""
+    columns = columns_for(len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(panel_width(len(names)), rows * height + extra)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=sharey).ravel()
+    for number, axes in enumerate(grid):
+        axes.set_visible(number < len(names))
+        axes.tick_params(labelbottom=number + columns >= len(names))
+    for axes, name in zip(grid, names, strict=False):
+        axes.set_title(wrapped(name, 24))
+    return figure, dict(zip(names, grid, strict=False))
 
 
 def thin(axes: Axes) -> None:
