@@ -22,13 +22,8 @@ def drawn_figure(plot: Plot) -> DrawnFigure:
     return DrawnFigure(plot.name, plot.title, plot.caption, plot.alt, plot.width, forms, page_picture(image, forms["png"]))
 
 
-def drawn(figure: Figure) -> dict[str, bytes]:
-    """The figure as ``png`` (200 dpi), ``pdf`` and ``svg`` (text as text), the same bytes for the same figure."""
-    return forms_of(figure)[1]
-
-
 def forms_of(figure: Figure) -> tuple[Image.Image, dict[str, bytes]]:
-    """The figure as an image, and its files."""
+    """The figure as an image, and as ``png`` (200 dpi), ``pdf`` and ``svg`` (text as text): the same bytes at each call."""
     with house_style(), small_fonts():
         image, pdf, svg = FormsCanvas(figure).drawn()
     file = io.BytesIO()

@@ -18,7 +18,7 @@ from matplotlib.patches import Circle
 from PIL import Image
 
 from raterbench.reports.figures import style
-from raterbench.reports.figures.files.drawing import drawn, forms_of
+from raterbench.reports.figures.files.drawing import forms_of
 from raterbench.reports.figures.files.fonts import small_fonts
 
 HOSTILE = ("<script>alert(1)</script>", "a&b]]><!-- --", "\"' onload='x", "&lt;", "$x$ \\frac{1}{2}")
@@ -37,7 +37,7 @@ def named() -> Figure:
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    return drawn(named())
+    return forms_of(named())[1]
 
 
 def test_an_svg_shows_hostile_names_and_obeys_none(files: dict[str, bytes]) -> None:
@@ -50,7 +50,7 @@ def test_an_svg_shows_hostile_names_and_obeys_none(files: dict[str, bytes]) -> N
 
 
 def test_the_same_figure_gives_the_same_files_without_dates(files: dict[str, bytes]) -> None:
-    assert drawn(named()) == files
+    assert forms_of(named())[1] == files
     assert b"CreationDate" not in files["pdf"] and b"<dc:date>" not in files["svg"]
 
 
@@ -68,7 +68,7 @@ def test_other_letters_are_embedded_too() -> None:
     with style.house_style():
         figure = style.new_figure(40, 20)
         figure.text(0.5, 0.5, "Größe Łódź α")
-    pdf = drawn(figure)["pdf"]
+    pdf = forms_of(figure)[1]["pdf"]
     words = b"".join(inflated(part.split(b"endstream")[0].strip(b"\r\n")) for part in pdf.split(b"stream\n")[1:])
     assert all(f"<{ord(letter):04x}>".encode() in words for letter in "öŁα")
 
