@@ -86,7 +86,7 @@ def published_part(table: Table) -> RichTable | Text:
     count = next(head for head in table.head if head.endswith("× subjects"))
     caption = f"n: {count.lower()}. Bold: a difference beyond twice the spread of both, or p < .05; the report explains."
     if "p, model t" in table.head:
-        caption += " Δ: difference to the baseline. p paper: over trained models, as papers test. p Holm: model t, Holm."
+        caption += " Δ: difference to the baseline. p paper: over trained models, as papers test. p Holm: model t, after Holm."
     shown = titled_table(title, caption)
     # What is compared heads its rows instead of standing in each of them, so that the reasons have room.
     heads = [SHORT_HEADS.get(head, head) for head in table.head if head != table.head[1]]
