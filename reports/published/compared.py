@@ -137,6 +137,8 @@ def compared_tables(results: Results) -> list[ComparedTable]:
 def compared_table(printed: PublishedTable, dataset: str, source: Measurements | None) -> ComparedTable:
     """The cells of the columns of one data set beside what a source measured."""
     columns = [column for column in printed.columns if column.dataset == dataset]
+    if source is not None:
+        printed = printed.named_as(set(source.rows["candidate"]))
     cells = [cell for column in columns for cell in _Column(printed, column, source).cells()]
     return ComparedTable(printed, cells, source)
 
