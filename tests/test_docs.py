@@ -6,13 +6,18 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from raterbench.benchmark import read_experiment, run
 from raterbench.benchmark.experiment.factory import build_method, build_metrics
 from raterbench.benchmark.experiment.files import shipped
+from raterbench.benchmark.statistics import compare
 from raterbench.benchmark.store.predictions import FULL
 from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, UNIT_COLUMNS
+from raterbench.reports.describe.compared import direction_of
+from raterbench.reports.published.command import published_beside
+from raterbench.reports.tables.wording import p_number, write_number
 
 ROOT = Path(__file__).parents[1]
 FORMAT = (ROOT / "docs" / "results-format.md").read_text(encoding="utf-8")
@@ -89,3 +94,39 @@ def test_its_examples_run_on_a_finished_experiment(tmp_path, monkeypatch, capsys
     assert np.shape(names["probability"])[0] == 3 and "float32" in capsys.readouterr().out
     exec(weights, {})
     assert capsys.readouterr().out.count(".safetensors") == 3
+
+
+STUDIES = sorted(path.parent for path in (ROOT / "docs" / "soft-training").glob("*/subjects.csv.gz"))
+
+
+@pytest.mark.parametrize("folder", [f for f in STUDIES if (f / "published.md").exists()], ids=lambda f: f.name)
+def test_a_shipped_table_is_made_again_from_its_values(folder):
+    made = published_beside(folder / "subjects.csv.gz").table
+    assert made.markdown() == (folder / "published.md").read_text(encoding="utf-8")
+
+
+def compared(table, metric, class_, reference, baseline):
+    """What ``raterbench compare`` finds in these rows, by candidate."""
+    where = {"kind": "method", "metric": metric, "class": class_, "reference": reference}
+    chosen = table[(table[list(where)] == pd.Series(where)).all(axis=1)]
+    roles = {name: name for name in ("candidate", "value", "repeat", "fold")}
+    roles |= {"subject": "subject"} if chosen["subject"].notna().any() else {}
+    return compare(chosen, **roles, baseline=baseline, better=direction_of(metric)).table.set_index("candidate")
+
+
+def test_the_comparisons_of_soft_training_are_those_of_the_values():
+    tables = {folder.name: pd.read_csv(folder / "subjects.csv.gz", dtype={"subject": str}) for folder in STUDIES}
+    text = (ROOT / "docs" / "soft-training.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("| lemay2022") and line.count("|") == 12]
+    assert {line.split(" | ")[0].strip("| ") for line in lines} == set(tables)
+    found = {}
+    for line in lines:
+        study, metric, class_, reference, candidate, mean, baseline, *_ = line.strip("| ").split(" | ")
+        key = study, metric, class_, reference, baseline
+        if key not in found:
+            found[key] = compared(tables[study], *key[1:])
+        row, other, decimals = found[key].loc[candidate], found[key].loc[baseline], len(mean.partition(".")[2])
+        means = [write_number(one["mean"], decimals) for one in (row, other)]
+        gap, low, high = (write_number(row[name], decimals, sign=True) for name in ("difference", "low", "high"))
+        test = f"{gap} [{low}, {high}] | {p_number(row['p_holm'])} | {row['verdict']}"
+        assert line == f"| {' | '.join([*key[:4], candidate, means[0], baseline, means[1]])} | {test} |"
