@@ -18,6 +18,7 @@ from ...methods.base import Fusion
 from ...plugin_errors import calling
 from ..experiment.experiment import Experiment, check_units
 from ..experiment.factory import (
+    PlannedMethod,
     build_fusions,
     build_method,
     build_metrics,
@@ -250,6 +251,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     facts = _facts(experiment, dataset, listed, kept) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if "truth" in method.needs]
+    facts["warnings"] += _told_of_needs(experiment, planned)
     return Plan(
         experiment=experiment,
         dataset=dataset,
@@ -270,6 +272,15 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         manifest=listed,
         facts=facts,
     )
+
+
+def _told_of_needs(experiment: Experiment, planned: Sequence[PlannedMethod]) -> list[str]:
+    """Who learns from more than images and ratings; that an oracle learns from the truth is told elsewhere."""
+    who: dict[str, list[str]] = {}
+    for candidate, method in zip(experiment.candidates, planned, strict=True):
+        for need in sorted(method.needs - {"truth"}) if method.skip_reason is None else ():
+            who.setdefault(need, []).append(candidate.name)
+    return [f"{', '.join(names)} learned from the {need} of training cases, too." for need, names in who.items()]
 
 
 def _reference_tasks(

@@ -31,11 +31,11 @@ BRIGHTEST = 65535
 class CBIACells(TwoQualities):
     """Slices of 30 volumes [129, 565, 807] of 20 HL60 nuclei or 15 granulocytes each, or of both, whose truth is known.
 
-    The official TIFF archives are read as they are unpacked: a folder whose name begins with ``HL60`` or ``Granulocytes``, and in
-    it ``image-final_0000.tif`` (16 bits) and ``image-labels_0000.tif`` (the number of each voxel's cell) and so on. A case is a
-    slice, a subject a volume; slices without a cell are not left out, but are rare where slices are taken from, the middle two
-    thirds of the depth. With ``distractors`` the volumes of the same number of both kinds lie in one image, each voxel as bright
-    as the brighter one; where their cells overlap, the target is in front. The last volumes are the test part.
+    The official TIFF archives are read as they are unpacked: a folder whose name begins with ``HL60`` or ``Granulocytes``, and
+    in it ``image-final_0000.tif`` (16 bits) and ``image-labels_0000.tif`` (the number of each voxel's cell) and so on. A case
+    is a slice, a subject a volume; slices without a cell are not left out, but are rare where slices are taken from, the middle
+    two thirds of the depth. With ``distractors`` the volumes of the same number of both kinds lie in one image, each voxel as
+    bright as the brighter one; where their cells overlap, the target is in front. The last volumes are the test part.
 
     Args:
         data: Folder of downloaded data, or the collection's own; None reads the variable ``RATERBENCH_DATA``.

@@ -69,8 +69,7 @@ class Cells(TwoQualities):
         hq_errors: Errors | None = None,
         seed: Seed = 0,
     ) -> None:
-        given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        check_arguments(Cells, given, self.name)
+        check_arguments(Cells, locals(), self.name)
         if test > volumes:
             raise RaterbenchError(f"{self.name}: test = {test} must not be more than volumes = {volumes}")
         self.volumes, self.slices, self.size, self.target, self.seed = volumes, slices, size, target, seed

@@ -56,8 +56,8 @@ class Lizard(TwoQualities):
     listed = True
     card: ClassVar[Card] = Card(
         title="Lizard: nuclei in colon tissue",
-        citation="S. Graham et al.: Lizard: a large-scale dataset for colonic nuclear instance segmentation and classification. "
-        "ICCV workshops, 2021",
+        citation="S. Graham et al.: Lizard: a large-scale dataset for colonic nuclear instance segmentation and "
+        "classification. ICCV workshops, 2021",
         licence="CC BY-NC-SA 4.0, for research; cite the article",
         source="https://warwick.ac.uk/fac/cross_fac/tia/data/lizard",
     )

@@ -59,7 +59,7 @@ class Stacks:
 def _small(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same values in a quarter or half of the memory, where they are whole numbers of 8 or 16 bits."""
     for kind in (np.uint8, np.uint16):
-        small = pixels.astype(kind) if 0 <= pixels.min() and pixels.max() <= np.iinfo(kind).max else pixels
-        if small is not pixels and bool((small == pixels).all()):
-            return small
+        if pixels.min() >= 0 and pixels.max() <= np.iinfo(kind).max:
+            small = pixels.astype(kind)
+            return small if bool((small == pixels).all()) else pixels
     return pixels

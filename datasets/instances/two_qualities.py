@@ -126,8 +126,8 @@ class TwoQualities(Dataset):
         errors = AnnotationErrors.from_table(values, f"{self.name}: {option}")
         if errors.inclusion and not self.has_distractors:
             raise RaterbenchError(
-                f"{self.name}: {option}: inclusion = {errors.inclusion} is a share of distractors, which this data set does not "
-                "have: leave it out"
+                f"{self.name}: {option}: inclusion = {errors.inclusion} is a share of distractors, and this data set has "
+                "none: leave it out"
             )
         return errors
 

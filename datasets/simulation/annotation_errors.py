@@ -28,8 +28,8 @@ class AnnotationErrors(Parameterised):
     """A rater of objects who errs in known ways, in this order; without parameters, one who does not err.
 
     As the perturbations of Vadineanu (2025, equations 3.9 to 3.11, and the case study for segments, noise and the order). A
-    share r of n objects is exactly ``round(r * n)`` of them, drawn anew in each annotation. Each kind of error has its own random
-    numbers: what one setting draws does not depend on the others, and a larger share contains a smaller one.
+    share r of n objects is exactly ``round(r * n)`` of them, drawn anew in each annotation. Each kind of error has its own
+    random numbers: what one setting draws does not depend on the others, and a larger share contains a smaller one.
 
     Args:
         omission: share of the objects that are left out.
@@ -94,7 +94,7 @@ class AnnotationErrors(Parameterised):
     def rate(self, instances: Instances, random: np.random.Generator, *, segments: Segments | None = None) -> Labels:
         """An annotation [*S] uint8, 0 or 1, of the true ``instances``; equal generators give the same annotation.
 
-        ``segments`` of the image are found once and handed to every annotation of it; they are used where ``segments`` is not 0.
+        ``segments`` of the image are found once and handed to every annotation of it; only errors that mark some use them.
 
         Raises:
             RaterbenchError: the objects are of several classes, or segments are to be marked and none are given.
@@ -114,17 +114,16 @@ class AnnotationErrors(Parameterised):
         known = classes[instances.numbers] > 0
         others = (instances.classes[instances.numbers] == 0) & ~known & (labels == 0)
         numbers = np.where((labels > 0) & known | others, instances.numbers, 0)
+        marked, free = (labels > 0) & known, (labels > 0) & ~known
         parts = _connected(labels)
-        free = (labels > 0) & ~known
-        if free.any():
-            nearest = tuple(
-                ndimage.distance_transform_edt(~(known & (labels > 0)), return_distances=False, return_indices=True)
-            )
-            joined = free & (parts[nearest] == parts) & (numbers[nearest] > 0)
+        if marked.any():
+            nearest = tuple(ndimage.distance_transform_edt(~marked, return_distances=False, return_indices=True))
+            joined = free & (parts[nearest] == parts)
             numbers[joined] = numbers[nearest][joined]
-            new, places = np.unique(parts[free & ~joined], return_inverse=True)
-            numbers[free & ~joined] = len(classes) + places
-            classes = np.append(classes, np.ones(len(new), np.uint8))
+            free &= ~joined
+        new, places = np.unique(parts[free], return_inverse=True)
+        numbers[free] = len(classes) + places
+        classes = np.append(classes, np.ones(len(new), np.uint8))
         return Instances(numbers, classes, instances.rater)
 
     def _drawn(

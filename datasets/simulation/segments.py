@@ -18,9 +18,9 @@ def find_segments(image: Floats, *, scale: float = 100.0, blur: float = 0.8, sma
     """The segments [*S] of an image [C, *S], numbered from 1 (Felzenszwalb and Huttenlocher, 2004, section 3).
 
     Pixels are joined along the edges between neighbours, the most alike first, as long as the difference is not larger than
-    what both segments hold already, plus ``scale`` / size. Each channel is first scaled to 0 to 255, the scale that the authors'
-    numbers are for, and smoothed by a Gaussian of ``blur`` pixels; segments of fewer than ``smallest`` pixels are joined
-    with a neighbour in the end. A volume is cut into its slices. An image of 128 x 128 pixels takes about 0.1 seconds.
+    what both segments hold already, plus ``scale`` / size. Each channel is first scaled to 0 to 255, the scale that the
+    authors' numbers are for, and smoothed by a Gaussian of ``blur`` pixels; segments of fewer than ``smallest`` pixels are
+    joined with a neighbour in the end. A volume is cut into its slices. 128 x 128 pixels take about 0.1 seconds.
     """
     if image.ndim == 3:
         return _of_slice(image, scale, blur, smallest)
@@ -49,13 +49,13 @@ def _of_slice(image: Floats, scale: float, blur: float, smallest: int) -> npt.ND
         parent[b] = a
         size[a] += size[b]
 
-    for weight, a, b in zip(weights, one, other, strict=True):
-        a, b = root(a), root(b)
+    for weight, pixel, neighbour in zip(weights, one, other, strict=True):
+        a, b = root(pixel), root(neighbour)
         if a != b and weight <= allowed[a] and weight <= allowed[b]:
             join(a, b)
             allowed[a] = weight + scale / size[a]
-    for a, b in zip(one, other, strict=True):
-        a, b = root(a), root(b)
+    for pixel, neighbour in zip(one, other, strict=True):
+        a, b = root(pixel), root(neighbour)
         if a != b and (size[a] < smallest or size[b] < smallest):
             join(a, b)
     found = np.unique([root(pixel) for pixel in range(len(parent))], return_inverse=True)[1]
