@@ -13,6 +13,9 @@ from ..base import Card, Case, Geometry, Instances
 from ..simulation.cell_volume import DEPTH, CellVolume, Kind
 from .two_qualities import HQ, Count, Errors, Pixels, Quality, Regime, TwoQualities
 
+LEAST = 64
+"""Pixels along a side at zoom 1."""
+
 
 class Cells(TwoQualities):
     """Slices of volumes with large round nuclei and small lobed ones, of which one kind is the target.
@@ -28,7 +31,8 @@ class Cells(TwoQualities):
         volumes: Number of volumes.
         test: How many of them, the last, are the test part.
         slices: Number of slices of each volume.
-        size: Height and width in pixels; cells stay as large, and there are fewer of them.
+        size: Height and width in pixels; cells stay as large, and there are more or fewer of them.
+        zoom: How much larger cells are than by default, where a round one has a radius of about 11 pixels.
         target: The kind to segment.
         distractors: Whether the other kind is there at all.
         regime: Who annotates what: ``all``, ``split`` or ``shared`` (``two_qualities.Quality``).
@@ -60,6 +64,7 @@ class Cells(TwoQualities):
         test: Annotated[int, Range(0, 1000)] = 5,
         slices: Annotated[int, Range(1, 64)] = 4,
         size: Annotated[int, Range(64, 1024)] = 128,
+        zoom: Annotated[float, Range(0.5, 4)] = 1.0,
         target: Kind = "round",
         distractors: bool = True,
         regime: Regime = "all",
@@ -72,7 +77,11 @@ class Cells(TwoQualities):
         check_arguments(Cells, locals(), self.name)
         if test > volumes:
             raise RaterbenchError(f"{self.name}: test = {test} must not be more than volumes = {volumes}")
-        self.volumes, self.slices, self.size, self.target, self.seed = volumes, slices, size, target, seed
+        if size < LEAST * zoom:
+            raise RaterbenchError(
+                f"{self.name}: size = {size} must be at least {LEAST} x zoom = {zoom:g}, or it shows no whole cells"
+            )
+        self.slices, self.size, self.zoom, self.target, self.seed = slices, size, zoom, target, seed
         self.has_distractors = distractors
         self._drawn: dict[int, CellVolume] = {}
         self._cases: dict[int, Case] = {}
@@ -82,8 +91,8 @@ class Cells(TwoQualities):
         self.assign(rows, test_part, Quality(regime, hq_cases, hq_subjects, lq_errors, hq_errors, seed))
 
     def fingerprint(self) -> str:
-        # The index knows neither of these, and each changes every pixel or every label.
-        text = f"{super().fingerprint()}|{self.size}|{self.target}|{self.has_distractors}"
+        # The index knows none of these, and each changes every pixel or every label.
+        text = f"{super().fingerprint()}|{self.size}|{self.zoom}|{self.target}|{self.has_distractors}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def load(self, position: int) -> Case:
@@ -104,6 +113,6 @@ class Cells(TwoQualities):
 
     def _volume(self, number: int) -> CellVolume:
         if number not in self._drawn:
-            drawn = CellVolume.draw(self.size, np.random.default_rng([self.seed, 0, number]))
+            drawn = CellVolume.draw(self.size, np.random.default_rng([self.seed, 0, number]), self.zoom)
             self._drawn[number] = drawn if self.has_distractors else drawn.only(self.target)
         return self._drawn[number]

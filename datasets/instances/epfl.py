@@ -49,7 +49,7 @@ class EPFLMitochondria(TwoQualities):
         title="EPFL electron microscopy of the CA1 hippocampus: mitochondria",
         citation="A. Lucchi, Y. Li, P. Fua: Learning for structured prediction using approximate subgradient descent with "
         "working sets. CVPR 2013",
-        licence="free for research; cite the article",
+        licence="on the terms of the page; cite the article",
         source="https://www.epfl.ch/labs/cvlab/data/data-em/",
     )
 

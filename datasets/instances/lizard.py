@@ -32,7 +32,7 @@ IMAGES = ("Lizard_Images[12]", "lizard_images[12]/Lizard_Images[12]", "lizard_im
 
 
 class Lizard(TwoQualities):
-    """238 images of colon tissue (H&E, 20x) with 495,179 numbered nuclei, cut into patches.
+    """238 images of colon tissue (H&E, 20x) with 431,913 numbered nuclei, cut into patches.
 
     The download is read as it is: ``Lizard_Images1`` and ``Lizard_Images2`` (PNG), ``Lizard_Labels/Labels`` (a MATLAB file for
     each image with ``inst_map``, ``id``, ``class`` and ``bbox``) and ``Lizard_Labels/info.csv`` (the publishers' three folds,

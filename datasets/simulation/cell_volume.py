@@ -1,7 +1,8 @@
 """Volumes of simulated nuclei of two kinds, and what a fluorescence microscope shows of a slice through one.
 
 After what is told of the HL60 and granulocyte volumes of the virtual microscope (Svoboda et al., 2009): large round nuclei
-beside small ones of several lobes, blurred by the microscope, more so what lies above and below the slice. Lengths are pixels.
+beside small ones of several lobes, blurred by the microscope, more so what lies above and below the slice. Lengths are those
+of an image whose pixels are 1 wide (``zoom`` 1).
 """
 
 from __future__ import annotations
@@ -64,26 +65,30 @@ class Nucleus:
 
 @dataclass(frozen=True, eq=False)
 class CellVolume:
-    """The nuclei of a volume of ``DEPTH`` x ``size`` x ``size`` pixels; nucleus n has the number n + 1."""
+    """The nuclei of a volume that is seen with ``size`` x ``size`` pixels, ``zoom`` to a length of 1.
+
+    The nucleus in place n of ``nuclei`` has the number n + 1.
+    """
 
     size: int
     nuclei: tuple[Nucleus, ...]
+    zoom: float = 1.0
 
     @classmethod
-    def draw(cls, size: int, random: np.random.Generator) -> CellVolume:
+    def draw(cls, pixels: int, random: np.random.Generator, zoom: float = 1.0) -> CellVolume:
         """Nuclei that do not touch, those of a kind in every part of the depth."""
-        nuclei: list[Nucleus] = []
+        nuclei, size = list[Nucleus](), pixels / zoom
         for kind, shape in (("round", _round), ("lobed", _lobed)):
             count = max(FEWEST, round(CELLS[kind] * (size / 128) ** 2))
             for place in range(count):
                 middle = _free_place(kind, (place, count), size, nuclei, random)
                 if middle is not None:  # A crowded volume has fewer nuclei.
                     nuclei.append(shape(middle, random))
-        return cls(size, tuple(nuclei))
+        return cls(pixels, tuple(nuclei), zoom)
 
     def only(self, kind: Kind) -> CellVolume:
         """The same volume without nuclei of the other kind."""
-        return CellVolume(self.size, tuple(nucleus for nucleus in self.nuclei if nucleus.kind == kind))
+        return CellVolume(self.size, tuple(nucleus for nucleus in self.nuclei if nucleus.kind == kind), self.zoom)
 
     def numbers(self, z: float) -> npt.NDArray[np.int32]:
         """Which nucleus is where in the plane ``z`` [size, size], 0 where there is none."""
@@ -92,25 +97,26 @@ class CellVolume:
             reach = REACH[nucleus.kind]
             if abs(z - nucleus.middle[0]) > reach:
                 continue
-            rows, columns = (slice(max(0, int(c - reach)), max(0, int(c + reach) + 2)) for c in nucleus.middle[1:])
-            y, x = (np.arange(self.size, dtype=float)[part] for part in (rows, columns))
+            low, high = (nucleus.middle[1:] - reach) * self.zoom, (nucleus.middle[1:] + reach) * self.zoom
+            rows, columns = (slice(max(0, int(a)), max(0, int(b) + 2)) for a, b in zip(low, high, strict=True))
+            y, x = (np.arange(self.size)[part] / self.zoom for part in (rows, columns))
             found[rows, columns][nucleus.inside(z, y[:, None], x[None])] = number
         return found
 
     def image(self, z: float, random: np.random.Generator) -> Floats:
         """What the microscope shows of the plane ``z`` [size, size]: about 0 to 1."""
-        texture = ndimage.gaussian_filter(random.standard_normal((self.size, self.size)), 2.0, mode="wrap")
+        texture = ndimage.gaussian_filter(random.standard_normal((self.size, self.size)), 2.0 * self.zoom, mode="wrap")
         texture = 1 + 0.15 * texture / texture.std()
         brightness = np.array([0.0, *(nucleus.brightness for nucleus in self.nuclei)])
         light = np.full((self.size, self.size), HAZE)
         for offset, share, blur in FOCUS:
-            light += share * ndimage.gaussian_filter(brightness[self.numbers(z + offset)] * texture, blur)
+            light += share * ndimage.gaussian_filter(brightness[self.numbers(z + offset)] * texture, blur * self.zoom)
         seen = random.poisson(PHOTONS * light.clip(min=0)) / PHOTONS + READING * random.standard_normal(light.shape)
         return seen.astype(np.float32)
 
 
 def _free_place(
-    kind: Kind, layer: tuple[int, int], size: int, nuclei: list[Nucleus], random: np.random.Generator
+    kind: Kind, layer: tuple[int, int], size: float, nuclei: list[Nucleus], random: np.random.Generator
 ) -> Doubles | None:
     """A centre [3] in the given layer of the depth where a nucleus touches no other, or None if none was found."""
     place, count = layer

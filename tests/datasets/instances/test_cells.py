@@ -59,6 +59,12 @@ def test_the_other_kind_can_be_the_target_or_left_out(cells):
         tiny(distractors=False, lq_errors={"inclusion": 0.2})
 
 
+def test_zoom_shows_the_same_cells_larger():
+    one, two = tiny()[0], tiny(size=128, zoom=2.0)[0]
+    assert np.array_equal(two.instances.numbers[::2, ::2], one.instances.numbers)
+    assert two.truth.labels.sum() == pytest.approx(4 * one.truth.labels.sum(), rel=0.05)
+
+
 def test_omission_of_70_percent_has_the_dice_that_the_paper_reports(cells):
     assert pooled_dice(cells, "lq") == pytest.approx(0.462, abs=0.08)
     for case in cells:
@@ -132,6 +138,7 @@ def test_extreme_annotations_are_read_as_they_are(options):
         ({"hq_errors": {"bias": -1}}, "cells: hq_errors: bias = -1"),
         ({"test": 5}, "cells: test = 5 must not be more than volumes = 4"),
         ({"size": 32}, "size = 32 must be a whole number from 64"),
+        ({"zoom": 2.0}, "cells: size = 64 must be at least 64 x zoom = 2"),
     ],
 )
 def test_options_that_cannot_be_are_named(options, says):
@@ -142,7 +149,7 @@ def test_options_that_cannot_be_are_named(options, says):
 
 def test_the_fingerprint_knows_what_is_drawn_and_what_raters_do():
     changes = [{}, {"seed": 1}, {"size": 65}, {"target": "lobed"}, {"distractors": False}, {"regime": "split"}]
-    changes += [{"lq_errors": {"omission": 0.5}}, {"hq_errors": {"bias": 1}}, {"regime": "split", "hq_cases": 1}]
+    changes += [{"zoom": 0.8}, {"lq_errors": {"omission": 0.5}}, {"hq_errors": {"bias": 1}}, {"regime": "split", "hq_cases": 1}]
     prints = [tiny(**change).fingerprint() for change in changes]
     assert len(set(prints)) == len(prints) and tiny(lq_errors={"omission": 0.7}).fingerprint() == prints[0]
 
