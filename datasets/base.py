@@ -114,12 +114,12 @@ class Instances:
     @cached_property
     def targets(self) -> npt.NDArray[np.intp]:
         """The numbers of the objects of a class that have a voxel, in ascending order."""
-        return self._there[self.classes[self._there] > 0]
+        return np.asarray(self._there[self.classes[self._there] > 0])
 
     @cached_property
     def distractors(self) -> npt.NDArray[np.intp]:
         """The numbers of the distractors that have a voxel, in ascending order."""
-        return self._there[self.classes[self._there] == 0]
+        return np.asarray(self._there[self.classes[self._there] == 0])
 
     @cached_property
     def _there(self) -> npt.NDArray[np.intp]:

@@ -89,6 +89,7 @@ class Lizard(TwoQualities):
             absent="the images of lizard are not there",
             get=f"unpack the three archives of {self.card.source} into <data>/{PLACES[0]}",
         )
+        self._labels = _labels_folder(self.path) or self.path
         self._images = {file.stem: file for pattern in IMAGES for file in sorted(self.path.glob(f"{pattern}/[!.]*.png"))}
         folds = self._folds()
         rows, self._patches, fold_of = [], [], []
@@ -129,12 +130,12 @@ class Lizard(TwoQualities):
         if unknown:
             raise RaterbenchError(f"{self._file(case)}: nucleus {unknown[0]} of inst_map is not in id: copy the file anew")
         classes = [0, *(KINDS.index(self.target) + 1 == kind_of[number] for number in found[1:].tolist())]
-        instances = Instances(compact[1:].reshape(nuclei.shape), np.array(classes, np.uint8), HQ)
-        pixels = np.ascontiguousarray(image.pixels[:, rows, columns] / np.float32(255))
+        instances = Instances(compact[1:].reshape(nuclei.shape).astype(np.int32), np.array(classes, np.uint8), HQ)
+        pixels = np.ascontiguousarray(image.pixels[:, rows, columns] / np.float32(255), np.float32)
         return Pixels(pixels, instances, Geometry.axis_aligned(2))
 
     def _file(self, case: str) -> Path:
-        return _labels_folder(self.path) / "Labels" / f"{case}.mat"
+        return self._labels / "Labels" / f"{case}.mat"
 
     def _folds(self) -> dict[str, int]:
         """The fold of each image that is there.
@@ -142,7 +143,7 @@ class Lizard(TwoQualities):
         Raises:
             RaterbenchError: the table of folds, or what belongs to an image, is missing.
         """
-        file = _labels_folder(self.path) / "info.csv"
+        file = self._labels / "info.csv"
         if not file.is_file():
             raise RaterbenchError(f"{file} is missing: it belongs to the download")
         table = pd.read_csv(file)

@@ -90,7 +90,7 @@ class TwoQualities(Dataset):
         self.hq_errors = self._errors("hq_errors", quality.hq_errors or {})
         train = sorted(set(range(len(rows))) - set(test))
         chosen = self._chosen([rows[i][1] for i in train])
-        raters = [self.raters] * len(rows)
+        raters: list[tuple[str, ...]] = [self.raters] * len(rows)
         if quality.regime != "all":
             both = self.raters if quality.regime == "shared" else (HQ,)
             for place, position in enumerate(train):

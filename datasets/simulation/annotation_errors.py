@@ -72,7 +72,8 @@ class AnnotationErrors(Parameterised):
         Raises:
             RaterbenchError: a key is unknown, or a value is of another kind or out of range; ``where`` begins the message.
         """
-        hints = parameter_hints(cls)
+        kind: Any = cls
+        hints = parameter_hints(kind)
         check_keys(values, hints, where)
         check_arguments(cls, values, where)
         errors = cls(**{key: as_hinted(hints[key], value) for key, value in values.items()})

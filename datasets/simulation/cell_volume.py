@@ -7,6 +7,7 @@ of an image whose pixels are 1 wide (``zoom`` 1).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,7 +79,9 @@ class CellVolume:
     def draw(cls, pixels: int, random: np.random.Generator, zoom: float = 1.0) -> CellVolume:
         """Nuclei that do not touch, those of a kind in every part of the depth."""
         nuclei, size = list[Nucleus](), pixels / zoom
-        for kind, shape in (("round", _round), ("lobed", _lobed)):
+        kinds: tuple[tuple[Kind, Callable[[Doubles, np.random.Generator], Nucleus]], ...]
+        kinds = (("round", _round), ("lobed", _lobed))
+        for kind, shape in kinds:
             count = max(FEWEST, round(CELLS[kind] * (size / 128) ** 2))
             for place in range(count):
                 middle = _free_place(kind, (place, count), size, nuclei, random)

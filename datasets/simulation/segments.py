@@ -64,13 +64,13 @@ def _of_slice(image: Floats, scale: float, blur: float, smallest: int) -> npt.ND
 
 def _edges(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The difference of each pair of neighbours of an image [C, H, W], and the two pixels."""
-    pixels = np.arange(image[0].size).reshape(image.shape[1:])
-    height, width = pixels.shape
-    found = []
+    height, width = image.shape[1:]
+    pixels = np.arange(height * width).reshape(height, width)
+    found: list[tuple[npt.NDArray[Any], ...]] = []
     for down, right in STEPS:
         here = (slice(0, height - down), slice(max(0, -right), width - max(0, right)))
         there = (slice(down, height), slice(max(0, right), width + min(0, right)))
         difference = np.sqrt(((image[:, *here] - image[:, *there]) ** 2).sum(axis=0))
         found.append((difference.ravel(), pixels[here].ravel(), pixels[there].ravel()))
-    weights, one, other = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    weights, one, other = (np.concatenate([parts[k] for parts in found]) for k in range(3))
     return weights, one, other
