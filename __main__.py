@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "report": report,
         "export": export,
         "compare": compare,
+        "published": published,
         "fuse": fuse,
         "describe": describe,
         "list": list_names,
@@ -202,6 +203,14 @@ def compare(options: argparse.Namespace) -> int:
         raise RaterbenchError("a column is chosen from twice: a row has one value in each column")
     found = compare_table(read_table(options.table), **settings, where=where, name=str(options.table))
     print_comparison(found, write_comparison(found, options.out) if options.out else None, _console())
+    return 0
+
+
+def published(options: argparse.Namespace) -> int:
+    """``raterbench published``: a paper's table beside measured values."""
+    from .reports.published.command import print_published, published_beside
+
+    print_published(published_beside(options.subjects, options.table, options.out), _console())
     return 0
 
 

@@ -129,6 +129,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     _report(add("report", "rebuild tables, figures and page from stored units"))
     _export(add("export", "write results for other programs, with a data dictionary"))
     _compare(add("compare", "compare the candidates of any table of values, and say what may be said"))
+    _published(add("published", "a paper's table beside measured values, from the values of each subject"))
     _fuse(add("fuse", "merge the label files of several raters into one consensus"))
     _describe(add("describe", "show what the raters do, before anything is trained"))
     command = add("list", "list methods, fusions, data sets and more by name")
@@ -231,6 +232,13 @@ def _compare(command: argparse.ArgumentParser) -> None:
     add("--statistics", choices=("model-t", "as-published"), default="model-t",
         help="as-published tests over trained models, as papers do; its p is too small")  # fmt: skip
     add("-o", "--out", type=some_path, metavar="FOLDER", help="also write comparison.csv and comparison.txt there")
+
+
+def _published(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("subjects", type=some_path, metavar="SUBJECTS", help="subjects.csv.gz of raterbench export")
+    add("--table", type=some_text, metavar="NAME", help="the published table, default that of the experiment")
+    add("-o", "--out", type=some_path, metavar="FOLDER", help="also write it there as Markdown, LaTeX and CSV")
 
 
 def _fuse(command: argparse.ArgumentParser) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import RaterbenchError
-from ..parameters import Range
+from ..errors import RaterbenchError, shown
+from ..parameters import Range, check_arguments
 from .contents import contents_hash
 
 IGNORE = 255
@@ -24,7 +24,8 @@ IGNORE = 255
 
 Labels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Side = Annotated[int, Range(1, 8192)]
+LARGEST_SIDE = 8192
+Side = Annotated[int, Range(1, LARGEST_SIDE)]
 """Pixels along one side of a slice that a network sees."""
 HIDDEN = ("truth", "diagnosis", "instances")
 """What a case may hold beyond image and ratings: a method sees of it what it needs, on training cases."""
@@ -186,17 +187,41 @@ class Preparation:
     """How a network sees the cases of a data set; what it predicts is always restored to native geometry.
 
     ``slice_axis`` names the axis along which volumes are learned slice by slice: ``"z"``, ``"y"`` or ``"x"`` (the array's
-    first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``size`` [2] resamples
-    every slice to that many pixels before padding; None keeps the native grid. ``multiple`` is what both sides of a padded
-    slice are divisible by: 32, or a multiple of it, since the backbone halves a slice four times and needs two pixels there.
-    ``image_order`` is the order of the splines that resample images, 1 (linear) or 2; labels are always resampled linearly,
-    which keeps them between 0 and 1.
+    first, second, third axis); 2-D images ignore it, and so do volumes of one slice (``slicing_axis``). ``multiple`` is what
+    both sides of a padded slice are divisible by: 32, or a multiple of it, since the backbone halves a slice four times and
+    needs two pixels there.
+
+    At most one of two settings resamples slices before padding; without them they keep their native grid. ``size`` (height,
+    width) gives every slice that many pixels, whatever it shows. ``pixel_size``, in the unit of the geometry, gives the pixels
+    of every case this height and width, so that cases of different resolution look alike; the number of pixels follows from
+    the spacing of each axis and is rounded. ``image_order`` is the order of the splines that resample images, 1 (linear) or 2;
+    labels are always resampled linearly, which keeps them between 0 and 1.
+
+    ``crop`` (height, width) cuts slices to at most so many pixels around the middle of the image, after resampling and in
+    training and prediction alike: this bounds memory and time. What lies outside is neither learned nor found: predictions are
+    whole, and background there, so that it counts as missed. Smaller slices are padded to it, so that the network gets all
+    slices of all cases in one shape: set it where ``pixel_size`` gives several, since training pads all slices to the largest.
+
+    Raises:
+        RaterbenchError: ``pixel_size`` or ``crop`` is out of its range, or both ``size`` and ``pixel_size`` are given.
     """
 
     slice_axis: Literal["z", "y", "x"] = "z"
     size: tuple[Side, Side] | None = None
     multiple: Annotated[int, Range(32, 1024, step=32)] = 32
     image_order: Literal[1, 2] = 1
+    pixel_size: Annotated[float, Range(0, 1000, without="low")] | None = None
+    crop: tuple[Side, Side] | None = None
+
+    def __post_init__(self) -> None:
+        check_arguments(Preparation, {"pixel_size": self.pixel_size, "crop": self.crop}, "preparation")
+        if self.pixel_size is not None:  # 1 and 1.0 are one setting, and one key of results.
+            object.__setattr__(self, "pixel_size", float(self.pixel_size))
+        if self.size is not None and self.pixel_size is not None:
+            raise RaterbenchError(
+                f"preparation: size = {shown(self.size)} and pixel_size = {shown(self.pixel_size)} exclude each other, as both "
+                "say how slices are resampled: leave one of them out"
+            )
 
 
 class Dataset(ABC, Sequence[Case]):

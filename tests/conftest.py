@@ -1,5 +1,6 @@
 """One thread for each test process: as many of them as there are cores run side by side, and tiny networks need no more."""
 
+import gc
 import os
 
 import pytest
@@ -14,6 +15,12 @@ LONG = ("test_report", "test_figures", "test_run", "test_readme", "test_command_
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests come first: if the last test of a run were a long one, the other process would wait for it."""
     items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and never again among what was imported, which is half a million objects."""
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -73,7 +73,7 @@ def test_the_table_of_experiments_is_theirs():
         experiment = read_experiment(name)
         split, folds = experiment.split, experiment.split.parameters.get("folds", 1)
         if split.policy == "centres":
-            folds = experiment.dataset_options["centres"]
+            folds = experiment.dataset_options.get("centres", 4)
         policies = {"holdout": "a hold-out", "random": "a random split", "centres": f"{folds} test centres"}
         assert repeats == f"{split.repeats} of {policies.get(split.policy, f'{folds} folds')}"
         assert networks == split.repeats * folds * len(experiment.candidates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 import numpy as np
@@ -23,6 +23,15 @@ class Example:
 
     ratings: dict[str, Labels]
     n_classes: int
+    _fused: list[tuple[Fusion, Consensus]] = field(default_factory=list, repr=False)
+
+    def fused_by(self, fusion: Fusion) -> Consensus:
+        """What the fusion makes of the ratings, computed once for all checks; that it repeats itself is one of them."""
+        for known, fused in self._fused:
+            if known is fusion:
+                return fused
+        self._fused.append((fusion, _fuse(fusion, self.ratings, self.n_classes)))
+        return self._fused[-1][1]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +118,7 @@ def _returns_a_consensus(fusion: Fusion, example: Example) -> None:
 
 
 def _confusion_is_one(fusion: Fusion, example: Example) -> None:
-    fused = _fuse(fusion, example.ratings, example.n_classes)
+    fused = example.fused_by(fusion)
     if fused.confusion is None:
         return
     expected = (len(fused.raters), example.n_classes, example.n_classes)
@@ -119,7 +128,7 @@ def _confusion_is_one(fusion: Fusion, example: Example) -> None:
 
 
 def _rater_order(fusion: Fusion, example: Example) -> None:
-    fused = _fuse(fusion, example.ratings, example.n_classes)
+    fused = example.fused_by(fusion)
     turned = _fuse(fusion, dict(reversed(example.ratings.items())), example.n_classes)
     require(_same(fused, turned), "the raters in another order give another consensus")
 
@@ -131,8 +140,7 @@ def _renamed_classes(fusion: Fusion, example: Example) -> None:
     # The background keeps its number, because unions treat it differently.
     order[1 : example.n_classes] = order[1 : example.n_classes][::-1]
     renamed = {rater: order[labels].astype(np.uint8) for rater, labels in example.ratings.items()}
-    fused = _fuse(fusion, example.ratings, example.n_classes)
-    other = _fuse(fusion, renamed, example.n_classes)
+    fused, other = example.fused_by(fusion), _fuse(fusion, renamed, example.n_classes)
     back = Consensus(other.probability[order[: example.n_classes]], order[other.labels].astype(np.uint8), other.raters)
     require(_same(fused, back), "classes with other numbers give another consensus, although nothing is tied")
 
@@ -143,14 +151,16 @@ def _soft_ratings(fusion: Fusion, example: Example) -> None:
         shares = one_hot(labels, example.n_classes)
         shares[:, labels == IGNORE] = np.nan
         soft[rater] = shares
-    fitted = _fitted(fusion, example.ratings, example.n_classes)
-    hard_fused, soft_fused = fitted.fuse(example.ratings, example.n_classes), fitted.fuse(soft, example.n_classes)
-    require(_same(hard_fused, soft_fused), "one-hot soft ratings [K, *S] and the same hard ratings give different results")
+    soft_fused = _fitted(fusion, example.ratings, example.n_classes).fuse(soft, example.n_classes)
+    require(
+        _same(example.fused_by(fusion), soft_fused),
+        "one-hot soft ratings [K, *S] and the same hard ratings give different results",
+    )
 
 
 def _rater_who_judged_nothing(fusion: Fusion, example: Example) -> None:
     idle = {**example.ratings, "idle": np.full(example.shape, IGNORE, dtype=np.uint8)}
-    fused, other = _fuse(fusion, example.ratings, example.n_classes), _fuse(fusion, idle, example.n_classes)
+    fused, other = example.fused_by(fusion), _fuse(fusion, idle, example.n_classes)
     require(_same(fused, other), "a rater who judged no voxel changes the consensus: leave such entries out")
 
 
@@ -193,7 +203,7 @@ def _one_rater(fusion: Fusion, example: Example) -> None:
 
 
 def _repeats_itself(fusion: Fusion, example: Example) -> None:
-    fused, again = _fuse(fusion, example.ratings, example.n_classes), _fuse(fusion, example.ratings, example.n_classes)
+    fused, again = example.fused_by(fusion), _fuse(fusion, example.ratings, example.n_classes)
     same = np.array_equal(fused.probability, again.probability) and np.array_equal(fused.labels, again.labels)
     require(same, "the same ratings give another consensus the second time: derive any randomness from a parameter")
 

@@ -13,7 +13,7 @@ from ...datasets.base import Preparation
 from ...errors import RaterbenchError, nearest, shown
 from ...methods.learning.budget import Budget
 from ...parameters import Range, Seed
-from .files import DATASET, OF_DATASET, read_values, without_policy
+from .files import DATASET, OF_DATASET, read_values, without_policy, without_resampling
 from .published import published_names
 from .references import REFERENCE_NAMES, ReferenceEntry, reference_entry
 from .settings import (
@@ -142,6 +142,7 @@ class Experiment:
         self._check_declared(names)
         check_part(self.budget, Budget, "budget")
         check_part(self.preparation, Preparation, "preparation")
+        Preparation(**self.preparation)  # Refuses settings that exclude each other.
         if "data" in self.dataset_options:
             raise RaterbenchError(f"{where}: dataset_options has no 'data': the folder of downloaded data is given to the run")
         check_plain(self, where)
@@ -325,6 +326,9 @@ def read_experiment(name: str, settings: Sequence[str] = (), dataset: str | None
     for key, value in read:
         if key == "split.policy":
             values["split"] = without_policy(values.get("split"), value)
+    prepared = {key.removeprefix("preparation."): value for key, value in read if key.startswith("preparation.")}
+    if "preparation" in values:
+        values["preparation"] = without_resampling(values["preparation"], prepared)
     for key, value in read:
         _apply(values, key, value)
     if read and values.get("description") and all(key != "description" for key, _ in read):

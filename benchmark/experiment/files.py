@@ -15,6 +15,8 @@ from .splits.settings import SHARED_KEYS
 SHIPPED = files(__package__.rpartition(".")[0]) / "experiments"
 DATASET = "phantom"
 """The data set of an experiment that names none: the embedded one."""
+RESAMPLING = ("size", "pixel_size")
+"""The settings of ``[preparation]`` of which one takes the place of the other."""
 OF_DATASET = ("description", "dataset_options", "preparation", "published")
 """What is said about one data set and holds for no other."""
 LONGEST_CHAIN = 20
@@ -59,6 +61,8 @@ def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         inherited = {key: value for key, value in inherited.items() if key not in OF_DATASET}
     if isinstance(split := own.get("split"), dict) and "split" in inherited:
         inherited["split"] = without_policy(inherited["split"], split.get("policy"))
+    if "preparation" in inherited:
+        inherited["preparation"] = without_resampling(inherited["preparation"], own.get("preparation"))
     return _merged(inherited, own)
 
 
@@ -67,6 +71,13 @@ def without_policy(split: Any, policy: Any) -> Any:
     if not isinstance(split, Mapping) or policy in (None, split.get("policy", "folds")):
         return split if split is not None else {}
     return {key: value for key, value in split.items() if key in SHARED_KEYS}
+
+
+def without_resampling(below: Any, own: Any) -> Any:
+    """The table ``[preparation]`` without ``size`` and ``pixel_size``, if ``own`` gives one of them: it takes their place."""
+    if not isinstance(below, Mapping) or not isinstance(own, Mapping) or not any(key in own for key in RESAMPLING):
+        return below
+    return {key: value for key, value in below.items() if key not in RESAMPLING}
 
 
 def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

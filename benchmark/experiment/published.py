@@ -6,10 +6,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import RaterbenchError, nearest
 from .settings import build
+
+COMPOSITE_SCORE = "composite score"
+"""As a column's metric: the composite score of a subject and a trained model (z-scores over all candidates)."""
+SIGNIFICANT = "*"
+"""Third in a cell that the paper marks as different from the table's baseline."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,10 @@ class PublishedColumn:
 
     A printed value is ``scale`` times the metric, with ``decimals``. ``tolerance``, in printed units, is what counts as a
     difference where a standard deviation is unknown. ``data`` says how to get the data if they cannot be downloaded.
+
+    ``metric`` is a metric, a value of trained models (:data:`reports.published.measurements.CALIBRATION`) or
+    ``composite score``; it is against ``reference``, of the class ``class_name`` (empty: the mean over foreground classes).
+    ``stand_in`` is another data set that is measured in the place of ``dataset``: only orders and signs can then be compared.
     """
 
     key: str
@@ -29,19 +38,25 @@ class PublishedColumn:
     scale: float = 1.0
     decimals: int = 4
     data: str = ""
+    class_name: str = ""
+    reference: str = "truth"
+    stand_in: str = ""
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row: its printed name, the candidate that stands for it, and ``cells``: column key to (mean, standard deviation).
+    """One row: its printed name and the candidate that stands for it.
 
-    ``fusion`` is the fused labels' row that stands in on a metric which the candidate itself does not have.
+    ``cells``: column key to (mean, standard deviation), and ``*`` as a third where the paper marks a difference to the
+    table's baseline (p < .05). A column without a cell has only a measured value. ``fusion`` is the fused labels' row that
+    stands in on a metric which the candidate itself does not have. ``mean_of``: the row is the mean of these candidates.
     """
 
     name: str
-    candidate: str
-    cells: Mapping[str, Any]
+    candidate: str = ""
+    cells: Mapping[str, Any] = field(default_factory=dict)
     fusion: str = ""
+    mean_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,12 +75,18 @@ class PublishedNote:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A printed table: ``citation`` and ``title`` say where it stands, ``spread`` what its ± is; special notes come first."""
+    """A printed table: ``citation`` and ``title`` say where it stands, ``spread`` what its ± is; special notes come first.
+
+    ``over``: whether that ± is over repeats or over single trained models (a repeat has one for each fold). ``baseline`` is the
+    candidate that the paper tests all others against, if it tests.
+    """
 
     name: str
     citation: str
     title: str
     spread: str
+    over: Literal["repeats", "trainings"] = "repeats"
+    baseline: str = ""
     columns: tuple[PublishedColumn, ...] = ()
     rows: tuple[PublishedRow, ...] = ()
     notes: tuple[PublishedNote, ...] = field(default=())

@@ -64,6 +64,25 @@ class Brier(Metric):
         return mean_over(_squares(prediction, reference), mask)
 
 
+class BrierByClass(Metric):
+    """Mean over voxels of (p_k - g_k)^2 of each class k, as Lemay (2022) reports it for grey and white matter.
+
+    The mean over all classes, the background included, is :class:`Brier`.
+    """
+
+    name, label = "brier by class", "Brier score by class"
+    better, range, per_class = "lower", (0.0, 1.0), True
+    uses: ClassVar[Literal["labels", "probability"]] = "probability"
+    empty = "The Brier score by class counts every judged voxel, so an empty reference or prediction changes nothing."
+
+    def measure(self, prediction: Segmentation, reference: Segmentation | None, *, spacing: Sequence[float]) -> Doubles:
+        del spacing
+        reference = needed(self, reference)
+        mask = judged(prediction, reference)
+        pairs = zip(prediction.probability[1:], reference.probability[1:], strict=True)
+        return np.array([mean_over(np.square(p - g), mask) for p, g in pairs])
+
+
 class BrierForeground(Metric):
     """The Brier score over the reference's region, the voxels near what any rater marked; NaN without a region.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Dataset
 from ...errors import RaterbenchError
+from ...methods.learning.preparation import prepared_shape
 from ...steps import counted_step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_metrics
@@ -44,14 +45,17 @@ def look_at_cases(dataset: Dataset, positions: Sequence[int], metrics: Sequence[
     """Look at up to 200 of the cases at ``positions``.
 
     Raises:
-        RaterbenchError: a metric measures lengths or sizes, and cases measure them in different units.
+        RaterbenchError: a metric or the preparation needs lengths or sizes, and cases measure them in different units; or the
+            pixel size of the preparation does not fit a case.
     """
     places = np.unique(np.linspace(0, len(positions) - 1, MOST_CASES).astype(int))
     looks: list[Look] = []
+    by_length = dataset.preparation.pixel_size is not None or any(measures_lengths(metric) for metric in metrics)
     for position in counted_step(f"looking at {len(places)} of {len(positions)} cases first", [positions[p] for p in places]):
         case = dataset[position]
-        if any(measures_lengths(metric) for metric in metrics):
+        if by_length:
             check_unit(case, dataset)
+        prepared_shape(case, dataset.preparation)
         looks.append(_look(case, dataset.n_classes))
         named = ", ".join(f"the metric {metric.name!r}" for metric in metrics if metric.quantity == "size")
         if named and looks[-1].ndim != looks[0].ndim:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ...datasets.base import Dataset
+from ...datasets.base import Dataset, Preparation
 from ...errors import RaterbenchError, nearest
 from ...methods.base import Fusion
 from ...plugin_errors import calling
@@ -231,7 +231,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
             key = _key(
                 here
                 | {
-                    "preparation": identity(vars(dataset.preparation)),
+                    "preparation": preparation_identity(dataset.preparation),
                     "method": method.identity,
                     "seed": experiment.seed if candidate.seed is None else candidate.seed,
                     "device": torch.device(device).type,
@@ -353,6 +353,15 @@ def _first_look(
         looks = look_at_cases(dataset, sorted({i for fold in folds if fold.repeat == 0 for i in fold.test}), metrics)
     pictures = choose_pictures({look.case: look.agreement for look in looks}, experiment.keep_cases)
     return pictures, sizes(looks, dataset.classes)
+
+
+def preparation_identity(preparation: Preparation) -> dict[str, Any]:
+    """What a key holds of a preparation: all that it says, and of settings that came later only those that are used.
+
+    So units that were computed before these were there keep their keys.
+    """
+    later = ("pixel_size", "crop")
+    return {name: identity(value) for name, value in vars(preparation).items() if name not in later or value is not None}
 
 
 def _design(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:

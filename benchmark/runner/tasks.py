@@ -16,6 +16,7 @@ from ...datasets.base import Dataset, Preparation
 from ...errors import RaterbenchError
 from ..experiment.experiment import Candidate, Experiment
 from ..experiment.factory import load_plugins, plugins_hash
+from ..experiment.files import without_resampling
 from ..experiment.settings import build
 from ..experiment.splits import Fold
 from ..store.units import PlannedUnit
@@ -107,7 +108,8 @@ def open_dataset(experiment: Experiment, data: str | None) -> Dataset:
     load_plugins(experiment.plugins)
     dataset = load_dataset(experiment.dataset, data, **experiment.dataset_options)
     if experiment.preparation:
-        dataset.preparation = build(Preparation, {**asdict(dataset.preparation), **experiment.preparation}, "preparation")
+        below = without_resampling(asdict(dataset.preparation), experiment.preparation)
+        dataset.preparation = build(Preparation, {**below, **experiment.preparation}, "preparation")
     return dataset
 
 

@@ -92,17 +92,22 @@ def calibration_by_model(calibration: pd.DataFrame, reference: str) -> pd.DataFr
     ``n_models`` trained models of which voxels were counted. A trained model's error is larger than that of all models
     pooled where their errors differ in direction; chance adds to each, too.
     """
-    columns, model = ["n", "correct", "confidence"], ["candidate", "region", "repeat", "fold"]
-    mine = calibration[calibration["reference"] == reference].astype(dict.fromkeys(columns, "int64"))
-    number, models = mine.groupby(model, sort=False).ngroup(), mine[model].drop_duplicates()
-    counts, tables = np.zeros((len(models), N_BINS, len(columns)), np.int64), []
-    np.add.at(counts, (number.to_numpy(), mine["bin"].to_numpy(int)), mine[columns].to_numpy())
+    tables = []
     for last_bin in TREATMENTS:
-        errors = pd.Series(expected_calibration_error(counts, last_bin), pd.MultiIndex.from_frame(models))
-        grouped = errors.groupby(level=["candidate", "region"], sort=False)
+        grouped = model_errors(calibration, reference, last_bin).groupby(level=["candidate", "region"], sort=False)
         found = grouped.agg(n_models="count", ece="mean", std="std").reset_index()
         tables.append(found.assign(reference=reference, last_bin=last_bin))
     return pd.concat(tables, ignore_index=True)[MODEL_COLUMNS]
+
+
+def model_errors(calibration: pd.DataFrame, reference: str, last_bin: LastBin) -> pd.Series:
+    """ECE of each trained model, by (candidate, region, repeat, fold); NaN where no voxel was counted."""
+    columns, model = ["n", "correct", "confidence"], ["candidate", "region", "repeat", "fold"]
+    mine = calibration[calibration["reference"] == reference].astype(dict.fromkeys(columns, "int64"))
+    number, models = mine.groupby(model, sort=False).ngroup(), mine[model].drop_duplicates()
+    counts = np.zeros((len(models), N_BINS, len(columns)), np.int64)
+    np.add.at(counts, (number.to_numpy(), mine["bin"].to_numpy(int)), mine[columns].to_numpy())
+    return pd.Series(expected_calibration_error(counts, last_bin), pd.MultiIndex.from_frame(models))
 
 
 def _row(counts: dict[str, pd.DataFrame], candidate: str, baseline: str, last_bin: LastBin, draw: _Draw) -> dict[str, object]:

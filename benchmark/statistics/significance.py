@@ -22,7 +22,7 @@ EXACT_UP_TO = 50
 
 @dataclass(frozen=True)
 class SignedRank:
-    """Two-sided p of n differences, of which ``n_nonzero`` are not 0; ``smallest_p`` is the least that these can give.
+    """Two-sided p of n differences, of which ``n_nonzero`` are not 0.
 
     ``statistic`` is min(W+, W-), ``effect`` the matched-pairs rank-biserial in -1..1.
     """
@@ -32,29 +32,6 @@ class SignedRank:
     effect: float
     n: int
     n_nonzero: int
-
-    @property
-    def smallest_p(self) -> float:
-        """The p of ``n_nonzero`` differences of one sign."""
-        return smallest_p(self.n_nonzero)
-
-
-def smallest_p(n_nonzero: int) -> float:
-    """The smallest two-sided p of a signed-rank test with ``n_nonzero`` differences that are not 0: 2^(1 - n), at most 1."""
-    return float(0.5 ** max(n_nonzero - 1, 0))
-
-
-def paired_differences(values: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
-    """``values - baseline`` without missing or infinite pairs, rounded to about 12 significant digits of the largest value.
-
-    The same number computed in another order differs in its last bits: such rounding error must neither be a difference nor
-    break a tie. A difference beyond the range of floating-point numbers is infinite.
-    """
-    a, b = np.asarray(values, dtype=float), np.asarray(baseline, dtype=float)
-    both = np.isfinite(a) & np.isfinite(b)
-    a, b = a[both], b[both]
-    with np.errstate(over="ignore"):
-        return round_to_scale(a - b, largest(a, b))
 
 
 def wilcoxon(differences: npt.ArrayLike, zeros: Zeros = "pratt") -> SignedRank:

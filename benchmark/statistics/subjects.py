@@ -85,12 +85,6 @@ def subject_means(cases: pd.DataFrame) -> pd.DataFrame:
     return by_subject.reindex(columns=pd.unique(cases["candidate"])).sort_index()
 
 
-def fold_values(cases: pd.DataFrame) -> pd.DataFrame:
-    """(repeat, fold) x candidates: the mean over its test cases of each trained model, as papers report it."""
-    means = cases.groupby(["repeat", "fold", "candidate"], sort=False)["value"].mean().unstack("candidate")
-    return means.reindex(columns=pd.unique(cases["candidate"])).sort_index()
-
-
 @dataclass(frozen=True, eq=False)
 class Paired:
     """``values`` (subjects x candidates) of the subjects that all ``complete`` candidates have; ``dropped`` are the others."""

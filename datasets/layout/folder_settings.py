@@ -12,13 +12,11 @@ from typing import Any
 
 from ...errors import RaterbenchError, nearest, shown
 from ...paths import read_text
-from ..base import IGNORE, Preparation
+from ..base import IGNORE, LARGEST_SIDE, Preparation
 from ..label_files.label_values import LabelValues, with_ignore, with_threshold
 from .folder_layout import DEFAULT_PATTERNS, FolderLayout
 
 LONGEST_NAME = 200
-LARGEST_SIDE = 8192
-"""Pixels along a side at which a network may learn."""
 
 
 @dataclass(frozen=True)
@@ -185,18 +183,20 @@ def _layout(content: Any, file: Path) -> FolderLayout:
 def _preparation(content: Any, file: Path) -> Preparation:
     if not isinstance(content, dict):
         raise RaterbenchError(f"{file}: preparation must be a table, [preparation]")
-    _known_keys(content, ("slice_axis", "size"), f"{file}, [preparation]")
-    axis, size = content.get("slice_axis", "z"), content.get("size")
+    _known_keys(content, ("slice_axis", "size", "pixel_size", "crop"), f"{file}, [preparation]")
+    axis, size, crop = content.get("slice_axis", "z"), content.get("size"), content.get("crop")
     if axis not in ("z", "y", "x"):
         raise RaterbenchError(f"{file}: slice_axis = {shown(axis)} must be 'z', 'y' or 'x'")
-    if size is None:
-        return Preparation(slice_axis=axis)
     sides = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)
-    if not sides or not all(0 < side <= LARGEST_SIDE and not isinstance(side, bool) for side in size):
+    if size is not None and not (sides and all(0 < side <= LARGEST_SIDE and not isinstance(side, bool) for side in size)):
         raise RaterbenchError(
             f"{file}: size = {shown(size)} must be two whole numbers from 1 to {LARGEST_SIDE}, [height, width] in pixels"
         )
-    return Preparation(slice_axis=axis, size=(size[0], size[1]))
+    size, crop = (tuple(given) if isinstance(given, list) else given for given in (size, crop))
+    try:
+        return Preparation(slice_axis=axis, size=size, pixel_size=content.get("pixel_size"), crop=crop)
+    except RaterbenchError as error:
+        raise RaterbenchError(f"{file}, {error}") from error
 
 
 def _known_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Alarms about what was learned: a network that gives background only, and a learned truth that is not what raters mean.
+"""Alarms about what was learned: a class that a network never gives, and a learned truth that is not what raters mean.
 
 The latter are for methods that estimate the truth together with the raters' errors. The likelihood does not determine which
 class is which: a learned truth with exchanged labels, and matrices to match, explains the raters equally well. A comparison
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ...datasets.base import IGNORE, Case, Dataset, Floats
+from ...datasets.base import Case, Dataset, Floats
 from ..thresholds import THRESHOLDS, hard_labels
 from .losses import summed_votes
 
@@ -21,27 +21,37 @@ FALL = 0.05
 """The fall of the Dice with the majority that is worth a warning."""
 
 LOOKED_AT = 256
-"""Training cases, evenly spread, in which foreground is looked for."""
+"""Training cases, evenly spread, in which classes are looked for."""
 
 
-def background_everywhere(predict: Callable[[Case], Floats], train: Dataset) -> list[str]:
-    """An alarm if the probability [K, *S] of no training case makes foreground, although raters marked some.
+def lost_classes(predict: Callable[[Case], Floats], train: Dataset) -> list[str]:
+    """An alarm if the probability [K, *S] of no training case makes a foreground class that raters marked, one for all such.
 
-    That is the case where an activation or a loss has no gradient from the start, as a normalised ReLU of negative logits.
-    With two classes the lowest threshold of the search makes the labels. One case is predicted unless it has no foreground.
+    That is the case where an activation or a loss has no gradient from the start or loses it, as a normalised ReLU does whose
+    logits of a class are all negative. With two classes the lowest threshold of the search makes the labels. Of a network that
+    gives all classes few cases are predicted; cases without a class that is still missing are not.
     """
-    empty = 0
+    missing = dict.fromkeys(range(1, len(train.classes)), 0)
     for position in np.linspace(0, len(train) - 1, min(len(train), LOOKED_AT)).round().astype(int):
         case = train[position]
-        if any(((rating > 0) & (rating != IGNORE)).any() for rating in case.ratings.values()):
-            if hard_labels(predict(case.unlabelled()), THRESHOLDS[0]).any():
-                return []
-            empty += 1
-    if not empty:
+        marked = [k for k in missing if any((rating == k).any() for rating in case.ratings.values())]
+        if marked:
+            labels = hard_labels(predict(case.unlabelled()), THRESHOLDS[0])
+            for k in marked:
+                if (labels == k).any():
+                    del missing[k]
+                else:
+                    missing[k] += 1
+        if not missing:
+            break
+    lost = [k for k, cases in missing.items() if cases]
+    if not lost:
         return []
+    everything = "background everywhere" if len(lost) == len(train.classes) - 1 else ""
+    given = everything or f"no {' and no '.join(train.classes[k] for k in lost)}"
     return [
-        f"the network gives background everywhere on all {empty} training cases that were looked at and in which raters marked "
-        "something: it never started to learn or has lost the foreground; train with another seed or learning rate"
+        f"the network gives {given} on all {max(missing[k] for k in lost)} training cases that were looked at and in which "
+        "raters marked it: it never started to learn or has lost it; train with another seed or learning rate"
     ]
 
 

@@ -16,7 +16,7 @@ from ...errors import RaterbenchError
 from ..backbones import BACKBONES, Backbone
 from ..base import Method, Prediction
 from ..fit_report import FitReport
-from .alarms import background_everywhere
+from .alarms import lost_classes
 from .budget import Budget
 from .preparation import Batch, Slices, crop_padding, prepare_case, prepare_image, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy
@@ -192,10 +192,10 @@ class NetworkMethod(Method):
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Called after training with the best weights in place, to set fitted attributes and to warn in ``report_``.
 
-        Add an alarm where the network gives nothing but background.
+        Add an alarm where the network never gives a class.
         """
         del validation
-        self.report_.alarms += background_everywhere(self.predict_proba, train)
+        self.report_.alarms += lost_classes(self.predict_proba, train)
 
     def fit_report(self) -> FitReport:
         return self.report_
@@ -233,12 +233,12 @@ class NetworkMethod(Method):
         They have no padding where the recipe compares voxels with one another: it must not see any.
         """
         if self.recipe_.compares_voxels:
-            logits = crop_padding(logits, case.shape, self.preparation_)
+            logits = crop_padding(logits, case, self.preparation_)
         return self.recipe_.activate(logits)
 
     def segmentation(self, probability: torch.Tensor, case: Case) -> Prediction:
         """A prediction from the probabilities [n, K, *S] of the slices, padded or not, without anything else."""
-        prepared = remove_padding(probability, case.shape, self.preparation_)
+        prepared = remove_padding(probability, case, self.preparation_)
         return Prediction(restore_prepared(prepared, case.shape, self.preparation_), prepared=prepared)
 
 

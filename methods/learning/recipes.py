@@ -18,6 +18,7 @@ from .losses import adaptive_wing, masked_mean, soft_cross_entropy, soft_dice_lo
 Positive = Annotated[float, Range(0, without="low")]
 Share = Annotated[float, Range(0)]
 Scope = Literal["batch", "slice", "case"]
+Exclusion = Literal["rest", "sum"]
 
 SINGLE = 1e-6
 """Probabilities that differ by less than this are ties: rounding error of single precision must not break them."""
@@ -83,8 +84,12 @@ class Composed(Recipe):
         ties: of ``hard``: ``foreground``, so that with two classes .5 or more is foreground, and with more a foreground class
             wins over the background, the lowest of several. ``fusion``: ties are broken before, by the rule of the fusion
             (``FusedLabels``), and what augmentation makes equal is the lowest class.
-        activation: ``sigmoid`` of the foreground's logit, for two classes; ``softmax``; or ``normalised-relu``, the ReLU over
-            its maximum, then over the sum of the classes if there are more than two.
+        activation: ``sigmoid`` of the foreground's logit, for two classes; ``softmax``; or ``normalised-relu``, the ReLU of
+            each foreground class over its maximum.
+        exclusion: how more than two classes of the normalised ReLU exclude each other. ``rest``: the background is what the
+            foreground classes leave, which are divided by their sum where it is above 1. ``sum``: as a later version of the
+            published code has it, all classes, the background included, are divided by their sum instead of by a maximum; a
+            rare class is then often lost in training.
         scope: what the maximum of the normalised ReLU is taken over in training: the whole ``batch``, as published, or each
             ``slice``. In a prediction it is over the case, also for ``batch``, or over each ``slice``. ``case`` is each slice
             in training, because a batch seldom holds a whole case, and the case in a prediction. It is never over padding: in
@@ -104,6 +109,7 @@ class Composed(Recipe):
         labels: Literal["soft", "hard"] = "soft",
         ties: Literal["foreground", "fusion"] = "foreground",
         activation: Literal["softmax", "sigmoid", "normalised-relu"] = "softmax",
+        exclusion: Exclusion = "rest",
         scope: Scope = "batch",
         loss_function: Literal["cross-entropy", "dice", "dice-cross-entropy", "adaptive-wing", "mse"] = "cross-entropy",
         reduction: Literal["mean", "sum"] = "mean",
@@ -113,7 +119,8 @@ class Composed(Recipe):
         epsilon: Positive = 1.0,
         alpha: Annotated[float, Range(1, without="low")] = 2.1,
     ) -> None:
-        self.labels, self.ties, self.activation, self.scope = labels, ties, activation, scope
+        self.labels, self.ties, self.activation = labels, ties, activation
+        self.exclusion, self.scope = exclusion, scope
         self.loss_function, self.reduction, self.smooth = loss_function, reduction, smooth
         self.omega, self.theta, self.epsilon, self.alpha = omega, theta, epsilon, alpha
 
@@ -134,14 +141,15 @@ class Composed(Recipe):
 
     def activate(self, logits: torch.Tensor) -> torch.Tensor:
         if self.activation == "normalised-relu":
-            return normalised_relu(logits, each_slice=self.scope == "slice")
+            return normalised_relu(logits, each_slice=self.scope == "slice", over_sum=self.exclusion == "sum")
         return self._before_softmax(logits).softmax(dim=1)
 
     def loss(self, logits: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         logits = logits.float()
         targets = make_hard(ratings, self.ties) if self.labels == "hard" else ratings
         if self.activation == "normalised-relu":
-            probability = normalised_relu(logits, each_slice=self.scope != "batch", inside=present.any(dim=1))
+            each_slice, inside = self.scope != "batch", present.any(dim=1)
+            probability = normalised_relu(logits, each_slice=each_slice, inside=inside, over_sum=self.exclusion == "sum")
         else:
             probability = self.activate(logits)
         total = logits.new_zeros(())
@@ -223,7 +231,7 @@ class SoftSeg(NamedComposition):
     """Soft labels, normalised ReLU, adaptive wing loss (Gros, Lemay and Cohen-Adad 2021; Lemay 2022, chapter 4).
 
     Args:
-        omega, theta, epsilon, alpha, scope: as in ``Composed``.
+        omega, theta, epsilon, alpha, scope, exclusion: as in ``Composed``.
     """
 
     name = "softseg"
@@ -236,8 +244,10 @@ class SoftSeg(NamedComposition):
         epsilon: Positive = 1.0,
         alpha: Annotated[float, Range(1, without="low")] = 2.1,
         scope: Scope = "batch",
+        exclusion: Exclusion = "rest",
     ) -> None:
-        self.omega, self.theta, self.epsilon, self.alpha, self.scope = omega, theta, epsilon, alpha, scope
+        self.omega, self.theta, self.epsilon, self.alpha = omega, theta, epsilon, alpha
+        self.scope, self.exclusion = scope, exclusion
 
     def composed(self) -> Composed:
         return Composed(activation="normalised-relu", loss_function="adaptive-wing", **self.get_params())

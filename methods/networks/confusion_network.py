@@ -178,11 +178,11 @@ class ConfusionNetwork(LearnedTruthMethod):
             estimates = confusion.flatten(4)[0, ..., 0].double().cpu().numpy()
         else:
             maps = confusion.expand(*confusion.shape[:4], *logits.shape[2:])
-            estimates = restore_maps(maps, case.shape, self.preparation_)
+            estimates = restore_maps(maps, case, self.preparation_)
         return replace(
             self.segmentation(self.probability(logits, case), case),
             rater_confusion=self.by_rater(estimates),
-            rater_reliability=self.by_rater(restore_maps(right, case.shape, self.preparation_).clip(0, 1)),
+            rater_reliability=self.by_rater(restore_maps(right, case, self.preparation_).clip(0, 1)),
         )
 
 

@@ -150,7 +150,7 @@ class TGCE(LearnedTruthMethod):
         """Probability, and each rater's gate at every voxel, [*S] in 0..1, NaN for a rater training never saw."""
         del samples, seed
         logits, reliability = self.outputs(case)
-        maps = restore_maps(reliability, case.shape, self.preparation_).clip(0, 1)
+        maps = restore_maps(reliability, case, self.preparation_).clip(0, 1)
         return replace(self.segmentation(self.probability(logits, case), case), rater_reliability=self.by_rater(maps))
 
 

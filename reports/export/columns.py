@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Type = Literal["string", "integer", "number", "boolean"]
@@ -73,6 +73,15 @@ LONG = (
     Column("value", "number", "The value of the metric.", "that of the metric, in metrics.csv", empty=UNDEFINED),
 )  # fmt: skip
 """``results.csv.gz``."""
+
+OF_A_MODEL = "the value is one of a trained model over all its test subjects: its calibration error, its alarms"
+SUBJECTS = (
+    *(c for c in LONG if c.name not in {"case", "subject", "centre", "metric", "parameters", "threshold", "value"}),
+    replace(CENTRE, empty=OF_A_MODEL), replace(SUBJECT, empty=OF_A_MODEL),
+    Column("metric", "string", "The metric, as in metrics.csv; or the ECE or the number of alarms of a trained model."),
+    Column("value", "number", "Mean over the subject's cases.", "that of the metric, in metrics.csv", empty=UNDEFINED),
+)  # fmt: skip
+"""``subjects.csv.gz``."""
 
 CASES = (
     CANDIDATE, REPEAT, FOLD, CASE, SUBJECT, CENTRE,

@@ -16,7 +16,7 @@ from ... import __version__
 from ..analysis import Analysis
 from ..page.escaping import markdown_text
 from ..tables.table import Cell, Table
-from .columns import BENCHEVAL, CASES, CHALLENGER, LONG, METRICS, Column, wide_columns
+from .columns import BENCHEVAL, CASES, CHALLENGER, LONG, METRICS, SUBJECTS, Column, wide_columns
 
 PACKAGE, DICTIONARY = "datapackage.json", "dictionary.md"
 SCHEMA = "https://datapackage.org/profiles/2.0/"
@@ -50,6 +50,12 @@ def long_description(table: pd.DataFrame) -> Described:
     seen = {name: [str(value) for value in pd.unique(table[name])] for name in ("candidate", "class", "reference", "metric")}
     columns = [replace(column, allowed=seen.get(column.name, column.allowed)) for column in LONG]
     return Described("results.csv.gz", "Everything that was measured", columns)
+
+
+def subjects_description() -> Described:
+    """The values of each subject."""
+    title = "The values of each subject and trained model, for raterbench published and for archives"
+    return Described("subjects.csv.gz", title, SUBJECTS)
 
 
 def form_description(form: str, file: str, label: str, table: pd.DataFrame) -> Described:

@@ -15,6 +15,7 @@ from ...benchmark.store.results import read_results
 from ..analysis import Analysis
 from ..page.escaping import terminal_text
 from ..page.report import long_table
+from ..published.measurements import subject_table, subject_text
 from .dictionary import (
     DICTIONARY,
     PACKAGE,
@@ -24,6 +25,7 @@ from .dictionary import (
     metrics_description,
     metrics_table,
     package_text,
+    subjects_description,
 )
 from .per_case import bencheval_table, cases_table, challenger_table, file_names, wide_table
 
@@ -54,11 +56,12 @@ def export_results(folder: str | Path, out: str | Path | None = None) -> Export:
     results = read_results(folder)
     analysis = Analysis(results)
     target = WrittenFiles(results.folder / FOLDER if out is None else Path(out), KIND)
-    target.check([PACKAGE, DICTIONARY, "results.csv.gz", "metrics.csv"])
+    target.check([PACKAGE, DICTIONARY, "results.csv.gz", "subjects.csv.gz", "metrics.csv"])
     files = file_names(analysis.metrics)
     metrics = metrics_table(analysis, files)
     contents = {"results.csv.gz": long_table(results.long_table), "metrics.csv": csv_bytes(metrics)}
-    described = [long_description(results.long_table), metrics_description()]
+    contents["subjects.csv.gz"] = subject_text(subject_table(results))
+    described = [long_description(results.long_table), subjects_description(), metrics_description()]
     for metric, file in files.items():
         for form, table in per_case_tables(analysis, metric).items():
             description = form_description(form, file, analysis.label(metric), table)

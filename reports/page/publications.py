@@ -301,6 +301,7 @@ METRICS: Mapping[str, Sequence[str]] = {
     "hd95": ("huttenlocher1993",),
     "brier": ("brier1950",),
     "brier foreground": ("brier1950",),
+    "brier by class": ("brier1950", "lemay2022thesis"),
     "expected calibration error": ("naeini2015",),
     "entropy error": ("lemay2022",),
     "single-term entropy": ("lemay2022thesis",),

@@ -20,8 +20,8 @@ from ..analysis import Analysis
 from ..background import Background
 from ..figures.files.drawn_figure import DrawnFigure, with_picture, without_lost
 from ..figures.files.kept import WORDS, kept_figures, origin_of_figures, words_file
+from ..published.tables import published_tables
 from ..tables.details import APART, all_tables, table_makers
-from ..tables.published import published_tables
 from ..tables.terminal import main_table, main_table_text, published_parts, terminal_table
 from ..tables.unfinished import unfinished_units
 from .citations import citations

@@ -13,9 +13,9 @@ from ...benchmark.statistics.metric_table import Protocol
 from ...benchmark.store.results import Results
 from ..analysis import Analysis
 from ..page.escaping import terminal_text
+from ..published.tables import WHY, published_tables
 from . import captions
 from .origins import mixed_words
-from .published import published_tables
 from .rater_wording import alarmed
 from .table import Cell, Table
 from .tables import metric_cells, row_keys
@@ -25,7 +25,13 @@ WIDTH = 100
 SHOWN = ("brier", "confusion rmse", "hd95")
 BESIDE = 2
 """Metrics beside the primary one: as many of those shown as the width has room for."""
-SHORT_HEADS = {"Repeats × images": "n"}
+SHORT_HEADS = {
+    "Repeats × subjects": "n",
+    "Trainings × subjects": "n",
+    "Published difference": "published",
+    "Measured difference": "measured",
+    "p over trainings": "p, trainings",
+}
 
 
 def main_table(results: Results, protocol: Protocol = "model-t") -> RichTable:
@@ -62,7 +68,7 @@ def terminal_table(analysis: Analysis) -> RichTable:
 
 def published_parts(results: Results) -> list[RichTable | Text]:
     """Published values beside measured ones, a rich table for each data set, or a line where it was not measured."""
-    return [_published(table) for table in published_tables(results)]
+    return [published_part(table) for table in published_tables(results)]
 
 
 def titled_table(title: str, caption: str) -> RichTable:
@@ -71,24 +77,26 @@ def titled_table(title: str, caption: str) -> RichTable:
     return RichTable(title=parts[0], caption=parts[1], title_justify="left", caption_justify="left")
 
 
-def _published(table: Table) -> RichTable | Text:
+def published_part(table: Table) -> RichTable | Text:
+    """One table of published values; a line of text where nothing was measured."""
     title = table.title
-    if not table.plain["repeats"].any():
+    if not table.plain["n"].any():
         return terminal_text(f"{title}: {table.plain['why'].iloc[0]}")
-    caption = "n: repeats × images. Bold: beyond twice the spread of both; the report has the reasons in full."
+    count = next(head for head in table.head if head.endswith("× subjects"))
+    caption = f"n: {count.lower()}. Bold: a difference beyond twice the spread of both, or p < .05; the report explains."
     shown = titled_table(title, caption)
     # What is compared heads its rows instead of standing in each of them, so that the reasons have room.
-    first, _, *numbers, why = (SHORT_HEADS.get(head, head) for head in table.head)
-    shown.add_column(first, min_width=20)
-    for head in numbers:
-        shown.add_column(terminal_text(head), justify="right", no_wrap=True)
-    shown.add_column(why, min_width=18)
-    for number, (name, column, *values, reason) in enumerate(table.rows):
+    heads = [SHORT_HEADS.get(head, head) for head in table.head if head != table.head[1]]
+    for place, head in enumerate(heads):
+        words = place == 0 or table.head[place + 1] == WHY
+        shown.add_column(
+            terminal_text(head), justify="left" if words else "right", no_wrap=not words, min_width=18 if words else None
+        )
+    for number, (name, column, *values) in enumerate(table.rows):
         if number == 0 or number in table.rules:
             shown.add_section()
             shown.add_row(_styled(column.text, bold=True))
-        words = [terminal_text(cell.text) for cell in (name, reason)]
-        shown.add_row(words[0], *(_styled(cell.text, cell.bold) for cell in values), words[1])
+        shown.add_row(terminal_text(name.text), *(_styled(cell.shown, cell.bold) for cell in values))
     return shown
 
 

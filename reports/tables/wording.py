@@ -24,6 +24,7 @@ SHORT = {
     "rvd": "RVD",
     "brier": "Brier",
     "brier foreground": "Brier, near foreground",
+    "brier by class": "Brier by class",
     "entropy": "Entropy (nat)",
     "entropy error": "Entropy MAE (nat)",
     "entropy error against truth": "Entropy error, truth (nat)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from raterbench.benchmark.store.units import (
     read_measuring,
     training_path,
 )
+from raterbench.datasets import Case, Phantom
 
 PHANTOM = {"subjects": 6, "slices": 2, "size": 32}
 BUDGET = {"epochs": 1, "batch_size": 4, "features": [4, 4, 4, 4, 4, 4]}
@@ -59,6 +60,29 @@ def registries() -> Iterator[None]:
     yield
     for registry, found in zip(known, before, strict=True):
         registry._found = found
+
+
+DRAWN: dict[tuple[Any, ...], Case] = {}
+"""Cases of phantoms that a test of this process has drawn, by what decides about them."""
+
+
+@pytest.fixture(autouse=True)
+def phantoms_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case of a phantom is drawn once for all tests: to draw it takes longer than most of what is done with it.
+
+    Each data set has a case of its own, whose arrays cannot be written to. Tests of the phantom say that the same
+    settings draw the same case.
+    """
+    draw = Phantom._drawn
+
+    def drawn(self: Phantom, position: int) -> Case:
+        settings = (self.subjects, self.slices, self.size, self.missing, self.seed, len(self.centres))
+        key = (type(self), *settings, position)
+        if key not in DRAWN:
+            DRAWN[key] = draw(self, position)
+        return replace(DRAWN[key])
+
+    monkeypatch.setattr(Phantom, "_drawn", drawn)
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
-from raterbench.datasets import BraTS, Geometry, RaterbenchError, load_dataset
-from raterbench.datasets.images import write_labels
+from raterbench.datasets import BraTS, RaterbenchError, load_dataset
+
+from .written_files import put
 
 SHAPE = (4, 8, 9)
-GEOMETRY = Geometry.axis_aligned(3, (1.0, 1.0, 1.0))
 SCANS = {
     "BraTS19_2013_0_1": "LGG",
     "BraTS19_CBICA_AAB_1": "HGG",
@@ -24,11 +24,6 @@ def tumour() -> np.ndarray:
     mask[1:3, 2:6, 2:7] = 4
     mask[1:3, 3:5, 3:6] = 1
     return mask
-
-
-def put(file, pixels, geometry=GEOMETRY):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels, geometry)
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from raterbench.datasets import DeepFlash, Geometry, RaterbenchError, load_dataset
-from raterbench.datasets.images import write_labels
+from raterbench.datasets import DeepFlash, RaterbenchError, load_dataset
+
+from .written_files import put
 
 
 @pytest.fixture
@@ -14,15 +15,10 @@ def laboratory(tmp_path) -> Path:
     for case in ("0001", "0092"):
         for rater in (*DeepFlash.raters, "est_GT"):
             if (rater, case) != ("expert_5", "0001"):
-                put(root / "labels" / rater / f"{case}_cFOS.png", np.eye(8) * 255)
-        put(root / "images" / f"{case}.png", np.eye(8) * 200)
+                put(root / "labels" / rater / f"{case}_cFOS.png", np.eye(8, dtype=np.uint8) * 255)
+        put(root / "images" / f"{case}.png", np.eye(8, dtype=np.uint8) * 200)
     (root / "groups_wue1.csv").write_text("file_id,group_id\n0092,3\n0001,1\n")
     return root
-
-
-def put(file: Path, pixels: np.ndarray) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels.astype(np.uint8), Geometry.axis_aligned(2))
 
 
 @pytest.mark.parametrize("up", [0, 1, 2, 3])

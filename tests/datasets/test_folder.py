@@ -5,14 +5,10 @@ import numpy as np
 import pytest
 
 from raterbench.datasets import IGNORE, Folder, Geometry, RaterbenchError, load_dataset
-from raterbench.datasets.images import write_labels
+
+from .written_files import put
 
 MASK = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]], np.uint8)
-
-
-def put(file: Path, pixels: np.ndarray, geometry: Geometry | None = None) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels, geometry or Geometry.axis_aligned(pixels.ndim))
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.train import train_unit
 from raterbench.benchmark.store.units import Rows, measuring_path, read_measuring
 from raterbench.datasets import ISBI2015, Geometry, RaterbenchError, load_dataset, pooled_confusion
-from raterbench.datasets.images import write_labels
+
+from .written_files import put
 
 SHAPE = (5, 20, 24)
 TIMES = {1: 4, 2: 4, 3: 5, 4: 4, 5: 4}
-GEOMETRY = Geometry.axis_aligned(3, (1.0, 1.0, 1.0))
 
 
 def lesions(patient: int, time: int, rater: int = 1) -> np.ndarray:
@@ -45,11 +45,6 @@ def download(tmp_path_factory):
 def training(download, tmp_path):
     """A copy of the download for one test."""
     return Path(shutil.copytree(download, tmp_path / "isbi2015" / "training"))
-
-
-def put(file, pixels, geometry=GEOMETRY):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels, geometry)
 
 
 @pytest.mark.parametrize("up", [0, 1, 2])
@@ -111,7 +106,7 @@ def test_a_missing_mask_is_an_absent_rater(training):
 @pytest.mark.parametrize(
     ("pixels", "geometry", "says"),
     [
-        (np.zeros((5, 20, 23), np.uint8), GEOMETRY, "size"),
+        (np.zeros((5, 20, 23), np.uint8), None, "size"),
         (np.zeros(SHAPE, np.uint8), Geometry.axis_aligned(3, (2.0, 1.0, 1.0)), "spacing"),
     ],
 )

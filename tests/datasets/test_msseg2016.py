@@ -1,14 +1,16 @@
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
 from raterbench.datasets import MSSEG2016, Geometry, RaterbenchError, load_dataset
-from raterbench.datasets.images import write_labels
+
+from . import written_files
 
 SHAPE = (4, 10, 8)
-GEOMETRY = Geometry.axis_aligned(3, (1.0, 0.5, 0.5))
+put = partial(written_files.put, geometry=Geometry.axis_aligned(3, (1.0, 0.5, 0.5)))
 PATIENTS = [("Center_01", "Patient_01"), ("Center_07", "Patient_01"), ("Center_07", "Patient_02"), ("Center_08", "Patient_01")]
 EVERYBODY = tuple(f"rater{k}" for k in range(1, 8))
 
@@ -18,11 +20,6 @@ def lesion(rater: int = 1) -> np.ndarray:
     mask = np.zeros(SHAPE, np.uint8)
     mask[1:3, 2 : 3 + rater, 3:6] = 1
     return mask
-
-
-def put(file, pixels, geometry=GEOMETRY):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels, geometry)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +91,7 @@ def test_a_file_on_another_grid_is_named_with_its_image(training):
         RaterbenchError, match=r"FLAIR_preprocessed\.nii\.gz and .*ManualSegmentation_7\.nii\.gz differ in size"
     ):
         MSSEG2016(data=training)[0]
-    put(folder / "Preprocessed_Data" / "T2_preprocessed.nii.gz", lesion(), Geometry.axis_aligned(3, (1.0, 1.0, 1.0)))
+    put(folder / "Preprocessed_Data" / "T2_preprocessed.nii.gz", lesion(), geometry=Geometry.axis_aligned(3, (1.0, 1.0, 1.0)))
     with pytest.raises(RaterbenchError, match=r"FLAIR_preprocessed\.nii\.gz and .*T2_preprocessed\.nii\.gz differ in spacing"):
         MSSEG2016(data=training, contrasts=("flair", "t2"))[0]
 

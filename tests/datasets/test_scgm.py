@@ -1,14 +1,16 @@
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
 from raterbench.datasets import SCGM, Geometry, RaterbenchError, load_dataset
-from raterbench.datasets.images import write_labels
+
+from . import written_files
 
 SHAPE = (3, 12, 10)
-GEOMETRY = Geometry.axis_aligned(3, (5.0, 0.5, 0.5))
+put = partial(written_files.put, geometry=Geometry.axis_aligned(3, (5.0, 0.5, 0.5)))
 
 
 def cord(scan: int, rater: int = 1) -> np.ndarray:
@@ -17,11 +19,6 @@ def cord(scan: int, rater: int = 1) -> np.ndarray:
     mask[:, 2:9, 1 : 7 + scan] = 2
     mask[:, 4:6, 2 : 4 + rater] = 1
     return mask
-
-
-def put(file, pixels, geometry=GEOMETRY):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_labels(file, pixels, geometry)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +73,7 @@ def test_a_missing_mask_is_an_absent_rater_and_a_missing_image_is_named(training
 
 
 def test_a_mask_on_another_grid_is_named_with_its_image(training):
-    put(training / "site1-sc01-mask-r2.nii.gz", cord(1), Geometry.axis_aligned(3, (5.0, 0.3, 0.3)))
+    put(training / "site1-sc01-mask-r2.nii.gz", cord(1), geometry=Geometry.axis_aligned(3, (5.0, 0.3, 0.3)))
     with pytest.raises(RaterbenchError, match=r"site1-sc01-image.* and .*site1-sc01-mask-r2\.nii\.gz differ in spacing"):
         SCGM(data=training)[0]
 

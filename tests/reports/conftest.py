@@ -33,8 +33,15 @@ from ..made_units import MadeUnit, write_run
 NAMES = ("Majority vote", "STAPLE", "Soft average", "Random rater", "Confusion matrices", "TGCE_ss 50% & more")
 CONFUSION_NAMES = ("Confusion matrices", "TGCE_ss 50% & more")
 OVERLAP = ("dice", "precision", "recall", "rvd", "avd", "false positive volume", "surface dice", "hd95")
+FEW = ("dice", "recall", "false positive volume", "hd95")
+"""Most studies have these alone: to read and compare a metric takes longer than most of what tests look at."""
 PROBABILISTIC = ("brier", "brier foreground")
 FUSED = ("majority-vote", "staple", "soft-average")
+SMALL: dict[str, Any] = {
+    "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
+    "confusions": False, "classes": ("lesion",), "against": ("raters", "soft average"),
+}  # fmt: skip
+"""A study of three candidates, for tests of what tables and sentences say."""
 
 
 @dataclass
@@ -44,6 +51,8 @@ class Study:
     candidates: Sequence[str] = NAMES
     classes: Sequence[str] = ("white matter", "grey matter")
     raters: Sequence[str] = ("Ada", "Ben", "Cleo", "Dan", "Eve")
+    overlap: Sequence[str] = FEW
+    against: Sequence[str] = ("raters", "majority", "staple", "soft average")
     subjects: int = 12
     slices: int = 2
     repeats: int = 1
@@ -65,7 +74,7 @@ class Study:
     @property
     def references(self) -> list[str]:
         known = ["truth"] if self.truth else []
-        return [*known, "raters", "majority", "staple", "soft average", f"rater:{self.raters[0]}"]
+        return [*known, *self.against, f"rater:{self.raters[0]}"]
 
     @property
     def cases(self) -> list[tuple[str, str, str]]:
@@ -81,7 +90,7 @@ class Study:
             for reference in self.references:
                 dice = np.clip(0.92 - 0.12 * hard + 0.02 * skill + rng.normal(0, 0.015), 0, 1)
                 for k, name in enumerate(self.classes):
-                    for metric in OVERLAP:
+                    for metric in self.overlap:
                         rows.append([candidate, case, subject, centre, name, reference, metric, value(metric, dice - 0.05 * k)])
                 if kind != "rater":
                     rows += [
@@ -318,8 +327,8 @@ def write_study(folder: Path, study: Study) -> Path:
 
 @pytest.fixture(scope="session")
 def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole study: six candidates, five folds, twelve subjects."""
-    return write_study(tmp_path_factory.mktemp("quick"), Study())
+    """The whole study: six candidates, five folds, twelve subjects, every metric."""
+    return write_study(tmp_path_factory.mktemp("quick"), Study(overlap=OVERLAP))
 
 
 @pytest.fixture(scope="session")
@@ -331,6 +340,12 @@ def results(study_folder: Path) -> Results:
 def analysis(results: Results) -> Analysis:
     """The analysis of the whole study: what it has computed for one test is there for the next."""
     return Analysis(results)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The small study, whose folder no test may change."""
+    return read_results(write_study(tmp_path_factory.mktemp("small") / "study", Study(**SMALL)))
 
 
 @pytest.fixture

@@ -22,19 +22,9 @@ from raterbench.reports.tables.captions import main_caption, unfinished
 from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import main_table_text
 
-from .conftest import Study, write_study
+from .conftest import SMALL
 
 pytestmark = pytest.mark.usefixtures("figures_undrawn")
-
-SMALL: dict[str, Any] = {
-    "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
-    "confusions": False, "classes": ("lesion",),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return read_results(write_study(tmp_path_factory.mktemp("small") / "study", Study(**SMALL)))
 
 
 def changed(results: Results, value: Any, **where: str) -> Results:
@@ -188,7 +178,6 @@ def test_an_entropy_error_against_the_truth_has_its_own_name(small: Results) -> 
     assert "Entropy error, truth (nat) ↓" in heads and "Entropy MAE (nat) ↓" in heads
 
 
-def test_the_relative_volume_difference_says_that_it_is_relative(small: Results) -> None:
-    analysis = Analysis(small)
+def test_the_relative_volume_difference_says_that_it_is_relative(analysis: Analysis) -> None:
     assert analysis.label("avd") == "Absolute relative volume difference"
     assert "AVD: absolute relative volume difference." in comparison_table(analysis).caption

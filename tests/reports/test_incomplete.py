@@ -36,6 +36,7 @@ pytestmark = pytest.mark.usefixtures("figures_undrawn")
 STUDY: dict[str, Any] = {
     "candidates": ("A", "B", "C"), "classes": ("lesion",), "raters": ("Ada", "Ben"), "subjects": 4, "slices": 1, "folds": 2,
     "repeats": 3, "pictures": False, "confusions": False, "calibration": False,
+    "against": ("raters",),
 }  # fmt: skip
 UNITS = 3 * 3 * 2 + 2 * 4
 """Units of the study: candidates, repeats and folds, and each fold's raters and three fusions."""

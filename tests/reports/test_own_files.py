@@ -25,6 +25,7 @@ from raterbench.reports.page.report import check_report_places, write_report
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B"), "subjects": 4, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"),
     "pictures": False, "confusions": False, "calibration": False,
+    "against": ("raters",),
 }  # fmt: skip
 EVIL = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\n"
 

@@ -25,7 +25,10 @@ from raterbench.reports.tables.rater_tables import alarms, rater_classes, raters
 from raterbench.reports.tables.rater_wording import same_alarm
 from raterbench.reports.tables.terminal import main_table_text
 
-SMALL: dict[str, Any] = {"subjects": 4, "slices": 1, "folds": 2, "classes": ("lesion",), "calibration": False}
+SMALL: dict[str, Any] = {
+    "subjects": 4, "slices": 1, "folds": 2, "classes": ("lesion",), "calibration": False, "overlap": ("dice",),
+    "against": ("raters",),
+}  # fmt: skip
 FOUR = ("A", "B", "C", "D")
 
 

@@ -46,7 +46,7 @@ def test_every_shipped_experiment_has_enough_repeats_and_says_how_small_it_is(na
         assert repeats == 1 and "in one repeat" in said and "exploratory" in said
         return
     assert repeats >= (5 if experiment.split.policy == "holdout" else 3)
-    assert f"{ {3: 'three', 5: 'five', 10: 'ten'}[repeats] } repeats" in said
+    assert f"{ {3: 'three', 5: 'five', 10: 'ten', 15: 'fifteen', 20: 'twenty'}[repeats] } repeats" in said
     assert "at its own size" in said or "Another protocol" in said or "Small scale: " in said
     assert re.search(r"(about|under) [a-z0-9 ]+ on two cores\.$", said) or said.endswith("For a GPU.")
     for epochs in re.findall(r"(\d+) epochs", said):
@@ -105,6 +105,7 @@ def test_defaults_are_enough_for_a_candidate(toml):
         (MINIMAL + "[statistics]\nprimary_metric = 'dyce'", "'dyce' is not among the metrics; did you mean 'dice'?"),
         (MINIMAL + "[statistics]\nalpha = 2", "alpha = 2 must be a number greater than 0 and less than 1"),
         ("keep_cases = -1" + MINIMAL, "keep_cases = -1 must be a whole number from 0 to 10000"),
+        (MINIMAL + "[preparation]\nsize = [8, 8]\npixel_size = 1", r"size = \[8, 8\] and pixel_size = 1.0 exclude each other"),
         ("published = 'zhang2020-table3'" + MINIMAL, "'zhang2020-table3' is no table .* did you mean 'zhang2020-table"),
         ("name = ", "is not valid TOML"),
     ],
@@ -159,6 +160,17 @@ def test_settings_are_dotted_keys_with_toml_values(toml):
 def test_a_wrong_setting_is_a_sentence(toml, setting, says):
     with pytest.raises(RaterbenchError, match=says):
         read_experiment(toml("name = 'x'" + MINIMAL), [setting])
+
+
+def test_one_way_to_resample_takes_the_place_of_the_other(toml):
+    below = toml("preparation = {size = [32, 32], image_order = 2}" + MINIMAL, "below.toml")
+    above = toml('extends = "below.toml"\n[preparation]\npixel_size = 0.25')
+    assert read_experiment(above).preparation == {"pixel_size": 0.25, "image_order": 2}
+    assert read_experiment(below, ["preparation.pixel_size=0.25"]).preparation == {"pixel_size": 0.25, "image_order": 2}
+    assert read_experiment(above, ["preparation.size=[8, 8]"]).preparation == {"size": [8, 8], "image_order": 2}
+    assert read_experiment(below, ["preparation.crop=[16, 16]"]).preparation["size"] == [32, 32]
+    with pytest.raises(RaterbenchError, match="exclude each other"):
+        read_experiment(below, ["preparation.pixel_size=0.25", "preparation.size=[8, 8]"])
 
 
 def test_on_another_data_set_its_own_options_and_preparation_hold(toml):

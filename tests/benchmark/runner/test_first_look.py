@@ -11,7 +11,7 @@ from raterbench.benchmark.runner.first_look import look_at_cases, sizes, toleran
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.progress import announce
 from raterbench.benchmark.runner.run import what_to_do, write_plan
-from raterbench.datasets import Case, CaseList, Geometry, RaterbenchError
+from raterbench.datasets import Case, CaseList, Geometry, Preparation, RaterbenchError
 
 DISTANCE, DICE, VOLUME = (METRICS.get(name)() for name in ("hd95", "dice", "false positive volume"))
 CLASSES = ("background", "thing")
@@ -72,6 +72,17 @@ def test_cases_in_different_units_are_refused_where_lengths_are_measured(metric)
     with pytest.raises(RaterbenchError, match="case 'large' measures lengths in px, and the data set 'mixed' in mm"):
         look_at_cases(data, [0, 1], [DICE, metric])
     assert len(look_at_cases(data, [0, 1], [DICE])) == 2
+
+
+def test_cases_that_a_pixel_size_does_not_fit_are_refused_before_anything_trains():
+    cases = [case("small", square(8, 2, 4), spacing=(0.1, 0.1)), case("large", square(8, 2, 4))]
+    data = CaseList("mixed", cases, CLASSES)
+    data.preparation = Preparation(pixel_size=0.05)
+    with pytest.raises(RaterbenchError, match="case 'large' measures lengths in px, and the data set 'mixed' in mm"):
+        look_at_cases(data, [0, 1], [DICE])
+    data.preparation = Preparation(pixel_size=2)
+    with pytest.raises(RaterbenchError, match=r"pixel_size = 2 mm makes 0 x 0 pixels of a slice of case 'small'"):
+        look_at_cases(data, [0], [DICE])
 
 
 def test_areas_are_not_averaged_with_volumes():

@@ -5,12 +5,13 @@ import pytest
 
 from raterbench.benchmark.experiment.experiment import Candidate, Split, Statistics
 from raterbench.benchmark.runner import plan as plan_module
-from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.plan import make_plan, preparation_identity
 from raterbench.benchmark.runner.provenance import code_version, versions
 from raterbench.benchmark.runner.run import what_to_do, write_plan
+from raterbench.benchmark.runner.tasks import open_dataset
 from raterbench.benchmark.store.run_file import planned_units, read_run_file, write_json
 from raterbench.benchmark.store.units import Origin, measuring_path, training_path, weights_path
-from raterbench.datasets import RaterbenchError
+from raterbench.datasets import Phantom, Preparation, RaterbenchError
 
 from ...made_units import write_measured, write_trained
 
@@ -60,6 +61,8 @@ def test_a_plan_has_every_candidate_on_every_fold_and_label_rows_once(tiny, tmp_
         {"seed": 1},
         {"dataset_options": {"subjects": 6, "slices": 2, "size": 48}},
         {"preparation": {"size": [64, 64]}},
+        {"preparation": {"pixel_size": 0.25}},
+        {"preparation": {"crop": [32, 32]}},
         {"samples": 3},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"fusion": "staple"}),)},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"recipe": "softseg"}),)},
@@ -92,6 +95,20 @@ def test_what_decides_about_a_result_changes_its_key(tiny, tmp_path, changes):
 def test_what_does_not_decide_leaves_the_key(tiny, tmp_path, changes):
     before, after = keys(tiny(), tmp_path), keys(tiny(**changes), tmp_path)
     assert all(before[unit] == after[unit] for unit in before if unit[0] == "Majority vote")
+
+
+def test_settings_of_the_preparation_that_came_later_are_in_no_key_unless_they_are_used():
+    first = {"slice_axis": "z", "size": None, "multiple": 32, "image_order": 1}
+    assert preparation_identity(Preparation()) == first
+    assert preparation_identity(Preparation(pixel_size=1)) == {**first, "pixel_size": 1.0}
+    assert preparation_identity(Preparation(crop=(32, 48))) == {**first, "crop": [32, 48]}
+
+
+def test_a_pixel_size_takes_the_place_of_the_data_sets_own_size(tiny, monkeypatch):
+    monkeypatch.setattr(Phantom, "preparation", Preparation(size=(48, 48), image_order=2))
+    found = open_dataset(tiny(preparation={"pixel_size": 0.25}), None).preparation
+    assert found == Preparation(pixel_size=0.25, image_order=2)
+    assert open_dataset(tiny(preparation={"crop": [32, 32]}), None).preparation.size == (48, 48)
 
 
 METRICS = ("dice", "surface dice", "brier", "entropy")

@@ -41,10 +41,10 @@ def test_thresholds_are_exact():
     assert (from_fixed_point(to_fixed_point(np.stack([1 - thresholds, thresholds])))[1] == thresholds.astype(np.float32)).all()
 
 
-@pytest.mark.parametrize("size", [None, (32, 48)])
-def test_a_network_prediction_comes_back_in_the_geometry_of_the_case(size):
+@pytest.mark.parametrize("settings", [{}, {"size": (32, 48)}, {"pixel_size": 0.5, "crop": (32, 24)}], ids=str)
+def test_a_network_prediction_comes_back_in_the_geometry_of_the_case(settings):
     phantom = Phantom(subjects=4, slices=1, size=32)
-    phantom.preparation = Preparation(size=size)
+    phantom.preparation = Preparation(**settings)
     train, validation = phantom.subset([0, 1]), phantom.subset([2])
     budget = Budget(epochs=1, batch_size=2, features=(4, 4, 4, 4, 4, 4))
     method = FusedLabels(budget=budget).fit(train, validation, seed=0)

@@ -1,6 +1,6 @@
 import pytest
 
-from raterbench.datasets import RaterbenchError
+from raterbench.datasets import Preparation, RaterbenchError
 from raterbench.datasets.layout.folder_settings import read_settings
 
 BIG = "9" * 5000
@@ -49,6 +49,9 @@ BIG = "9" * 5000
         ("[preparation]\nsize = [0, 5]", "from 1 to 8192"),
         ("[preparation]\nsize = [true, 5]", "from 1 to 8192"),
         ("[preparation]\nsize = [32.5, 32]", "from 1 to 8192"),
+        ("[preparation]\npixel_size = 0", "pixel_size = 0 must be a number greater than 0"),
+        ("[preparation]\ncrop = 32", "crop = 32 must be a list of 2"),
+        ("[preparation]\npixel_size = 1\nsize = [8, 8]", "exclude each other"),
         (f"{'k' * 100000} = 1", "unknown key"),
     ],
 )
@@ -57,6 +60,11 @@ def test_a_setting_that_makes_no_sense_is_a_sentence(tmp_path, text, words):
     with pytest.raises(RaterbenchError, match=rf"dataset\.toml.*{words}") as caught:
         read_settings(tmp_path / "dataset.toml")
     assert len(str(caught.value)) < 1000
+
+
+def test_the_preparation_is_read(tmp_path):
+    (tmp_path / "dataset.toml").write_text("[preparation]\npixel_size = 1\ncrop = [128, 96]")
+    assert read_settings(tmp_path / "dataset.toml").preparation == Preparation(pixel_size=1.0, crop=(128, 96))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -7,8 +7,8 @@ import torch
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.methods import Budget, ConfusionNetwork, FusedLabels, SoftSeg
 from raterbench.methods.learning.alarms import (
-    background_everywhere,
     labels_swapped,
+    lost_classes,
     majority_counts,
     majority_dice,
     not_dominant,
@@ -104,8 +104,18 @@ def test_background_is_no_alarm_where_raters_marked_nothing_and_one_case_with_fo
         probability[1, 5, 5] = foreground
         return probability
 
-    assert "on all 3 training cases" in background_everywhere(predict, dataset)[0] and len(seen) == 3
+    assert "gives background everywhere on all 3 training cases" in lost_classes(predict, dataset)[0] and len(seen) == 3
     assert not any(case.ratings for case in seen)
-    assert background_everywhere(predict, nothing) == [] and len(seen) == 3
-    assert background_everywhere(lambda case: predict(case, 0.06), dataset) == [] and len(seen) == 4
-    assert background_everywhere(lambda case: predict(case, 0.04), dataset) != []
+    assert lost_classes(predict, nothing) == [] and len(seen) == 3
+    assert lost_classes(lambda case: predict(case, 0.06), dataset) == [] and len(seen) == 4
+    assert lost_classes(lambda case: predict(case, 0.04), dataset) != []
+
+
+def test_a_class_that_is_never_given_is_an_alarm_though_others_are():
+    dataset = make_dataset(shapes=[(32, 32)] * 3, n_classes=3)
+    two, three = np.zeros((3, 32, 32), np.float32), np.zeros((3, 32, 32), np.float32)
+    two[0], two[1, 5, 5] = 0.5, 1
+    three[0], three[1, 5, 5], three[2, 6, 6] = 0.5, 1, 1
+    (alarm,) = lost_classes(lambda case: two, dataset)
+    assert alarm.startswith(f"the network gives no {dataset.classes[2]} on all 3 training cases")
+    assert lost_classes(lambda case: three, dataset) == []

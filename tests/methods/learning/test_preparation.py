@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
@@ -16,6 +16,7 @@ from raterbench.methods.learning.preparation import (
     prepare_case,
     prepare_image,
     prepare_ratings,
+    prepared_shape,
     remove_padding,
     restore_maps,
     restore_prepared,
@@ -40,12 +41,12 @@ def unjudged(labels, where):
 
 
 def prepared(case, preparation, raters=("ann", "bob"), n_classes=3):
-    return prepare_ratings(case.ratings, raters, n_classes, preparation)
+    return prepare_ratings(case, case.ratings, raters, n_classes, preparation)
 
 
 def restored(probability, case, preparation):
     """Probabilities of padded slices as a map in the geometry of the case."""
-    return restore_prepared(remove_padding(probability, case.shape, preparation), case.shape, preparation)
+    return restore_prepared(remove_padding(probability, case, preparation), case.shape, preparation)
 
 
 def one_hot(labels, n_classes=3):
@@ -129,7 +130,7 @@ def test_soft_labels_are_kept_and_may_stand_beside_hard_ones():
     soft = np.full((3, 8, 8), 1 / 3, dtype=np.float32)
     soft[:, 0] = 0
     labels = {"ann": np.ones((8, 8), np.uint8), "consensus": soft}
-    ratings, present = prepare_ratings(labels, ("ann", "consensus"), 3, Preparation(multiple=8))
+    ratings, present = prepare_ratings(make_case((8, 8)), labels, ("ann", "consensus"), 3, Preparation(multiple=8))
     assert ratings.is_floating_point() and present[0, 0].all()
     assert not present[0, 1, 0].any() and present[0, 1, 1:].all()
     torch.testing.assert_close(ratings[0, 1, :, 1:], torch.full((3, 7, 8), 1 / 3))
@@ -166,7 +167,7 @@ def test_resampled_labels_come_back_in_their_own_geometry(shape, size):
 def test_maps_are_restored_as_probabilities_are_but_never_rescaled(shape, axis):
     preparation, case = Preparation(slice_axis=axis), make_case(shape)
     ratings, _ = prepared(case, preparation)
-    maps = restore_maps(3.0 * ratings, case.shape, preparation)
+    maps = restore_maps(3.0 * ratings, case, preparation)
     assert maps.shape == (2, 3, *shape) and maps.dtype == np.float32 and maps.flags.c_contiguous
     np.testing.assert_array_equal(maps, [3 * one_hot(case.ratings[rater]) for rater in ("ann", "bob")])
 
@@ -176,17 +177,17 @@ def test_resampled_maps_keep_the_sums_that_they_had(shape):
     preparation, case = Preparation(size=(48, 80)), make_case(shape)
     n = prepare_image(case, preparation).shape[0]
     confusion = torch.randn(n, 4, 3, 3, 64, 96, generator=torch.Generator().manual_seed(0)).softmax(dim=2)
-    maps = restore_maps(confusion, case.shape, preparation)
+    maps = restore_maps(confusion, case, preparation)
     assert maps.shape == (4, 3, 3, *shape)
     np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
-    reliability = restore_maps(torch.full((n, 4, 64, 96), 0.3), case.shape, preparation)
+    reliability = restore_maps(torch.full((n, 4, 64, 96), 0.3), case, preparation)
     np.testing.assert_allclose(reliability, np.full((4, *shape), 0.3), atol=1e-6)
 
 
 def test_resampled_unjudged_voxels_do_not_leak_into_labels():
     labels = np.ones((64, 64), dtype=np.uint8)
     labels[:, :31] = IGNORE
-    ratings, present = prepare_ratings({"ann": labels}, ("ann",), 2, Preparation(size=(32, 32)))
+    ratings, present = prepare_ratings(make_case((64, 64)), {"ann": labels}, ("ann",), 2, Preparation(size=(32, 32)))
     assert not present[..., :15].any() and present[..., 16:].all()
     torch.testing.assert_close(ratings[:, 0, 1], present[:, 0].float())
 
@@ -227,28 +228,53 @@ def test_second_order_resampling_is_exact_for_a_polynomial_of_second_order():
     errors = []
     for order in (1, 2):
         preparation = Preparation(size=(60, 96), image_order=order)
-        found = remove_padding(prepare_image(case, preparation), case.shape, preparation)[0, 0]
+        found = remove_padding(prepare_image(case, preparation), case, preparation)[0, 0]
         errors.append(np.abs(found - exact)[inner].max())
     assert errors[1] < 1e-5 and errors[0] > 1e-4
 
 
 PHANTOM = Phantom(subjects=3, slices=1, size=96)
+CENTRES = Phantom(subjects=4, slices=1, centres=4)
+"""One case of each centre: pixels of 0.30, 0.36, 0.30 x 0.36 and 0.15 mm."""
+
+
+def half(case):
+    """Preparations to half the resolution: in pixels of both axes, and to pixels twice as large as those of the first axis."""
+    sizes = {"size": tuple(side // 2 for side in case.shape)}, {"pixel_size": 2 * case.geometry.spacing[0]}
+    return [Preparation(**size, image_order=order) for size in sizes for order in (1, 2)]
+
+
+def there_and_back(labels, case, preparation):
+    """Labels [*S] or [K, *S] as probabilities, before and after: there and back as a network's prediction is restored."""
+    ratings, _ = prepare_ratings(case, {"truth": labels}, ("truth",), 3, preparation)
+    return one_hot(labels) if labels.ndim == 2 else labels, restored(ratings[:, 0], case, preparation)
+
+
+def dice_of(before, after, k):
+    first, second = (p.argmax(axis=0) == k for p in (before, after))
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
 
 
 @pytest.mark.parametrize("case", PHANTOM, ids=lambda case: case.centre)
 def test_half_the_resolution_and_back_keeps_labels_and_volumes(case):
-    size = tuple(side // 2 for side in case.shape)
-    for order in (1, 2):
-        preparation = Preparation(size=size, image_order=order)
+    for preparation in half(case):
         for labels in (case.truth.labels, case.truth.probability.copy()):
-            ratings, _ = prepare_ratings({"truth": labels}, ("truth",), 3, preparation)
-            back = restored(ratings[:, 0], case, preparation)
-            before = one_hot(labels) if labels.ndim == 2 else labels
-            same, hard = (p.argmax(axis=0) for p in (before, back))
+            before, after = there_and_back(labels, case, preparation)
             for k in (1, 2):
-                dice = 2 * ((hard == k) & (same == k)).sum() / ((hard == k).sum() + (same == k).sum())
-                assert dice >= 0.95
-                assert back[k].sum() == pytest.approx(before[k].sum(), rel=0.01)
+                assert dice_of(before, after, k) >= 0.95
+                assert after[k].sum() == pytest.approx(before[k].sum(), rel=0.01)
+
+
+@pytest.mark.parametrize("case", CENTRES, ids=lambda case: case.centre)
+def test_at_64_pixels_half_the_resolution_keeps_volumes_and_what_is_not_thin(case):
+    for preparation in half(case):
+        for labels in (case.truth.labels, case.truth.probability.copy()):
+            before, after = there_and_back(labels, case, preparation)
+            # Grey matter is 4 to 5 pixels thick in all centres but the finest: half of them cannot show its form.
+            for k in (1, 2) if case.centre == "east" else (1,):
+                assert dice_of(before, after, k) >= 0.95
+            for k in (1, 2):
+                assert after[k].sum() == pytest.approx(before[k].sum(), rel=0.01)
 
 
 @pytest.mark.parametrize("case", PHANTOM, ids=lambda case: case.centre)
@@ -258,6 +284,118 @@ def test_second_order_resampling_loses_no_more_of_an_image_than_first_order(case
     whole = prepare_image(case, Preparation(multiple=1))[0]
     for order in (1, 2):
         preparation = Preparation(size=size, image_order=order)
-        back = restore_maps(prepare_image(case, preparation), case.shape, preparation)
+        back = restore_maps(prepare_image(case, preparation), case, preparation)
         errors.append(float(np.square(back - whole.numpy()).mean()))
     assert errors[1] <= errors[0]
+
+
+@pytest.mark.parametrize("case", CENTRES, ids=lambda case: case.centre)
+def test_with_a_pixel_size_too_second_order_loses_no_more_of_an_image(case):
+    whole, errors = prepare_image(case, Preparation(multiple=1))[0], []
+    for order in (1, 2):
+        preparation = Preparation(pixel_size=0.25, image_order=order)
+        back = restore_maps(prepare_image(case, preparation), case, preparation)
+        errors.append(float(np.square(back - whole.numpy()).mean()))
+    assert errors[1] <= errors[0]
+
+
+def disc(spacing):
+    """A disc with a radius of 5 mm in an image of 20 x 24 mm, whatever the spacing."""
+    shape = tuple(round(side / step) for side, step in zip((20, 24), spacing, strict=True))
+    y, x = ((np.arange(n) + 0.5) * step - side / 2 for n, step, side in zip(shape, spacing, (20, 24), strict=True))
+    labels = (np.hypot(y[:, None], x) < 5).astype(np.uint8)
+    image = labels[None].astype(np.float32)
+    return Case(str(spacing), "subject", "centre", image, {"ann": labels}, Geometry.axis_aligned(2, spacing))
+
+
+def test_cases_of_different_resolution_get_pixels_of_one_size():
+    fine, coarse, oblong = disc((0.1, 0.1)), disc((0.4, 0.4)), disc((0.25, 0.5))
+    preparation = Preparation(pixel_size=0.2, multiple=1)
+    parts = [prepare_case(case, case.ratings, ("ann",), 2, preparation) for case in (fine, coarse, oblong)]
+    for part in parts:
+        assert part.images.shape[-2:] == (100, 120)
+        area = part.ratings[0, 0, 1].sum() * 0.2**2
+        assert area == pytest.approx(np.pi * 25, rel=0.02)
+        rows, columns = (part.ratings[0, 0, 1].sum(dim=axis).max() * 0.2 for axis in (0, 1))
+        assert rows == pytest.approx(10, abs=0.5) and columns == pytest.approx(10, abs=0.5)
+    assert stack(parts).ratings.shape == (3, 1, 2, 100, 120)
+
+
+def test_the_phantoms_finest_centre_meets_the_others_at_its_own_pixel_size():
+    preparation = Preparation(pixel_size=0.15)
+    parts = [prepare_case(case, case.ratings, CENTRES.raters, 3, preparation) for case in CENTRES]
+    # Sides of 64, 56 x 60, 64 x 56 and 128 pixels, as millimetres in pixels of 0.15 mm, and padded to multiples of 32.
+    assert [part.images.shape[-2:] for part in parts] == [(128, 128), (160, 160), (128, 160), (128, 128)]
+    assert [int(part.present[0].any(dim=0).sum()) for part in parts] == [128 * 128, 134 * 144, 128 * 134, 128 * 128]
+    assert parts[3].ratings.dtype == torch.uint8, "at its own pixel size nothing is resampled"
+    assert stack(parts).ratings.dtype == torch.float32
+
+
+@pytest.mark.parametrize("axis", "zyx")
+def test_each_axis_has_its_own_spacing(axis):
+    case = replace(make_case((6, 10, 15)), geometry=Geometry.axis_aligned(3, (2.0, 0.5, 0.8)))
+    shape = prepared_shape(case, Preparation(slice_axis=axis, pixel_size=1))
+    assert shape == {"z": (5, 12), "y": (12, 12), "x": (12, 5)}[axis]
+
+
+@pytest.mark.parametrize("pixel_size", [0.0001, 100])
+def test_a_pixel_size_that_leaves_no_pixel_or_too_many_is_a_clear_error(pixel_size):
+    with pytest.raises(RaterbenchError, match=r"pixel_size = \S+ mm makes .* case .*sub-01.*64 x 64 pixels have 0.3 x 0.3 mm"):
+        prepare_image(CENTRES[0], Preparation(pixel_size=pixel_size))
+
+
+def test_size_and_pixel_size_exclude_each_other():
+    with pytest.raises(RaterbenchError, match=r"size = \(32, 32\) and pixel_size = 0.5 exclude each other"):
+        Preparation(size=(32, 32), pixel_size=0.5)
+
+
+steps = st.floats(0.2, 3.0)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(shape=shapes, spacing=st.tuples(steps, steps, steps), pixel_size=st.floats(0.4, 1.5), axis=st.sampled_from("zyx"))
+def test_probabilities_stay_probabilities_at_any_pixel_size(shape, spacing, pixel_size, axis):
+    case = replace(make_case(shape), geometry=Geometry.axis_aligned(len(shape), spacing[: len(shape)]))
+    preparation = Preparation(slice_axis=axis, pixel_size=pixel_size, multiple=32)
+    extent = [side * step for side, step in zip(shape, spacing, strict=False) if side > 1]
+    assume(min(extent, default=0) > pixel_size and min(shape) > 1)
+    ratings, present = prepared(case, preparation)
+    assert ratings.min() >= 0 and ratings.max() <= 1 + 1e-6
+    torch.testing.assert_close(ratings.float().sum(dim=2), present.float())
+    slices = remove_padding(ratings[:, 0].float(), case, preparation)
+    assert slices.shape[-2:] == prepared_shape(case, preparation)
+    # What is stored knows nothing of the pixel size: its own shape is enough.
+    p = restore_prepared(slices, case.shape, Preparation(slice_axis=axis))
+    assert p.shape == (3, *shape) and p.min() >= 0 and p.max() <= 1 + 1e-6
+    np.testing.assert_allclose(p.sum(axis=0), 1, atol=1e-5)
+
+
+def test_what_is_learned_from_is_cut_around_the_middle_and_smaller_sides_are_padded():
+    case, crop = make_case((3, 50, 40)), Preparation(crop=(32, 48))
+    cut = prepare_case(case, case.ratings, ("ann", "bob"), 3, crop)
+    whole = prepare_case(case, case.ratings, ("ann", "bob"), 3, Preparation(multiple=1))
+    assert cut.images.shape == (3, 1, 32, 64) and cut.present.sum() == 2 * 3 * 32 * 40
+    for part, full in ((cut.images, whole.images), (cut.ratings, whole.ratings), (cut.present, whole.present)):
+        assert torch.equal(part[..., 12:52], full[..., 9:41, :])
+        assert part.untyped_storage().nbytes() == part.nbytes, "the rest of the slices is not kept"
+    small = make_case((20, 70))
+    assert prepare_image(small, Preparation(crop=(60, 48))).shape[-2:] == (64, 64), "smaller sides are padded to the crop"
+    assert prepare_image(case, Preparation(crop=(60, 48))).shape[-2:] == (64, 64), "so all cases have one shape"
+    # A network that saw the middle alone is not asked about the rest: its prediction is background there, its maps go on.
+    probability = torch.rand(3, 3, 32, 64, generator=torch.Generator().manual_seed(0)).softmax(1)
+    p, maps = restored(probability, case, crop), restore_maps(probability, case, crop)
+    np.testing.assert_array_equal(p[:, :, 9:41], probability.moveaxis(1, 0)[..., 12:52])
+    np.testing.assert_array_equal(maps[:, :, 9:41], p[:, :, 9:41])
+    for rows, edge in ((slice(9), 9), (slice(41, None), 40)):
+        assert (p[0, :, rows] == 1).all() and not p[1:, :, rows].any()
+        assert (maps[:, :, rows] == maps[:, :, edge : edge + 1]).all()
+
+
+def test_a_crop_counts_pixels_after_resampling():
+    case = disc((0.1, 0.1))
+    cut = prepare_case(case, case.ratings, ("ann",), 2, Preparation(pixel_size=0.25, crop=(64, 64)))
+    assert cut.images.shape[-2:] == (64, 64)
+    assert cut.ratings[0, 0, 1].sum() * 0.25**2 == pytest.approx(np.pi * 25, rel=0.02), "the disc is in the middle"
+    far = replace(case, ratings={"ann": np.roll(case.ratings["ann"], 80, axis=1)})
+    lost = prepare_case(far, far.ratings, ("ann",), 2, Preparation(pixel_size=0.25, crop=(32, 32)))
+    assert lost.ratings[0, 0, 1].sum() * 0.25**2 < 0.2 * np.pi * 25, "what is far from the middle is cut off"

@@ -50,14 +50,41 @@ def test_the_recipes_are_known_by_name():
 def test_normalised_relu_has_its_worked_values():
     p = SoftSeg().activate(two_classes([-1.0, 0.0, 2.0, 4.0]))
     torch.testing.assert_close(p[0, 1], torch.tensor([0.0, 0.0, 0.5, 1.0]))
-    three = SoftSeg().activate(torch.tensor([10.0, 2.0, 5.0]).view(1, 3, 1))
+    three = SoftSeg(exclusion="sum").activate(torch.tensor([10.0, 2.0, 5.0]).view(1, 3, 1))
     torch.testing.assert_close(three.flatten(), torch.tensor([0.588235, 0.117647, 0.294118]), atol=1e-6, rtol=0)
+
+
+def test_each_foreground_class_has_its_own_maximum_and_the_background_is_the_rest():
+    logits = torch.tensor([[[9.0, 9.0, 9.0, 9.0], [4.0, 1.0, 4.0, -1.0], [-1.0, 0.1, 0.2, -1.0]]])
+    expected = torch.tensor([[[0.0, 0.25, 0.0, 1.0], [1.0, 0.25, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]]])
+    torch.testing.assert_close(SoftSeg().activate(logits), expected)
+    torch.testing.assert_close(SoftSeg().activate(logits * torch.tensor([1.0, 0.01, 100.0])[:, None]), expected)
+
+
+@pytest.mark.parametrize("recipe", [SoftSeg(), SoftSeg(exclusion="sum"), SoftSeg(scope="slice")], ids=repr)
+def test_normalised_relu_makes_probabilities(recipe):
+    p = recipe.activate(torch.randn(3, 4, 5, 5, generator=torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(p.sum(dim=1), torch.ones(3, 5, 5))
+    assert (p >= 0).all() and (p <= 1).all()
+
+
+def test_a_rare_class_cannot_shrink_away():
+    """Smaller logits of a class change nothing, so no gradient pushes all of them below zero; over the sum one does."""
+    logits = torch.tensor([[[2.0, 2.0, 2.0, 2.0], [1.0, 2.0, 0.5, 0.5], [0.1, 0.2, 0.1, 0.4]]], requires_grad=True)
+    ratings, present = torch.zeros(1, 1, 3, 4), torch.ones(1, 1, 4, dtype=torch.bool)
+    ratings[0, 0, 0] = 1
+    for recipe, shrinks in ((SoftSeg(), False), (SoftSeg(exclusion="sum"), True)):
+        logits.grad = None
+        recipe.loss(logits, ratings, present).backward()
+        along = (logits.grad * logits.detach())[0, 2].sum().item()  # the slope along a scaling of the rare class
+        assert (along > 1e-3) == shrinks and (shrinks or abs(along) < 1e-6)
 
 
 def test_without_any_mass_normalised_relu_says_background():
     for n_classes in (2, 3):
-        p = SoftSeg().activate(-torch.ones(2, n_classes, 4))
-        assert (p[:, 0] == 1).all() and (p[:, 1:] == 0).all()
+        for exclusion in ("rest", "sum"):
+            p = SoftSeg(exclusion=exclusion).activate(-torch.ones(2, n_classes, 4))
+            assert (p[:, 0] == 1).all() and (p[:, 1:] == 0).all()
 
 
 def test_the_maximum_is_that_of_the_batch_or_of_each_slice():

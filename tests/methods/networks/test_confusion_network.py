@@ -60,10 +60,10 @@ def built(n_raters, **options):
 VARIANTS = [
     (ConfusionNetwork, {"level": "global"}),
     (ConfusionNetwork, {"level": "image"}),
-    (ConfusionNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2, "n_cases": 40, "epochs": 15}),
+    (ConfusionNetwork, {"level": "pixel", "matrix_learning_rate": 2e-2, "n_cases": 40, "epochs": 10}),
     (ConfusionNetwork, {"level": "global", "rank": 1}),
-    (CRNetwork, {"level": "global", "matrix_learning_rate": 2e-2, "epochs": 50}),
-    (CRNetwork, {"level": "image", "matrix_learning_rate": 2e-2, "epochs": 50}),
+    (CRNetwork, {"level": "global", "matrix_learning_rate": 2e-2, "epochs": 25}),
+    (CRNetwork, {"level": "image", "matrix_learning_rate": 2e-2, "epochs": 25}),
     (CRNetwork, {"level": "pixel", "matrix_learning_rate": 5e-3, "n_cases": 40, "epochs": 15}),
 ]
 
@@ -83,7 +83,7 @@ def test_known_matrices_are_recovered(confused_cases, matrices, kind, options):
 
 
 def test_known_matrices_are_recovered_with_the_u_net(confused_cases):
-    method, _ = learned(confused_cases, THREE, level="image", backbone="unet", learning_rate=1e-2)
+    method, _ = learned(confused_cases, THREE, level="image", backbone="unet", learning_rate=1e-2, epochs=15)
     assert rmse(method.confusion_, np.stack(list(THREE.values()))) < 0.06
     assert not method.report_.warnings and not method.report_.alarms and method.report_.majority_dice[-1] > 0.8
 

@@ -124,7 +124,7 @@ def test_few_cases_and_other_consensus():
 
 
 @pytest.mark.parametrize("n_raters", [1, 2])
-def test_few_raters_are_no_reason_to_fail(tmp_path, n_raters):
+def test_few_raters_are_no_reason_to_fail(tmp_path, n_raters, figures_unsaved):
     whole = study(3)
     cases = [
         Case(c.id, c.subject, c.centre, c.image, dict(list(c.ratings.items())[:n_raters]), c.geometry) for c in whole.cases
@@ -139,7 +139,7 @@ def test_few_raters_are_no_reason_to_fail(tmp_path, n_raters):
     assert write_description(found, data, STAPLE(), tmp_path).is_file()
 
 
-def test_nothing_marked_anywhere_is_described(tmp_path):
+def test_nothing_marked_anywhere_is_described(tmp_path, figures_unsaved):
     ratings = {r: np.zeros((6, 6), np.uint8) for r in "abc"}
     data = CaseList(
         "void", [Case("c", "s", "x", np.zeros((1, 6, 6), np.float32), ratings, Geometry.axis_aligned(2))], ("no", "yes")
@@ -163,7 +163,7 @@ def listed(cases: list[dict[str, np.ndarray]], classes: tuple[str, ...]) -> Case
     return CaseList("listed", made, classes)
 
 
-def test_a_class_that_neither_marked_is_no_agreement(tmp_path):
+def test_a_class_that_neither_marked_is_no_agreement(tmp_path, figures_unsaved):
     """Ten cases, two classes, one object of each in all: the two raters half agree on both."""
     nothing = np.zeros((64, 64), np.uint8)
     cases = [{"a": square(10), "b": square(20)}, {"a": square(10, 2), "b": square(20, 2)}]
@@ -236,7 +236,7 @@ def test_a_consensus_of_another_size_than_its_raters_is_warned_of():
     assert "consensus" not in " ".join(warnings(describe_data(listed(alike, ("background", "disc")), STAPLE()))[1:])
 
 
-def test_several_classes_are_averaged_and_listed(tmp_path):
+def test_several_classes_are_averaged_and_listed(tmp_path, figures_unsaved):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, (10, 10))
     noisy = {r: np.where(rng.random((10, 10)) < 0.2, rng.integers(0, 3, (10, 10)), truth).astype(np.uint8) for r in "abc"}

@@ -23,6 +23,8 @@ from raterbench.reports.figures.palette import COLOURS
 from raterbench.reports.figures.style import DOUBLE, MM, TALLEST, Plot, house_style, wrapped
 from raterbench.reports.figures.views import view
 
+from ..conftest import OVERLAP
+
 MANY = [f"{name} {i}" for i, name in enumerate(["Confusion matrices", "Majority vote", "Soft average", "STAPLE", "TGCE"] * 2)]
 
 
@@ -86,7 +88,7 @@ def test_no_words_overlap_or_leave_the_page(plots: list[Plot]) -> None:
 def test_no_words_overlap_with_ten_candidates_and_raters(make: Callable[..., Path]) -> None:
     raters = [f"rater {i:02d}" for i in range(10)]
     shape = {"subjects": 4, "folds": 2, "slices": 1, "volume": True}
-    folder = make(candidates=MANY, raters=raters, identified=MANY[:8], believed=MANY[:3], **shape)
+    folder = make(candidates=MANY, raters=raters, overlap=OVERLAP, identified=MANY[:8], believed=MANY[:3], **shape)
     plots = [plot for maker in figure_makers(Analysis(read_results(folder))).values() for plot in made(maker)]
     assert "identification" in [plot.name for plot in plots]
     for plot in plots:

@@ -37,7 +37,6 @@ from raterbench.reports.tables.published import published_tables
 from raterbench.reports.tables.table import Cell, Table
 from raterbench.reports.tables.terminal import terminal_table
 
-from .. import conftest
 from ..conftest import Study, write_study
 from ..tables.test_published import study as published_study
 
@@ -66,12 +65,10 @@ class Hostile(Study):
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     study = Hostile(
-        candidates=CANDIDATES, raters=RATERS, classes=("_<i>$q$</i>|",), subjects=4, slices=1, folds=2,
-        identified=CANDIDATES[:1], believed=CANDIDATES[:1],
+        candidates=CANDIDATES, raters=RATERS, overlap=("dice", "recall"), classes=("_<i>$q$</i>|",), subjects=4, slices=1,
+        folds=2, identified=CANDIDATES[:1], believed=CANDIDATES[:1],
     )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conftest, "OVERLAP", ("dice", "recall"))
-        return Analysis(read_results(write_study(tmp_path_factory.mktemp("names"), study)))
+    return Analysis(read_results(write_study(tmp_path_factory.mktemp("names"), study)))
 
 
 @pytest.fixture(scope="module")

@@ -25,17 +25,9 @@ from raterbench.reports.page.report import make_report, write_report
 from raterbench.reports.tables import details
 from raterbench.reports.tables.tables import comparison_table
 
+from ..conftest import SMALL
+
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
-
-SMALL: dict[str, Any] = {
-    "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
-    "confusions": False, "classes": ("lesion",),
-}  # fmt: skip
-
-
-@pytest.fixture
-def small(make: Callable[..., Path]) -> Results:
-    return read_results(make(**SMALL))
 
 
 def broken(_: Analysis) -> None:

@@ -34,7 +34,7 @@ from ..conftest import write_study
 
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B", "<i>C</i> & $x$"), "subjects": 6, "slices": 1, "folds": 2, "repeats": 2, "raters": ("Ada", "Ben"),
-    "classes": ("lesion",), "pictures": False, "confusions": False, "calibration": False,
+    "classes": ("lesion",), "overlap": ("dice", "recall"), "pictures": False, "confusions": False, "calibration": False,
 }  # fmt: skip
 
 
@@ -52,11 +52,9 @@ def written(folder: Path, dataset: str, options: Mapping[str, Any] | None = None
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two experiments; the second has no truth, another order, a fourth candidate, and other options of B."""
     root = tmp_path_factory.mktemp("several")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conftest, "OVERLAP", ("dice", "recall"))
-        one = written(root / "one", "phantom", failed=(("A", 1, 1),))
-        names = ("<i>C</i> & $x$", "B", "A", "only here")
-        other = written(root / "other", "folder:/data/our lesions", {"power": 2}, candidates=names, truth=False)
+    one = written(root / "one", "phantom", failed=(("A", 1, 1),))
+    names = ("<i>C</i> & $x$", "B", "A", "only here")
+    other = written(root / "other", "folder:/data/our lesions", {"power": 2}, candidates=names, truth=False)
     return [one, other]
 
 

@@ -29,11 +29,6 @@ pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 
 @pytest.fixture(scope="module")
-def analysis(results: Results) -> Analysis:
-    return Analysis(results)
-
-
-@pytest.fixture(scope="module")
 def table(analysis: Analysis) -> Table:
     return comparison_table(analysis)
 
@@ -297,26 +292,26 @@ def test_the_terminal_table_fits(results: Results) -> None:
         ({"unit": "mm", "case_shape": [9, 40, 48]}, "HD95 (mm) ↓", "False-positive volume [mm³]"),
     ],
 )
-def test_lengths_are_in_the_unit_of_the_data_set(results: Results, facts: dict[str, object], head: str, size: str) -> None:
-    analysis = Analysis(dataclasses.replace(results, facts={**results.facts, **facts}))
+def test_lengths_are_in_the_unit_of_the_data_set(small: Results, facts: dict[str, object], head: str, size: str) -> None:
+    analysis = Analysis(dataclasses.replace(small, facts={**small.facts, **facts}))
     assert analysis.head("hd95") == head
     assert analysis.label("false positive volume") == size
     assert analysis.label("surface dice").endswith(" px" if facts.get("unit") == "pixel" else " mm")
     assert head in comparison_table(analysis).markdown()
 
 
-def test_what_was_warned_of_in_the_plan_is_in_the_caption_and_in_the_summary(results: Results) -> None:
+def test_what_was_warned_of_in_the_plan_is_in_the_caption_and_in_the_summary(small: Results) -> None:
     said = "the tolerance of surface dice, 9 mm, is at least half the diagonal of the smallest image."
-    analysis = Analysis(dataclasses.replace(results, facts={**results.facts, "warnings": [said]}))
+    analysis = Analysis(dataclasses.replace(small, facts={**small.facts, "warnings": [said]}))
     assert said in comparison_table(analysis).caption
     assert f"T{said[1:]}" in answer(analysis).warnings
 
 
-def test_the_caption_says_whether_cuts_by_the_image_are_surface(results: Results) -> None:
-    assert "edge voxels, also where the image cuts an object" in comparison_table(Analysis(results)).caption
+def test_the_caption_says_whether_cuts_by_the_image_are_surface(small: Results) -> None:
+    assert "edge voxels, also where the image cuts an object" in comparison_table(Analysis(small)).caption
     without = dataclasses.replace(
-        results,
-        experiment=results.experiment.replace(
+        small,
+        experiment=small.experiment.replace(
             metrics=("dice", {"name": "surface dice", "image_border": False}, {"name": "hd95", "image_border": False})
         ),
     )

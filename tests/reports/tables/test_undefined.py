@@ -28,19 +28,9 @@ from raterbench.reports.tables.tables import comparison_table
 from raterbench.reports.tables.terminal import terminal_table
 from raterbench.reports.tables.wording import decimals_for, write_number
 
-from ..conftest import Study, write_study
+from ..conftest import SMALL, Study, write_study
 
 pytestmark = pytest.mark.usefixtures("figures_unsaved")
-
-SMALL: dict[str, Any] = {
-    "candidates": ("A", "B", "C"), "subjects": 6, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
-    "confusions": False, "classes": ("lesion",),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return read_results(write_study(tmp_path_factory.mktemp("small") / "study", Study(**SMALL)))
 
 
 @pytest.fixture(scope="module")

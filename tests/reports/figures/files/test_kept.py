@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,40 +15,56 @@ import pytest
 from raterbench.benchmark.store.own_files import WrittenFiles
 from raterbench.benchmark.store.units import Rows, read_measuring, write_measuring
 from raterbench.reports.figures import figures
-from raterbench.reports.figures.files import kept
+from raterbench.reports.figures.files import drawing, kept
 from raterbench.reports.figures.files.kept import WORDS
 from raterbench.reports.figures.style import Plot
 from raterbench.reports.page.report import write_report
 
+from ...conftest import Study, write_study
+
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B"), "subjects": 4, "slices": 1, "folds": 2, "raters": ("Ada", "Ben"), "pictures": False,
-    "confusions": False, "classes": ("lesion",),
+    "confusions": False, "classes": ("lesion",), "against": ("raters",),
 }  # fmt: skip
 
 
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch, figures_unsaved: None) -> list[str]:
-    """The names of the figures that were drawn, of a report with two figures."""
+def two_figures(patch: pytest.MonkeyPatch) -> list[str]:
+    """Let reports have two figures, which are not saved; the names of those that are drawn from now on."""
     names: list[str] = []
-    usual = figures.drawn_figure
+    usual, makers = figures.drawn_figure, figures.figure_makers
 
     def counted(plot: Plot) -> Any:
         names.append(plot.name)
         return usual(plot)
 
-    makers = figures.figure_makers
-    monkeypatch.setattr(figures, "drawn_figure", counted)
-    monkeypatch.setattr(figures, "figure_makers", lambda analysis: dict(list(makers(analysis).items())[3:5]))
+    for form in ("_png", "_pdf", "_svg"):
+        patch.setattr(drawing, form, lambda figure: b"")
+    patch.setattr(figures, "drawn_figure", counted)
+    patch.setattr(figures, "figure_makers", lambda analysis: dict(list(makers(analysis).items())[3:5]))
     return names
 
 
 @pytest.fixture
-def folder(make: Callable[..., Path], drawn: list[str]) -> Path:
-    folder = make(**SMALL)
-    write_report(folder)
-    assert drawn == ["effects", "subjects"]
-    drawn.clear()
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the figures that were drawn."""
+    return two_figures(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with its first report, which no test may change."""
+    folder = write_study(tmp_path_factory.mktemp("kept") / "study", Study(**SMALL))
+    with pytest.MonkeyPatch.context() as patch:
+        names = two_figures(patch)
+        write_report(folder)
+    assert names == ["effects", "subjects"]
     return folder
+
+
+@pytest.fixture
+def folder(reported: Path, tmp_path: Path) -> Path:
+    """A copy for one test."""
+    return Path(shutil.copytree(reported, tmp_path / "study"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
