@@ -189,6 +189,10 @@ class Method(BaseEstimator, ABC):
         """The report of ``fit``; empty by default."""
         return FitReport()
 
+    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
+        """The labels [*S] that it learned from in place of a rater's own, by case and rater, for methods that repair labels."""
+        return {}
+
     def weights(self) -> Mapping[str, torch.Tensor]:
         """The fitted weights by name, which results keep if asked to; empty for a method without a network."""
         return {}

@@ -22,6 +22,7 @@ class FitReport:
         stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
         trials: the settings that a tuned method tried, in order, each with its validation score.
         by_epoch: what the network predicted for one validation slice after some epochs, where the budget keeps them.
+        repair: what a method that repairs annotations knows of them.
     """
 
     curve: list[tuple[int, float, float]] = field(default_factory=list)
@@ -32,6 +33,7 @@ class FitReport:
     stages: dict[str, FitReport] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     by_epoch: EpochPictures | None = None
+    repair: AnnotationRepair | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,32 @@ class Trial:
     parameters: dict[str, Any]
     score: float
     failed: str = ""
+
+
+@dataclass(frozen=True)
+class AnnotationRepair:
+    """What a method did to the annotations of training and validation cases before it learned from them.
+
+    ``errors`` are those that it learned to undo, by parameter, and ``estimated`` whether they come from the cases; ``careful``
+    names the cases that it learned the repair from, ``repaired`` is the number of cases with a repaired annotation.
+    """
+
+    errors: dict[str, Any]
+    estimated: bool
+    careful: tuple[str, ...]
+    repaired: int
+    scores: tuple[RepairScore, ...] = ()
+
+
+@dataclass(frozen=True)
+class RepairScore:
+    """The Dice of annotations ``against`` better ones, of each annotation and of all voxels together, pooled."""
+
+    against: str
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    pooled_before: float
+    pooled_after: float
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.networks.fused_labels import FusedLabels
 from ...methods.networks.tuned import Tuned
+from ...methods.quality.chosen_raters import ChosenRaters
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
 from .parameters import parameters_are_stored
@@ -57,7 +58,13 @@ def small(method: Method, **changes: Any) -> Method:
         budget: Budget = clone(parameters["budget"] or Budget())
         fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4), **changes))
     if isinstance(fresh, Tuned):
-        fresh.set_params(trials=2, segmenter=fresh.segmenter or FusedLabels())
+        fresh.set_params(trials=2)
+    if "segmenter" in parameters:
+        fresh.set_params(segmenter=parameters["segmenter"] or FusedLabels())
+    if {"hq", "lq"} <= parameters.keys():  # The raters of the data sets here have other names.
+        fresh.set_params(hq=("rater 0",), lq=("rater 1",))
+    if isinstance(fresh, ChosenRaters):
+        fresh.set_params(raters=("rater 0", "rater 1"))
     held = {name: part for name, part in fresh.get_params(deep=False).items() if isinstance(part, Method)}
     fresh.set_params(**{name: small(part, **changes) for name, part in held.items()})
     return fresh
