@@ -66,20 +66,22 @@ class Trial:
 class AnnotationRepair:
     """What a method did to the annotations of training and validation cases before it learned from them.
 
-    ``errors`` are those that it learned to undo, by parameter, and ``estimated`` whether they come from the cases; ``careful``
-    names the cases that it learned the repair from, ``repaired`` is the number of cases with a repaired annotation.
+    ``repaired`` is the number of cases with a repaired annotation. ``careful`` names the cases that the repair was learned
+    from, ``errors`` the errors that it undoes, by parameter, and ``estimated`` says whether these come from cases that both kinds of
+    raters annotated; all empty for a method that does not learn from careful annotations. ``scores`` are of training and
+    validation cases alone.
     """
 
-    errors: dict[str, Any]
-    estimated: bool
-    careful: tuple[str, ...]
     repaired: int
+    careful: tuple[str, ...] = ()
+    errors: dict[str, Any] = field(default_factory=dict)
+    estimated: bool = False
     scores: tuple[RepairScore, ...] = ()
 
 
 @dataclass(frozen=True)
 class RepairScore:
-    """The Dice of annotations ``against`` better ones, of each annotation and of all voxels together, pooled."""
+    """The Dice of annotations ``against`` better ones, before and after the repair: of each annotation, and of all voxels."""
 
     against: str
     before: tuple[float, ...]

@@ -9,6 +9,7 @@ import os
 import time
 import traceback
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_method
 from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
+from ..measuring.repair import repair_scores
 from ..store.assignment import pack_assignment
 from ..store.predictions import StoredPrediction, store_prediction
 from ..store.units import (
@@ -114,6 +116,10 @@ def _trained(
             if prediction.rater_confusion is not None:
                 estimates[case.id] = mean_confusions(prediction.rater_confusion, case, done, dataset.n_classes)
     report = method.fit_report()
+    if report.repair is not None and dataset.n_classes == 2:
+        known = dataset.subset([*fold.train, *fold.validation])  # never test cases
+        scores = repair_scores(known, method.repaired(), report.repair.careful)
+        report.repair = replace(report.repair, scores=(*report.repair.scores, *scores))
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
         try:

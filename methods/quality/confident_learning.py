@@ -15,6 +15,7 @@ from sklearn.base import clone
 from ...datasets.base import IGNORE, Case, Dataset, Floats, Labels
 from ...parameters import Range
 from ...seeds import seed_sequence
+from ..fit_report import AnnotationRepair
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
 from ..learning.preparation import one_hot
@@ -70,6 +71,7 @@ class ConfidentLearning(TwoQualityNetwork):
         if len(cheap) == 1:
             self.report_.warnings.append("there is one cheap annotation alone: its own teacher corrected it")
         self.report_.stages = {f"teacher {i}": teacher.fit_report() for i, (teacher, _) in enumerate(teachers, start=1)}
+        self.report_.repair = AnnotationRepair(len(cheap))
         return self
 
     def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:

@@ -155,7 +155,7 @@ class Upgrade(Method):
         self.segmenter_: Method = clone(self._inner())
         self.segmenter_.fit(self._second_stage(train), self._second_stage(validation), seed=seed, device=device)
         names = [place.part.index["case"].iloc[place.position] for place in careful]
-        known = AnnotationRepair(self.errors_.get_params(), self.errors is None, tuple(names), len(self.repaired_), scores)
+        known = AnnotationRepair(len(self.repaired_), tuple(names), self.errors_.get_params(), self.errors is None, scores)
         self._report(warnings, known)
         return self
 

@@ -233,6 +233,15 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "misc", ("Tanno, Ryutaro", "Saeedi, Ardavan", "Sankaranarayanan, Swami", "Alexander, Daniel C.", "Silberman, Nathan"),
         2019, "Learning from noisy labels by regularized estimation of annotator confusion", "arXiv:1902.03680",
     ),
+    "vadineanu2024": Publication(
+        "article", ("Vădineanu, Ş.", "Pelt, D. M.", "Dzyubachyk, O.", "Batenburg, K. J."), 2024,
+        "Reducing manual annotation costs for cell segmentation by upgrading low-quality annotations", "Journal of Imaging",
+        "10", "7", "172",
+    ),
+    "vadineanu2025": Publication(
+        "misc", ("Vadineanu, S.",), 2025, "Deep learning solutions for domain-specific image segmentation",
+        "Doctoral thesis, Leiden University, hdl.handle.net/1887/4266937",
+    ),
     "wang2019": Publication(
         "inproceedings", ("Wang, X.", "Bo, L.", "Fuxin, L."), 2019,
         "Adaptive wing loss for robust face alignment via heatmap regression",
@@ -267,11 +276,15 @@ METHODS: Mapping[str, Sequence[str]] = {
     "confusion-network": ("zhang2020", "zhang2020neurips", "tanno2019"),
     "cr-network": ("lopezperez2023", "lopezperez2024"),
     "crowd-layer": ("rodrigues2018",),
+    "confident-learning": ("vadineanu2025",),
     "gce": ("zhang2018",),
+    "intensity-threshold": ("vadineanu2025",),
     "oracle-confusion-network": ("zhang2020",),
+    "partial-labelling": ("vadineanu2025",),
     "random-rater": ("jensen2019",),
     "separate-networks": ("zhang2020",),
     "tgce": ("lotero2025", "zhang2018"),
+    "upgrade": ("vadineanu2025", "vadineanu2024"),
 }
 FUSIONS: Mapping[str, Sequence[str]] = {
     "contested-staple": ("asman2011",),

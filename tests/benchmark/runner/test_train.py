@@ -86,7 +86,10 @@ def _plain(part):
 
 @pytest.mark.parametrize("name", [n for n in METHODS.names() if issubclass(METHODS.get(n), NetworkMethod)])
 def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, compute, name):
-    experiment = tiny(candidates=(Candidate("it", name),), dataset_options={"subjects": 4, "slices": 1, "size": 32})
+    options = {"subjects": 4, "slices": 1, "size": 32}
+    names = dict(zip(("hq", "lq"), ([rater] for rater in Phantom(**options).raters), strict=False))
+    own = {key: names[key] for key in METHODS.get(name)().get_params() if key in names}
+    experiment = tiny(candidates=(Candidate("it", name, own),), dataset_options=options)
     first = compute(experiment, tmp_path)
     torch.rand(7)  # Whatever was drawn in between must not matter.
     assert first.trained.status == "done", first.trained.reason

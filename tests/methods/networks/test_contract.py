@@ -17,7 +17,7 @@ from raterbench.methods.networks.separate_networks import SeparateNetworks
 from raterbench.methods.networks.tgce import LEVELS, TGCE
 from raterbench.methods.networks.tuned import Tuned
 
-EVERY = [METHODS.get(name) for name in METHODS.names()]
+EVERY = [cls for cls in map(METHODS.get, METHODS.names()) if ".networks." in cls.__module__]
 VARIANTS = [
     *(NetworkMethod(recipe=RECIPES.get(name)()) for name in RECIPES.names()),
     NetworkMethod(recipe=SoftSeg(scope="slice")),
