@@ -67,9 +67,9 @@ class AnnotationRepair:
     """What a method did to the annotations of training and validation cases before it learned from them.
 
     ``repaired`` is the number of cases with a repaired annotation. ``careful`` names the cases that the repair was learned
-    from, ``errors`` the errors that it undoes, by parameter, and ``estimated`` says whether these come from cases that both kinds of
-    raters annotated; all empty for a method that does not learn from careful annotations. ``scores`` are of training and
-    validation cases alone.
+    from, ``errors`` the errors that it undoes, by parameter, and ``estimated`` says whether these come from cases that both
+    kinds of raters annotated; all empty for a method that does not learn from careful annotations. ``scores`` are of training
+    and validation cases alone.
     """
 
     repaired: int
