@@ -13,6 +13,7 @@ from ...datasets.base import Case, Dataset, Floats, Labels
 from ...errors import RaterbenchError
 from ..base import Method, Need, Prediction
 from ..fit_report import FitReport
+from ..learning.budget import Budget
 from ..networks.fused_labels import FusedLabels
 from .views import HQ, CaseView, missing_raters, places_rated_by, split_places
 
@@ -24,11 +25,12 @@ class ChosenRaters(Method):
     ones alone, and ``["hq", "lq"]`` with ``each_case = "first"`` from both, where a careful one takes the place of a cheap one.
 
     Args:
-        segmenter: the method, which may itself hold methods; None is ``FusedLabels()``.
+        segmenter: the method, which may itself hold methods; None is ``FusedLabels()`` with ``budget``.
         raters: the names of the raters, the first the most trusted.
         each_case: ``all`` of these raters of a case are learned from, or only the ``first`` of them who rated it.
         pooled: pool the cases that are left in the training and in the validation part, and draw anew a fifth of them, by case
             and not by subject, to validate: for few cases. Without it they are pooled where a part would have none.
+        budget: of the segmenter where none is given; one that is given has its own.
 
     After ``fit``: ``segmenter_``.
 
@@ -43,11 +45,13 @@ class ChosenRaters(Method):
         raters: tuple[str, ...] = HQ,
         each_case: Literal["all", "first"] = "all",
         pooled: bool = False,
+        budget: Budget | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.raters = raters
         self.each_case = each_case
         self.pooled = pooled
+        self.budget = budget
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -119,7 +123,7 @@ class ChosenRaters(Method):
         return self.segmenter_.repaired()
 
     def _inner(self) -> Method:
-        return FusedLabels() if self.segmenter is None else self.segmenter
+        return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _chosen(self, there: tuple[str, ...]) -> tuple[str, ...]:
         chosen = tuple(rater for rater in self.raters if rater in there)

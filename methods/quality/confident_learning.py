@@ -61,6 +61,10 @@ class ConfidentLearning(TwoQualityNetwork):
         super().__init__(hq=hq, lq=lq, recipe=recipe, budget=budget)
         self.confidence = confidence
 
+    def n_networks(self, n_raters: int) -> int:
+        """The network and two teachers."""
+        return 3 * super().n_networks(n_raters)
+
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Train the teachers, correct, train; the same arguments give the same bits on the CPU."""
         self.check_parameters()

@@ -50,7 +50,7 @@ class Upgrade(Method):
     of the segmenter, so that few careful annotations do not mean few steps.
 
     Args:
-        segmenter: the second stage, any method; None is ``FusedLabels()``.
+        segmenter: the second stage, any method; None is ``FusedLabels()`` with the same budget.
         errors: the errors that the upgrade network learns to undo, drawn anew each time it sees a case. None estimates
             omission, inclusion and bias from the training and validation cases that both kinds of raters annotated.
         objects: which objects are left out or taken in: ``components``, the connected parts of careful labels, or
@@ -177,7 +177,7 @@ class Upgrade(Method):
         return self.repaired_
 
     def _inner(self) -> Method:
-        return FusedLabels() if self.segmenter is None else self.segmenter
+        return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _network(self, errors: AnnotationErrors, draws: int) -> UpgradeNetwork:
         # It keeps no pictures: what it predicts of an image depends on the annotation that it sees beside it.

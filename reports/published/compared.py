@@ -135,9 +135,17 @@ def compared_tables(results: Results) -> list[ComparedTable]:
 
 
 def compared_table(printed: PublishedTable, dataset: str, source: Measurements | None) -> ComparedTable:
-    """The cells of the columns of one data set beside what a source measured."""
+    """The cells of the columns of one data set beside what a source measured.
+
+    Where experiments share the columns among them, as where each has other options of the data set, those of others are empty.
+    """
     columns = [column for column in printed.columns if column.dataset == dataset]
-    cells = [cell for column in columns for cell in _Column(printed, column, source).cells()]
+    shared = len({column.experiments for column in columns}) > 1
+
+    def fills(column: PublishedColumn) -> bool:
+        return source is not None and (not shared or source.experiment in column.experiments)
+
+    cells = [cell for column in columns for cell in _Column(printed, column, source if fills(column) else None).cells()]
     return ComparedTable(printed, cells, source)
 
 

@@ -56,6 +56,14 @@ def test_the_cells_of_the_thesis_are_those_that_it_prints():
         assert (std > 0 or math.isnan(std)) and mark in ([], ["*"]) and -500 < mean < 550
 
 
+def test_the_cells_of_the_upgrade_study_are_those_that_it_prints():
+    found = cells("vadineanu2025-table1")
+    assert len(found) == 5 * 8 + 3 * 3 and all(math.isnan(std) and 0.2 < mean < 0.97 for mean, std in found.values())
+    assert found["HQ + LQ", "omission-hl60"][0] == 0.311 and found["LQ only", "bias-hl60"][0] == 0.933
+    assert found["HQ + upg.", "mixture-granulocytes"][0] == 0.854 and found["Thrs.", "inclusion-granulocytes"][0] == 0.214
+    assert found["Confident Learning (table 3.3)", "bias-hl60"][0] == 0.947
+
+
 @pytest.mark.parametrize("name", published_names())
 def test_every_column_is_measured_by_a_shipped_experiment_with_the_candidates(name):
     table = read_published(name)

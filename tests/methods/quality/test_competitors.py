@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from raterbench.datasets import IGNORE, CaseList, RaterbenchError
-from raterbench.methods import Budget, ChosenRaters, ConfidentLearning, IntensityThreshold, Method, PartialLabelling
+from raterbench.methods import Budget, ChosenRaters, ConfidentLearning, IntensityThreshold, Method, PartialLabelling, Upgrade
 from raterbench.methods.quality.confident_learning import mean_confidence, soften
 from raterbench.methods.quality.views import places_rated_by, split_places
 
@@ -44,6 +44,11 @@ def test_chosen_raters_alone_are_learned_from(cells):
     assert parts == [[("case 0", HQ), ("case 1", LQ), ("case 2", HQ)], [("case 0", HQ), ("case 1", LQ)]]
     parts, _ = seen(train, validation, raters=BOTH)
     assert parts[0][2] == ("case 2", BOTH)
+
+
+def test_the_segmenter_by_default_has_the_budget():
+    for method in (ChosenRaters(budget=TINY), Upgrade(budget=TINY)):
+        assert method._inner().budget is TINY
 
 
 def test_chosen_cases_are_pooled_where_a_part_has_none(cells):
