@@ -104,7 +104,7 @@ class ChosenRaters(Method):
         self.segmenter_: Method = clone(self._inner())
         self.segmenter_.fit(*views, seed=seed, device=device)
         report = self.segmenter_.fit_report()
-        self.report_ = replace(report, warnings=[*warnings, *report.warnings])
+        self.report_: FitReport = replace(report, warnings=[*warnings, *report.warnings])
         return self
 
     def fit_report(self) -> FitReport:

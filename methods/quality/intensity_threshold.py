@@ -79,4 +79,5 @@ class IntensityThreshold(Method):
         if self.dark:
             image, low, high = -image, -high, -float(image.min())
         share = (image - low) / (high - low) if high > low else np.zeros_like(image)
-        return np.floor(PERCENT * share + ROUNDING).astype(np.intp)
+        percent: npt.NDArray[np.intp] = np.floor(PERCENT * share + ROUNDING).astype(np.intp)
+        return percent

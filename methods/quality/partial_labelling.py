@@ -90,5 +90,5 @@ class PartialLabelling(TwoQualityNetwork):
     def _follow(self, module: nn.Module, teacher: nn.Module) -> None:
         for mean, new in zip(teacher.parameters(), module.parameters(), strict=True):
             mean.lerp_(new, 1 - self.decay)
-        for kept, new in zip(teacher.buffers(), module.buffers(), strict=True):
-            kept.copy_(new)
+        for kept, buffer in zip(teacher.buffers(), module.buffers(), strict=True):
+            kept.copy_(buffer)
