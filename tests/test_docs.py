@@ -12,7 +12,7 @@ from raterbench.benchmark import read_experiment, run
 from raterbench.benchmark.experiment.factory import build_method, build_metrics
 from raterbench.benchmark.experiment.files import shipped
 from raterbench.benchmark.store.predictions import FULL
-from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, UNIT_COLUMNS
+from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, REPAIR_COLUMNS, UNIT_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 FORMAT = (ROOT / "docs" / "results-format.md").read_text(encoding="utf-8")
@@ -39,7 +39,9 @@ def test_every_edge_case_names_tests_that_exist():
     assert named and missing == []
 
 
-@pytest.mark.parametrize("columns", [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE], ids=lambda columns: columns[-1])
+@pytest.mark.parametrize(
+    "columns", [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE, REPAIR_COLUMNS], ids=lambda columns: columns[-1]
+)
 def test_every_column_of_the_tables_is_described(columns):
     prose = re.sub(r"```.*?```", "", FORMAT, flags=re.DOTALL)
     assert set(columns) <= set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", prose))))

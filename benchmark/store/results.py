@@ -49,6 +49,7 @@ CALIBRATION_COLUMNS = [
 ]
 VALUE_COLUMNS = ["candidate", "repeat", "fold", "case", "subject", "class", "bin", "n"]
 SEARCH_COLUMNS = ["candidate", "repeat", "fold", "cases", "threshold", "dice", "chosen"]
+REPAIR_COLUMNS = ["candidate", "repeat", "fold", "against", "annotations", "before", "after"]
 UNIT_COLUMNS = [
     *("candidate", "kind", "repeat", "fold", "status", "reason", "seconds", "epochs", "best_epoch", "threshold"),
     *("peak_memory_mb", "n_train", "n_validation", "n_test", "curve", "warnings", "alarms", "code", "hardware", "versions"),
@@ -90,6 +91,7 @@ class Results:
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     completeness: Completeness = field(default_factory=Completeness)
+    repairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPAIR_COLUMNS))
 
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
@@ -248,7 +250,19 @@ def read_results(folder: str | Path) -> Results:
             if s.trained is not None and s.trained.assignment is not None
         },
         completeness=completeness,
+        repairs=_repairs(done),
     )
+
+
+def _repairs(units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """The Dice of annotations before and after a method repaired them, all voxels together, a row for each reference."""
+    rows = [
+        [s.unit.name, s.unit.repeat, s.unit.fold, score.against, len(score.before), score.pooled_before, score.pooled_after]
+        for s in units
+        if s.trained is not None and s.trained.report.repair is not None
+        for score in s.trained.report.repair.scores
+    ]
+    return pd.DataFrame(rows, columns=REPAIR_COLUMNS)
 
 
 def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataFrame:
