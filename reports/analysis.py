@@ -240,7 +240,7 @@ class Analysis:
     def ceiling_reference(self) -> str:
         """What the raters are measured against in the figure: the primary reference, else each other; empty if never."""
         rows = self.rows
-        have = set(rows.loc[(rows["kind"] == "rater") & (rows["metric"] == self.metric), "reference"])
+        have = set(rows.loc[(rows["kind"] == "rater") & (rows["metric"] == self.metric), "reference"].unique())
         return next((r for r in (self.reference, "raters") if r in have), "")
 
     @cached_property
@@ -279,7 +279,7 @@ class Analysis:
     @cached_property
     def estimated_raters(self) -> list[str]:
         """The raters of whom something is estimated, in the order of the data set's raters."""
-        have = [str(rater) for rater in dict.fromkeys(self.results.confusions["rater"])]
+        have = [str(rater) for rater in self.results.confusions["rater"].unique()]
         order = [str(rater) for rater in self.results.facts["raters"]]
         return [r for r in order if r in have] + [r for r in have if r not in order]
 

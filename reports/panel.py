@@ -60,7 +60,7 @@ class Panel:
         methods, fused, raters = (by_case[by_case["kind"] == kind] for kind in ("method", "fusion", "rater"))
         shared = shared_units(results.units)
         compared = shared.only(methods)
-        have = set(methods["rater"])
+        have = set(methods["rater"].unique())
         return cls(
             candidates=methods[VALUES].reset_index(drop=True),
             fused=fused[VALUES].reset_index(drop=True),

@@ -43,6 +43,12 @@ def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown_steps, "SILENT_SECONDS", float("inf"))
 
 
+def unsaved(figure):
+    from PIL import Image
+
+    return Image.new("RGB", (1, 1)), {"png": b"", "pdf": b"", "svg": b""}
+
+
 @pytest.fixture
 def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn but not saved, which takes ten times as long: for tests of what a report says in words."""
@@ -50,11 +56,9 @@ def figures_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def arranged(figure):
         figure.draw_without_rendering()
-        return b""
+        return unsaved(figure)
 
-    monkeypatch.setattr(drawing, "_png", arranged)
-    for form in ("_pdf", "_svg"):
-        monkeypatch.setattr(drawing, form, lambda figure: b"")
+    monkeypatch.setattr(drawing, "forms_of", arranged)
 
 
 @pytest.fixture
@@ -62,5 +66,4 @@ def figures_undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made but neither drawn nor saved: for tests of what a run or a table says, not of what figures show."""
     from raterbench.reports.figures.files import drawing
 
-    for form in ("_png", "_pdf", "_svg"):
-        monkeypatch.setattr(drawing, form, lambda figure: b"")
+    monkeypatch.setattr(drawing, "forms_of", unsaved)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter
 
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError, nearest
@@ -37,6 +36,8 @@ def foreground_region(case: Case, margin: int = MARGIN) -> Mask:
     In-plane axes are the last two that are longer than one voxel. The region depends on the raters alone, so it is the same
     for every candidate.
     """
+    from scipy.ndimage import maximum_filter  # Here, so that a report does not load what only measuring needs.
+
     union = np.zeros(case.shape, np.uint8)
     for labels in case.ratings.values():
         union |= (labels > 0) & (labels != IGNORE)

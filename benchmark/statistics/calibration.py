@@ -41,7 +41,7 @@ def subject_counts(calibration: pd.DataFrame, reference: str, region: str, kind:
     """
     of_kind = calibration[calibration["kind"] == kind]
     for column, wanted in (("reference", reference), ("region", region)):
-        if wanted not in set(of_kind[column]):
+        if wanted not in set(of_kind[column].unique()):
             known = nearest(wanted, map(str, of_kind[column].unique()))
             raise RaterbenchError(f"calibration has no {column} {wanted!r}{known}")
     chosen = of_kind[(of_kind["reference"] == reference) & (of_kind["region"] == region)]
@@ -215,8 +215,11 @@ def resampled(counts: Counts, resamples: int, seed: int) -> Counts:
     How often a subject is drawn times its counts: one product of matrices, and the same draws for the same seed and n.
     """
     n = len(counts)
-    pooled: Counts = (_draws(n, resamples, seed) @ counts.reshape(n, N_BINS * 3)).reshape(resamples, N_BINS, 3)
-    return pooled
+    draws, flat = _draws(n, resamples, seed), counts.reshape(n, N_BINS * 3)
+    # Sums of whole numbers below 2^53 are exact as floating-point numbers, whose product is many times faster.
+    exact = n * int(counts.max(initial=0)) < 2**53
+    pooled: Counts = (draws.astype(float) @ flat.astype(float)).astype(np.int64) if exact else draws @ flat
+    return pooled.reshape(resamples, N_BINS, 3)
 
 
 @lru_cache(maxsize=2)

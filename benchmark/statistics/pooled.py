@@ -57,7 +57,7 @@ class PooledCalibration:
 
         Against the same reference as the pooled ones, and against STAPLE, as papers have them, where that was counted.
         """
-        have = set(self.counts["reference"])
+        have = set(self.counts["reference"].unique())
         wanted = [r for r in dict.fromkeys([self.reference, PUBLISHED_REFERENCE]) if r in have]
         methods = self.counts[self.counts["kind"] == "method"]
         tables = [calibration_by_model(methods, reference) for reference in wanted]

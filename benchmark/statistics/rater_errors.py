@@ -31,7 +31,7 @@ class MeanInterval:
 
 def compared_with(confusions: pd.DataFrame) -> str:
     """What estimates are compared with: ``truth``, ``others`` where the truth is unknown, or nothing (empty)."""
-    have = set(confusions.loc[confusions["truth"].notna(), "reference"])
+    have = set(confusions.loc[confusions["truth"].notna(), "reference"].unique())
     return next((name for name in ("truth", "others") if name in have), "")
 
 

@@ -94,7 +94,9 @@ class NetworkMethod(Method):
         self.report_ = FitReport()
         self.fit_targets(train)
         self.target_names_ = self.target_names(train)
+        self.padded_ = (1, 1)
         slices = self.slices(train)
+        self.padded_ = (slices.images.shape[-2], slices.images.shape[-1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.module_ = self.build(slices.images.shape[1], self.n_classes_, len(self.target_names_)).to(self.device_)
@@ -112,7 +114,7 @@ class NetworkMethod(Method):
         return case.ratings
 
     def slices(self, part: Dataset) -> Slices:
-        """The slices of all cases of which at least one rater judged a voxel.
+        """The slices of all cases of which at least one rater judged a voxel; all are padded like those of training.
 
         Raises:
             RaterbenchError: a case has no rating, or no case has a judged voxel.
@@ -125,7 +127,7 @@ class NetworkMethod(Method):
             prepared.append(
                 prepare_case(case, targets, self.target_names_, self.n_classes_, self.preparation_, position=position)
             )
-        judged = stack(prepared).judged()
+        judged = stack(prepared, self.padded_).judged()
         if not len(judged):
             raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
         return judged
@@ -223,9 +225,13 @@ class NetworkMethod(Method):
         With ``part``, what it takes of the outputs of each chunk of slices, so that the rest need not be held in memory.
         """
         self.module_.eval()
-        images = prepare_image(case, self.preparation_).to(self.device_)
+        images = self.padded_image(case)
         found = (self.module_(chunk) for chunk in images.split(CHUNK))
         return _concatenate([outputs if part is None else part(outputs) for outputs in found])
+
+    def padded_image(self, case: Case) -> torch.Tensor:
+        """The slices [n, C, H, W] of a case on the device, at least as large as those of training."""
+        return prepare_image(case, self.preparation_, self.padded_).to(self.device_)
 
     def probability(self, logits: torch.Tensor, case: Case) -> torch.Tensor:
         """The recipe's probabilities of a case's slices from their padded logits [n, K, *S].

@@ -66,9 +66,9 @@ class Slices:
         return Batch(images, ratings.float(), present, cases)
 
 
-def stack(parts: Sequence[Slices]) -> Slices:
-    """The slices of all parts in one, padded to the largest of them."""
-    height, width = (max(part.images.shape[axis] for part in parts) for axis in (-2, -1))
+def stack(parts: Sequence[Slices], least: tuple[int, int] = (1, 1)) -> Slices:
+    """The slices of all parts in one, padded to the largest of them, and to ``least`` (height and width)."""
+    height, width = (max(low, *(part.images.shape[axis] for part in parts)) for low, axis in zip(least, (-2, -1), strict=True))
     images = torch.cat([_pad(part.images, (height, width), mode="replicate") for part in parts])
     ratings = torch.cat([_pad(part.ratings, (height, width)) for part in parts])
     present = torch.cat([_pad(part.present, (height, width)) for part in parts])
@@ -110,10 +110,12 @@ def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, int]:
     return height, width
 
 
-def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
+def prepare_image(case: Case, preparation: Preparation, least: tuple[int, int] = (1, 1)) -> torch.Tensor:
     """The case's image as normalised slices [n, C, H, W] float32, cut to ``preparation.crop`` and padded for the network.
 
-    Each channel has mean 0 and standard deviation 1 over the whole case. ``preparation.image_order`` says how it is resampled.
+    They have at least the height and width ``least``: a network whose layers normalise over a slice must see as much padding
+    in a prediction as it saw in training. Each channel has mean 0 and standard deviation 1 over the whole case.
+    ``preparation.image_order`` says how it is resampled.
     """
     image = case.image.astype(np.float32, copy=False)
     axes = tuple(range(1, image.ndim))
@@ -121,7 +123,8 @@ def prepare_image(case: Case, preparation: Preparation) -> torch.Tensor:
     native = _to_slices((image - mean) / np.where(std > 0, std, 1), preparation)
     slices = (_resize if preparation.image_order == 1 else _resize_by_splines)(native, prepared_shape(case, preparation))
     slices = _cut(slices, preparation)
-    return _pad(slices, padded_shape(slices.shape[-2:], preparation), mode="replicate")
+    height, width = (max(sides) for sides in zip(padded_shape(slices.shape[-2:], preparation), least, strict=True))
+    return _pad(slices, (height, width), mode="replicate")
 
 
 def prepare_ratings(

@@ -14,7 +14,6 @@ from ...datasets.base import Case, Dataset
 from ..base import Prediction
 from ..fit_report import FitReport
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import prepare_image
 
 
 class SeparateNetworks(NetworkMethod):
@@ -73,7 +72,7 @@ class SeparateNetworks(NetworkMethod):
         """Probability [K, *S] float32, the mean over the raters seen in training, in the case's own geometry."""
         del samples, seed
         self.module_.eval()
-        chunks = prepare_image(case, self.preparation_).to(self.device_).split(CHUNK)
+        chunks = self.padded_image(case).split(CHUNK)
         networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.report_.stages]
         # One network after the other: all logits of a volume for many raters at once would not fit into memory.
         total: Any = sum(self.probability(torch.cat([network(chunk) for chunk in chunks]), case) for network in networks)

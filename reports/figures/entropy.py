@@ -20,26 +20,21 @@ def entropy(analysis: Analysis) -> style.Plot | None:
     pairs = entropy_pairs(analysis.rows, analysis.candidates)
     if not pairs:
         return None
-    columns = style.columns_for(len(pairs))
-    rows = -(-len(pairs) // columns)
-    figure = style.new_figure(style.panel_width(len(pairs)), rows * (58 if columns < 4 else 50) + 6)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    height = 58 if style.columns_for(len(pairs)) < 4 else 50
+    figure, panels = style.small_panels(list(pairs), height=height, extra=6)
     limits = style.scatter_limits(*(p.to_numpy() for p in pairs.values()))
     means = analysis.rows_for(ERROR)["mean"].dropna() if ERROR in analysis.metrics else pd.Series(dtype=float)
     errors = {str(name): analysis.number(ERROR, mean) for name, mean in means.items()}
-    for axes, (name, pair) in zip(grid, pairs.items(), strict=False):
+    for name, pair in pairs.items():
+        axes = panels[name]
         axes.plot(limits, limits, color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.scatter(pair["raters"], pair["network"], s=14, color=analysis.colours[name], marker=analysis.markers[name],
                      alpha=0.7, linewidths=0)  # fmt: skip
         axes.set(xlim=limits, ylim=limits, aspect="equal")
-        axes.set_title(style.wrapped(name, 24))
         if name in errors:
             style.note(axes, f"MAE {errors[name]}", pair["raters"] / limits[1], pair["network"] / limits[1])
         axes.locator_params(nbins=4)
         style.thin(axes)
-    for number, axes in enumerate(grid):
-        axes.set_visible(number < len(pairs))
-        axes.tick_params(labelbottom=number + columns >= len(pairs))
     figure.supxlabel("Entropy of the raters’ average (nat)", fontsize=8)
     figure.supylabel("Predicted entropy (nat)", fontsize=8)
     return style.Plot(

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from ..analysis import Analysis
@@ -20,16 +21,9 @@ def learning(analysis: Analysis) -> style.Plot | None:
     found = {c: curves for c, curves in found.items() if curves}
     if not found:
         return None
-    columns = style.columns_for(len(found))
-    rows = -(-len(found) // columns)
-    figure = style.new_figure(style.panel_width(len(found)), rows * 44 + 12)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    for number, axes in enumerate(grid):
-        axes.set_visible(number < len(found))
-        axes.tick_params(labelbottom=number + columns >= len(found))
-    for axes, (name, curves) in zip(grid, found.items(), strict=False):
-        _panel(axes, curves, analysis.colours[name])
-        axes.set_title(style.wrapped(name, 24))
+    figure, panels = style.small_panels(list(found), height=44, extra=12, sharey=False)
+    for name, curves in found.items():
+        _panel(panels[name], curves, analysis.colours[name])
     figure.supxlabel("Epoch", fontsize=8)
     figure.supylabel("Loss", fontsize=8)
     handles = [Line2D([], [], color=palette.MUTED, linestyle="--"), Line2D([], [], color=palette.INK)]
@@ -48,9 +42,10 @@ def _curves(units: pd.DataFrame, candidate: str) -> Curves:
 
 
 def _panel(axes: Axes, curves: Curves, colour: str) -> None:
-    for curve in curves:
-        axes.plot(curve[:, 0], curve[:, 1], color=palette.MUTED, linewidth=0.5, linestyle="--", alpha=0.45)
-        axes.plot(curve[:, 0], curve[:, 2], color=colour, linewidth=0.6, alpha=0.5)
+    training, validation = [curve[:, [0, 1]] for curve in curves], [curve[:, [0, 2]] for curve in curves]
+    # Together, because many lines on their own take long.
+    axes.add_collection(LineCollection(training, colors=palette.MUTED, linewidths=0.5, linestyles="--", alpha=0.45))
+    axes.add_collection(LineCollection(validation, colors=colour, linewidths=0.6, alpha=0.5))
     table = pd.concat([pd.Series(c[:, 2], index=c[:, 0]) for c in curves], axis=1).sort_index()
     median = table.median(axis=1)
     axes.plot(median.index, median, color=colour, linewidth=1.6)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from contourpy import contour_generator
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from .palette import INK
 from .style import MM
@@ -34,9 +35,10 @@ class Mosaic:
         self.axes.set_axis_off()
 
     def image(self, picture: npt.NDArray[Any], box: Box, **how: Any) -> None:
-        """An image [h, w] or [h, w, 3]."""
+        """An image [h, w] or [h, w, 3]; PDF and SVG keep its own pixels, unless another ``interpolation`` is asked for."""
         left, low, width, height = box
-        self.axes.imshow(picture, extent=(left, left + width, low, low + height), aspect="auto", **how)
+        where = left, left + width, low, low + height
+        self.axes.imshow(picture, extent=where, aspect="auto", **({"interpolation": "none"} | how))
 
     def outline(self, values: npt.NDArray[Any], box: Box, colour: str) -> None:
         """The lines on which an image [h, w] is one half; none where it has a single row or column."""
@@ -53,11 +55,21 @@ class Mosaic:
 
     def finish(self, width: float = 0.9, edge: float = 0.0) -> Figure:
         """The figure with its outlines; ``edge``: width in points of the dark line behind each, if any."""
-        for colour, lines in self.outlines.items():
+        for colour, path in ((colour, _one_path(lines)) for colour, lines in self.outlines.items() if lines):
             if edge:
-                self.axes.add_collection(LineCollection(lines, colors=INK, linewidths=edge, zorder=3), autolim=False)
-            self.axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, zorder=4), autolim=False)
+                self._stroke(path, INK, edge, zorder=3)
+            self._stroke(path, colour, width, zorder=4)
         return self.figure
+
+    def _stroke(self, path: Path, colour: str, width: float, zorder: int) -> None:
+        self.axes.add_artist(PathPatch(path, fill=False, edgecolor=colour, linewidth=width, joinstyle="round", zorder=zorder))
+
+
+def _one_path(lines: Lines) -> Path:
+    """All lines as one path, which is drawn many times faster than hundreds of them."""
+    codes = np.full(sum(map(len, lines)), Path.LINETO)
+    codes[np.cumsum([0, *map(len, lines)])[:-1]] = Path.MOVETO
+    return Path(np.concatenate(lines), codes)
 
 
 def pixel_centres(shape: tuple[int, ...], box: Box) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -66,3 +78,9 @@ def pixel_centres(shape: tuple[int, ...], box: Box) -> tuple[npt.NDArray[np.floa
     rows, columns = shape
     x = left + (np.arange(columns) + 0.5) * width / columns
     return x, low + height - (np.arange(rows) + 0.5) * height / rows
+
+
+def corners(box: Box) -> list[tuple[float, float]]:
+    """The four corners of a box, one after the other."""
+    left, low, width, height = box
+    return [(left, low), (left + width, low), (left + width, low + height), (left, low + height)]

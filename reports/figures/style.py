@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import NullFormatter
 
 from ..page.escaping import FONT, figure_text
@@ -33,6 +35,8 @@ SETTINGS: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
+    # Titles need not make way for ticks above them, which takes long to find out.
+    "axes.titley": 1.0,
     "axes.labelsize": 8,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
@@ -61,8 +65,6 @@ SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "raterbench",
     "image.interpolation": "nearest",
-    # Images keep their own pixels in PDF and SVG; put together, they would be drawn at the file's resolution.
-    "image.composite_image": False,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
@@ -108,6 +110,13 @@ def wrapped(text: str, width: int, lines: int = 2) -> str:
     return "\n".join(parts)
 
 
+def text_width(lines: Iterable[str], size: float = 8.0) -> float:
+    """Width in mm of the widest line, at a size in points."""
+    font = FontProperties(size=size)
+    widths = (text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines)
+    return max(widths, default=0.0) / 72 / MM
+
+
 def label_powers_of_ten(axis: Axis) -> None:
     """Write ``10³`` at the ticks of a logarithmic axis."""
     digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -123,6 +132,22 @@ def columns_for(n: int) -> int:
 def panel_width(n: int) -> float:
     """Width in mm of a figure of ``n`` small panels: one column of a page for one, two columns for more."""
     return {1: SINGLE, 2: 120.0}.get(n, DOUBLE)
+
+
+def small_panels(
+    names: Sequence[str], *, height: float = 46, extra: float = 8, sharey: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel for each name, ``height`` mm for a row of them and ``extra`` for the rest; the axes by name."""
+    columns = columns_for(len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(panel_width(len(names)), rows * height + extra)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=sharey).ravel()
+    for number, axes in enumerate(grid):
+        axes.set_visible(number < len(names))
+        axes.tick_params(labelbottom=number + columns >= len(names))
+    for axes, name in zip(grid, names, strict=False):
+        axes.set_title(wrapped(name, 24))
+    return figure, dict(zip(names, grid, strict=False))
 
 
 def thin(axes: Axes) -> None:

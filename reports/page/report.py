@@ -18,7 +18,7 @@ from ...benchmark.store.own_files import WrittenFiles
 from ...benchmark.store.results import read_results
 from ..analysis import Analysis
 from ..background import Background
-from ..figures.files.drawn_figure import DrawnFigure, with_picture, without_lost
+from ..figures.files.drawn_figure import without_lost
 from ..figures.files.kept import WORDS, kept_figures, origin_of_figures, words_file
 from ..published.tables import published_tables
 from ..tables.details import APART, all_tables, table_makers
@@ -73,8 +73,8 @@ def write_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: 
 def make_report(folder: str | Path, *, protocol: Protocol = "model-t", strict: bool = False, processes: int = 1) -> Report:
     """Like :func:`write_report`; returns what is needed to show the report elsewhere and to say what broke.
 
-    Figures are drawn in as many ``processes`` while the tables are made; the files are the same for any number. Figures that
-    lie in the folder already are used again if everything that they depend on is as it was.
+    Figures are drawn in as many ``processes`` while the tables are made; the files are the same for any number. Figures and
+    long tables that lie in the folder already are used again if everything that they depend on is as it was.
     """
     with without_cycle_search():
         return _make_report(folder, protocol, strict, processes)
@@ -87,36 +87,36 @@ def _make_report(folder: str | Path, protocol: Protocol, strict: bool, processes
     analysis = Analysis(results, protocol, part_maker)
     _ = analysis.comparison  # Without the primary metric there is nothing to report, whatever else can be made.
     _ = analysis.table  # Before processes are forked, which would each make it again.
-    made_from = origin_of_figures(results.folder, protocol)
-    figure_calls = _figure_calls(analysis, kept_figures(WrittenFiles(results.folder, KIND), made_from))
-    long_calls = {name: partial(long_table, getattr(results, table)) for name, table in LONG_TABLES.items()}
+    made_from, written = origin_of_figures(results.folder, protocol), WrittenFiles(results.folder, KIND)
+    kept = kept_figures(written, made_from)
+    figure_calls = _figure_calls(analysis) if kept is None else {}
+    # What figures were made from is what the long tables are made from, too.
+    kept_tables = {} if kept is None else written.unchanged(LONG_TABLES)
+    long_calls = {
+        name: partial(long_table, getattr(results, table)) for name, table in LONG_TABLES.items() if name not in kept_tables
+    }
     table_calls = {name: partial(maker, analysis) for name, maker in table_makers().items() if name in APART}
     with Background({**long_calls, **table_calls, **figure_calls}, processes) as background:
         tables = all_tables(analysis, {name: partial(background.result, name) for name in table_calls})
         tables += part_maker.make("table", "published", partial(published_tables, results)) or []
         tables += [table] if (table := part_maker.make("table", "unfinished", partial(unfinished_units, analysis))) else []
-        figures = without_lost((figure for name in figure_calls for figure in background.result(name)), part_maker)
-        files = {name: background.result(name) for name in long_calls}
+        drawn = (figure for name in figure_calls for figure in background.result(name))
+        figures = without_lost(drawn if kept is None else kept, part_maker)
+        files = {name: background.result(name) if name in long_calls else kept_tables[name] for name in LONG_TABLES}
     files |= files_of(tables, figures)
     files[BIBTEX] = citations(analysis).bibtex.encode()
     if not any(part.kind == "figure" for part in part_maker.broken):
         files |= words_file(figures, made_from)
     page = page_text(analysis, tables, figures, list(files))
-    WrittenFiles(results.folder, KIND).write({**files, PAGE: page.encode()}, only=True)
+    written.write({**files, PAGE: page.encode()}, only=True)
     return Report(results.folder / PAGE, analysis)
 
 
-def _figure_calls(analysis: Analysis, kept: Sequence[DrawnFigure] | None) -> dict[str, Callable[[], object]]:
-    """What makes or draws the figures, in their order: each call gives some of them."""
-    if kept is not None:
-        return {figure.name: partial(_prepared, figure) for figure in kept}
+def _figure_calls(analysis: Analysis) -> dict[str, Callable[[], object]]:
+    """What makes and draws the figures, in their order: each call gives some of them."""
     from ..figures.figures import draw, figure_makers  # Here, because matplotlib takes a second to load.
 
     return {name: partial(draw, name, maker) for name, maker in figure_makers(analysis).items()}
-
-
-def _prepared(figure: DrawnFigure) -> list[DrawnFigure]:
-    return [with_picture(figure)]
 
 
 @contextmanager

@@ -247,8 +247,10 @@ class _Column:
             return {}
         mine = self._values[self._values["candidate"].isin(names)]
         subject = "subject" if mine["subject"].any() else None
-        roles = {"candidate": "candidate", "value": "value", "subject": subject, "repeat": "repeat", "fold": "fold"}
-        judged = compare(mine.dropna(subset="value"), **roles, baseline=baseline).table.set_index("candidate")
+        judged = compare(
+            mine.dropna(subset="value"), candidate="candidate", value="value", subject=subject, repeat="repeat", fold="fold",
+            baseline=baseline,
+        ).table.set_index("candidate")  # fmt: skip
         found = {}
         for name in names:
             if name != baseline:

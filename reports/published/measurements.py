@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ class Measurements:
         found, _ = self._grouped.values(metric, reference, class_name or FOREGROUND, kind)
         wide = pd.DataFrame(found.values, columns=pd.Index(found.candidates, name="candidate"))
         by_subject = wide.groupby([found.rows[key] for key in (*MODEL, "subject")]).mean()
-        return by_subject.stack().rename("value").reset_index()[_VALUES]
+        return _long(by_subject)
 
     def _composite(self, reference: str) -> pd.DataFrame:
         if any(reference not in self._grouped.references(metric) for metric in COMPOSITE):
@@ -80,12 +81,18 @@ class Measurements:
         found = composite_scores(self._grouped, reference)
         if found is None:
             return pd.DataFrame(columns=_VALUES)
-        return found.scores.rename_axis(columns="candidate").stack().rename("value").reset_index()[_VALUES]
+        return _long(found.scores.rename_axis(columns="candidate"))
 
     def alarmed(self, candidate: str) -> bool:
         """Whether a trained model of the candidate warned of what it learned."""
         mine = (self.trainings["metric"] == ALARMS) & (self.trainings["candidate"] == candidate)
         return bool((self.trainings.loc[mine, "value"] > 0).any())
+
+
+def _long(wide: pd.DataFrame) -> pd.DataFrame:
+    """``candidate repeat fold subject value`` from (repeat, fold, subject) x candidates."""
+    stacked: Any = wide.stack()
+    return pd.DataFrame(stacked.rename("value").reset_index()[_VALUES])
 
 
 def measurements_of(results: Results) -> Measurements:

@@ -28,9 +28,10 @@ BESIDE = 2
 SHORT_HEADS = {
     "Repeats × subjects": "n",
     "Trainings × subjects": "n",
-    "Published difference": "published",
-    "Measured difference": "measured",
-    "p over trainings": "p, trainings",
+    "Published difference": "Δ publ.",
+    "Measured difference": "Δ meas.",
+    "p over trainings": "p paper",
+    "p, model t": "p Holm",
 }
 
 
@@ -84,13 +85,15 @@ def published_part(table: Table) -> RichTable | Text:
         return terminal_text(f"{title}: {table.plain['why'].iloc[0]}")
     count = next(head for head in table.head if head.endswith("× subjects"))
     caption = f"n: {count.lower()}. Bold: a difference beyond twice the spread of both, or p < .05; the report explains."
+    if "p, model t" in table.head:
+        caption += " Δ: difference to the baseline. p paper: over trained models, as papers test. p Holm: model t, after Holm."
     shown = titled_table(title, caption)
     # What is compared heads its rows instead of standing in each of them, so that the reasons have room.
     heads = [SHORT_HEADS.get(head, head) for head in table.head if head != table.head[1]]
     for place, head in enumerate(heads):
         words = place == 0 or table.head[place + 1] == WHY
         shown.add_column(
-            terminal_text(head), justify="left" if words else "right", no_wrap=not words, min_width=18 if words else None
+            terminal_text(head), justify="left" if words else "right", no_wrap=not words, min_width=16 if words else None
         )
     for number, (name, column, *values) in enumerate(table.rows):
         if number == 0 or number in table.rules:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import io
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from raterbench.benchmark.experiment.experiment import DEFAULT_REFERENCES, Candidate, Experiment, Split
 from raterbench.benchmark.store.results import Results, read_results
@@ -42,6 +45,7 @@ SMALL: dict[str, Any] = {
     "confusions": False, "classes": ("lesion",), "against": ("raters", "soft average"),
 }  # fmt: skip
 """A study of three candidates, for tests of what tables and sentences say."""
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
 
 @dataclass
@@ -352,3 +356,37 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
 def make(tmp_path: Path) -> Callable[..., Path]:
     """Writes a study with other settings and gives its folder."""
     return lambda **settings: write_study(tmp_path / "study", Study(**settings))
+
+
+def small_png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), "white").save(file, "png")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser without a window; tests that need it are skipped where none is installed."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def axe_finds(tab: Any, scheme: str, alike: str) -> list[tuple[Any, ...]]:
+    """What axe-core finds on an open page in a colour scheme, every part unfolded.
+
+    ``alike`` selects what need not be looked at, because others are like it: looking at every cell takes long.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    tab.emulate_media(color_scheme=scheme)
+    tab.reload()
+    tab.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    tab.evaluate(f"document.querySelectorAll('{alike}').forEach(part => part.remove())")
+    # Only colours depend on the scheme.
+    options = {"runOnly": ["color-contrast"]} if scheme == "dark" else None
+    found = axe.Axe().run(tab, options=options).response["violations"]
+    return [(v["id"], v["help"], [(n["html"][:300], n["failureSummary"]) for n in v["nodes"][:4]]) for v in found]

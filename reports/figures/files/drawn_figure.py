@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-
-from PIL import Image
 
 from ...page.part_maker import PartMaker
 
 FORMS = ("png", "pdf", "svg")
 """Endings of the files of a figure."""
-LARGE = 40_000
-"""Bytes from which a page shows a smaller picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnFigure:
-    """A figure of a report: its words, its ``width`` in inches, and its ``forms`` by the endings of their files."""
+    """A figure of a report: its words, its ``width`` in inches, and its ``forms`` by the endings of their files.
+
+    ``picture`` is the PNG that a page shows.
+    """
 
     name: str
     title: str
@@ -27,27 +24,12 @@ class DrawnFigure:
     alt: str
     width: float
     forms: Mapping[str, bytes]
+    picture: bytes
 
     @property
     def files(self) -> dict[str, bytes]:
         """The files by their names relative to the report."""
         return {f"figures/{self.name}.{ending}": content for ending, content in self.forms.items()}
-
-    @cached_property
-    def picture(self) -> bytes:
-        """The PNG for a page: a large one with a palette of 256 colours, a third as large as the file beside the page."""
-        png = self.forms["png"]
-        if len(png) < LARGE:
-            return png
-        image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
-        image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "png")
-        return min(png, file.getvalue(), key=len)
-
-
-def with_picture(figure: DrawnFigure) -> DrawnFigure:
-    """The figure itself, its picture made: for processes that have the time."""
-    _ = figure.picture
-    return figure
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from ....benchmark.store.own_files import WrittenFiles
 from .drawn_figure import FORMS, DrawnFigure
 
 WORDS = "figures/figures.json"
-"""The title, the caption and the description of each figure."""
+"""The title, the caption, the description and the picture on the page of each figure."""
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "pillow", "fonttools")
 SOURCE = ("*.py", *(f"{room}/**/*.py" for room in ("datasets", "methods", "benchmark", "reports")))
 """The package's files: all, so that none that figures depend on can be forgotten."""
@@ -33,6 +33,7 @@ class _Words(msgspec.Struct):
     caption: str
     alt: str
     width: float
+    picture: bytes
 
 
 class _Kept(msgspec.Struct):
@@ -68,7 +69,7 @@ def _directory(file: Path) -> bytes:
 
 def words_file(figures: Sequence[DrawnFigure], made_from: str) -> dict[str, bytes]:
     """The words of all figures, as a file by its name relative to the report."""
-    words = [_Words(figure.name, figure.title, figure.caption, figure.alt, figure.width) for figure in figures]
+    words = [_Words(f.name, f.title, f.caption, f.alt, f.width, f.picture) for f in figures]
     return {WORDS: msgspec.json.format(msgspec.json.encode(_Kept(made_from, words)), indent=1) + b"\n"}
 
 
@@ -84,7 +85,5 @@ def kept_figures(written: WrittenFiles, made_from: str) -> list[DrawnFigure] | N
     found = written.unchanged(files.values())
     if len(found) < len(files):
         return None
-    return [
-        DrawnFigure(w.name, w.title, w.caption, w.alt, w.width, {ending: found[files[w.name, ending]] for ending in FORMS})
-        for w in kept.figures
-    ]
+    forms = {w.name: {ending: found[files[w.name, ending]] for ending in FORMS} for w in kept.figures}
+    return [DrawnFigure(w.name, w.title, w.caption, w.alt, w.width, forms[w.name], w.picture) for w in kept.figures]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -15,13 +17,16 @@ from ....benchmark.statistics.rater_errors import mean_entries, mean_matrix, ove
 from ...analysis import Analysis
 from ...tables.rater_wording import estimator_name, interval_text, short_name
 from .. import palette, style
+from ..mosaic import Box, Mosaic, corners
 
 ACROSS = 5
 """Raters beside each other in one figure."""
 NUMBERS_UP_TO = 4
 """Classes up to which every entry is printed in its square."""
-MARGIN, SQUARE, ERROR = 30.0, 6.0, 4.5
+MARGIN, SQUARE, ERROR = 30.0, 6.0, 4.9
 """Heights in mm: of all that is no row, of a square that has room for its number, and of the error below a matrix."""
+LARGEST, BETWEEN, BELOW, LINE = 34.0, 2.0, 0.6, 3.7
+"""In mm: the largest matrix, room between two beside each other, between a matrix and its error, and a line of text."""
 MOST_PANELS = 12
 """Estimators that the figure of entries has room for."""
 UNKNOWN_TRUTH = "The truth is unknown: estimates are compared with the majority of the other raters of a case."
@@ -59,47 +64,87 @@ def _figure(analysis: Analysis, names: Sequence[str], raters: Sequence[str], err
     lines = [("", first, table, "truth")] if first else []
     lines += [(name, short_name(name), table[table["candidate"] == name], "estimate") for name in names]
     classes = [str(c) for c in dict.fromkeys(table["true"])]
-    across = max(len(raters), 3)
-    row_height = min(125 / across, 34) + ERROR
-    figure = style.new_figure(style.DOUBLE, min(style.TALLEST, len(lines) * row_height + MARGIN))
-    grid = figure.subplots(len(lines), across, squeeze=False)
-    short = [style.wrapped(c, 13, 1) for c in classes]
-    for row, (name, title, part, column) in enumerate(lines):
-        for place, axes in enumerate(grid[row]):
-            axes.set_visible(place < len(raters))
-            if place >= len(raters):
-                continue
-            _matrix(axes, mean_matrix(part, raters[place], classes, column))
-            axes.set_xticks(range(len(classes)), short if row == len(lines) - 1 else [""] * len(classes), rotation=90)
-            axes.set_yticks(range(len(classes)), short if place == 0 else [""] * len(classes))
-            error = errors.get((name, raters[place]), np.nan)
+    page = _Page.of([title for _, title, _, _ in lines], classes, [style.wrapped(rater, 16) for rater in raters])
+    mosaic, borders = Mosaic(style.DOUBLE, page.height), []
+    for row, (name, _, part, column) in enumerate(lines):
+        for place, rater in enumerate(raters):
+            box = page.box(row, place)
+            _matrix(mosaic, box, mean_matrix(part, rater, classes, column))
+            borders.append(corners(box))
+            error = errors.get((name, rater), np.nan)
             if np.isfinite(error):
-                # Right below the matrix; the names of classes keep away from it.
-                text = f"RMSE {error:.3f}".replace("0.", ".", 1)
-                axes.annotate(
-                    text, (0.5, 0), xycoords="axes fraction", xytext=(0, -3), textcoords="offset points", ha="center", va="top"
-                )
-                axes.tick_params(axis="x", pad=14)
-            if row == 0:
-                axes.set_title(style.wrapped(raters[place], 16))
-        grid[row][0].set_ylabel(style.wrapped(title, 12, 3), fontweight="bold", fontsize=8)
-    figure.supxlabel("Truth" if analysis.confusions_compared_with != "others" else "The others’ majority", fontsize=8)
-    figure.supylabel("Rater says", fontsize=8)
-    return figure
+                mosaic.text(box, f"RMSE {error:.3f}".replace("0.", ".", 1), (0.5, -BELOW / page.side), va="top")
+    mosaic.axes.add_collection(PolyCollection(borders, facecolors="none", edgecolors=palette.FAINT, linewidths=0.6))
+    _name_rows_and_columns(mosaic, page)
+    across = "Truth" if analysis.confusions_compared_with != "others" else "The others’ majority"
+    mosaic.axes.text((page.left + style.DOUBLE) / 2, 0.8, across, ha="center", va="bottom")
+    mosaic.axes.text(0.5, page.height / 2, "Rater says", rotation=90, ha="left", va="center")
+    return mosaic.finish()
 
 
-def _matrix(axes: Axes, values: npt.NDArray[np.float64]) -> None:
-    axes.imshow(np.where(np.isfinite(values), values, 0), cmap="Blues", vmin=0, vmax=1)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color(palette.FAINT)
+@dataclass(frozen=True)
+class _Page:
+    """Where what stands on the page, in mm: matrices of height ``side``, right of ``left`` and below ``top``."""
+
+    titles: Sequence[str]
+    classes: Sequence[str]
+    raters: Sequence[str]
+    left: float
+    top: float
+    bottom: float
+    side: float
+
+    @classmethod
+    def of(cls, titles: Sequence[str], classes: Sequence[str], raters: Sequence[str]) -> _Page:
+        """The page of rows with ``titles``; names of classes are shortened, those of raters are not."""
+        titles, classes = [style.wrapped(title, 12, 3) for title in titles], [style.wrapped(c, 13, 1) for c in classes]
+        longest, columns = style.text_width(classes), max(len(raters), 3)
+        left = LINE + LINE * max(title.count("\n") + 1 for title in titles) + longest + 3
+        top, bottom = LINE * max(rater.count("\n") + 1 for rater in raters) + 1, longest + LINE + 2
+        tallest = (style.TALLEST - top - bottom) / len(titles) - ERROR
+        return cls(titles, classes, raters, left, top, bottom, min((style.DOUBLE - left) / columns - BETWEEN, LARGEST, tallest))
+
+    @property
+    def height(self) -> float:
+        """Of the whole page."""
+        return self.top + len(self.titles) * (self.side + ERROR) + self.bottom
+
+    def box(self, row: int, column: int) -> Box:
+        """Where a matrix stands."""
+        pitch = (style.DOUBLE - self.left) / max(len(self.raters), 3)
+        x = self.left + (column + 0.5) * pitch - self.side / 2
+        return x, self.height - self.top - row * (self.side + ERROR) - self.side, self.side, self.side
+
+
+def _name_rows_and_columns(mosaic: Mosaic, page: _Page) -> None:
+    n, last = len(page.classes), len(page.titles) - 1
+    for row, title in enumerate(page.titles):
+        left, low, side, _ = page.box(row, 0)
+        mosaic.axes.text(
+            left - page.left + LINE + 1, low + side / 2, title, rotation=90, fontweight="bold", ha="left", va="center",
+            multialignment="center",
+        )  # fmt: skip
+        for k, name in enumerate(page.classes):
+            mosaic.text((left, low, side, side), name, (-1 / side, 1 - (k + 0.5) / n), ha="right", va="center_baseline")
+    for column, rater in enumerate(page.raters):
+        box = page.box(0, column)
+        mosaic.text(box, rater, (0.5, 1 + 1.2 / page.side), va="baseline", fontweight="bold", fontsize=8.5)
+        for k, name in enumerate(page.classes):
+            # Below the error, if there is one.
+            place = (k + 0.5) / n, -ERROR / page.side
+            mosaic.text(page.box(last, column), name, place, va="top", rotation=90)
+
+
+def _matrix(mosaic: Mosaic, box: Box, values: npt.NDArray[np.float64]) -> None:
+    shown = np.where(np.isfinite(values), values, 0)
+    # A few large pixels: some programs would blur them if they were asked to enlarge them.
+    mosaic.image(shown, box, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     if len(values) > NUMBERS_UP_TO:
         return
     for (i, j), value in np.ndenumerate(values):
         colour = "white" if value > 0.55 else palette.INK
         text = f"{value:.2f}".removeprefix("0") if np.isfinite(value) else "–"
-        axes.text(j, i, text, ha="center", va="center", color=colour)
+        mosaic.text(box, text, ((j + 0.5) / len(values), 1 - (i + 0.5) / len(values)), color=colour)
 
 
 def _caption(analysis: Analysis, left_out: Sequence[str]) -> str:

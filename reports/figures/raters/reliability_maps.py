@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -134,8 +132,11 @@ def _key(figure: Figure, page: _Page, across: float, total: float) -> None:
     """The colour scale and what the lines are, below the panels."""
     box = (LEFT / across, 9.5 / total, 30 / across, 2.6 / total)
     axes = figure.add_axes(box)
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), SCALE), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
-    bar.set_label("Reliability", labelpad=1)
+    # A colour bar of matplotlib's own is hundreds of areas, with seams between them in some programs.
+    axes.imshow(np.linspace(0, 1, 256)[None], cmap=SCALE, extent=(0, 1, 0, 1), aspect="auto", interpolation="none")
+    axes.set(xticks=[0, 0.5, 1], yticks=[])
+    axes.spines[:].set_visible(True)
+    axes.set_xlabel("Reliability", labelpad=1)
     words = "the truth" if page.case.truth is not None else "the raters’ majority"
     edge = [withStroke(linewidth=2.4, foreground=palette.INK)]
     named = ((RATING, "this rater’s rating"), (CONSENSUS, words))
@@ -159,7 +160,7 @@ def _caption(analysis: Analysis, page: _Page, left_out: Sequence[str]) -> str:
 def _meaning(analysis: Analysis, names: Sequence[str]) -> list[str]:
     """What the maps of each kind of candidate are, in the words that fit it."""
     methods = {c.name: c.method.lower() for c in analysis.results.experiment.candidates}
-    estimated = set(analysis.results.confusions["candidate"])
+    estimated = set(analysis.results.confusions["candidate"].unique())
     gates = [n for n in names if "tgce" in methods.get(n, "") and n not in estimated]
     shares = [n for n in names if n in estimated]
     others = [n for n in names if n not in gates and n not in shares]

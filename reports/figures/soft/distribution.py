@@ -30,23 +30,17 @@ def distribution(analysis: Analysis) -> style.Plot | None:
     shares = {c: _shares(rows[rows["candidate"] == c]) for c in analysis.candidates if (rows["candidate"] == c).any()}
     if not shares:
         return None
-    columns = style.columns_for(len(shares))
-    lines = -(-len(shares) // columns)
-    figure = style.new_figure(style.panel_width(len(shares)), lines * 46 + 8)
-    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    figure, panels = style.small_panels(list(shares))
+    first = next(iter(panels.values()))
     shown = np.concatenate([one[1:] for one in shares.values()])
     least = int(np.floor(np.log10(shown[shown > 0].min()))) if shown.any() else -6
-    grid[0].set(xlim=(0, 1.1), yscale="log", ylim=(10.0**least, 10.0**ROOM), xticks=[0, 0.5, 1])
-    grid[0].set_yticks([10.0**power for power in range(0, least - 1, -2)])
-    grid[0].minorticks_off()
-    style.label_powers_of_ten(grid[0].yaxis)
+    first.set(xlim=(0, 1.1), yscale="log", ylim=(10.0**least, 10.0**ROOM), xticks=[0, 0.5, 1])
+    first.set_yticks([10.0**power for power in range(0, least - 1, -2)])
+    first.minorticks_off()
+    style.label_powers_of_ten(first.yaxis)
     compared = shares.get(analysis.baseline)
-    for axes, (name, own) in zip(grid, shares.items(), strict=False):
-        _panel(axes, own, analysis.colours[name], None if name == analysis.baseline else compared)
-        axes.set_title(style.wrapped(name, 24))
-    for number, axes in enumerate(grid):
-        axes.set_visible(number < len(shares))
-        axes.tick_params(labelbottom=number + columns >= len(shares))
+    for name, own in shares.items():
+        _panel(panels[name], own, analysis.colours[name], None if name == analysis.baseline else compared)
     figure.supxlabel("Predicted probability of a foreground class", fontsize=8)
     figure.supylabel("Share of voxels", fontsize=8)
     caption = _caption(analysis, rows)

@@ -23,22 +23,16 @@ def threshold(analysis: Analysis) -> style.Plot | None:
     found = {c: searches[searches["candidate"] == c] for c in analysis.candidates if several.get(c, 0) > 1}
     if not found:
         return None
-    columns = style.columns_for(len(found))
-    rows = -(-len(found) // columns)
-    figure = style.new_figure(style.panel_width(len(found)), rows * 46 + 14)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    figure, panels = style.small_panels(list(found), extra=14)
+    first = next(iter(panels.values()))
     dice = pd.concat(list(found.values()))["dice"]
     low, high = float(dice.min()), float(dice.max())
     spread = max(high - low, 0.02)
-    grid[0].set(xlim=(0, 1), ylim=(low - ROOM * spread, high + 0.06 * spread), xticks=[0, 0.5, 1])
-    grid[0].locator_params(axis="y", nbins=5)
+    first.set(xlim=(0, 1), ylim=(low - ROOM * spread, high + 0.06 * spread), xticks=[0, 0.5, 1])
+    first.locator_params(axis="y", nbins=5)
     means = {name: _curve(mine).mean(axis=1) for name, mine in found.items()}
-    for axes, (name, mine) in zip(grid, found.items(), strict=False):
-        _panel(axes, mine, means[name], analysis.colours[name], analysis.markers[name])
-        axes.set_title(style.wrapped(name, 24))
-    for number, axes in enumerate(grid):
-        axes.set_visible(number < len(found))
-        axes.tick_params(labelbottom=number + columns >= len(found))
+    for name, mine in found.items():
+        _panel(panels[name], mine, means[name], analysis.colours[name], analysis.markers[name])
     figure.supxlabel("Threshold", fontsize=8)
     figure.supylabel("Dice on validation cases", fontsize=8)
     ring = Line2D([], [], linestyle="none", marker="o", markersize=4.5, markerfacecolor="white", markeredgecolor=palette.INK)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import entropy as scipy_entropy
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import brier_score_loss, mean_squared_error
 
 from raterbench.benchmark.measuring.references import References
 from raterbench.benchmark.metrics import METRICS, Segmentation, from_labels
@@ -91,6 +91,19 @@ def test_unjudged_voxels_are_left_out():
     nobody = from_labels(np.full((1, 4), IGNORE, np.uint8), 2)
     assert np.isnan([value(name, PREDICTION, nobody) for name in ("brier", "entropy error", "voxel entropy error")]).all()
     assert np.isnan(value("entropy", nobody, None))
+
+
+def test_the_score_by_class_is_the_binary_score_of_each_class():
+    metric = METRICS.get("brier by class")()
+    worked = metric.measure(PREDICTION, SOFT, spacing=(1.0, 1.0))
+    np.testing.assert_allclose(worked, [0.00868056], atol=1e-7)
+    random = np.random.default_rng(0)
+    p, g = (random.dirichlet(np.ones(4), size=(5, 6)).transpose(2, 0, 1).astype(np.float32) for _ in range(2))
+    labels = g.argmax(axis=0).astype(np.uint8)
+    labels[0] = IGNORE
+    prediction, reference = Segmentation(p.argmax(axis=0).astype(np.uint8), p), Segmentation(labels, g)
+    expected = [mean_squared_error(g[k, 1:].ravel(), p[k, 1:].ravel()) for k in (1, 2, 3)]
+    np.testing.assert_allclose(metric.measure(prediction, reference, spacing=(1.0, 1.0)), expected, rtol=1e-6)
 
 
 def test_the_foreground_version_looks_at_the_region_alone():

@@ -120,6 +120,7 @@ def test_large_counts_stay_exact() -> None:
     huge[8] = 2**33, 2**33 - 1, (2**33) * (2**24) // 8 * 7 + 1
     pooled = as_counts(subject_counts(table_of({("A", "s"): huge, ("A", "t"): huge}), "staple", "image")["A"]).sum(axis=0)
     assert (pooled == 2 * huge).all()
+    assert (resampled(huge[None], 3, 0) == huge).all()
 
 
 def test_two_thousand_resamples_of_a_hundred_subjects_take_less_than_a_second() -> None:

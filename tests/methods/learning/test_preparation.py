@@ -9,8 +9,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
 from raterbench.datasets.phantom import Phantom
+from raterbench.methods import Budget, FusedLabels, SeparateNetworks
 from raterbench.methods.learning.preparation import (
     normalise_labels,
     prepare_case,
@@ -399,3 +401,21 @@ def test_a_crop_counts_pixels_after_resampling():
     far = replace(case, ratings={"ann": np.roll(case.ratings["ann"], 80, axis=1)})
     lost = prepare_case(far, far.ratings, ("ann",), 2, Preparation(pixel_size=0.25, crop=(32, 32)))
     assert lost.ratings[0, 0, 1].sum() * 0.25**2 < 0.2 * np.pi * 25, "what is far from the middle is cut off"
+
+
+@pytest.mark.parametrize("cls", [FusedLabels, SeparateNetworks])
+def test_a_network_sees_slices_of_one_size_in_training_validation_and_prediction(cls):
+    seen = set()
+
+    class Watched(cls):
+        def backbone(self, n_channels, n_classes):
+            network = super().backbone(n_channels, n_classes)
+            network.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:])))
+            return network
+
+    small, mixed = make_dataset(shapes=[(32, 32)] * 2), make_dataset(shapes=[(32, 32), (40, 32), (32, 20)])
+    method = Watched(budget=Budget(epochs=1, backbone="shallow")).fit(mixed, small, seed=0)
+    assert method.predict(small[0]).probability.shape[1:] == (32, 32)
+    assert seen == {(64, 32)}
+    assert method.predict(make_dataset(shapes=[(70, 20)])[0]).probability.shape[1:] == (70, 20)
+    assert seen == {(64, 32), (96, 32)}, "a slice that is larger than those of training is padded to the next multiple"

@@ -18,7 +18,7 @@ from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import pictures as panel
 from raterbench.reports.figures.effects import effects
 from raterbench.reports.figures.figures import figure_makers, made
-from raterbench.reports.figures.files.drawing import drawn
+from raterbench.reports.figures.files.drawing import forms_of
 from raterbench.reports.figures.palette import COLOURS
 from raterbench.reports.figures.style import DOUBLE, MM, TALLEST, Plot, house_style, wrapped
 from raterbench.reports.figures.views import view
@@ -109,7 +109,7 @@ def test_the_same_figure_gives_the_same_files(analysis: Analysis) -> None:
         with house_style():
             plot = effects(analysis)
         assert plot is not None
-        contents.append(drawn(plot.figure))
+        contents.append(forms_of(plot.figure)[1])
     assert contents[0] == contents[1]
     assert b"CreationDate" not in contents[0]["pdf"]
 

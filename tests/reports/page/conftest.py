@@ -1,16 +1,11 @@
-"""The page of the made-up study, in a real browser where one is installed."""
+"""The page of the made-up study."""
 
 from __future__ import annotations
 
-import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from raterbench.benchmark.measuring.kept_references import ReferenceHead, reference_part
 from raterbench.benchmark.measuring.references import StoredReference
@@ -24,14 +19,9 @@ from raterbench.reports.page.parts import files_of
 from raterbench.reports.tables.details import all_tables
 from raterbench.reports.tables.table import Table
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+from ..conftest import small_png
+
 DRAWN = ("overturn-trainings", "overturn-raters", "overturn-reference", "effects", "pictures", "learning")
-
-
-def small_png() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (300, 200), "white").save(file, "png")
-    return file.getvalue()
 
 
 def reference_parts(case: str, name: str, reference: StoredReference) -> dict[str, object]:
@@ -62,22 +52,11 @@ def tables(analysis: Analysis) -> list[Table]:
 def shown_page(analysis: Analysis, tables: list[Table], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with every table; empty pictures stand for the figures, which take long to draw."""
     write_references(analysis.results)
+    png = small_png()
     drawn = [
-        DrawnFigure(name, f"Figure {name}", f"Caption of {name}.", f"Picture of {name}.", 6.4, {"png": small_png()})
+        DrawnFigure(name, f"Figure {name}", f"Caption of {name}.", f"Picture of {name}.", 6.4, {"png": png}, png)
         for name in DRAWN
     ]
     place = tmp_path_factory.mktemp("page") / "report.html"
     place.write_text(page_text(analysis, tables, drawn, list(files_of(tables, drawn))), encoding="utf-8")
     return place
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser without a window; tests that need it are skipped where none is installed."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()

@@ -29,16 +29,16 @@ from raterbench.reports.figures.figures import figure_makers, made
 from raterbench.reports.page.escaping import figure_text, latex_text, markdown_text, terminal_text
 from raterbench.reports.page.page import page_text
 from raterbench.reports.page.report import long_table
+from raterbench.reports.published.tables import published_tables
 from raterbench.reports.several.several import Several
 from raterbench.reports.several.study import Study as SharedStudy
 from raterbench.reports.several.tables import several_tables
 from raterbench.reports.tables.details import all_tables
-from raterbench.reports.tables.published import published_tables
 from raterbench.reports.tables.table import Cell, Table
 from raterbench.reports.tables.terminal import terminal_table
 
 from ..conftest import Study, write_study
-from ..tables.test_published import study as published_study
+from ..published.test_published import study as published_study
 
 NAMES = (
     "[lr=0.01]", "[/b]", "[red]x[/red]", ":bug:", "$x$", r"$\frac{1}$", "a&b_%$#{}^~\\", "=cmd|' /C calc'!A0", "-1+1",

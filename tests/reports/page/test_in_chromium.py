@@ -13,6 +13,8 @@ import pytest
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.tables.table import Table
 
+from ..conftest import axe_finds
+
 HIDDEN_CLIPBOARD = (
     "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async text => { window.copied = text; }}})"
 )
@@ -196,17 +198,7 @@ def test_a_volume_has_a_slider(chromium: Any, shown_page: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(tab: Any, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    tab.emulate_media(color_scheme=scheme)
-    tab.reload()
-    tab.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
-    # Others are like these, and looking at every cell takes long.
-    alike = "tbody tr:nth-child(n + 3), dl div:nth-child(n + 3), li:nth-child(n + 3), .off"
-    tab.evaluate(f"document.querySelectorAll('{alike}').forEach(part => part.remove())")
-    # Only colours depend on the scheme.
-    options = {"runOnly": ["color-contrast"]} if scheme == "dark" else None
-    found = axe.Axe().run(tab, options=options).response["violations"]
-    said = [(v["id"], v["help"], [(n["html"][:300], n["failureSummary"]) for n in v["nodes"][:4]]) for v in found]
+    said = axe_finds(tab, scheme, "tbody tr:nth-child(n + 3), dl div:nth-child(n + 3), li:nth-child(n + 3), .off")
     assert said == [], "\n".join(map(str, said))
 
 

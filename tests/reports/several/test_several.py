@@ -20,6 +20,7 @@ from raterbench.benchmark.statistics.verdict.shared_cells import CaseValues
 from raterbench.benchmark.store.run_file import write_json
 from raterbench.errors import RaterbenchError
 from raterbench.reports.figures.figures import draw_figures
+from raterbench.reports.figures.files.drawn_figure import DrawnFigure
 from raterbench.reports.page.parts import files_of
 from raterbench.reports.several import tables
 from raterbench.reports.several.figures import several_figures
@@ -30,7 +31,7 @@ from raterbench.reports.several.study import Study
 from raterbench.reports.several.tables import over_words, several_tables
 
 from .. import conftest
-from ..conftest import write_study
+from ..conftest import axe_finds, small_png, write_study
 
 SMALL: dict[str, Any] = {
     "candidates": ("A", "B", "<i>C</i> & $x$"), "subjects": 6, "slices": 1, "folds": 2, "repeats": 2, "raters": ("Ada", "Ben"),
@@ -117,6 +118,32 @@ def test_the_page_is_written_and_would_be_the_same_again(
         for name, content in table.files.items():
             assert (tmp_path / "both" / name).read_bytes() == content
     assert all((tmp_path / "both" / name).exists() for name in files) and "figures/several-ranks.pdf" in files
+
+
+@pytest.fixture(scope="module")
+def shown_page(several: Several, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page with every table and notice; empty pictures stand for the figures, which take long to draw."""
+    made, png = several_tables(several), small_png()
+    drawn = [DrawnFigure(p.name, p.title, p.caption, p.alt, p.width, {"png": png}, png) for p in several_figures(several)]
+    place = tmp_path_factory.mktemp("several page") / "report.html"
+    place.write_text(page_text(several, summarise(several), made, drawn, list(files_of(made, drawn))), encoding="utf-8")
+    return place
+
+
+def test_the_page_in_a_browser_fits_asks_for_nothing_and_axe_finds_nothing(chromium: Any, shown_page: Path) -> None:
+    tab, errors, asked = chromium.new_page(viewport={"width": 400, "height": 800}), [], []
+    tab.on("console", lambda message: errors.append(message.text))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(shown_page.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") == 400
+    assert tab.locator("figure").count() >= 8
+    for scheme in ("light", "dark"):
+        said = axe_finds(tab, scheme, "tbody tr:nth-child(n + 3), li:nth-child(n + 3)")
+        assert said == [], "\n".join(map(str, said))
+    tab.close()
+    assert errors == []
+    assert {url for url in asked if not url.startswith("data:")} == {shown_page.as_uri()}
 
 
 def test_figures_draw_every_data_set_without_a_warning(several: Several) -> None:

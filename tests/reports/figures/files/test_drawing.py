@@ -5,14 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
+from base64 import b64decode
+from io import BytesIO
 from xml.etree import ElementTree
 
 import matplotlib.backends._backend_pdf_ps as matplotlib_fonts
+import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from PIL import Image
 
 from raterbench.reports.figures import style
-from raterbench.reports.figures.files.drawing import drawn
+from raterbench.reports.figures.files.drawing import forms_of
 from raterbench.reports.figures.files.fonts import small_fonts
 
 HOSTILE = ("<script>alert(1)</script>", "a&b]]><!-- --", "\"' onload='x", "&lt;", "$x$ \\frac{1}{2}")
@@ -31,7 +37,7 @@ def named() -> Figure:
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    return drawn(named())
+    return forms_of(named())[1]
 
 
 def test_an_svg_shows_hostile_names_and_obeys_none(files: dict[str, bytes]) -> None:
@@ -44,7 +50,7 @@ def test_an_svg_shows_hostile_names_and_obeys_none(files: dict[str, bytes]) -> N
 
 
 def test_the_same_figure_gives_the_same_files_without_dates(files: dict[str, bytes]) -> None:
-    assert drawn(named()) == files
+    assert forms_of(named())[1] == files
     assert b"CreationDate" not in files["pdf"] and b"<dc:date>" not in files["svg"]
 
 
@@ -62,7 +68,7 @@ def test_other_letters_are_embedded_too() -> None:
     with style.house_style():
         figure = style.new_figure(40, 20)
         figure.text(0.5, 0.5, "Größe Łódź α")
-    pdf = drawn(figure)["pdf"]
+    pdf = forms_of(figure)[1]["pdf"]
     words = b"".join(inflated(part.split(b"endstream")[0].strip(b"\r\n")) for part in pdf.split(b"stream\n")[1:])
     assert all(f"<{ord(letter):04x}>".encode() in words for letter in "öŁα")
 
@@ -80,6 +86,44 @@ def test_matplotlib_reduces_fonts_as_usual_outside() -> None:
         assert matplotlib_fonts.get_glyphs_subset is not usual
         raise ValueError("broken")
     assert matplotlib_fonts.get_glyphs_subset is usual
+
+
+def every_kind() -> Figure:
+    """Lines, markers, areas, a mesh, hatches, clipped parts, turned words, and images with and without own pixels."""
+    with style.house_style():
+        figure = style.new_figure(80, 50)
+        left, right = figure.subplots(1, 2)
+        left.plot([0, 1, 2], [0, 2, 1], marker="o", linestyle="--", label="dashed")
+        left.scatter([0, 1, 2, 9], [1, 1, 2, 9], s=[10, 40, 90, 20], alpha=0.5)
+        left.fill_between([0, 2], [0, 0], [1, 2], hatch="//", alpha=0.3)
+        left.set(xlim=(0, 2), ylim=(0, 2), xlabel="Across", title="Turned")
+        left.text(1, 1, "up", rotation=60)
+        right.pcolormesh(np.arange(12).reshape(3, 4), cmap="Blues")
+        right.imshow(np.arange(6).reshape(2, 3), extent=(0, 2, 0, 1.5), interpolation="none").set_clip_path(
+            Circle((1, 1), 0.8, transform=right.transData)
+        )
+        right.imshow(np.eye(3), extent=(2, 4, 1.5, 3), origin="lower")
+        right.set(xlim=(0, 4), ylim=(0, 3), aspect="auto")
+    return figure
+
+
+def test_a_png_is_what_matplotlib_draws_on_its_own() -> None:
+    image, _ = forms_of(every_kind())
+    alone = every_kind()
+    alone.set_dpi(200)
+    canvas = FigureCanvasAgg(alone)
+    with style.house_style():
+        canvas.draw()
+    difference = np.abs(np.asarray(image, int) - np.asarray(canvas.buffer_rgba())[..., :3])
+    assert difference.max(axis=2).mean() < 0.5 and (difference.max(axis=2) > 60).mean() < 0.002
+
+
+def test_an_image_without_interpolation_keeps_its_own_pixels() -> None:
+    _, forms = forms_of(every_kind())
+    links = [value for element in ElementTree.fromstring(forms["svg"]).iter() for value in element.attrib.values()]
+    sizes = [Image.open(BytesIO(b64decode(link.partition("base64,")[2]))).size for link in links if "image/png" in link]
+    assert sizes[0] == (3, 2) and min(sizes[1]) > 50
+    assert b"/Width 3\n" in forms["pdf"] or b"/Width 3 " in forms["pdf"]
 
 
 def test_columns_of_a_page_are_the_widths_of_print(files: dict[str, bytes]) -> None:

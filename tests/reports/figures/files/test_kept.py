@@ -20,6 +20,7 @@ from raterbench.reports.figures.files.kept import WORDS
 from raterbench.reports.figures.style import Plot
 from raterbench.reports.page.report import write_report
 
+from ....conftest import unsaved
 from ...conftest import Study, write_study
 
 SMALL: dict[str, Any] = {
@@ -37,8 +38,7 @@ def two_figures(patch: pytest.MonkeyPatch) -> list[str]:
         names.append(plot.name)
         return usual(plot)
 
-    for form in ("_png", "_pdf", "_svg"):
-        patch.setattr(drawing, form, lambda figure: b"")
+    patch.setattr(drawing, "forms_of", unsaved)
     patch.setattr(figures, "drawn_figure", counted)
     patch.setattr(figures, "figure_makers", lambda analysis: dict(list(makers(analysis).items())[3:5]))
     return names
