@@ -66,13 +66,15 @@ class Trial:
 class AnnotationRepair:
     """What a method did to the annotations of training and validation cases before it learned from them.
 
-    ``repaired`` is the number of cases with a repaired annotation. ``careful`` names the cases that the repair was learned
-    from, ``errors`` the errors that it undoes, by parameter, and ``estimated`` says whether these come from cases that both
-    kinds of raters annotated; all empty for a method that does not learn from careful annotations. ``scores`` are of training
-    and validation cases alone.
+    ``repaired`` is the number of cases with a repaired annotation, ``raters`` made those, and ``careful_raters`` better ones.
+    ``careful`` names the cases that the repair was learned from, ``errors`` the errors that it undoes, by parameter, and
+    ``estimated`` says whether these come from cases that both kinds of raters annotated; all empty for a method that does not
+    learn from careful annotations. The benchmark adds ``scores`` of annotations that the method has not seen.
     """
 
     repaired: int
+    raters: tuple[str, ...] = ()
+    careful_raters: tuple[str, ...] = ()
     careful: tuple[str, ...] = ()
     errors: dict[str, Any] = field(default_factory=dict)
     estimated: bool = False
@@ -81,9 +83,14 @@ class AnnotationRepair:
 
 @dataclass(frozen=True)
 class RepairScore:
-    """The Dice of annotations ``against`` better ones, before and after the repair: of each annotation, and of all voxels."""
+    """The Dice of annotations ``against`` better ones, before and after the repair: of each annotation, and of all voxels.
 
+    ``part`` is ``training``, which includes validation cases, or ``test``; ``cases`` has the case of each annotation.
+    """
+
+    part: str
     against: str
+    cases: tuple[str, ...]
     before: tuple[float, ...]
     after: tuple[float, ...]
     pooled_before: float

@@ -122,6 +122,9 @@ class ChosenRaters(Method):
     def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
         return self.segmenter_.repaired()
 
+    def repair(self, case: Case) -> Mapping[str, Labels]:
+        return self.segmenter_.repair(case)
+
     def _inner(self) -> Method:
         return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
 

@@ -75,7 +75,7 @@ class ConfidentLearning(TwoQualityNetwork):
         if len(cheap) == 1:
             self.report_.warnings.append("there is one cheap annotation alone: its own teacher corrected it")
         self.report_.stages = {f"teacher {i}": teacher.fit_report() for i, (teacher, _) in enumerate(teachers, start=1)}
-        self.report_.repair = AnnotationRepair(len(cheap))
+        self.report_.repair = AnnotationRepair(len(cheap), self.lq, self.hq)
         return self
 
     def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:

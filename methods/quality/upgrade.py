@@ -20,7 +20,7 @@ from ..learning.budget import Budget
 from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
 from .error_estimate import estimate_errors
-from .repair_scores import repair_score
+from .repair_scores import RepairedAnnotation, repair_score
 from .upgrade_network import Objects, UpgradeNetwork
 from .views import (
     HQ,
@@ -155,7 +155,9 @@ class Upgrade(Method):
         self.segmenter_: Method = clone(self._inner())
         self.segmenter_.fit(self._second_stage(train), self._second_stage(validation), seed=seed, device=device)
         names = [place.part.index["case"].iloc[place.position] for place in careful]
-        known = AnnotationRepair(len(self.repaired_), tuple(names), self.errors_.get_params(), self.errors is None, scores)
+        known = AnnotationRepair(
+            len(self.repaired_), self.lq, self.hq, tuple(names), self.errors_.get_params(), self.errors is None, scores
+        )
         self._report(warnings, known)
         return self
 
@@ -175,6 +177,9 @@ class Upgrade(Method):
 
     def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
         return self.repaired_
+
+    def repair(self, case: Case) -> Mapping[str, Labels]:
+        return {rater: self.network_.repair(case, case.ratings[rater]) for rater in self.lq if rater in case.ratings}
 
     def _inner(self) -> Method:
         return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
@@ -216,12 +221,12 @@ class Upgrade(Method):
         both = []
         for place in places_rated_by(self.lq, train, validation):
             case = place.part[place.position]
-            there = [rater for rater in self.lq if rater in case.ratings]
-            self.repaired_[case.id] = {rater: self.network_.repair(case, case.ratings[rater]) for rater in there}
+            self.repaired_[case.id] = dict(self.repair(case))
             if not set(self.hq).isdisjoint(case.ratings):
                 better = careful_labels(case, self.hq, 2)
-                both += [(case.ratings[rater], self.repaired_[case.id][rater], better) for rater in there]
-        score = repair_score("hq, which the upgrade network learned from", both)
+                repaired = self.repaired_[case.id].items()
+                both += [RepairedAnnotation(case.id, case.ratings[rater], labels, better) for rater, labels in repaired]
+        score = repair_score("training", "careful labels that the repair was learned from", both)
         return () if score is None else (score,)
 
     def _second_stage(self, part: Dataset) -> Dataset:

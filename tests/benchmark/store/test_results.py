@@ -317,13 +317,20 @@ def test_a_rater_who_is_named_as_a_reference_is_there_once(tmp_path):
 
 def test_repaired_annotations_are_a_row_for_each_reference(tmp_path):
     made = Experiment(name="made", candidates=(Candidate("A", "upgrade"), Candidate("B", "fused-labels")))
-    scores = tuple(RepairScore(against, (0.2, 0.4), (0.6, 0.8), 0.3, 0.7) for against in ("truth", "hq"))
-    report = FitReport(repair=AnnotationRepair(3, ("one",), {"omission": 0.5, "direction": "either"}, True, scores))
+    parts = (("training", ("x", "y")), ("test", ("one",)))
+    scores = tuple(
+        RepairScore(p, "truth", cases, (0.2, 0.4)[: len(cases)], (0.6, 0.8)[: len(cases)], 0.3, 0.7) for p, cases in parts
+    )
+    errors = {"omission": 0.5, "direction": "either"}
+    report = FitReport(repair=AnnotationRepair(3, ("lq",), ("hq",), ("one",), errors, True, scores))
     rows = [["one", "one", "here", "thing", "truth", "dice", 0.5]]
     units = [
         MadeUnit(n, rows=[[n, *row] for row in rows], training={"report": r}) for n, r in (("A", report), ("B", FitReport()))
     ]
     write_run(tmp_path, made, {"raters": ["a"]}, units)
-    found = read_results(tmp_path).repairs
-    assert found.to_numpy().tolist() == [["A", 0, 0, "truth", 2, 0.3, 0.7], ["A", 0, 0, "hq", 2, 0.3, 0.7]]
+    found = read_results(tmp_path)
+    assert found.repairs.to_numpy().tolist() == [
+        ["A", 0, 0, "training", "truth", 2, 0.3, 0.7], ["A", 0, 0, "test", "truth", 1, 0.3, 0.7],
+    ]  # fmt: skip
+    assert found.repaired.to_numpy().tolist() == [["A", 0, 0, "test", "truth", "one", "one", 0.2, 0.6]]
     assert read_training(training_path(tmp_path, units[0].planned)).report == report

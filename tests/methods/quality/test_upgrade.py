@@ -58,7 +58,7 @@ def test_the_upgrade_network_removes_omission_and_the_report_says_how_much(cells
     assert known.estimated and known.errors["omission"] == 0.5 and known.errors["bias"] == 0
     assert known.careful == ("case 0", "case 2", "case 4") and known.repaired == 6
     (score,) = known.scores
-    assert score.against.startswith("hq") and len(score.before) == len(score.after) == 3
+    assert score.against.startswith("careful labels") and len(score.before) == len(score.after) == 3
     assert score.pooled_before == pytest.approx(2 / 3, abs=0.01) and score.pooled_after > 0.9
 
 
