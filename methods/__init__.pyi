@@ -35,6 +35,7 @@ from .networks.random_rater import RandomRater as RandomRater
 from .networks.separate_networks import SeparateNetworks as SeparateNetworks
 from .networks.tgce import TGCE as TGCE
 from .networks.tuned import Tuned as Tuned
+from .quality.annotation_budget import AnnotationBudget as AnnotationBudget
 from .quality.chosen_raters import ChosenRaters as ChosenRaters
 from .quality.confident_learning import ConfidentLearning as ConfidentLearning
 from .quality.intensity_threshold import IntensityThreshold as IntensityThreshold

@@ -18,6 +18,7 @@ from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.networks.fused_labels import FusedLabels
 from ...methods.networks.tuned import Tuned
+from ...methods.quality.annotation_budget import AnnotationBudget
 from ...methods.quality.chosen_raters import ChosenRaters
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
@@ -63,6 +64,8 @@ def small(method: Method, **changes: Any) -> Method:
         fresh.set_params(segmenter=parameters["segmenter"] or FusedLabels())
     if {"hq", "lq"} <= parameters.keys():  # The raters of the data sets here have other names.
         fresh.set_params(hq=("rater 0",), lq=("rater 1",))
+    if isinstance(fresh, AnnotationBudget):
+        fresh.set_params(careful=1, cheap=None)
     if isinstance(fresh, ChosenRaters):
         fresh.set_params(raters=("rater 0", "rater 1"))
     held = {name: part for name, part in fresh.get_params(deep=False).items() if isinstance(part, Method)}

@@ -104,6 +104,7 @@ class Experiment:
     ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
     ``timeout`` is the longest that a unit may take, in seconds. ``keep_cases`` cases are shown as pictures; ``keep_weights``
     stores the weights of every network; ``samples`` segmentations are drawn for each test case by methods that can.
+    ``search_threshold``: whether the threshold that makes labels of two classes is searched on validation cases; it is .5 else.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Experiment:
     keep_cases: Annotated[int, Range(0, 10_000)] = 4
     keep_weights: bool = False
     samples: Annotated[int, Range(0, 10_000)] = 0
+    search_threshold: bool = True
     seed: Seed = 0
     timeout: Annotated[float, Range(0, 10**7, without="low")] | None = None
     statistics: Statistics = Statistics()

@@ -236,6 +236,8 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
                     "seed": experiment.seed if candidate.seed is None else candidate.seed,
                     "device": torch.device(device).type,
                     "samples": experiment.samples,
+                    # Units from before this could be chosen keep their keys.
+                    **({} if experiment.search_threshold else {"search_threshold": False}),
                 }
             )
             file = stem(candidate.method, fold.repeat, fold.fold, key)

@@ -107,7 +107,9 @@ def _trained(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.setting.device)
-        threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
+        threshold = None
+        if experiment.search_threshold:
+            threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
     report, repaired = method.fit_report(), dict[str, Mapping[str, Labels]]()
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
         for case in dataset.subset(fold.test):

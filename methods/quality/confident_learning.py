@@ -155,7 +155,7 @@ def soften(probability: Floats, labels: Labels, least: npt.NDArray[np.float64], 
 
 def _two_folds(places: Sequence[Place], seed: int) -> list[int]:
     """0 or 1 for each case, the same for all of a subject, unless there is one subject alone."""
-    subjects = [place.part.index["subject"].iloc[place.position] for place in places]
+    subjects = [place.subject for place in places]
     groups = subjects if len(set(subjects)) > 1 else [str(i) for i in range(len(places))]
     names = sorted(set(groups))
     order = np.random.default_rng(seed_sequence(seed, FOLDS)).permutation(len(names))

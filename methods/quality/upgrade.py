@@ -154,7 +154,7 @@ class Upgrade(Method):
             warnings.append("no careful annotation has an object, so that repaired annotations have none either")
         self.segmenter_: Method = clone(self._inner())
         self.segmenter_.fit(self._second_stage(train), self._second_stage(validation), seed=seed, device=device)
-        names = [place.part.index["case"].iloc[place.position] for place in careful]
+        names = [place.case for place in careful]
         known = AnnotationRepair(
             len(self.repaired_), self.lq, self.hq, tuple(names), self.errors_.get_params(), self.errors is None, scores
         )

@@ -32,6 +32,16 @@ class Place(NamedTuple):
         raters: tuple[str, ...] = self.part.index["raters"].iloc[self.position]
         return raters
 
+    @property
+    def case(self) -> str:
+        """The name of the case."""
+        return str(self.part.index["case"].iloc[self.position])
+
+    @property
+    def subject(self) -> str:
+        """Whose case it is."""
+        return str(self.part.index["subject"].iloc[self.position])
+
 
 class CaseView(Dataset):
     """Cases from one or several parts of a data set, each as ``change`` gives it when it is read.

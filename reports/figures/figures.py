@@ -7,6 +7,7 @@ from functools import partial
 
 from ..analysis import Analysis
 from ..page.part_maker import EXPECTED, PartMaker
+from .annotations.repair import repair
 from .costs import costs
 from .effects import effects
 from .entropy import entropy
@@ -53,6 +54,7 @@ def figure_makers(analysis: Analysis) -> dict[str, Maker]:
         "identification": identification,
         "rater-curve": rater_curve_figure,
         "critical-difference": pairs,
+        "repair": repair,
         "pictures": pictures,
         "confusion": confusion,
         "reliability-maps": reliability_maps,

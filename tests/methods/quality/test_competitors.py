@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from raterbench.datasets import IGNORE, CaseList, RaterbenchError
-from raterbench.methods import Budget, ChosenRaters, ConfidentLearning, IntensityThreshold, Method, PartialLabelling, Upgrade
+from raterbench.methods import (
+    AnnotationBudget,
+    Budget,
+    ChosenRaters,
+    ConfidentLearning,
+    IntensityThreshold,
+    Method,
+    PartialLabelling,
+    Upgrade,
+)
 from raterbench.methods.quality.confident_learning import mean_confidence, soften
 from raterbench.methods.quality.views import places_rated_by, split_places
 
@@ -46,8 +55,43 @@ def test_chosen_raters_alone_are_learned_from(cells):
     assert parts[0][2] == ("case 2", BOTH)
 
 
+def budgeted(train, validation, **options):
+    method = AnnotationBudget(segmenter=Spy(), **options).fit(train, validation, seed=0)
+    learned, held_out = method.segmenter_.seen_
+    assert {name for name, _ in learned}.isdisjoint(name for name, _ in held_out)
+    assert len(held_out) == max(1, round((len(learned) + len(held_out)) / 5))
+    return dict([*learned, *held_out])
+
+
+def test_a_budget_of_annotations_shows_so_many_and_no_more(cells):
+    data = cells([BOTH] * 12)  # six subjects of two cases
+    train, validation = data.subset(range(8)), data.subset(range(8, 12))
+    found = budgeted(train, validation, careful=3, cheap=4)
+    careful = {case for case, who in found.items() if who == HQ}
+    assert careful == {"case 0", "case 3", "case 5"} and list(found.values()).count(LQ) == 4 and len(found) == 7
+    everything = budgeted(train, validation, careful=3)
+    assert len(everything) == 12 and {case for case, who in everything.items() if who == HQ} == careful
+    shared = budgeted(train, validation, careful=3, cheap=0, shared=True)
+    assert shared == dict.fromkeys(careful, BOTH)
+    assert set(budgeted(train, validation, careful=0, cheap=5).values()) == {LQ}
+    one = budgeted(train, validation, careful=2, cheap=0, subjects=1)
+    assert set(one) == {"case 0", "case 1"}
+
+
+def test_a_budget_that_cannot_be_is_refused(cells):
+    data = cells([HQ, LQ, LQ, BOTH])
+    with pytest.raises(RaterbenchError, match="careful = 3 is more than the 2 training cases"):
+        budgeted(data.subset([0, 1]), data.subset([2, 3]), careful=3)
+    with pytest.raises(RaterbenchError, match="cheap = 3 is more than the 2"):
+        budgeted(data.subset([0, 1]), data.subset([2, 3]), careful=2, cheap=3)
+    with pytest.raises(RaterbenchError, match="nothing to learn from"):
+        AnnotationBudget(careful=0, cheap=0).check_parameters()
+    with pytest.raises(RaterbenchError, match="careful or cheap, not both"):
+        AnnotationBudget(hq=("a",), lq=("a",)).check_parameters()
+
+
 def test_the_segmenter_by_default_has_the_budget():
-    for method in (ChosenRaters(budget=TINY), Upgrade(budget=TINY)):
+    for method in (ChosenRaters(budget=TINY), AnnotationBudget(budget=TINY), Upgrade(budget=TINY)):
         assert method._inner().budget is TINY
 
 

@@ -4,10 +4,11 @@ import pytest
 
 from raterbench.benchmark.checks.methods import check_method
 from raterbench.datasets import AnnotationErrors
-from raterbench.methods import ChosenRaters, ConfidentLearning, IntensityThreshold, PartialLabelling, Upgrade
+from raterbench.methods import AnnotationBudget, ChosenRaters, ConfidentLearning, IntensityThreshold, PartialLabelling, Upgrade
 
 LEFT_OUT = {
     "IntensityThreshold": {"probabilities of 3-D volumes"},
+    "AnnotationBudget": {"training with one rater"},
     "ChosenRaters": {"training with one rater"},
     "PartialLabelling": {"training with one rater"},
     "ConfidentLearning": {"training with one rater"},
@@ -15,6 +16,7 @@ LEFT_OUT = {
 }
 """Checks with three classes, or without one of the two raters."""
 METHODS = [
+    AnnotationBudget(segmenter=PartialLabelling()),
     ChosenRaters(each_case="first"),
     ConfidentLearning(),
     IntensityThreshold(),
