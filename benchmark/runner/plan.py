@@ -29,6 +29,7 @@ from ..experiment.factory import (
     planned_method,
     plugins_hash,
 )
+from ..experiment.references import single_raters
 from ..experiment.settings import canonical
 from ..experiment.skipping import check_identity
 from ..experiment.splits import Fold, make_folds, manifest
@@ -41,7 +42,6 @@ from ..store.metric_facts import metric_facts
 from ..store.results_folder import check_results_folder, check_same_data
 from ..store.run_file import read_run_file
 from ..store.units import (
-    RATER,
     SCHEMA,
     Kind,
     PlannedUnit,
@@ -318,8 +318,10 @@ def check_references(experiment: Experiment, dataset: Dataset) -> None:
         RaterbenchError: a reference is no rater, or the primary metric cannot be measured against the primary reference.
     """
     for name in experiment.reference_names:
-        if name.startswith(RATER) and name.removeprefix(RATER) not in dataset.raters:
-            raise RaterbenchError(f"references: {name!r} is no rater of {dataset.name!r}{nearest(name[6:], dataset.raters)}")
+        for rater in single_raters(name):
+            if rater not in dataset.raters:
+                near = nearest(rater, dataset.raters)
+                raise RaterbenchError(f"references: {name!r}: {rater!r} is no rater of {dataset.name!r}{near}")
     declared, truth = experiment.statistics, dataset[0].truth is not None
     primary = experiment.primary_reference
     if primary == "auto":
