@@ -64,6 +64,7 @@ class Statistics:
 
     ``baseline`` is the candidate that others are tested against, by default the first. ``smallest_difference`` is the smallest
     difference of the primary metric that is relevant, in its unit; with 0 no two candidates can be called equivalent.
+    ``careful_cost`` is what a careful annotation costs, in cheap ones; only a figure of costs uses it.
     """
 
     primary_metric: str = "dice"
@@ -72,6 +73,7 @@ class Statistics:
     smallest_difference: Annotated[float, Range(0, 1_000_000)] = 0.01
     alpha: Annotated[float, Range(0, 1, without="both")] = 0.05
     resamples: Annotated[int, Range(1, 20_000)] = 2000
+    careful_cost: Annotated[float, Range(0, 1_000_000)] = 5.0
 
     def __post_init__(self) -> None:
         check_fields(self, "statistics")

@@ -52,6 +52,26 @@ def repairs(analysis: Analysis) -> Table | None:
     )  # fmt: skip
 
 
+def repaired_annotations(analysis: Analysis) -> pd.DataFrame:
+    """``before after low high`` by candidate: the mean Dice of test annotations, and the interval of that after the repair.
+
+    It is the interval of the difference, around what the annotations were before.
+    """
+    rows = {}
+    tested = analysis.results.repairs[analysis.results.repairs["part"] == "test"]
+    for (candidate, against), part in tested.groupby(["candidate", "against"], sort=False):
+        numbers = _numbers(analysis, str(candidate), "test", str(against), part)
+        before = numbers["dice_before"]
+        found = {
+            "before": before,
+            "after": numbers["dice_after"],
+            "low": before + numbers["low"],
+            "high": before + numbers["high"],
+        }
+        rows.setdefault(str(candidate), found)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "low", "high"])
+
+
 def _numbers(analysis: Analysis, candidate: str, where: str, against: str, part: pd.DataFrame) -> dict[str, float]:
     """What is known of one candidate's repair: means over trained models, and for test cases a difference with interval."""
     found = {

@@ -115,11 +115,15 @@ def test_experiments_with_other_options_of_a_data_set_show_their_own_columns(tmp
     values = {"HQ + upgraded": {"dice": [0.9, 0.92, 0.94]}}
     folder = study(tmp_path / "vadineanu2025-table1-bias", values, dataset="cells", published="vadineanu2025-table1")
     (table,) = published_tables(read_results(folder))
-    assert {cells[1].text for cells in table.rows} == {"HL60, bias 6, Dice"} and len(table.rows) == 8
-    assert [cell(table, "HQ + upg.", "HL60, bias 6, Dice", n) for n in (2, 3)] == ["0.923", "0.920 ± 0.020"]
+    head = "HL60, bias 6, network, Dice"
+    assert {cells[1].text for cells in table.rows} == {
+        head,
+        *(f"HL60, bias 6, {q} annotations, Dice" for q in ("LQ", "upgraded")),
+    }
+    assert [cell(table, "HQ + upg.", head, n) for n in (2, 3)] == ["0.923", "0.920 ± 0.020"] and len(table.rows) == 5 + 2
     mine = study(tmp_path / "mine", values, dataset="cells", published="vadineanu2025-table1")
     (table,) = published_tables(read_results(mine))
-    assert {cells[3].text for cells in table.rows} == {"–"} and len(table.rows) == 49
+    assert {cells[3].text for cells in table.rows} == {"–"} and len(table.rows) == 56
 
 
 def test_another_data_set_without_results_says_how_to_get_them(tables):
