@@ -179,7 +179,7 @@ class Upgrade(Method):
         return self.repaired_
 
     def repair(self, case: Case) -> Mapping[str, Labels]:
-        return {rater: self.network_.repair(case, case.ratings[rater]) for rater in self.lq if rater in case.ratings}
+        return {rater: self.network_.repair_labels(case, case.ratings[rater]) for rater in self.lq if rater in case.ratings}
 
     def _inner(self) -> Method:
         return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter

@@ -97,7 +97,7 @@ class UpgradeNetwork(NetworkMethod):
         del train, validation, self.redrawn_, self.drawable_
 
     @torch.no_grad()
-    def repair(self, case: Case, labels: Labels) -> Labels:
+    def repair_labels(self, case: Case, labels: Labels) -> Labels:
         """The labels [*S] of a case as the network repairs them; unjudged where they are."""
         self.module_.eval()
         given = (labels == 1).astype(np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -27,7 +29,9 @@ def repairs(analysis: Analysis) -> Table | None:
         table.groupby(["candidate", "part", "against"], sort=False),
         key=lambda group: (order[str(group[0][1])], places.get(str(group[0][0]), len(places))),
     )
-    rows, plain, rules = [], [], set()
+    rows: list[list[Cell]] = []
+    plain: list[dict[str, Any]] = []
+    rules: set[int] = set()
     for key, part in groups:
         candidate, where, against = map(str, key)
         if rows and plain[-1]["part"] != where:
@@ -57,19 +61,14 @@ def repaired_annotations(analysis: Analysis) -> pd.DataFrame:
 
     It is the interval of the difference, around what the annotations were before.
     """
-    rows = {}
+    rows: list[list[Any]] = []
     tested = analysis.results.repairs[analysis.results.repairs["part"] == "test"]
     for (candidate, against), part in tested.groupby(["candidate", "against"], sort=False):
         numbers = _numbers(analysis, str(candidate), "test", str(against), part)
         before = numbers["dice_before"]
-        found = {
-            "before": before,
-            "after": numbers["dice_after"],
-            "low": before + numbers["low"],
-            "high": before + numbers["high"],
-        }
-        rows.setdefault(str(candidate), found)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "low", "high"])
+        rows.append([str(candidate), before, numbers["dice_after"], before + numbers["low"], before + numbers["high"]])
+    table = pd.DataFrame(rows, columns=["candidate", "before", "after", "low", "high"])
+    return table.drop_duplicates("candidate").set_index("candidate")
 
 
 def _numbers(analysis: Analysis, candidate: str, where: str, against: str, part: pd.DataFrame) -> dict[str, float]:
@@ -97,8 +96,8 @@ def _numbers(analysis: Analysis, candidate: str, where: str, against: str, part:
             alpha=analysis.alpha,
         ).table.set_index("candidate")
         found |= {"dice_before": float(values[BEFORE].mean()), "dice_after": float(values[AFTER].mean())}
-        found |= {to: float(judged.loc[AFTER, name]) for to, name in (("difference", "difference"), ("low", "low"))}
-        found |= {"high": float(judged.loc[AFTER, "high"]), "p": float(judged.loc[AFTER, "p"])}
+        row: Any = judged.loc[AFTER]
+        found |= {name: float(row[name]) for name in ("difference", "low", "high", "p")}
     return found
 
 

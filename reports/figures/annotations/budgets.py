@@ -61,7 +61,8 @@ def annotation_cost(analysis: Analysis) -> style.Plot | None:
         f"intervals, by what the annotations cost: a cheap one costs 1, a careful one {ratio:g} (statistics.careful_cost; "
         "nothing is trained anew for another number). Nothing is tested here."
     )
-    said = "; ".join(f"{p.candidate}: cost {costs[p.candidate]:g}, {found.loc[p.candidate, 'mean']:.3f}" for p in points)
+    means = found["mean"].astype(float).to_dict()
+    said = "; ".join(f"{p.candidate}: cost {costs[p.candidate]:g}, {means[p.candidate]:.3f}" for p in points)
     return style.Plot("annotation-cost", "What do annotations buy?", figure, text, f"{analysis.metric} by cost. {said}.")
 
 
@@ -91,7 +92,8 @@ def repair_by_slices(analysis: Analysis) -> style.Plot | None:
         f"annotations and of the subjects that they come from, with {analysis.confidence_words} intervals of the difference to "
         "annotations before the repair (dashed). Nothing is tested here."
     )
-    said = "; ".join(f"{p.candidate}: {table.loc[p.candidate, 'after']:.3f}" for p in points)
+    after = table["after"].astype(float).to_dict()
+    said = "; ".join(f"{p.candidate}: {after[p.candidate]:.3f}" for p in points)
     return style.Plot("repair-by-slices", "How many careful annotations does a repair need?", figure, text, f"Dice. {said}.")
 
 

@@ -44,7 +44,7 @@ def test_the_segmenter_learns_from_careful_and_repaired_labels(cells):
             if "hq" in given.ratings:
                 assert raters == HQ and np.array_equal(seen.ratings["hq"], given.ratings["hq"])
             else:
-                again = method.network_.repair(given, given.ratings["lq"])
+                again = method.network_.repair_labels(given, given.ratings["lq"])
                 assert raters == LQ and np.array_equal(seen.ratings["lq"], again)
     assert set(method.repaired()) == {"case 0", "case 1", "case 2", "case 3"}
 
