@@ -68,7 +68,8 @@ def test_the_table_of_experiments_is_theirs():
     table = text[text.index("## Shipped experiments") : text.index("## Several experiments")]
     for line in re.findall(r"^\| `.*$", table, re.MULTILINE):
         names, _, repeats, networks, _ = (cell.strip() for cell in line.strip("|").split("|"))
-        for name, number in zip(re.findall(r"`([\w-]+)`", names), networks.split(" and "), strict=True):
+        named, numbers = re.findall(r"`([\w-]+)`", names), networks.split(" and ")
+        for name, number in zip(named, numbers * len(named) if len(numbers) == 1 else numbers, strict=True):
             listed[name] = repeats, int(number)
     assert sorted(listed) == shipped()
     for name, (repeats, networks) in listed.items():
