@@ -193,7 +193,7 @@ def compare(options: argparse.Namespace) -> int:
     """``raterbench compare``: the verdict on the candidates of anybody's table."""
     from .benchmark.statistics.verdict.compare_table import compare as compare_table
     from .benchmark.statistics.verdict.table_layout import read_table
-    from .reports.describe.compared import check_comparison_place, print_comparison, write_comparison
+    from .reports.describe.compared import check_comparison_place, direction_of, print_comparison, write_comparison
 
     if options.out:
         check_comparison_place(options.out)
@@ -201,6 +201,7 @@ def compare(options: argparse.Namespace) -> int:
     settings = {name: getattr(options, name) for name in (*names, "alpha", "statistics")}
     if len(where := dict(options.where)) < len(options.where):
         raise RaterbenchError("a column is chosen from twice: a row has one value in each column")
+    settings["better"] = options.better or direction_of(where.get("metric") or options.value or "")
     found = compare_table(read_table(options.table), **settings, where=where, name=str(options.table))
     print_comparison(found, write_comparison(found, options.out) if options.out else None, _console())
     return 0

@@ -226,7 +226,8 @@ def _compare(command: argparse.ArgumentParser) -> None:
     add("--where", action="append", type=column_and_cell, default=[], metavar="COLUMN=VALUE",
         help="use only rows with this value, e.g. metric=dice")  # fmt: skip
     add("--baseline", type=some_text, metavar="NAME", help="the candidate that others are compared with, default the first")
-    add("--better", choices=("higher", "lower"), default="higher", help="which values are better, default higher")
+    add("--better", choices=("higher", "lower"),
+        help="which values are better, default what is known of a metric of this name, else higher")  # fmt: skip
     add("--smallest-difference", type=float, default=0.0, metavar="X", help="the smallest difference that is relevant")
     add("--alpha", type=float, default=0.05, metavar="SHARE", help="error over all comparisons, default 0.05")
     add("--statistics", choices=("model-t", "as-published"), default="model-t",

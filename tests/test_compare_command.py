@@ -102,3 +102,44 @@ def test_rows_are_chosen_by_the_cells_of_a_column(tmp_path: Path, capsys: pytest
     with pytest.raises(SystemExit):
         main([*command, "--where", "Metric"])
     assert "'Metric' must be COLUMN=VALUE, such as metric=dice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("metric", "better"), [("dice", "higher"), ("entropy error", "lower"), ("hd95 (spacing=1)", "lower"), ("mine", "higher")]
+)
+def test_a_known_metric_says_which_values_are_better(
+    metric: str, better: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(2)
+    rows = [
+        {"method": name, "patient": patient, "run": run, "metric": metric, "value": base + rng.normal(0, 0.01)}
+        for name, base in (("first", 0.1), ("second", 0.3)) for patient in range(9) for run in range(3)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "all.csv", index=False)
+    columns = ["--candidate", "method", "--value", "value", "--subject", "patient", "--repeat", "run"]
+    command = ["compare", str(tmp_path / "all.csv"), *columns, "--where", f"metric={metric}"]
+    assert main(command) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{'Larger' if better == 'higher' else 'Smaller'} values are better." in shown
+    assert f"second is {'better' if better == 'higher' else 'worse'} than first" in shown
+    assert main([*command, "--better", "lower"]) == 0
+    assert "second is worse than first" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_signed_error_needs_a_word_on_what_is_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("m,s,metric,v\na,1,rvd,0.1\nb,1,rvd,0.2\na,2,rvd,0.1\nb,2,rvd,0.3\n")
+    command = [
+        "compare",
+        str(tmp_path / "t.csv"),
+        "--candidate",
+        "m",
+        "--value",
+        "v",
+        "--subject",
+        "s",
+        "--where",
+        "metric=rvd",
+    ]
+    assert main(command) == 2
+    assert "rvd is best near zero" in capsys.readouterr().err
+    assert main([*command, "--better", "lower"]) == 0

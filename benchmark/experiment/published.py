@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class PublishedRow:
     ``cells``: column key to (mean, standard deviation), and ``*`` as a third where the paper marks a difference to the
     table's baseline (p < .05). A column without a cell has only a measured value. ``fusion`` is the fused labels' row that
     stands in on a metric which the candidate itself does not have. ``mean_of``: the row is the mean of these candidates.
+    ``also``: what the candidate is called in other experiments, as where the number of classes decides the activation.
     """
 
     name: str
@@ -57,6 +58,7 @@ class PublishedRow:
     cells: Mapping[str, Any] = field(default_factory=dict)
     fusion: str = ""
     mean_of: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,14 @@ class PublishedTable:
     columns: tuple[PublishedColumn, ...] = ()
     rows: tuple[PublishedRow, ...] = ()
     notes: tuple[PublishedNote, ...] = field(default=())
+
+    def named_as(self, candidates: Collection[str]) -> PublishedTable:
+        """The table whose rows have the names of these candidates, of the names that each row may have."""
+        rows = []
+        for row in self.rows:
+            known = [name for name in (row.candidate, *row.also) if name in candidates]
+            rows.append(replace(row, candidate=known[0]) if known else row)
+        return replace(self, rows=tuple(rows))
 
     def note(self, row: PublishedRow, column: PublishedColumn, *, alarmed: bool) -> PublishedNote:
         """The first note that speaks of this cell, or an empty one; ``alarmed``: a unit of the row's candidate warned."""

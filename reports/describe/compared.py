@@ -9,14 +9,34 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from ...benchmark.labels.csv_text import spreadsheet_bytes
+from ...benchmark.metrics import METRICS
 from ...benchmark.statistics.verdict.compare_table import TableComparison
 from ...benchmark.statistics.verdict.sentences import number
+from ...benchmark.statistics.verdict.verdicts import Better
 from ...benchmark.store.own_files import WrittenFiles
+from ...errors import RaterbenchError
 from ..page.escaping import terminal_text
+from ..published.measurements import ALARMS, CALIBRATION
 from ..tables.wording import NO_VALUE, p_number
 
 KIND = "comparison"
 TABLE, TEXT = "comparison.csv", "comparison.txt"
+
+
+def direction_of(metric: str) -> Better:
+    """Which values of a metric are better: as raterbench knows it by its name in exported tables, else higher ones.
+
+    Raises:
+        RaterbenchError: neither, as of a signed error.
+    """
+    if metric in (*CALIBRATION.values(), ALARMS):
+        return "lower"
+    name = metric.partition(" (")[0]  # Parameters follow a metric that was measured with several.
+    known = METRICS.get(name).better if name in METRICS.names() else "higher"
+    if known not in ("higher", "lower"):
+        best = "near zero" if known == "zero" else "neither high nor low"
+        raise RaterbenchError(f"{name} is best {best}, so that no candidate is better by it: say which values are better")
+    return "higher" if known == "higher" else "lower"
 
 
 def check_comparison_place(folder: Path) -> None:

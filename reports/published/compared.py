@@ -141,6 +141,8 @@ def compared_table(printed: PublishedTable, dataset: str, source: Measurements |
     source's own experiment are shown; all, and empty, where it has none.
     """
     columns = [column for column in printed.columns if column.dataset == dataset]
+    if source is not None:
+        printed = printed.named_as(set(source.rows["candidate"]))
     filling = source
     if source is not None and len({column.experiments for column in columns}) > 1:
         own = [column for column in columns if source.experiment in column.experiments]

@@ -99,7 +99,7 @@ def _caption(found: ComparedTable) -> Sequence[str]:
     lines = [f"The published values are from {printed.citation}, {printed.title}; their ± is the {printed.spread}."]
     measured = [cell for cell in cells if cell.measured]
     names = dict.fromkeys(
-        f"{c.row.name} is {c.row.candidate}" for c in cells if c.row.name != c.row.candidate and not c.row.mean_of
+        f"{c.row.name} is {c.row.candidate}" for c in cells if not c.row.name.startswith(c.row.candidate) and not c.row.mean_of
     )
     if not measured:
         lines += [text for text in dict.fromkeys(c.column.data for c in cells) if text]

@@ -49,7 +49,7 @@ def sentences(table: pd.DataFrame, values: CaseValues, layout: Layout, settings:
     others = table[table["candidate"] != baseline]
     said = [_size(values, layout)]
     if settings.statistics == "as-published":
-        said += [AS_PUBLISHED, *(_published(row, baseline) for _, row in others.iterrows())]
+        said += [AS_PUBLISHED, _better(settings.better), *(_published(row, baseline) for _, row in others.iterrows())]
         return [*said, *_missing(layout)]
     said += _how(values, layout, settings, len(others))
     shared = set(others["exploratory"])
@@ -100,7 +100,11 @@ def _how(values: CaseValues, layout: Layout, settings: ComparisonSettings, compa
         test, limits = "model t, over subjects and trained models,", [NO_REPEATS] if once else []
     family = f"Holm's correction over {comparisons} comparison{'' if comparisons == 1 else 's'}"
     first = f"Two-sided {test} against {settings.baseline}; {family}, of p and of intervals; alpha = {settings.alpha:g}."
-    return [first, *limits]
+    return [f"{first} {_better(settings.better)}", *limits]
+
+
+def _better(better: Better) -> str:
+    return f"{'Larger' if better == 'higher' else 'Smaller'} values are better."
 
 
 def _verdict(row: pd.Series, values: CaseValues, layout: Layout, settings: ComparisonSettings) -> str:

@@ -77,9 +77,10 @@ def test_every_column_is_measured_by_a_shipped_experiment_with_the_candidates(na
             assert experiment.dataset in {column.dataset, column.stand_in}
             assert column.metric in [*experiment.metrics, *CALIBRATION.values(), *REPAIR.values(), COMPOSITE_SCORE]
             assert column.reference in experiment.reference_names
-            named = {name for row in table.rows for name in (row.mean_of or (row.candidate,))}
             candidates = {c.name for c in experiment.candidates}
-            assert {row.candidate for row in table.rows if column.key in row.cells and not row.mean_of} <= candidates
+            rows = table.named_as(candidates).rows
+            assert {row.candidate for row in rows if column.key in row.cells and not row.mean_of} <= candidates
+            named = {name for row in rows for name in (row.mean_of or (row.candidate,))}
             assert named <= candidates or name == "vadineanu2025-table2"  # each of its rows belongs to one kind of error
     assert {e for c in table.columns for e in c.experiments} == {n for n in shipped() if read_experiment(n).published == name}
 
@@ -89,6 +90,20 @@ def test_every_cell_has_a_reason_to_give(name):
     table = read_published(name)
     notes = [table.note(row, column, alarmed=False) for row in table.rows for column in table.columns]
     assert all(0 < len(note.text) < 50 and note.detail for note in notes)
+
+
+def test_a_row_has_the_name_that_its_candidate_has_there():
+    table = read_published("lemay2022-softseg")
+    first = [table.named_as(names).rows[0].candidate for names in (["Hard-Sig-Dice"], ["Hard-Softmax-Dice"], ["other"])]
+    assert first == ["Hard-Sig-Dice", "Hard-Softmax-Dice", "Hard-Softmax-Dice"]
+
+
+@pytest.mark.parametrize("name", [n for n in shipped() if n.startswith("lemay2022")])
+def test_with_two_classes_the_activation_is_the_sigmoid_of_the_thesis(name):
+    experiment = read_experiment(name)
+    recipes = [c.options.get("recipe") for c in experiment.candidates]
+    used = {recipe["activation"] for recipe in recipes if isinstance(recipe, dict)} - {"normalised-relu"}
+    assert used == {"sigmoid" if experiment.dataset in {"deepflash", "msseg2016", "brats"} else "softmax"}
 
 
 def test_the_most_special_note_comes_first():
