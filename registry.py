@@ -1,4 +1,4 @@
-"""Finding things by name: every class of a kind in its folder, in plug-in files, and in other packages' entry points."""
+"""Finding things by name: every class of a kind in its folders, in plug-in files, and in other packages' entry points."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def installed(kind: str) -> EntryPoints:
 
 
 class Registry(Generic[T]):
-    """All concrete subclasses of ``base`` found in a package's modules, by the kebab-case name of the class.
+    """All concrete subclasses of ``base`` found in the modules of some packages, by the kebab-case name of the class.
 
     A class attribute ``name`` overrides the derived name, and ``listed = False`` keeps a class out, though not its subclasses.
     Modules are imported when a name is first asked for: only the one whose text defines the name, or all if none does.
     """
 
-    def __init__(self, kind: str, base: type[T], package: str) -> None:
-        self.kind, self.base, self.package = kind, base, package
+    def __init__(self, kind: str, base: type[T], *packages: str) -> None:
+        self.kind, self.base, self.packages = kind, base, packages
         self._found: dict[str, type[T]] | None = None
         self._early: dict[str, type[T] | None] = {}  # what was found before all modules were imported
 
@@ -124,22 +124,23 @@ class Registry(Generic[T]):
         """The class called ``name``, if the text of a module defines it: only that module is imported then."""
         if name in installed(self.kind).names:
             return None
-        package = importlib.import_module(self.package)
-        for file in sorted(file for folder in package.__path__ for file in Path(folder).glob("[!_]*.py")):
+        folders = [(package, folder) for package in self.packages for folder in importlib.import_module(package).__path__]
+        files = [(package, file) for package, folder in folders for file in sorted(Path(folder).glob("[!_]*.py"))]
+        for package, file in files:
             text = file.read_text(encoding="utf-8")
             spelt = re.findall(r"^class (\w+)", text, re.MULTILINE)
             named = re.findall(r'^    name(?:: [^=\n]+)? = "([^"\n]+)"', text, re.MULTILINE)
             if kebab(name) in {*map(kebab, spelt), *named}:
-                for c in self._classes(importlib.import_module(f"{self.package}.{file.stem}")):
+                for c in self._classes(importlib.import_module(f"{package}.{file.stem}")):
                     if self.name_of(c) in (name, kebab(name)):
                         return c
         return None
 
     def own_modules(self) -> list[ModuleType]:
-        """The modules of the package, imported."""
-        infos = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
-        names = [info.name for info in infos if not info.ispkg and not info.name.startswith("_")]
-        return [importlib.import_module(f"{self.package}.{name}") for name in names]
+        """The modules of the packages, imported."""
+        infos = [(p, info) for p in self.packages for info in pkgutil.iter_modules(importlib.import_module(p).__path__)]
+        names = [f"{p}.{info.name}" for p, info in infos if not info.ispkg and not info.name.startswith("_")]
+        return [importlib.import_module(name) for name in names]
 
     def _all(self) -> dict[str, type[T]]:
         if self._found is None:

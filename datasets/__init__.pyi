@@ -3,6 +3,7 @@ from .base import Card as Card
 from .base import Case as Case
 from .base import Dataset as Dataset
 from .base import Geometry as Geometry
+from .base import Instances as Instances
 from .base import Preparation as Preparation
 from .base import Truth as Truth
 from .brats import BraTS as BraTS
@@ -11,6 +12,7 @@ from .case_list import CaseList as CaseList
 from .confused_shapes import ConfusedShapes as ConfusedShapes
 from .deepflash import DeepFlash as DeepFlash
 from .folder import Folder as Folder
+from .instances.cells import Cells as Cells
 from .isbi2015 import ISBI2015 as ISBI2015
 from .label_files.rating_folder import RatingFolder as RatingFolder
 from .loading import DATASETS as DATASETS
@@ -20,6 +22,7 @@ from .mnist import MNIST as MNIST
 from .msseg2016 import MSSEG2016 as MSSEG2016
 from .phantom import Phantom as Phantom
 from .scgm import SCGM as SCGM
+from .simulation.annotation_errors import AnnotationErrors as AnnotationErrors
 from .simulation.raters import SimulatedRater as SimulatedRater
 from .simulation.raters import pooled_confusion as pooled_confusion
 from .simulation.raters import true_confusion as true_confusion

@@ -7,6 +7,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, overload
 
@@ -26,6 +27,8 @@ Floats = npt.NDArray[np.float32]
 LARGEST_SIDE = 8192
 Side = Annotated[int, Range(1, LARGEST_SIDE)]
 """Pixels along one side of a slice that a network sees."""
+HIDDEN = ("truth", "diagnosis", "instances")
+"""What a case may hold beyond image and ratings: a method sees of it what it needs, on training cases."""
 Unit = Literal["mm", "pixel"]
 """What lengths are measured in: mm, or pixel where the files say nothing trustworthy about size."""
 
@@ -88,12 +91,50 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
+class Instances:
+    """Which object each voxel belongs to, in the eyes of one rater.
+
+    ``numbers`` [*S] whole numbers: the object, 0 where there is none. ``classes`` [N + 1] uint8: the class index of each object
+    by its number; that of 0 is 0, and so is that of distractors: objects of another kind, which are background in the labels.
+    ``rater`` drew them, so that a method may see them in cases that this rater rated. Both arrays are read-only.
+    """
+
+    numbers: npt.NDArray[np.int32]
+    classes: Labels
+    rater: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbers", read_only(np.asarray(self.numbers, np.int32)))
+        object.__setattr__(self, "classes", read_only(np.asarray(self.classes, np.uint8)))
+
+    @property
+    def labels(self) -> Labels:
+        """The class indices [*S] uint8 that the objects give."""
+        return np.asarray(self.classes[self.numbers])
+
+    @cached_property
+    def targets(self) -> npt.NDArray[np.intp]:
+        """The numbers of the objects of a class that have a voxel, in ascending order."""
+        return np.asarray(self._there[self.classes[self._there] > 0])
+
+    @cached_property
+    def distractors(self) -> npt.NDArray[np.intp]:
+        """The numbers of the distractors that have a voxel, in ascending order."""
+        return np.asarray(self._there[self.classes[self._there] == 0])
+
+    @cached_property
+    def _there(self) -> npt.NDArray[np.intp]:
+        return np.flatnonzero(np.bincount(self.numbers.ravel(), minlength=1)[1:]) + 1
+
+
+@dataclass(frozen=True, eq=False)
 class Case:
     """One image and what each rater said about it, in its native geometry.
 
     ``image`` [C, *S] float32. ``ratings`` maps a rater's name to labels [*S] uint8, class indices or ``IGNORE``;
-    a rater who did not rate the case is an absent key. ``subject`` is never split across train and test. The arrays are
-    read-only, since all who get the case share them: to change one, copy it.
+    a rater who did not rate the case is an absent key. ``subject`` is never split across train and test. ``instances``
+    are given where they are known, whoever rated the case: ``blind`` hides them. The arrays are read-only, since all who get
+    the case share them: to change one, copy it.
     """
 
     id: str
@@ -104,6 +145,7 @@ class Case:
     geometry: Geometry
     truth: Truth | None = None
     diagnosis: int | None = None
+    instances: Instances | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", read_only(self.image))
@@ -115,13 +157,18 @@ class Case:
         return self.image.shape[1:]
 
     def blind(self, needs: Collection[str] = ()) -> Case:
-        """The case as a method may learn from it: without truth and diagnosis, except what it ``needs``."""
-        truth, diagnosis = (getattr(self, name) if name in needs else None for name in ("truth", "diagnosis"))
-        return dataclasses.replace(self, truth=truth, diagnosis=diagnosis)
+        """The case as a method may learn from it: without truth, diagnosis and instances, except what it ``needs``.
+
+        Instances are part of a rating: who needs them sees them only where their rater rated the case.
+        """
+        truth, diagnosis, instances = (getattr(self, name) if name in needs else None for name in HIDDEN)
+        if instances is not None and instances.rater not in self.ratings:
+            instances = None
+        return dataclasses.replace(self, truth=truth, diagnosis=diagnosis, instances=instances)
 
     def unlabelled(self) -> Case:
         """The case as a method may predict it: the image and where it lies, nothing else."""
-        return dataclasses.replace(self, ratings={}, truth=None, diagnosis=None)
+        return dataclasses.replace(self, ratings={}, truth=None, diagnosis=None, instances=None)
 
 
 @dataclass(frozen=True)
@@ -254,7 +301,7 @@ class Dataset(ABC, Sequence[Case]):
         return self.load(position % len(self))
 
     def subset(self, positions: Iterable[int], *, blind: bool = False, needs: Collection[str] = ()) -> Dataset:
-        """The cases at ``positions``; ``blind`` removes truth and diagnosis as each is read, except what a method ``needs``."""
+        """The cases at ``positions``; ``blind`` hides what a method does not ``need`` (``Case.blind``) as each is read."""
         return Subset(self, positions, blind=blind, needs=needs)
 
 
@@ -287,7 +334,8 @@ def check_case(case: Case, n_classes: int) -> Case:
     """The case itself, if it keeps the contract.
 
     Raises:
-        RaterbenchError: a rating has another size than the image or labels outside the classes, or the image is not finite.
+        RaterbenchError: a rating or the instances have another size than the image or labels outside the classes, or the image
+            is not finite.
     """
     wrong = case.image[~np.isfinite(case.image)]
     if wrong.size:
@@ -303,7 +351,25 @@ def check_case(case: Case, n_classes: int) -> Case:
                 f"case {case.id!r}: the rating of {rater!r} has the labels {outside[:5].tolist()}, "
                 f"but the classes are 0 to {n_classes - 1} (and {IGNORE} for what was not judged)"
             )
+    if case.instances is not None:
+        _check_instances(case, case.instances, n_classes)
     return case
+
+
+def _check_instances(case: Case, instances: Instances, n_classes: int) -> None:
+    numbers, classes = instances.numbers, instances.classes
+    if numbers.shape != case.shape:
+        raise RaterbenchError(f"case {case.id!r}: the instances have the size {numbers.shape}, but the image has {case.shape}")
+    if numbers.min(initial=0) < 0 or numbers.max(initial=0) >= len(classes):
+        raise RaterbenchError(
+            f"case {case.id!r}: the instances have numbers from {numbers.min()} to {numbers.max()}, but classes are given for "
+            f"0 to {len(classes) - 1}: number the objects from 1, and give each a class (0 for a distractor)"
+        )
+    if classes[0] != 0 or classes.max() >= n_classes:
+        raise RaterbenchError(
+            f"case {case.id!r}: the instances have the classes {np.unique(classes)[:5].tolist()}, but those of objects are 0 "
+            f"(a distractor) to {n_classes - 1}, and that of number 0 is 0"
+        )
 
 
 def index_table(rows: Iterable[tuple[str, str, str, tuple[str, ...]]]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from .base import Card, Case, Dataset, Labels, Preparation, index_table
 from .downloads import find_download
 from .images import Picture, check_agreement, read_image
 
-Raters = Literal["experts", "crowd", "both"]
+Raters = Literal["experts", "crowd", "both", "worker"]
 
 PLACES = ("bubil/BU-BIL_Dataset{set}", "BU-BIL_Dataset{set}", "bubil/Dataset{set}", ".")
 """Where a set may lie within the data folder."""
@@ -26,6 +26,8 @@ EXPERTS = {
 CROPPED_BY = {1: "Person2_Amira", 4: "Expert1"}
 """The expert around whose object the crowd's crops were cut. It is written nowhere: this one's box gives every crop's size."""
 CROWD = tuple(f"crowd_{k}" for k in range(1, 8))
+WORKER = "crowd"
+"""The rater who stands for the crowd: on each image the worker in the first place."""
 HALF = 128
 """Masks are black on white; a few have grey pixels from being drawn smoothly, and the darker half of them is object."""
 
@@ -43,7 +45,9 @@ class BUBIL(Dataset):
     Args:
         data: Folder of downloaded data, or the set's own; None reads the variable ``RATERBENCH_DATA``.
         set: 1 or 4.
-        raters: ``experts`` (set 1: on the full frame), ``crowd`` or ``both`` (on the crop, all of set 4 is).
+        raters: ``experts`` (set 1: on the full frame), ``crowd`` or ``both`` (on the crop, all of set 4 is), or ``worker``: the
+            experts, and one worker an image as the rater ``crowd``. That is another person in each image, so what is learned of
+            this rater is learned of the crowd.
 
     Raises:
         RaterbenchError: the images are not there, or do not belong together.
@@ -65,9 +69,11 @@ class BUBIL(Dataset):
         self.name = f"bubil-{set}-{raters}"
         self.set, self.path = set, _set_folder(data, set)
         self.preparation = Preparation(size=(256, 256) if set == 1 else (96, 96))
-        self.anonymous_raters = raters != "experts"
+        self.anonymous_raters = raters in ("crowd", "both")
         self.cropped = (set, raters) != (1, "experts")
-        self.raters = {"experts": EXPERTS[set], "crowd": CROWD, "both": EXPERTS[set] + CROWD}[raters]
+        experts = EXPERTS[set]
+        groups = {"experts": experts, "crowd": CROWD, "both": experts + CROWD, "worker": (*experts, WORKER)}
+        self.raters = groups[raters]
         self._images = _by_case(self.path / "RawImages")
         needed = (*self.raters, *([CROPPED_BY[set]] if self.cropped else []))
         self._masks = {rater: _by_case(self._folder(rater)) for rater in dict.fromkeys(needed)}
@@ -100,8 +106,9 @@ class BUBIL(Dataset):
         return Case(row["case"], row["subject"], row["centre"], pixels, ratings, image.geometry)
 
     def _folder(self, rater: str) -> Path:
-        if rater in CROWD:
-            return self.path / "CrowdsourcedAnnotations" / f"mturk_annotation{self.set}-{rater[-1]}"
+        if rater in (*CROWD, WORKER):
+            place = 1 if rater == WORKER else CROWD.index(rater) + 1
+            return self.path / "CrowdsourcedAnnotations" / f"mturk_annotation{self.set}-{place}"
         return self.path / "ExpertsAnnotations" / rater
 
     def _window(self, case: str) -> Window:

@@ -26,6 +26,9 @@ class CaseList(Dataset):
         for case in self.cases:
             digest.update(f"{case.geometry}|{case.diagnosis}|{list(case.ratings)}|{case.truth is not None}".encode())
             known = (case.truth.labels, case.truth.probability) if case.truth else ()
+            if case.instances is not None:
+                digest.update(case.instances.rater.encode())
+                known = (*known, case.instances.numbers, case.instances.classes)
             for array in (case.image, *case.ratings.values(), *known):
                 digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
         return digest.hexdigest()[:16]

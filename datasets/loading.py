@@ -14,7 +14,7 @@ from ..registry import Registry
 from ..steps import step
 from .base import Card, Dataset, check_case
 
-DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __package__)
+DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __package__, f"{__package__}.instances")
 """Every known data set by its name."""
 
 

@@ -35,5 +35,11 @@ from .networks.random_rater import RandomRater as RandomRater
 from .networks.separate_networks import SeparateNetworks as SeparateNetworks
 from .networks.tgce import TGCE as TGCE
 from .networks.tuned import Tuned as Tuned
+from .quality.annotation_budget import AnnotationBudget as AnnotationBudget
+from .quality.chosen_raters import ChosenRaters as ChosenRaters
+from .quality.confident_learning import ConfidentLearning as ConfidentLearning
+from .quality.intensity_threshold import IntensityThreshold as IntensityThreshold
+from .quality.partial_labelling import PartialLabelling as PartialLabelling
+from .quality.upgrade import Upgrade as Upgrade
 from .registries import FUSIONS as FUSIONS
 from .registries import METHODS as METHODS

@@ -189,6 +189,18 @@ class Method(BaseEstimator, ABC):
         """The report of ``fit``; empty by default."""
         return FitReport()
 
+    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
+        """The labels [*S] that it learned from in place of a rater's own, by case and rater, for methods that repair labels."""
+        return {}
+
+    def repair(self, case: Case) -> Mapping[str, Labels]:
+        """Better labels [*S] in place of ratings of a new case, by rater, for methods whose fit report has a ``repair``.
+
+        The case has ratings of the raters that the report names. They change no prediction.
+        """
+        del case
+        return {}
+
     def weights(self) -> Mapping[str, torch.Tensor]:
         """The fitted weights by name, which results keep if asked to; empty for a method without a network."""
         return {}

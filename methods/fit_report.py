@@ -22,6 +22,7 @@ class FitReport:
         stages: the reports of methods that were fitted within this one, by name: stages, members of an ensemble, trials.
         trials: the settings that a tuned method tried, in order, each with its validation score.
         by_epoch: what the network predicted for one validation slice after some epochs, where the budget keeps them.
+        repair: what a method that repairs annotations knows of them.
     """
 
     curve: list[tuple[int, float, float]] = field(default_factory=list)
@@ -32,6 +33,7 @@ class FitReport:
     stages: dict[str, FitReport] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     by_epoch: EpochPictures | None = None
+    repair: AnnotationRepair | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,41 @@ class Trial:
     parameters: dict[str, Any]
     score: float
     failed: str = ""
+
+
+@dataclass(frozen=True)
+class AnnotationRepair:
+    """What a method did to the annotations of training and validation cases before it learned from them.
+
+    ``repaired`` is the number of cases with a repaired annotation, ``raters`` made those, and ``careful_raters`` better ones.
+    ``careful`` names the cases that the repair was learned from, ``errors`` the errors that it undoes, by parameter, and
+    ``estimated`` says whether these come from cases that both kinds of raters annotated; all empty for a method that does not
+    learn from careful annotations. The benchmark adds ``scores`` of annotations that the method has not seen.
+    """
+
+    repaired: int
+    raters: tuple[str, ...] = ()
+    careful_raters: tuple[str, ...] = ()
+    careful: tuple[str, ...] = ()
+    errors: dict[str, Any] = field(default_factory=dict)
+    estimated: bool = False
+    scores: tuple[RepairScore, ...] = ()
+
+
+@dataclass(frozen=True)
+class RepairScore:
+    """The Dice of annotations ``against`` better ones, before and after the repair: of each annotation, and of all voxels.
+
+    ``part`` is ``training``, which includes validation cases, or ``test``; ``cases`` has the case of each annotation.
+    """
+
+    part: str
+    against: str
+    cases: tuple[str, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    pooled_before: float
+    pooled_after: float
 
 
 @dataclass(frozen=True)

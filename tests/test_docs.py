@@ -14,7 +14,7 @@ from raterbench.benchmark.experiment.factory import build_method, build_metrics
 from raterbench.benchmark.experiment.files import shipped
 from raterbench.benchmark.statistics import compare
 from raterbench.benchmark.store.predictions import FULL
-from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, UNIT_COLUMNS
+from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, REPAIR_COLUMNS, UNIT_COLUMNS
 from raterbench.reports.describe.compared import direction_of
 from raterbench.reports.published.command import published_beside
 from raterbench.reports.tables.wording import p_number, write_number
@@ -44,7 +44,9 @@ def test_every_edge_case_names_tests_that_exist():
     assert named and missing == []
 
 
-@pytest.mark.parametrize("columns", [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE], ids=lambda columns: columns[-1])
+@pytest.mark.parametrize(
+    "columns", [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE, REPAIR_COLUMNS], ids=lambda columns: columns[-1]
+)
 def test_every_column_of_the_tables_is_described(columns):
     prose = re.sub(r"```.*?```", "", FORMAT, flags=re.DOTALL)
     assert set(columns) <= set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", prose))))
@@ -71,9 +73,11 @@ def test_the_table_of_experiments_is_theirs():
     table = text[text.index("## Shipped experiments") : text.index("## Several experiments")]
     for line in re.findall(r"^\| `.*$", table, re.MULTILINE):
         names, _, repeats, networks, _ = (cell.strip() for cell in line.strip("|").split("|"))
-        for name, number in zip(re.findall(r"`([\w-]+)`", names), networks.split(" and "), strict=True):
+        named, numbers = re.findall(r"`([\w-]+)`", names), networks.split(" and ")
+        for name, number in zip(named, numbers * len(named) if len(numbers) == 1 else numbers, strict=True):
             listed[name] = repeats, int(number)
-    assert sorted(listed) == shipped()
+    derived = [name for name in shipped() if name.endswith("-full") and name.removesuffix("-full").startswith("vadineanu2025-")]
+    assert sorted([*listed, *derived]) == shipped() and "Each `vadineanu2025-` experiment also has a full size" in text
     for name, (repeats, networks) in listed.items():
         experiment = read_experiment(name)
         split, folds = experiment.split, experiment.split.parameters.get("folds", 1)

@@ -98,9 +98,14 @@ def _cases(cls: type[Dataset], data: str | None) -> None:
         unit, whole = case.geometry.unit, dataset.unit
         require(unit == whole, f"{where} measures lengths in {unit!r}, but the data set's attribute unit is {whole!r}")
         check_case(case, dataset.n_classes)
+        if (objects := case.instances) is not None:
+            known = objects.rater in dataset.raters
+            require(known, f"{where} has instances of {objects.rater!r}, who is none of its raters: name the one who drew them")
         again = dataset[position]
         same = np.array_equal(case.image, again.image)
         same = same and all(np.array_equal(labels, again.ratings[rater]) for rater, labels in case.ratings.items())
+        if case.instances is not None:
+            same = same and again.instances is not None and np.array_equal(case.instances.numbers, again.instances.numbers)
         require(same, f"{where} was different when it was read again: derive any randomness from a parameter")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -13,11 +13,13 @@ from sklearn.base import clone
 
 from ...datasets.base import IGNORE, Case, Floats
 from ...datasets.case_list import CaseList
-from ...methods.base import Method, Prediction
+from ...methods.base import Method, Need, Prediction
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.networks.fused_labels import FusedLabels
 from ...methods.networks.tuned import Tuned
+from ...methods.quality.annotation_budget import AnnotationBudget
+from ...methods.quality.chosen_raters import ChosenRaters
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
 from .parameters import parameters_are_stored
@@ -57,7 +59,15 @@ def small(method: Method, **changes: Any) -> Method:
         budget: Budget = clone(parameters["budget"] or Budget())
         fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4), **changes))
     if isinstance(fresh, Tuned):
-        fresh.set_params(trials=2, segmenter=fresh.segmenter or FusedLabels())
+        fresh.set_params(trials=2)
+    if "segmenter" in parameters:
+        fresh.set_params(segmenter=parameters["segmenter"] or FusedLabels())
+    if {"hq", "lq"} <= parameters.keys():  # The raters of the data sets here have other names.
+        fresh.set_params(hq=("rater 0",), lq=("rater 1",))
+    if isinstance(fresh, AnnotationBudget):
+        fresh.set_params(careful=1, cheap=None)
+    if isinstance(fresh, ChosenRaters):
+        fresh.set_params(raters=("rater 0", "rater 1"))
     held = {name: part for name, part in fresh.get_params(deep=False).items() if isinstance(part, Method)}
     fresh.set_params(**{name: small(part, **changes) for name, part in held.items()})
     return fresh
@@ -84,8 +94,8 @@ def fitted(method: Method, dataset: CaseList) -> Method:
     require(reason is None or isinstance(reason, str), f"skip_reason gave {reason!r}: return a text, or None where it can run")
     if reason is not None:
         raise NotApplicableError(f"skip_reason says: {reason}")
-    positions, blind = range(len(dataset)), "truth" not in fresh.needs
-    train, validation = (dataset.subset(p, blind=blind) for p in (positions[:-VALIDATION], positions[-VALIDATION:]))
+    parts = range(len(dataset))[:-VALIDATION], range(len(dataset))[-VALIDATION:]
+    train, validation = (dataset.subset(part, blind=True, needs=fresh.needs) for part in parts)
     require(fresh.fit(train, validation, seed=SEED, device="cpu") is fresh, "fit must return self")
     return fresh
 
@@ -144,6 +154,14 @@ def _predicts(method: Method, dataset: CaseList) -> list[Floats]:
 
 def _difference(some: list[Floats], others: list[Floats]) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
+
+
+def _known_needs(method: Method, trained: Trained) -> None:
+    del trained
+    known, needs = get_args(Need), method.needs
+    require(isinstance(needs, Set), f"needs is {needs!r}: give a frozenset of the words {', '.join(known)}")
+    unknown = sorted(str(need) for need in needs if need not in known)
+    require(not unknown, f"needs names {', '.join(unknown)}, which no case has: the words are {', '.join(known)}")
 
 
 def _probabilities_2d(method: Method, trained: Trained) -> None:
@@ -247,6 +265,7 @@ def _one_rater(method: Method, trained: Trained) -> None:
 
 
 CHECKS: dict[str, Callable[[Method, Trained], None]] = {
+    "it needs what a case can have": _known_needs,
     "probabilities of 2-D images of odd sizes": _probabilities_2d,
     "probabilities of 3-D volumes": _probabilities_3d,
     "determinism": _determinism,

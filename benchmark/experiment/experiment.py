@@ -64,6 +64,7 @@ class Statistics:
 
     ``baseline`` is the candidate that others are tested against, by default the first. ``smallest_difference`` is the smallest
     difference of the primary metric that is relevant, in its unit; with 0 no two candidates can be called equivalent.
+    ``careful_cost`` is what a careful annotation costs, in cheap ones; only a figure of costs uses it.
     """
 
     primary_metric: str = "dice"
@@ -72,6 +73,7 @@ class Statistics:
     smallest_difference: Annotated[float, Range(0, 1_000_000)] = 0.01
     alpha: Annotated[float, Range(0, 1, without="both")] = 0.05
     resamples: Annotated[int, Range(1, 20_000)] = 2000
+    careful_cost: Annotated[float, Range(0, 1_000_000)] = 5.0
 
     def __post_init__(self) -> None:
         check_fields(self, "statistics")
@@ -104,6 +106,7 @@ class Experiment:
     ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
     ``timeout`` is the longest that a unit may take, in seconds. ``keep_cases`` cases are shown as pictures; ``keep_weights``
     stores the weights of every network; ``samples`` segmentations are drawn for each test case by methods that can.
+    ``search_threshold``: whether the threshold that makes labels of two classes is searched on validation cases; it is .5 else.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Experiment:
     keep_cases: Annotated[int, Range(0, 10_000)] = 4
     keep_weights: bool = False
     samples: Annotated[int, Range(0, 10_000)] = 0
+    search_threshold: bool = True
     seed: Seed = 0
     timeout: Annotated[float, Range(0, 10**7, without="low")] | None = None
     statistics: Statistics = Statistics()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,30 +24,62 @@ LONGEST_CHAIN = 20
 """How many files may extend one another."""
 
 
+FULL = "full"
+"""A table of a shipped experiment: what ``NAME-full``, the experiment at its full size, has in place of its settings."""
+
+
 def shipped() -> list[str]:
     """Names of the experiments that come with raterbench."""
-    return sorted(p.name.removesuffix(".toml") for p in SHIPPED.iterdir() if p.name.endswith(".toml"))
+    return sorted([*_shipped_files(), *(f"{name}-{FULL}" for name in _full_sizes())])
 
 
-def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+@cache
+def _shipped_files() -> tuple[str, ...]:
+    return tuple(sorted(p.name.removesuffix(".toml") for p in SHIPPED.iterdir() if p.name.endswith(".toml")))
+
+
+@cache
+def _full_sizes() -> tuple[str, ...]:
+    """The shipped files that say what they are at full size, themselves or what they extend."""
+    tables = {name: _read_toml(name) for name in _shipped_files()}
+
+    def says(name: str) -> bool:
+        return FULL in tables[name] or (tables[name].get("extends", "") in tables and says(tables[name]["extends"]))
+
+    return tuple(name for name in tables if says(name))
+
+
+def read_values(name: str) -> dict[str, Any]:
     """The plain values of a shipped experiment or a TOML file, on top of those that it ``extends``; ``name`` is its own.
 
     The file's own keys win, tables are merged key by key, lists are replaced as a whole. A description speaks of its own file
     alone. A file with another data set keeps nothing that was said of the first one (``OF_DATASET``). Paths in a file are
-    beside it. ``above`` are the files that extend this one, the first one first.
+    beside it. ``NAME-full`` has what the table ``[full]`` of NAME says on top of NAME.
 
     Raises:
         RaterbenchError: no such experiment, the file is no TOML, or it extends itself in the end.
     """
+    small = name.removesuffix(f"-{FULL}")
+    if name in _shipped_files() or small not in _full_sizes():
+        values = _read_values(name, ())
+        if name in _shipped_files():
+            values.pop(FULL, None)
+        return values
+    values = _read_values(small, ())
+    return _on_top(values, {**values.pop(FULL), "name": name})
+
+
+def _read_values(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """As ``read_values``, with the table ``[full]``; ``above`` are the files that extend this one, the first one first."""
     own = _read_toml(name)
-    identity = name if name in shipped() else os.path.realpath(name)
+    identity = name if name in _shipped_files() else os.path.realpath(name)
     folder = Path(identity).parent
     if identity in above:
         circle = " extends ".join(Path(i).name for i in (*above[above.index(identity) :], identity))
         raise RaterbenchError(f"experiments extend each other in a circle: {circle}")
     if len(above) > LONGEST_CHAIN:
         raise RaterbenchError(f"{name}: more than {LONGEST_CHAIN} experiments extend one another: merge some of them")
-    if name not in shipped():
+    if name not in _shipped_files():
         _place_beside(own, folder)
     own.setdefault("name", Path(name).stem)
     base = own.pop("extends", "")
@@ -54,7 +87,17 @@ def read_values(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise RaterbenchError(f"{name}: extends = {shown(base)} must be a text in quotes: a shipped experiment or a TOML file")
     if not base:
         return own
-    inherited = read_values(base if base in shipped() else str(folder / base), (*above, identity))
+    if base in shipped() and base not in _shipped_files():
+        inherited = read_values(base)
+    else:
+        inherited = _read_values(base if base in _shipped_files() else str(folder / base), (*above, identity))
+    if name not in _shipped_files():
+        inherited.pop(FULL, None)
+    return _on_top(inherited, own)
+
+
+def _on_top(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """``own`` values over ``inherited`` ones."""
     inherited.pop("description", None)
     below = inherited.get("dataset", DATASET)
     if own.get("dataset", below) != below:
@@ -90,7 +133,7 @@ def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_toml(name: str) -> dict[str, Any]:
-    if name in shipped():
+    if name in _shipped_files():
         return parse_toml((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), name)
     path = Path(name)
     if path.suffix != ".toml" or not os.path.lexists(name.replace("\0", "")):

@@ -9,7 +9,7 @@ import numpy as np
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
 from ...voxel_counts import Counts, Doubles
-from ..experiment.references import REFERENCE_NAMES
+from ..experiment.references import REFERENCE_NAMES, SOME_RATERS
 from ..metrics.base import (
     UNIT_SYMBOLS,
     Metric,
@@ -88,11 +88,12 @@ def measure_pairs(
 ) -> dict[tuple[Metric, str], Doubles]:
     """The values [classes] of each pair of a metric and a reference's name; a reference that the case lacks gives none.
 
-    ``raters`` is the mean over each single rater of the case, without NaN; each of them is measured once.
+    ``raters`` is the mean over each single rater of the case, without NaN, and so is a reference that names some of them; each
+    is measured once.
     """
     by_reference: dict[str, list[Metric]] = {}
     for metric, name in pairs:
-        for single in sources.raters if name == RATERS else [name]:
+        for single in sources.parts(name):
             metrics = by_reference.setdefault(single, [])
             if metric not in metrics:
                 metrics.append(metric)
@@ -105,10 +106,10 @@ def measure_pairs(
                 values = metric.measure(prediction, reference, spacing=sources.case.geometry.spacing)
                 found[metric, name] = np.atleast_1d(values)
     for metric, name in pairs:
-        if name == RATERS:
+        if name == RATERS or name.startswith(SOME_RATERS):
             size = prediction.n_classes - 1 if metric.per_class else 1
-            singles = [found[metric, single] for single in sources.raters]
-            found[metric, RATERS] = mean_without_nan(singles) if singles else np.full(size, np.nan)
+            singles = [found[metric, single] for single in sources.parts(name)]
+            found[metric, name] = mean_without_nan(singles) if singles else np.full(size, np.nan)
     return found
 
 
@@ -138,13 +139,13 @@ def calibrate_case(
 ) -> Counts:
     """Calibration counts [n_references, 2, 11, 3] of a map [K, *S]; the regions are the image and near the foreground.
 
-    For ``raters`` the counts of each rater are added. A reference that the case does not have counts nothing.
+    For several raters the counts of each are added. A reference that the case does not have counts nothing.
     """
     sources = sources or References(case, len(probability))
     confidence = confidence_of(probability)
     counts = np.zeros((len(references), len(REGIONS), N_BINS, 3), np.int64)
     for i, name in enumerate(references):
-        for source in sources.raters if name == RATERS else [name]:
+        for source in sources.parts(name):
             if (reference := sources[source]) is not None:
                 counts[i, 0] += count_confidence(confidence, reference.labels)
                 counts[i, 1] += count_confidence(confidence, reference.labels, reference.region)

@@ -207,8 +207,7 @@ class PartsInProgress:
         """Add the present case to the calibration counts and to metrics of all cases together."""
         probability = prediction.probability
         for part, planned in self.pooled.items():
-            singles = sources.raters if planned.reference == RATERS else [planned.reference]
-            against = [reference for name in singles if (reference := sources[name]) is not None]
+            against = [reference for name in sources.parts(planned.reference) if (reference := sources[name]) is not None]
             counts = [planned.metric.count(prediction, reference) for reference in against]
             # A prediction against itself gives the shape, for a case without this reference.
             nothing = np.zeros_like(planned.metric.count(prediction, prediction))

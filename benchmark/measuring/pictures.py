@@ -51,6 +51,7 @@ def picture_of(case: Case, why: str) -> Picture:
 
 
 def predicted_picture(stored: StoredPrediction, probability: Floats) -> PredictedPicture:
-    """What a candidate predicts for a kept case, and how far it believes each rater, with 8 bits."""
+    """What a candidate predicts for a kept case, how far it believes each rater, and what it repaired, with 8 bits."""
     shown = np.round(probability * 255).astype(np.uint8)
-    return PredictedPicture(stored.case, shown, stored.reliability_raters, stored.reliability)
+    believed = stored.reliability_raters, stored.reliability
+    return PredictedPicture(stored.case, shown, *believed, stored.repaired_raters, stored.repaired)

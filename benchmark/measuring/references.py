@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError, nearest
+from ..experiment.references import SOME_RATERS, single_raters
 from ..metrics.base import Mask, Segmentation, from_labels
 from ..store.units import RATER
 
@@ -93,6 +94,14 @@ class References:
     def raters(self) -> list[str]:
         """``rater:<name>`` for each rater of the case."""
         return [RATER + rater for rater in self.ratings]
+
+    def parts(self, name: str) -> list[str]:
+        """The references over which ``name`` is a mean, in this case: itself, or each of the raters that it stands for."""
+        if name == RATERS:
+            return self.raters
+        if name.startswith(SOME_RATERS):
+            return [RATER + rater for rater in single_raters(name) if rater in self.ratings]
+        return [name]
 
     def _build(self, name: str) -> Segmentation | None:
         if name == "truth":

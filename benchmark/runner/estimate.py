@@ -92,7 +92,8 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
         timed.append(_seconds(train_once))
     per_slice = min(timed) / len(rows)
     slices_per_case = len(slices) / len(sample)
-    epoch = per_slice * slices_per_case * (len(fold.train) + VALIDATION_SHARE * len(fold.validation))
+    shown = max(len(fold.train) * slices_per_case, budget.least_steps * budget.batch_size)
+    epoch = per_slice * (shown + VALIDATION_SHARE * slices_per_case * len(fold.validation))
     return reading + epoch * budget.epochs
 
 

@@ -109,7 +109,7 @@ class _UnitInProgress:
         metrics, fusions = build_metrics(experiment), build_references(experiment)
         parts = plan_parts(unit.kind, metrics, references, task.kept, primary, fusions=fusions)
         names = dataset.raters if unit.kind == "raters" else (unit.name,)
-        two = dataset.n_classes == 2 and unit.kind == "method"
+        two = dataset.n_classes == 2 and unit.kind == "method" and experiment.search_threshold
         n_cases, thresholds = len(task.fold.test), (SEARCHED, HALF) if two else ("",)
         self.parts = PartsInProgress(wanted, parts, names=names, dataset=dataset, n_cases=n_cases, thresholds=thresholds)
         self.pictures: list[Picture] = []

@@ -18,6 +18,7 @@ from ...methods.base import Fusion
 from ...plugin_errors import calling
 from ..experiment.experiment import Experiment, check_units
 from ..experiment.factory import (
+    PlannedMethod,
     build_fusions,
     build_method,
     build_metrics,
@@ -28,6 +29,7 @@ from ..experiment.factory import (
     planned_method,
     plugins_hash,
 )
+from ..experiment.references import single_raters
 from ..experiment.settings import canonical
 from ..experiment.skipping import check_identity
 from ..experiment.splits import Fold, make_folds, manifest
@@ -40,7 +42,6 @@ from ..store.metric_facts import metric_facts
 from ..store.results_folder import check_results_folder, check_same_data
 from ..store.run_file import read_run_file
 from ..store.units import (
-    RATER,
     SCHEMA,
     Kind,
     PlannedUnit,
@@ -235,6 +236,8 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
                     "seed": experiment.seed if candidate.seed is None else candidate.seed,
                     "device": torch.device(device).type,
                     "samples": experiment.samples,
+                    # Units from before this could be chosen keep their keys.
+                    **({} if experiment.search_threshold else {"search_threshold": False}),
                 }
             )
             file = stem(candidate.method, fold.repeat, fold.fold, key)
@@ -250,6 +253,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     facts = _facts(experiment, dataset, listed, kept) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if "truth" in method.needs]
+    facts["warnings"] += _told_of_needs(experiment, planned)
     return Plan(
         experiment=experiment,
         dataset=dataset,
@@ -270,6 +274,15 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         manifest=listed,
         facts=facts,
     )
+
+
+def _told_of_needs(experiment: Experiment, planned: Sequence[PlannedMethod]) -> list[str]:
+    """Who learns from more than images and ratings; that an oracle learns from the truth is told elsewhere."""
+    who: dict[str, list[str]] = {}
+    for candidate, method in zip(experiment.candidates, planned, strict=True):
+        for need in sorted(method.needs - {"truth"}) if method.skip_reason is None else ():
+            who.setdefault(need, []).append(candidate.name)
+    return [f"{', '.join(names)} learned from the {need} of training cases, too." for need, names in who.items()]
 
 
 def _reference_tasks(
@@ -305,8 +318,10 @@ def check_references(experiment: Experiment, dataset: Dataset) -> None:
         RaterbenchError: a reference is no rater, or the primary metric cannot be measured against the primary reference.
     """
     for name in experiment.reference_names:
-        if name.startswith(RATER) and name.removeprefix(RATER) not in dataset.raters:
-            raise RaterbenchError(f"references: {name!r} is no rater of {dataset.name!r}{nearest(name[6:], dataset.raters)}")
+        for rater in single_raters(name):
+            if rater not in dataset.raters:
+                near = nearest(rater, dataset.raters)
+                raise RaterbenchError(f"references: {name!r}: {rater!r} is no rater of {dataset.name!r}{near}")
     declared, truth = experiment.statistics, dataset[0].truth is not None
     primary = experiment.primary_reference
     if primary == "auto":

@@ -9,18 +9,21 @@ import os
 import time
 import traceback
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...datasets.base import Case
+from ...datasets.base import Case, Labels
 from ...errors import RaterbenchError, StoppedError
 from ...methods.base import Method, Prediction
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_method
 from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
+from ..measuring.repair import annotated, repair_scores
 from ..store.assignment import pack_assignment
 from ..store.predictions import StoredPrediction, store_prediction
 from ..store.units import (
@@ -104,16 +107,25 @@ def _trained(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.setting.device)
-        threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
+        threshold = None
+        if experiment.search_threshold:
+            threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
+    report, repaired = method.fit_report(), dict[str, Mapping[str, Labels]]()
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
         for case in dataset.subset(fold.test):
             prediction = checked_prediction(method, case, dataset.n_classes, samples=experiment.samples, seed=seed)
             done = observed_confusions(case, dataset.n_classes)
             maps = reliability_maps(prediction.rater_reliability, prediction.rater_confusion, prediction.probability, case)
-            predictions.append(store_prediction(case.id, prediction, maps))
+            if report.repair is not None:
+                repaired[case.id] = method.repair(annotated(case, report.repair))
+            predictions.append(store_prediction(case.id, prediction, maps, repaired.get(case.id, {})))
             if prediction.rater_confusion is not None:
                 estimates[case.id] = mean_confusions(prediction.rater_confusion, case, done, dataset.n_classes)
-    report = method.fit_report()
+    if report.repair is not None and dataset.n_classes == 2:
+        learned = dataset.subset([*fold.train, *fold.validation])
+        scores = repair_scores("training", learned, method.repaired(), report.repair)
+        scores += repair_scores("test", dataset.subset(fold.test), repaired, report.repair)
+        report.repair = replace(report.repair, scores=(*report.repair.scores, *scores))
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
         try:

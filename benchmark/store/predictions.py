@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets.base import Floats, Preparation
+from ...datasets.base import Floats, Labels, Preparation
 
 if TYPE_CHECKING:
     from ...methods.base import Prediction
@@ -42,6 +42,9 @@ class StoredPrediction:
             that estimate none.
         samples: plausible segmentations, [n, K-1, *S] of 0..255; None where none were asked for.
         diagnosis: the probability of each diagnosis [D]; None for methods that give none.
+        repaired_raters: the raters of ``repaired``.
+        repaired: the labels [R, *S] that a method that repairs annotations has in place of those of these raters; None for
+            others.
     """
 
     case: str
@@ -52,6 +55,8 @@ class StoredPrediction:
     reliability: npt.NDArray[np.uint8] | None = None
     samples: npt.NDArray[np.uint8] | None = None
     diagnosis: npt.NDArray[np.float64] | None = None
+    repaired_raters: tuple[str, ...] = ()
+    repaired: npt.NDArray[np.uint8] | None = None
 
     def probability(self, preparation: Preparation) -> Floats:
         """The probability map [K, *S] float32 in the case's geometry; ``preparation`` is that of the experiment.
@@ -83,8 +88,13 @@ class StoredPrediction:
         return np.concatenate([1 - others.sum(axis=1, keepdims=True), others], axis=1)
 
 
-def store_prediction(case: str, prediction: Prediction, reliability: Mapping[str, Floats]) -> StoredPrediction:
-    """The compact form of what a method predicted for the case called ``case``, with each rater's ``reliability`` map [*S]."""
+def store_prediction(
+    case: str, prediction: Prediction, reliability: Mapping[str, Floats], repaired: Mapping[str, Labels] | None = None
+) -> StoredPrediction:
+    """The compact form of what a method predicted for the case called ``case``.
+
+    ``reliability`` has a map [*S] of each rater, and ``repaired`` the labels [*S] in place of those of each rater.
+    """
     on_slices = prediction.prepared is not None
     given = prediction.prepared if prediction.prepared is not None else prediction.probability
     return StoredPrediction(
@@ -96,6 +106,8 @@ def store_prediction(case: str, prediction: Prediction, reliability: Mapping[str
         np.stack([_to_byte(map_) for map_ in reliability.values()]) if reliability else None,
         None if prediction.samples is None else _to_byte(prediction.samples[:, 1:]),
         None if prediction.diagnosis is None else np.asarray(prediction.diagnosis, np.float64),
+        tuple(repaired or ()),
+        np.stack([np.asarray(labels, np.uint8) for labels in repaired.values()]) if repaired else None,
     )
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ...datasets.base import Preparation
 from ...errors import RaterbenchError
-from ...methods.fit_report import EpochPictures
+from ...methods.fit_report import EpochPictures, RepairScore
 from ...text_files import LARGEST_WRITTEN, parse_json, read_text
 from ..experiment.experiment import LABELS, Experiment
 from .assignment import unpack_assignment
@@ -49,6 +49,9 @@ CALIBRATION_COLUMNS = [
 ]
 VALUE_COLUMNS = ["candidate", "repeat", "fold", "case", "subject", "class", "bin", "n"]
 SEARCH_COLUMNS = ["candidate", "repeat", "fold", "cases", "threshold", "dice", "chosen"]
+REPAIR_COLUMNS = ["candidate", "repeat", "fold", "part", "against", "annotations", "before", "after"]
+REPAIRED_COLUMNS = ["candidate", "repeat", "fold", "part", "against", "case", "subject", "before", "after"]
+"""Columns of ``Results.repairs``, a row a trained model, and of ``Results.repaired``, a row an annotation of a test case."""
 UNIT_COLUMNS = [
     *("candidate", "kind", "repeat", "fold", "status", "reason", "seconds", "epochs", "best_epoch", "threshold"),
     *("peak_memory_mb", "n_train", "n_validation", "n_test", "curve", "warnings", "alarms", "code", "hardware", "versions"),
@@ -61,6 +64,7 @@ class PictureCase:
     """A kept case for pictures: ``image`` [*S] in 0..1, labels [*S] uint8, and each candidate's probability [K, *S].
 
     ``reliability``: how far a candidate believes each rater at each voxel, [*S] in 0..1, where it has an opinion.
+    ``repaired``: the labels [*S] that a candidate has in place of a rater's, where it repairs annotations.
     """
 
     id: str
@@ -70,6 +74,7 @@ class PictureCase:
     truth: npt.NDArray[np.uint8] | None = None
     predictions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     reliability: dict[str, dict[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
+    repaired: dict[str, dict[str, npt.NDArray[np.uint8]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +95,8 @@ class Results:
     pictures: list[PictureCase]
     packed: Mapping[tuple[int, int], npt.NDArray[np.uint8]] = field(default_factory=dict)
     completeness: Completeness = field(default_factory=Completeness)
+    repairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPAIR_COLUMNS))
+    repaired: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPAIRED_COLUMNS))
 
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
@@ -248,7 +255,40 @@ def read_results(folder: str | Path) -> Results:
             if s.trained is not None and s.trained.assignment is not None
         },
         completeness=completeness,
+        repairs=_repairs(done),
+        repaired=_repaired(done),
     )
+
+
+def _repairs(units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """The Dice of annotations before and after a method repaired them, all voxels together, a row for each reference."""
+    rows = [
+        [*_model(s), score.part, score.against, len(score.before), score.pooled_before, score.pooled_after]
+        for s, score in _repair_scores(units)
+    ]
+    return pd.DataFrame(rows, columns=REPAIR_COLUMNS)
+
+
+def _repaired(units: Sequence[StoredUnit]) -> pd.DataFrame:
+    """The same for each annotation of a test case."""
+    rows = []
+    for s, score in _repair_scores(units):
+        subjects = {named.case: named.subject for named in s.measured.cases} if s.measured is not None else {}
+        if score.part == "test":
+            rows += [
+                [*_model(s), score.part, score.against, case, subjects.get(case, ""), before, after]
+                for case, before, after in zip(score.cases, score.before, score.after, strict=True)
+            ]
+    return pd.DataFrame(rows, columns=REPAIRED_COLUMNS)
+
+
+def _repair_scores(units: Sequence[StoredUnit]) -> list[tuple[StoredUnit, RepairScore]]:
+    repairs = [(s, s.trained.report.repair) for s in units if s.trained is not None]
+    return [(s, score) for s, repair in repairs if repair is not None for score in repair.scores]
+
+
+def _model(stored: StoredUnit) -> list[Any]:
+    return [stored.unit.name, stored.unit.repeat, stored.unit.fold]
 
 
 def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataFrame:
@@ -452,4 +492,7 @@ def _pictures(units: Sequence[StoredUnit]) -> list[PictureCase]:
                         if shown.reliability is not None:
                             maps = np.divide(shown.reliability, 255, dtype=np.float32)
                             pictures[shown.case].reliability[stored.unit.name] = dict(zip(shown.raters, maps, strict=True))
+                        if shown.repaired is not None:
+                            named = zip(shown.repaired_raters, shown.repaired, strict=True)
+                            pictures[shown.case].repaired[stored.unit.name] = dict(named)
     return list(pictures.values())

@@ -257,12 +257,17 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class PredictedPicture:
-    """What a candidate predicts for a kept case: ``probability`` [K, *S] and the ``reliability`` [R, *S] of 0..255."""
+    """What a candidate predicts for a kept case: ``probability`` [K, *S] and the ``reliability`` [R, *S] of 0..255.
+
+    ``repaired`` are the labels [R, *S] in place of those of ``repaired_raters``, of candidates that repair annotations.
+    """
 
     case: str
     probability: npt.NDArray[np.uint8]
     raters: tuple[str, ...] = ()
     reliability: npt.NDArray[np.uint8] | None = None
+    repaired_raters: tuple[str, ...] = ()
+    repaired: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ class Budget(Parameterised):
 
     Args:
         epochs: passes over the training slices at most.
+        least_steps: the fewest steps of an epoch. Where one pass has fewer, an epoch has several, each in another order, so
+            that methods that learn from few slices take as many steps as the others.
         batch_size: slices in a step.
         learning_rate: Adam's largest.
         schedule: how the learning rate changes. ``cosine``: it falls after each epoch, from its largest value to zero.
@@ -67,8 +69,10 @@ class Budget(Parameterised):
         dropout: Annotated[float, Range(0, 1, without="high")] = 0.0,
         mixed_precision: bool = True,
         keep_epochs: Annotated[int, Range(0, 50)] = 0,
+        least_steps: Annotated[int, Range(1, 1_000_000)] = 1,
     ) -> None:
         self.epochs = epochs
+        self.least_steps = least_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.schedule = schedule

@@ -76,7 +76,8 @@ def train_network(
         weight_decay=budget.weight_decay,
         fused=True,
     )
-    steps = math.ceil(len(slices) / budget.batch_size)
+    passes = math.ceil(budget.least_steps / math.ceil(len(slices) / budget.batch_size))
+    steps = math.ceil(passes * len(slices) / budget.batch_size)
     after_each_step = budget.schedule == "one-cycle"
     schedule: LRScheduler = (
         _one_cycle(optimiser, budget.epochs * steps) if after_each_step else CosineAnnealingLR(optimiser, T_max=budget.epochs)
@@ -89,7 +90,8 @@ def train_network(
             learner.start_epoch(module, epoch)
             module.train()
             total = 0.0
-            for rows in torch.randperm(len(slices), generator=shuffling).split(budget.batch_size):
+            order = torch.cat([torch.randperm(len(slices), generator=shuffling) for _ in range(passes)])
+            for rows in order.split(budget.batch_size):
                 batch = augment(slices.batch(rows, device), budget, shuffling)
                 ratings, present = learner.select_targets(batch.ratings, batch.present, drawing)
                 with _autocast(device, enabled=budget.mixed_precision):
@@ -107,7 +109,7 @@ def train_network(
                 best_loss, report.best_epoch = validation_loss, epoch
                 for kept, tensor in zip(best_weights.values(), module.state_dict().values(), strict=True):
                     kept.copy_(tensor)
-            report.curve.append((epoch, total / len(slices), validation_loss))
+            report.curve.append((epoch, total / len(order), validation_loss))
             learner.end_epoch(module, epoch, validation)
             watch.add(module, epoch, report.best_epoch)
             if stop_rule.ends(validation_loss):

@@ -145,6 +145,9 @@ class Tuned(Method):
     def weights(self) -> Mapping[str, torch.Tensor]:
         return self.best_.weights()
 
+    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
+        return self.best_.repaired()
+
     def n_networks(self, n_raters: int) -> int:
         return self.trials * self._inner().n_networks(n_raters)
 

@@ -7,6 +7,8 @@ from functools import partial
 
 from ..analysis import Analysis
 from ..page.part_maker import EXPECTED, PartMaker
+from .annotations.budgets import annotation_cost, repair_by_slices
+from .annotations.repair import repair
 from .costs import costs
 from .effects import effects
 from .entropy import entropy
@@ -53,6 +55,9 @@ def figure_makers(analysis: Analysis) -> dict[str, Maker]:
         "identification": identification,
         "rater-curve": rater_curve_figure,
         "critical-difference": pairs,
+        "annotation-cost": annotation_cost,
+        "repair-by-slices": repair_by_slices,
+        "repair": repair,
         "pictures": pictures,
         "confusion": confusion,
         "reliability-maps": reliability_maps,

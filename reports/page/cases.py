@@ -37,7 +37,8 @@ BUDGET = 1_500_000
 """Characters that all pictures together may have."""
 GREYS = 0xFC
 """The bits of a probability that are kept. One half stays a border between two grey levels."""
-RATERS, REFERENCES, CANDIDATES, BELIEFS = "Raters", "References", "Candidates", "How far a candidate believes a rater"
+RATERS, REFERENCES, CANDIDATES, REPAIRED = "Raters", "References", "Candidates", "Repaired annotations"
+BELIEFS = "How far a candidate believes a rater"
 COLOURS = (*("#FFC20A", "#3FB8FF", "#FF6B9D", "#4FE0A8", "#C9A0FF", "#FF8A3D", "#E8F05A", "#FF5C5C", "#9BE564", "#7CE7F5"),)
 """Of contours, bright enough to be seen on a grey image."""
 TRUTH_COLOUR = "#FFFFFF"
@@ -99,7 +100,7 @@ def case_browser(analysis: Analysis) -> dict[str, Any] | None:
         "metric": f"{analysis.label(analysis.metric)} against {visible(words_of(analysis.reference))}",
         "better": analysis.better(analysis.metric),
         "baseline": visible(analysis.baseline),
-        "groups": [RATERS, REFERENCES, CANDIDATES, BELIEFS],
+        "groups": [RATERS, REFERENCES, CANDIDATES, REPAIRED, BELIEFS],
     }
 
 
@@ -155,6 +156,9 @@ def _layers(analysis: Analysis, case: PictureCase, references: Mapping[str, Stor
         if name in case.predictions:
             planes, colour = soft_planes(case.predictions[name]), COLOURS[number % len(COLOURS)]
             layers.append(Layer(CANDIDATES, name, colour, planes, True, ("method", name), levels.get(name, 0.5)))
+    for number, (candidate, found) in enumerate(case.repaired.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        layers += [Layer(REPAIRED, f"{candidate}: {rater}", colour, labels[None]) for rater, labels in found.items()]
     for candidate, maps in case.reliability.items():
         layers += [Layer(BELIEFS, f"{candidate}: {rater}", COLOURS[0], _bytes(m)[None], True) for rater, m in maps.items()]
     return layers

@@ -50,7 +50,7 @@ def citations(analysis: Analysis) -> Citations:
         bibtex.insert(0, _misc("data", str(facts.get("title", "")) or experiment.dataset, cited, str(facts.get("source", ""))))
     benchmark = "raterbench: the benchmark suite for learning to segment from raters who disagree"
     bibtex.append(_misc("raterbench", benchmark, f"Version {__version__}, split {facts['split_hash'] or 'unknown'}", ""))
-    known = {**METHODS, "fused-labels": (), "tuned": ()}
+    known = {**METHODS, "fused-labels": (), "tuned": (), "chosen-raters": (), "annotation-budget": ()}
     unknown = [c.name for c in experiment.candidates if any(kind == "method" and n not in known for kind, n in _names(c))]
     return Citations(entries, unknown, "\n\n".join(bibtex) + "\n")
 

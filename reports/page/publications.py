@@ -108,6 +108,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Dice, Lee R.",), 1945, "Measures of the amount of ecologic association between species",
         "Ecology", "26", "3", "297–302", "10.2307/1932409",
     ),
+    "graham2021": Publication(
+        "inproceedings", ("Graham, S.", "Jahanifar, M.", "Azam, A.", "others"), 2021,
+        "Lizard: A large-scale dataset for colonic nuclear instance segmentation and classification",
+        "IEEE/CVF International Conference on Computer Vision Workshops (ICCVW)",
+    ),
     "gros2021": Publication(
         "article", ("Gros, C.", "Lemay, A.", "Cohen-Adad, J."), 2021,
         "SoftSeg: Advantages of soft versus binary training for image segmentation", "Medical Image Analysis", "71",
@@ -184,6 +189,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "Medical image segmentation in a multiple labelers context: Application to the study of histopathology",
         "Universidad Nacional de Colombia",
     ),
+    "lucchi2013": Publication(
+        "inproceedings", ("Lucchi, A.", "Li, Y.", "Fua, P."), 2013,
+        "Learning for structured prediction using approximate subgradient descent with working sets",
+        "IEEE Conference on Computer Vision and Pattern Recognition (CVPR)",
+    ),
     "menze2015": Publication(
         "article", ("Menze, Bjoern H.", "others"), 2015,
         "The multimodal brain tumor image segmentation benchmark (BRATS)", TMI, "34", "10", "1993–2024",
@@ -214,9 +224,23 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "On the objectivity, reliability, and validity of deep learning enabled bioimage analyses", "eLife", "9",
         pages="e59780",
     ),
+    "svoboda2009": Publication(
+        "article", ("Svoboda, D.", "Kozubek, M.", "Stejskal, S."), 2009,
+        "Generation of digital phantoms of cell nuclei and simulation of image formation in 3D image cytometry",
+        "Cytometry Part A", "75A", "6", "494–509", "10.1002/cyto.a.20714",
+    ),
     "tanno2019": Publication(
         "misc", ("Tanno, Ryutaro", "Saeedi, Ardavan", "Sankaranarayanan, Swami", "Alexander, Daniel C.", "Silberman, Nathan"),
         2019, "Learning from noisy labels by regularized estimation of annotator confusion", "arXiv:1902.03680",
+    ),
+    "vadineanu2024": Publication(
+        "article", ("Vădineanu, Ş.", "Pelt, D. M.", "Dzyubachyk, O.", "Batenburg, K. J."), 2024,
+        "Reducing manual annotation costs for cell segmentation by upgrading low-quality annotations", "Journal of Imaging",
+        "10", "7", "172",
+    ),
+    "vadineanu2025": Publication(
+        "misc", ("Vadineanu, S.",), 2025, "Deep learning solutions for domain-specific image segmentation",
+        "Doctoral thesis, Leiden University, hdl.handle.net/1887/4266937",
     ),
     "wang2019": Publication(
         "inproceedings", ("Wang, X.", "Bo, L.", "Fuxin, L."), 2019,
@@ -252,11 +276,15 @@ METHODS: Mapping[str, Sequence[str]] = {
     "confusion-network": ("zhang2020", "zhang2020neurips", "tanno2019"),
     "cr-network": ("lopezperez2023", "lopezperez2024"),
     "crowd-layer": ("rodrigues2018",),
+    "confident-learning": ("vadineanu2025",),
     "gce": ("zhang2018",),
+    "intensity-threshold": ("vadineanu2025",),
     "oracle-confusion-network": ("zhang2020",),
+    "partial-labelling": ("vadineanu2025",),
     "random-rater": ("jensen2019",),
     "separate-networks": ("zhang2020",),
     "tgce": ("lotero2025", "zhang2018"),
+    "upgrade": ("vadineanu2025", "vadineanu2024"),
 }
 FUSIONS: Mapping[str, Sequence[str]] = {
     "contested-staple": ("asman2011",),
@@ -297,8 +325,11 @@ METRICS: Mapping[str, Sequence[str]] = {
 DATASETS: Mapping[str, Sequence[str]] = {
     "brats": ("menze2015", "bakas2017"),
     "bubil": ("gurari2015",),
+    "cbia-cells": ("svoboda2009",),
     "deepflash": ("segebarth2020",),
+    "epfl-mitochondria": ("lucchi2013",),
     "isbi2015": ("carass2017",),
+    "lizard": ("graham2021",),
     "mnist": ("lecun1998",),
     "msseg2016": ("commowick2021",),
     "scgm": ("prados2017",),

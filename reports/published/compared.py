@@ -135,11 +135,19 @@ def compared_tables(results: Results) -> list[ComparedTable]:
 
 
 def compared_table(printed: PublishedTable, dataset: str, source: Measurements | None) -> ComparedTable:
-    """The cells of the columns of one data set beside what a source measured."""
+    """The cells of the columns of one data set beside what a source measured.
+
+    Where several experiments share the columns, as those with other options of one data set do, only the columns of the
+    source's own experiment are shown; all, and empty, where it has none.
+    """
     columns = [column for column in printed.columns if column.dataset == dataset]
     if source is not None:
         printed = printed.named_as(set(source.rows["candidate"]))
-    cells = [cell for column in columns for cell in _Column(printed, column, source).cells()]
+    filling = source
+    if source is not None and len({column.experiments for column in columns}) > 1:
+        own = [column for column in columns if source.experiment in column.experiments]
+        columns, filling = (own, source) if own else (columns, None)
+    cells = [cell for column in columns for cell in _Column(printed, column, filling).cells()]
     return ComparedTable(printed, cells, source)
 
 

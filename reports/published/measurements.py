@@ -30,6 +30,8 @@ COLUMNS = [
 """Columns of the table of text: a row for each subject, trained model, class, reference and metric."""
 CALIBRATION = {last_bin: f"ECE of a trained model (last bin {last_bin})" for last_bin in TREATMENTS}
 """What the calibration errors of trained models are called as a metric, by what becomes of confidence exactly 1."""
+REPAIR = {"before": "Dice of cheap annotations, pooled", "after": "Dice of repaired annotations, pooled"}
+"""What the Dice of all voxels of the test cases' annotations is called as a metric, before and after a method repaired them."""
 ALARMS = "alarms"
 """The number of alarms of a trained model, as a metric."""
 DIGITS = 7
@@ -108,7 +110,7 @@ def measurements_of(results: Results) -> Measurements:
 
 
 def _trainings(results: Results) -> pd.DataFrame:
-    """Calibration errors over the whole image, and alarms, of each trained model."""
+    """Calibration errors over the whole image, alarms, and the quality of repaired annotations, of each trained model."""
     columns, tables = ["candidate", *MODEL, "class", "reference", "metric", "value"], []
     for reference in pd.unique(results.calibration["reference"]):
         for last_bin, metric in CALIBRATION.items():
@@ -118,6 +120,9 @@ def _trainings(results: Results) -> pd.DataFrame:
     units = results.units[(results.units["kind"] == "method") & (results.units["status"] == "done")]
     counts = [float(len(said)) if isinstance(said, list) else 0.0 for said in units["alarms"]]
     alarms = units[["candidate", *MODEL]].assign(**{"class": WHOLE}, reference="none", metric=ALARMS, value=counts)
+    repairs = results.repairs[results.repairs["part"] == "test"].rename(columns={"against": "reference"})
+    for column, metric in REPAIR.items():
+        tables.append(repairs.assign(**{"class": WHOLE}, metric=metric, value=repairs[column])[columns])
     return pd.concat([*tables, alarms[columns]], ignore_index=True)
 
 

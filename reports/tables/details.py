@@ -14,6 +14,7 @@ from .composite import composite
 from .origins import origins_table
 from .panel_tables import interchangeability_table, raters_left_out
 from .rater_tables import alarms, rater_classes, raters
+from .repairs import repairs
 from .table import Cell, Table
 from .tables import comparison_table, described_cell, mark_of, value_cell
 from .thresholds import thresholds
@@ -40,6 +41,7 @@ def table_makers() -> dict[str, TableMaker]:
         "raters-left-out": raters_left_out,
         "raters": raters,
         "rater-classes": rater_classes,
+        "repairs": repairs,
         "alarms": alarms,
         "units": units,
         "origins": lambda analysis: origins_table(analysis.results.units),

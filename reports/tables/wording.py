@@ -47,6 +47,8 @@ def words_of(reference: str) -> str:
     """A reference in plain words: a single rater, or what a fusion makes of the raters."""
     if reference.startswith("rater:"):
         return reference.replace("rater:", "rater ", 1)
+    if reference.startswith("raters:"):
+        return f"the raters {joined(reference.removeprefix('raters:').split(','))}"
     fusion, bracket, parameters = reference.partition(" (")
     made = f"{FUSED.get(fusion, fusion)}{bracket}{parameters}"
     return WORDS.get(reference) or (f"{made} of the raters" if made else "")

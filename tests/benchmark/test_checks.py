@@ -1,5 +1,6 @@
 """``raterbench check`` catches classes that break the contract, and says in words what is wrong."""
 
+import dataclasses
 import textwrap
 
 import pytest
@@ -8,10 +9,13 @@ from raterbench.__main__ import main
 from raterbench.benchmark.checks import check_file
 from raterbench.benchmark.checks.backbones import check_backbone, check_recipe
 from raterbench.benchmark.checks.datasets import check_dataset
+from raterbench.benchmark.checks.methods import CHECKS
 from raterbench.benchmark.checks.metrics import check_metric
+from raterbench.benchmark.checks.result import run_checks
 from raterbench.benchmark.metrics import METRICS
-from raterbench.datasets import RaterbenchError
+from raterbench.datasets import Cells, RaterbenchError
 from raterbench.datasets.phantom import Phantom
+from raterbench.methods import NetworkMethod
 from raterbench.methods.backbones import BACKBONES
 from raterbench.methods.learning.recipes import RECIPES
 
@@ -393,6 +397,35 @@ def test_a_file_without_anything_to_check_is_an_error(tmp_path):
 @pytest.mark.parametrize("name", METRICS.names())
 def test_the_suites_metrics_keep_the_contract(name):
     assert not [f"{r.name}: {r.message}" for r in check_metric(METRICS.get(name)) if not r.passed]
+
+
+def test_a_method_that_needs_what_no_case_has_is_named():
+    class Wishful(NetworkMethod):
+        needs = frozenset({"truth", "masks"})
+
+    class Text(NetworkMethod):
+        needs = "truth"
+
+    assert "needs names masks, which no case has" in message_of_needs(Wishful())
+    assert "give a frozenset of the words truth, diagnosis, instances" in message_of_needs(Text())
+
+
+def message_of_needs(method):
+    (result,) = run_checks({"needs": CHECKS["it needs what a case can have"]}, method, None)
+    return result.message
+
+
+def test_a_data_set_whose_instances_belong_to_nobody_is_named():
+    class Stray(Cells):
+        def __init__(self):
+            super().__init__(volumes=1, test=0, slices=1, size=64)
+
+        def load(self, position):
+            case = super().load(position)
+            return dataclasses.replace(case, instances=dataclasses.replace(case.instances, rater="nobody"))
+
+    failed = [result.message for result in check_dataset(Stray) if not result.passed]
+    assert len(failed) == 1 and "has instances of 'nobody', who is none of its raters" in failed[0]
 
 
 def test_the_embedded_data_set_keeps_the_contract():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from raterbench.datasets import IGNORE, Case, CaseList, Geometry, RaterbenchError, Truth
+from raterbench.datasets import IGNORE, Case, CaseList, Geometry, Instances, RaterbenchError, Truth
 from raterbench.datasets.base import index_table
 
 
@@ -23,6 +23,29 @@ def test_a_blind_case_has_no_truth_and_an_unlabelled_one_no_ratings():
     assert case().blind().truth is None
     assert case(diagnosis=1).blind().diagnosis is None
     assert case().unlabelled().ratings == {}
+
+
+def objects(rater: str = "r1", **changes) -> Instances:
+    numbers = np.zeros((4, 5), np.int32)
+    numbers[0, :2], numbers[2, 3] = 2, 3
+    return Instances(**{"numbers": numbers, "classes": np.array([0, 1, 1, 0]), "rater": rater, **changes})
+
+
+def test_objects_are_those_with_a_voxel_and_distractors_are_background():
+    found = objects()
+    assert found.targets.tolist() == [2] and found.distractors.tolist() == [3]
+    assert found.labels.dtype == np.uint8 and found.labels.sum() == 2 and found.labels[2, 3] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        found.numbers[0, 0] = 1
+    assert not Instances(np.zeros((2, 2), int), np.array([0]), "r1").targets.size
+
+
+def test_who_needs_instances_sees_those_of_a_rater_who_rated_the_case():
+    drawn = case(instances=objects())
+    assert drawn.blind({"instances"}).instances is drawn.instances
+    assert drawn.blind({"instances"}).truth is None and drawn.blind({"truth"}).instances is None
+    assert drawn.blind().instances is None and drawn.unlabelled().instances is None
+    assert case(instances=objects("who did not rate it")).blind({"instances"}).instances is None
 
 
 def test_a_subset_keeps_classes_raters_and_the_official_test_part():
@@ -47,6 +70,7 @@ def test_a_subset_keeps_classes_raters_and_the_official_test_part():
         {"truth": None},
         {"geometry": Geometry.axis_aligned(2, (1.0, 2.0))},
         {"diagnosis": 1},
+        {"instances": objects()},
     ],
 )
 def test_the_fingerprint_of_cases_in_memory_sees_what_they_hold(changes):
@@ -66,6 +90,9 @@ def test_voxels_that_were_not_judged_are_no_error():
         ({"image": np.full((1, 4, 5), np.nan, np.float32)}, ["'a'", "nan"]),
         ({"image": np.full((1, 4, 5), np.inf, np.float32)}, ["'a'", "inf"]),
         ({"ratings": {}}, ["'a'", "no rater"]),
+        ({"instances": objects(numbers=np.zeros((5, 4), int))}, ["'a'", "instances", "(5, 4)", "(4, 5)"]),
+        ({"instances": objects(classes=np.array([0, 1]))}, ["'a'", "from 0 to 3", "0 to 1", "a class"]),
+        ({"instances": objects(classes=np.array([0, 1, 2, 0]))}, ["'a'", "[0, 1, 2]", "to 1"]),
     ],
 )
 def test_a_case_that_breaks_the_contract_is_named(changes, words):

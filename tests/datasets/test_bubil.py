@@ -127,5 +127,15 @@ def test_the_real_images_and_their_raters(real_data, number, raters, cases, n):
 
 
 def test_crowd_workers_are_places_and_experts_are_persons(download):
-    anonymous = {raters: BUBIL(data=download, raters=raters).anonymous_raters for raters in ("experts", "crowd", "both")}
-    assert anonymous == {"experts": False, "crowd": True, "both": True}
+    kinds = ("experts", "crowd", "both", "worker")
+    anonymous = {raters: BUBIL(data=download, raters=raters).anonymous_raters for raters in kinds}
+    assert anonymous == {"experts": False, "crowd": True, "both": True, "worker": False}
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_one_worker_an_image_stands_for_the_crowd(download, number):
+    data, all_of_them = (BUBIL(data=download, set=number, raters=raters) for raters in ("worker", "both"))
+    assert data.raters == (*EXPERTS[number], "crowd")
+    one, other = data[0], all_of_them[0]
+    assert one.shape == other.shape and np.array_equal(one.ratings["crowd"], other.ratings["crowd_1"])
+    assert all(np.array_equal(one.ratings[rater], other.ratings[rater]) for rater in EXPERTS[number])

@@ -17,7 +17,7 @@ from raterbench.benchmark.experiment.factory import (
     skip_reason,
 )
 from raterbench.benchmark.metrics import table_names
-from raterbench.datasets import CaseList, Phantom, RaterbenchError
+from raterbench.datasets import AnnotationErrors, CaseList, Cells, Phantom, RaterbenchError
 from raterbench.methods import METHODS, STAPLE, Budget, Conventional, FusedLabels, Method, SoftSeg
 
 
@@ -239,6 +239,31 @@ def test_a_plan_knows_what_nested_methods_need(tiny, nested):
     one = CaseList("one", [dataclasses.replace(c, ratings=dict(list(c.ratings.items())[:1])) for c in phantom], phantom.classes)
     assert "ContestedSTAPLE needs" in skip_reason(fewer, one)
     assert len(list(estimators_within(fewer))) == 5
+
+
+UPGRADE = """
+from raterbench.datasets import AnnotationErrors
+
+
+class Repairs(Instant):
+    needs = frozenset({"instances"})
+
+    def __init__(self, *, errors: AnnotationErrors | None = None):
+        self.errors = errors
+"""
+
+
+def test_annotation_errors_of_a_method_are_a_table(tiny, plugin):
+    load_plugins((plugin(UPGRADE),))
+    method = built(tiny, "repairs", {"errors": {"omission": 1, "bias": 6}})
+    assert method.errors.get_params() == AnnotationErrors(omission=1.0, bias=6).get_params()
+    assert identity(method) != identity(built(tiny, "repairs", {"errors": {"omission": 1, "bias": 5}}))
+    with pytest.raises(RaterbenchError, match=r"candidate 'it': errors: unknown key 'omision'; did you mean 'omission'"):
+        built(tiny, "repairs", {"errors": {"omision": 0.5}})
+    with pytest.raises(RaterbenchError, match=r"candidate 'it': errors: .*least_bias = 3 must not be more than bias = 2"):
+        built(tiny, "repairs", {"errors": {"bias": 2, "least_bias": 3}})
+    assert skip_reason(method, Cells(volumes=1, test=0, slices=1, size=64)) is None
+    assert "needs the instances" in skip_reason(method, Phantom(subjects=2, slices=1, size=32))
 
 
 def test_whole_numbers_and_floats_are_one_setting(tiny):

@@ -17,7 +17,9 @@ from raterbench.reports.panel import Panel
 pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 IDENTITY = {
-    "confusion-network", "cr-network", "crowd-layer", "tgce", "separate-networks", "oracle-confusion-network",
+    "confusion-network", "cr-network", "crowd-layer", "tgce", "separate-networks", "oracle-confusion-network", "chosen-raters",
+    "annotation-budget",
+    "confident-learning", "partial-labelling", "upgrade",
 }  # fmt: skip
 
 

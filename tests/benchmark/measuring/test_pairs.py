@@ -95,14 +95,22 @@ def test_the_entropy_mae_is_against_the_soft_average_and_what_is_against_the_tru
 
 def test_raters_is_the_mean_over_each_single_rater():
     case, prediction = make_case()
-    found = table(case, prediction, references=("raters", "rater:r0", "rater:r1", "rater:r2"))
+    found = table(case, prediction, references=("raters", "rater:r0", "rater:r1", "rater:r2", "raters:r0,r2", "raters:r1"))
     assert ("white", "rater:r1", "dice") in found
     for (c, reference, metric), value in found.items():
-        if reference == "raters":
-            single = [found[c, f"rater:r{i}", metric] for i in range(3)]
+        if reference.startswith("raters"):
+            who = {"raters": (0, 1, 2), "raters:r0,r2": (0, 2), "raters:r1": (1,)}[reference]
+            single = [found[c, f"rater:r{i}", metric] for i in who]
             assert value == pytest.approx(np.mean(single)), metric
     dices = [f1_score(r.ravel(), prediction.labels.ravel(), average=None)[1] for r in case.ratings.values()]
     assert found["white", "raters", "dice"] == pytest.approx(np.mean(dices))
+
+
+def test_a_mean_over_raters_who_did_not_rate_the_case_is_undefined():
+    case, prediction = make_case()
+    found = table(case, prediction, references=("raters:r0,r9", "rater:r0", "raters:r9"))
+    assert found["white", "raters:r0,r9", "dice"] == found["white", "rater:r0", "dice"]
+    assert np.isnan(found["white", "raters:r9", "dice"])
 
 
 def test_a_value_that_is_nan_for_one_rater_leaves_the_mean_of_the_others():

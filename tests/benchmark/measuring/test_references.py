@@ -86,6 +86,8 @@ def test_what_cannot_be_is_said_in_words():
     [
         ("soft average", "soft average", ""),
         ("rater:ann", "rater:ann", ""),
+        ({"raters": ["ann", "bob"]}, "raters:ann,bob", ""),
+        ("raters:ann,bob", "raters:ann,bob", ""),
         ("soft-average", "soft average", ""),
         ({"fusion": "STAPLE"}, "staple", ""),
         ("spatial-staple", "spatial-staple", "spatial-staple"),

@@ -64,6 +64,7 @@ def test_a_plan_has_every_candidate_on_every_fold_and_label_rows_once(tiny, tmp_
         {"preparation": {"pixel_size": 0.25}},
         {"preparation": {"crop": [32, 32]}},
         {"samples": 3},
+        {"search_threshold": False},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"fusion": "staple"}),)},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"recipe": "softseg"}),)},
         {"candidates": (Candidate("Majority vote", "fused-labels", {"budget": {"epochs": 7}}),)},
@@ -390,7 +391,8 @@ class Longest(Metric):
             "learns raters over many cases, but a reference is",
         ),
         ({"references": ("staple", {"fusion": "staple"})}, "references lists 'staple' twice"),
-        ({"references": ("truth", "rater:steadi")}, "'rater:steadi' is no rater of 'phantom'; did you mean 'steady'?"),
+        ({"references": ("truth", "rater:steadi")}, "'steadi' is no rater of 'phantom'; did you mean 'steady'?"),
+        ({"references": ({"raters": ["sparing", "lazy"]},)}, "'raters:sparing,lazy': 'lazy' is no rater of 'phantom'"),
         ({"references": ("raters",), "statistics": Statistics(primary_reference="truth")}, "'truth' is not among the refer"),
         ({"references": ("majority",)}, "primary reference 'raters' is not among the references"),
         (

@@ -86,7 +86,10 @@ def _plain(part):
 
 @pytest.mark.parametrize("name", [n for n in METHODS.names() if issubclass(METHODS.get(n), NetworkMethod)])
 def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, compute, name):
-    experiment = tiny(candidates=(Candidate("it", name),), dataset_options={"subjects": 4, "slices": 1, "size": 32})
+    options = {"subjects": 4, "slices": 1, "size": 32}
+    names = dict(zip(("hq", "lq"), ([rater] for rater in Phantom(**options).raters), strict=False))
+    own = {key: names[key] for key in METHODS.get(name)().get_params() if key in names}
+    experiment = tiny(candidates=(Candidate("it", name, own),), dataset_options=options)
     first = compute(experiment, tmp_path)
     torch.rand(7)  # Whatever was drawn in between must not matter.
     assert first.trained.status == "done", first.trained.reason
@@ -174,6 +177,39 @@ def test_a_method_sees_no_truth_in_training_and_no_label_in_prediction(tiny, tmp
     assert all(ratings for step, _, ratings in seen if step == "fit")
     assert all(blind is not truth_in_fit for step, blind, _ in seen if step == "fit")
     assert all(blind and not ratings for step, blind, ratings in seen if step != "fit")
+
+
+OBJECTS = """
+SEEN = []
+
+
+class SeesObjects(Instant):
+    needs = frozenset({"instances"})
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        cases = [*train, *validation]
+        SEEN.extend((case.instances is not None, "hq" in case.ratings, case.truth) for case in cases)
+        return super().fit(train, validation, seed=seed)
+
+    def predict_proba(self, case):
+        assert case.instances is None
+        return super().predict_proba(case)
+"""
+
+
+def test_a_method_sees_the_objects_of_training_cases_that_their_rater_rated(tiny, tmp_path, plugin, compute):
+    file = plugin(OBJECTS)
+    load_plugins((file,))
+    seen = METHODS.get("sees-objects").__dict__["fit"].__globals__["SEEN"]
+    seen.clear()
+    options = {"volumes": 4, "test": 1, "slices": 2, "size": 64, "regime": "split", "hq_cases": 3}
+    of_cells = {"dataset": "cells", "dataset_options": options, "split": Split("holdout"), "metrics": ("dice",)}
+    experiment = tiny(candidates=(Candidate("it", "sees-objects"),), plugins=(file,), **of_cells)
+    record = compute(experiment, tmp_path).trained
+    assert record.status == "done", record.reason
+    assert len(seen) == 6 and sum(sees for sees, _, _ in seen) == 3
+    assert all(sees is careful and truth is None for sees, careful, truth in seen)
+    assert "it learned from the instances of training cases, too." in make_plan(experiment, tmp_path).facts["warnings"]
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from raterbench.benchmark.runner.train import ended_unit, train_unit
 from raterbench.benchmark.statistics.subjects import subject_values
 from raterbench.benchmark.store.results import LONG_COLUMNS, read_results
 from raterbench.benchmark.store.run_file import write_json
-from raterbench.benchmark.store.units import SingleRaters, training_path, write_training
+from raterbench.benchmark.store.units import SingleRaters, read_training, training_path, write_training
 from raterbench.datasets import Phantom, RaterbenchError, true_confusion
 from raterbench.methods import STAPLE, MajorityVote
+from raterbench.methods.fit_report import AnnotationRepair, FitReport, RepairScore
 
 from ...made_units import MadeUnit, write_run
 from ..conftest import BUDGET, INSTANT, PHANTOM
@@ -312,3 +313,24 @@ def test_a_rater_who_is_named_as_a_reference_is_there_once(tmp_path):
     ]  # fmt: skip
     assert set(results.rows["reference"]) == {"rater:b"}
     assert sorted(results.single_raters["rater"]) == ["a", "b", "b"]
+
+
+def test_repaired_annotations_are_a_row_for_each_reference(tmp_path):
+    made = Experiment(name="made", candidates=(Candidate("A", "upgrade"), Candidate("B", "fused-labels")))
+    parts = (("training", ("x", "y")), ("test", ("one",)))
+    scores = tuple(
+        RepairScore(p, "truth", cases, (0.2, 0.4)[: len(cases)], (0.6, 0.8)[: len(cases)], 0.3, 0.7) for p, cases in parts
+    )
+    errors = {"omission": 0.5, "direction": "either"}
+    report = FitReport(repair=AnnotationRepair(3, ("lq",), ("hq",), ("one",), errors, True, scores))
+    rows = [["one", "one", "here", "thing", "truth", "dice", 0.5]]
+    units = [
+        MadeUnit(n, rows=[[n, *row] for row in rows], training={"report": r}) for n, r in (("A", report), ("B", FitReport()))
+    ]
+    write_run(tmp_path, made, {"raters": ["a"]}, units)
+    found = read_results(tmp_path)
+    assert found.repairs.to_numpy().tolist() == [
+        ["A", 0, 0, "training", "truth", 2, 0.3, 0.7], ["A", 0, 0, "test", "truth", 1, 0.3, 0.7],
+    ]  # fmt: skip
+    assert found.repaired.to_numpy().tolist() == [["A", 0, 0, "test", "truth", "one", "one", 0.2, 0.6]]
+    assert read_training(training_path(tmp_path, units[0].planned)).report == report

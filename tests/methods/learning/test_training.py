@@ -153,6 +153,18 @@ def test_all_candidates_see_the_same_batches_from_the_same_first_weights():
         assert all(torch.equal(a, b) for a, b in zip(method.batches_, first.batches_, strict=True))
 
 
+def test_an_epoch_of_few_slices_has_several_passes_in_other_orders():
+    still = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "epochs": 2}
+    one, several = (fit(watched(NetworkMethod)(budget=budget(**still, **more))) for more in ({}, {"least_steps": 7}))
+    assert (len(one.batches_), len(several.batches_)) == (2 * 3, 2 * 9)  # 6 slices: 3 passes of 3 steps
+    assert len(one.report_.curve) == len(several.report_.curve) == 2
+    shown = [torch.cat(several.batches_[start : start + 3]) for start in range(0, 9, 3)]
+    every = [sorted(image.sum().item() for image in images) for images in shown]
+    assert every[0] == every[1] == every[2] and not torch.equal(shown[0], shown[1])
+    enough = fit(watched(NetworkMethod)(budget=budget(**still, least_steps=3)))
+    assert all(torch.equal(a, b) for a, b in zip(enough.batches_, one.batches_, strict=True))
+
+
 def test_training_lowers_the_loss():
     still = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0}
     curve = fit(NetworkMethod(budget=budget(epochs=15, learning_rate=1e-2, **still))).report_.curve

@@ -111,6 +111,21 @@ def test_fused_labels_stand_in_where_the_candidate_has_no_value(tmp_path):
     assert "from the ratings of the test images themselves: confusion RMSE of STAPLE." in table.caption
 
 
+def test_experiments_with_other_options_of_a_data_set_show_their_own_columns(tmp_path):
+    values = {"HQ + upgraded": {"dice": [0.9, 0.92, 0.94]}}
+    folder = study(tmp_path / "vadineanu2025-table1-bias", values, dataset="cells", published="vadineanu2025-table1")
+    (table,) = published_tables(read_results(folder))
+    head = "HL60, bias 6, network, Dice"
+    assert {cells[1].text for cells in table.rows} == {
+        head,
+        *(f"HL60, bias 6, {q} annotations, Dice" for q in ("LQ", "upgraded")),
+    }
+    assert [cell(table, "HQ + upg.", head, n) for n in (2, 3)] == ["0.923", "0.920 ± 0.020"] and len(table.rows) == 5 + 2
+    mine = study(tmp_path / "mine", values, dataset="cells", published="vadineanu2025-table1")
+    (table,) = published_tables(read_results(mine))
+    assert {cells[3].text for cells in table.rows} == {"–"} and len(table.rows) == 56
+
+
 def test_another_data_set_without_results_says_how_to_get_them(tables):
     assert [t.name for t in tables] == ["published", "published-2"]
     other = tables[1]

@@ -1,0 +1,1 @@
+"""Methods that know which raters annotate with care (high quality) and which cheaply (low quality)."""

@@ -1,0 +1,83 @@
+"""One threshold of the brightness for all images: what any network should beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ...datasets.base import Case, Dataset, Floats
+from ...errors import RaterbenchError
+from ...parameters import Range
+from ...voxel_counts import dice_from_counts
+from ..base import Method
+
+PERCENT = 100
+ROUNDING = 1e-6
+"""What keeps an intensity of exactly some percent there, in units of a percent."""
+
+
+class IntensityThreshold(Method):
+    """Foreground is what is at least so bright, in percent of the brightest voxel of its image (Vadineanu 2025, section 3.4).
+
+    The threshold is the one of 1, 2 ... 100 with the best Dice of all training and validation voxels together, each present
+    rating counted, the lowest of equals. Where an image has negative values, percents count from its darkest voxel. Predictions
+    are certain: 0 or 1. For two classes.
+
+    Args:
+        channel: which channel of the image.
+        dark: objects are darker than the background: percents count from the brightest voxel down to the darkest.
+
+    After ``fit``: ``threshold_``, in percent.
+    """
+
+    def __init__(self, *, channel: Annotated[int, Range(0, 1000)] = 0, dark: bool = False) -> None:
+        self.channel = channel
+        self.dark = dark
+
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        return None if dataset.n_classes == 2 else f"one threshold makes two classes, and there are {dataset.n_classes}"
+
+    def n_networks(self, n_raters: int) -> int:
+        del n_raters
+        return 0
+
+    def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
+        """Try all thresholds; nothing is drawn."""
+        del seed, device
+        self.check_parameters()
+        counts = np.zeros((2, PERCENT + 1), np.int64)  # voxels of each label at each percent
+        for part in (train, validation):
+            for case in part:
+                percent = self._percent(case)
+                for labels in case.ratings.values():
+                    for k in range(2):
+                        counts[k] += np.bincount(percent[labels == k], minlength=PERCENT + 1)
+        above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # at each percent or brighter
+        dice = dice_from_counts(above[1], above.sum(axis=0), counts[1].sum())[1:]
+        self.threshold_ = int(np.argmax(dice)) + 1
+        return self
+
+    def predict_proba(self, case: Case) -> Floats:
+        bright = self._percent(case) >= self.threshold_
+        return np.stack([~bright, bright]).astype(np.float32)
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        return {"threshold": torch.tensor(self.threshold_)}
+
+    def _percent(self, case: Case) -> npt.NDArray[np.intp]:
+        """The brightness of each voxel [*S] in whole percent, rounded down."""
+        if self.channel >= len(case.image):
+            raise RaterbenchError(
+                f"channel = {self.channel}, but the image of case {case.id!r} has {len(case.image)}: channels count from 0"
+            )
+        image = case.image[self.channel].astype(np.float64)
+        low, high = min(0.0, float(image.min())), float(image.max())
+        if self.dark:
+            image, low, high = -image, -high, -float(image.min())
+        share = (image - low) / (high - low) if high > low else np.zeros_like(image)
+        percent: npt.NDArray[np.intp] = np.floor(PERCENT * share + ROUNDING).astype(np.intp)
+        return percent

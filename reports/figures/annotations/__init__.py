@@ -1,0 +1,1 @@
+"""Figures of annotations of two qualities: their repair, and what they cost."""
