@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ...analysis import Analysis
 from ...tables.wording import count_of, write_number
@@ -29,7 +30,8 @@ def threshold(analysis: Analysis) -> style.Plot | None:
     low, high = float(dice.min()), float(dice.max())
     spread = max(high - low, 0.02)
     first.set(xlim=(0, 1), ylim=(low - ROOM * spread, high + 0.06 * spread), xticks=[0, 0.5, 1])
-    first.locator_params(axis="y", nbins=5)
+    # No tick below 0, where no Dice is: only words stand there.
+    first.set_yticks([tick for tick in MaxNLocator(5).tick_values(max(low, 0), high) if 0 <= tick <= high])
     means = {name: _curve(mine).mean(axis=1) for name, mine in found.items()}
     for name, mine in found.items():
         _panel(panels[name], mine, means[name], analysis.colours[name], analysis.markers[name])
