@@ -204,3 +204,30 @@ class Method(BaseEstimator, ABC):
     def weights(self) -> Mapping[str, torch.Tensor]:
         """The fitted weights by name, which results keep if asked to; empty for a method without a network."""
         return {}
+
+
+class NestingMethod(Method):
+    """Base of methods that fit another method and then predict, repair and report as that one does."""
+
+    @property
+    @abstractmethod
+    def fitted_method(self) -> Method:
+        """The method that was fitted."""
+
+    def fit_report(self) -> FitReport:
+        return self.fitted_method.fit_report()
+
+    def predict_proba(self, case: Case) -> Floats:
+        return self.fitted_method.predict_proba(case)
+
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        return self.fitted_method.predict(case, samples=samples, seed=seed)
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        return self.fitted_method.weights()
+
+    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
+        return self.fitted_method.repaired()
+
+    def repair(self, case: Case) -> Mapping[str, Labels]:
+        return self.fitted_method.repair(case)

@@ -12,12 +12,12 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-from ...datasets.base import Case, Dataset, Floats, Labels
+from ...datasets.base import Dataset, Floats, Labels
 from ...errors import RaterbenchError, nearest, shown
 from ...parameters import Range, check_keys, check_values, has_parameters, parameter_hints
 from ...seeds import seed_sequence
 from ...voxel_counts import Doubles, dice_from_counts, label_counts
-from ..base import Method, Need, Prediction
+from ..base import Method, Need, NestingMethod
 from ..fit_report import FitReport, Trial
 from ..fusion.majority import MajorityVote
 from ..thresholds import THRESHOLDS, best_threshold, dice_by_threshold, hard_labels
@@ -27,7 +27,7 @@ SETTINGS = 3
 """The stream of random numbers that settings are drawn from; see ``learning.training`` for the others."""
 
 
-class Tuned(Method):
+class Tuned(NestingMethod):
     """Fits a method with several settings and keeps the one with the best validation score.
 
     Settings are drawn at random from ``space``. Each is fitted on the training part with the same seed, so trials start from
@@ -136,17 +136,9 @@ class Tuned(Method):
     def fit_report(self) -> FitReport:
         return self.report_
 
-    def predict_proba(self, case: Case) -> Floats:
-        return self.best_.predict_proba(case)
-
-    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
-        return self.best_.predict(case, samples=samples, seed=seed)
-
-    def weights(self) -> Mapping[str, torch.Tensor]:
-        return self.best_.weights()
-
-    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
-        return self.best_.repaired()
+    @property
+    def fitted_method(self) -> Method:
+        return self.best_
 
     def n_networks(self, n_raters: int) -> int:
         return self.trials * self._inner().n_networks(n_raters)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Self
 
 import torch
 from sklearn.base import clone
 
-from ...datasets.base import Case, Dataset, Floats, Labels
+from ...datasets.base import Case, Dataset
 from ...datasets.instances.two_qualities import equidistant_cases
 from ...errors import RaterbenchError
 from ...parameters import Range
-from ..base import Method, Need, Prediction
-from ..fit_report import FitReport
+from ..base import Method, Need, NestingMethod
 from ..learning.budget import Budget
 from ..networks.fused_labels import FusedLabels
 from .views import HQ, LQ, CaseView, Place, check_two_qualities, missing_raters, places_rated_by, split_places
@@ -22,7 +21,7 @@ from .views import HQ, LQ, CaseView, Place, check_two_qualities, missing_raters,
 Count = Annotated[int, Range(0, 1_000_000)]
 
 
-class AnnotationBudget(Method):
+class AnnotationBudget(NestingMethod):
     """Fits a method to a given number of careful and of cheap annotations of training and validation cases.
 
     The cases are far from one another, in turn from each subject (``equidistant_cases``), and no image decides about them:
@@ -105,23 +104,9 @@ class AnnotationBudget(Method):
         self.segmenter_.fit(*views, seed=seed, device=device)
         return self
 
-    def fit_report(self) -> FitReport:
-        return self.segmenter_.fit_report()
-
-    def predict_proba(self, case: Case) -> Floats:
-        return self.segmenter_.predict_proba(case)
-
-    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
-        return self.segmenter_.predict(case, samples=samples, seed=seed)
-
-    def weights(self) -> Mapping[str, torch.Tensor]:
-        return self.segmenter_.weights()
-
-    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
-        return self.segmenter_.repaired()
-
-    def repair(self, case: Case) -> Mapping[str, Labels]:
-        return self.segmenter_.repair(case)
+    @property
+    def fitted_method(self) -> Method:
+        return self.segmenter_
 
     def _inner(self) -> Method:
         return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, Self
 
 import torch
 from sklearn.base import clone
 
-from ...datasets.base import Case, Dataset, Floats, Labels
+from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
-from ..base import Method, Need, Prediction
+from ..base import Method, Need, NestingMethod
 from ..fit_report import FitReport
 from ..learning.budget import Budget
 from ..networks.fused_labels import FusedLabels
 from .views import HQ, CaseView, missing_raters, places_rated_by, split_places
 
 
-class ChosenRaters(Method):
+class ChosenRaters(NestingMethod):
     """Fits a method to the ratings of some raters; cases that none of them rated are left out.
 
     With annotations of two qualities: ``raters = ["hq"]`` learns from the careful annotations alone, ``["lq"]`` from the cheap
@@ -110,20 +109,9 @@ class ChosenRaters(Method):
     def fit_report(self) -> FitReport:
         return self.report_
 
-    def predict_proba(self, case: Case) -> Floats:
-        return self.segmenter_.predict_proba(case)
-
-    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
-        return self.segmenter_.predict(case, samples=samples, seed=seed)
-
-    def weights(self) -> Mapping[str, torch.Tensor]:
-        return self.segmenter_.weights()
-
-    def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
-        return self.segmenter_.repaired()
-
-    def repair(self, case: Case) -> Mapping[str, Labels]:
-        return self.segmenter_.repair(case)
+    @property
+    def fitted_method(self) -> Method:
+        return self.segmenter_
 
     def _inner(self) -> Method:
         return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter

@@ -145,6 +145,15 @@ def test_budgets_of_one_kind_are_a_curve_over_their_cost(folder: Path) -> None:
     assert lines["Cheap 10"] == [[10, pytest.approx(0.82)]] and "a careful one 4" in plot.caption
 
 
+def test_a_kept_case_without_the_cheap_rater_is_left_out(folder: Path) -> None:
+    analysis = Analysis(read_results(folder))
+    (case,) = analysis.results.pictures
+    other = PictureCase("other", "", case.image, {"hq": case.ratings["hq"]}, repaired={"Repaired 10": {"second": case.truth}})
+    analysis.results.pictures.append(other)
+    plot = pictures.repair(analysis)
+    assert plot is not None and "other" not in plot.alt and "a1" in plot.alt
+
+
 def test_the_quality_of_a_repair_by_careful_annotations(folder: Path) -> None:
     plot = repair_by_slices(Analysis(read_results(folder)))
     assert plot is not None

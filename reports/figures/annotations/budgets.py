@@ -114,7 +114,7 @@ def _points(analysis: Analysis) -> list[Point]:
     keys = {}
     for candidate in chosen:
         options = candidate.options
-        kinds = options.get("careful", 5) > 0, options.get("cheap", 1) > 0
+        kinds = options.get("careful", 5) > 0, options.get("cheap") != 0
         keys[candidate.name] = json.dumps([_same(options), kinds], sort_keys=True, default=str)
         groups.setdefault(keys[candidate.name], []).append(candidate.name)
     return [

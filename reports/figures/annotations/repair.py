@@ -47,6 +47,7 @@ def repair(analysis: Analysis) -> style.Plot | None:
         return None
     names = [name for name in analysis.candidates if any(name in case.repaired for case in cases)]
     rater = next(iter(next(iter(cases[0].repaired.values()))))
+    cases = [case for case in cases if rater in case.ratings]
     shown = names[: ACROSS - 3]
     figure = _draw([(case, _panels(case, rater, shown)) for case in cases])
     text = (

@@ -15,6 +15,7 @@ from raterbench.methods import (
     IntensityThreshold,
     Method,
     PartialLabelling,
+    Tuned,
     Upgrade,
 )
 from raterbench.methods.quality.confident_learning import mean_confidence, soften
@@ -88,6 +89,24 @@ def test_a_budget_that_cannot_be_is_refused(cells):
         AnnotationBudget(careful=0, cheap=0).check_parameters()
     with pytest.raises(RaterbenchError, match="careful or cheap, not both"):
         AnnotationBudget(hq=("a",), lq=("a",)).check_parameters()
+
+
+class Repairing(Spy):
+    """Repairs by a word."""
+
+    def repair(self, case):
+        return {"lq": f"{case} repaired"}
+
+    def repaired(self):
+        return {"case": {"lq": "repaired"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [(Tuned(), "best_"), (ChosenRaters(), "segmenter_"), (AnnotationBudget(), "segmenter_")]
+)
+def test_a_method_that_holds_another_repairs_as_that_does(method, name):
+    setattr(method, name, Repairing())
+    assert method.repair("it") == {"lq": "it repaired"} and method.repaired() == {"case": {"lq": "repaired"}}
 
 
 def test_the_segmenter_by_default_has_the_budget():
