@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO, TypeVar, cast
@@ -92,12 +92,15 @@ def side_by_side(
     try:
         if waiting:
             start_template(imports)
-            _Worker(pickle.dumps((int, 0)), folder / "-1", None).process.join()  # No task's time counts while it starts.
+            with _ctrl_c_waits():
+                first = _Worker(pickle.dumps((int, 0)), folder / "-1", None)
+            first.process.join()  # No task's time counts while it starts.
         while waiting or running:
             while waiting and len(running) < jobs:
                 task = waiting.popleft()
-                worker = _started(pickle.dumps((work, task)), folder / str(next(numbers)), timeout, imports)
-                running[worker.sentinel] = worker, task
+                with _ctrl_c_waits():
+                    worker = _started(pickle.dumps((work, task)), folder / str(next(numbers)), timeout, imports)
+                    running[worker.sentinel] = worker, task
             for ended in _wait({sentinel: worker for sentinel, (worker, _) in running.items()}):
                 worker, task = running.pop(ended)
                 yield task, worker.outcome()
@@ -181,13 +184,37 @@ def start_template(imports: Sequence[str]) -> None:
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
     try:
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # Starting it unblocks signals, so it comes first.
+        with _ctrl_c_waits():
+            forkserver.ensure_running()
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Let Ctrl-C take effect after this block.
+
+    In the middle of it, half a request would reach the template, or a worker would start that nobody ends. The template
+    itself starts with the signal blocked: it is ended with the run, and says nothing of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Ctrl-C interrupts the main thread alone.
+        return
+    pressed = list[int]()
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -204,6 +231,7 @@ def _serve(payload: bytes, place: str) -> None:
     """What a worker does: one task, whose result it leaves beside ``place``."""
     # A group of its own: Ctrl-C reaches the run alone, which decides what it means, and the group can be ended as a whole.
     os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     worker, result, output = os.getpid(), Path(f"{place}.result"), Path(f"{place}.output")
     threading.Thread(target=_end_with_parent, args=(output.parent,), daemon=True).start()
     printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

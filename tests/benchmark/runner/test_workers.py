@@ -1,7 +1,9 @@
 import os
+import signal
 import subprocess
 import sys
 import time
+from multiprocessing import reduction
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,29 @@ def test_no_worker_is_left_whether_all_went_well_or_not():
     assert next(stopped) == ("1", 1)
     stopped.close()
     assert not children()
+
+
+@pytest.mark.parametrize("part", ["connect", "send"])
+def test_ctrl_c_while_a_worker_starts_waits_until_it_is_known(monkeypatch, capfd, part):
+    """Half a request would end the template with a traceback, and a worker that is not yet known would be left."""
+    list(side_by_side([0], abs, 1))  # The template runs.
+    send, started = reduction.sendfds, []
+
+    def interrupted(*request):
+        if part == "send":
+            send(*request)
+        started.append(request)
+        signal.raise_signal(signal.SIGINT)
+        if part == "connect":
+            send(*request)
+
+    monkeypatch.setattr(reduction, "sendfds", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(side_by_side([0], abs, 1))
+    monkeypatch.undo()
+    assert len(started) == 1
+    assert [value for _, value in side_by_side([-1], abs, 1)] == [1]
+    assert capfd.readouterr().err == ""
 
 
 def test_workers_compute_with_one_thread():
