@@ -44,18 +44,19 @@ SUBJECT = Column("subject", "string", "The subject; several cases may be of one 
 CENTRE = Column("centre", "string", "Where the case comes from.")
 REPEAT = Column("repeat", "integer", "The repeat of the cross-validation or hold-out, with its own seeds.", lowest=0)
 FOLD = Column("fold", "integer", "The fold that tested the case. A (repeat, fold) is one trained model.", lowest=0)
+KIND = Column(
+    "kind", "string",
+    "What was measured: the predictions of a method; the labels of a rater, against the others where raters make the "
+    "reference; fused labels without a network.",
+    allowed=("method", "rater", "fusion"),
+)  # fmt: skip
 UNDEFINED = "the metric is not defined there (empty_policy in metrics.csv), or nothing was measured"
 
 LONG = (
     Column("experiment", "string", "The experiment."),
     Column("dataset", "string", "The data set, by its name, or as folder:PATH."),
     Column("candidate", "string", "The configured method, the rater, or the fusion, as kind says."),
-    Column(
-        "kind", "string",
-        "What was measured: the predictions of a method; the labels of a rater, against the others where raters make the "
-        "reference; fused labels without a network.",
-        allowed=("method", "rater", "fusion"),
-    ),
+    KIND,
     REPEAT, FOLD, CASE, SUBJECT, CENTRE,
     Column("class", "string", "The foreground class, or all: a metric of all classes at once."),
     Column(
@@ -76,7 +77,12 @@ LONG = (
 
 OF_A_MODEL = "the value is one of a trained model over all its test subjects: its calibration error, its alarms"
 SUBJECTS = (
-    *(c for c in LONG if c.name not in {"case", "subject", "centre", "metric", "parameters", "threshold", "value"}),
+    *(c for c in LONG if c.name in {"experiment", "dataset", "candidate"}),
+    replace(
+        KIND, meaning=f"{KIND.meaning[:-1]}; annotations of test cases, as given and as a candidate repaired them.",
+        allowed=(*KIND.allowed, "annotations"),
+    ),
+    *(c for c in LONG if c.name in {"repeat", "fold", "class", "reference"}),
     replace(CENTRE, empty=OF_A_MODEL), replace(SUBJECT, empty=OF_A_MODEL),
     Column("metric", "string", "The metric, as in metrics.csv; or the ECE or the number of alarms of a trained model."),
     Column("value", "number", "Mean over the subject's cases.", "that of the metric, in metrics.csv", empty=UNDEFINED),

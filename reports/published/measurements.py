@@ -32,6 +32,8 @@ CALIBRATION = {last_bin: f"ECE of a trained model (last bin {last_bin})" for las
 """What the calibration errors of trained models are called as a metric, by what becomes of confidence exactly 1."""
 REPAIR = {"before": "Dice of cheap annotations, pooled", "after": "Dice of repaired annotations, pooled"}
 """What the Dice of all voxels of the test cases' annotations is called as a metric, before and after a method repaired them."""
+ANNOTATIONS, CHEAP = "annotations", "Cheap annotations"
+"""The kind of the Dice of test annotations: as they were repaired, by candidate, and as they were given."""
 ALARMS = "alarms"
 """The number of alarms of a trained model, as a metric."""
 DIGITS = 7
@@ -126,6 +128,19 @@ def _trainings(results: Results) -> pd.DataFrame:
     return pd.concat([*tables, alarms[columns]], ignore_index=True)
 
 
+def _annotations(results: Results) -> pd.DataFrame:
+    """The Dice of each subject's test annotations, repaired by each candidate, and of the same annotations as given."""
+    tested = results.repaired[results.repaired["part"] == "test"].rename(columns={"against": "reference"})
+    place = ["reference", *MODEL, "subject"]
+    means = tested.groupby(["candidate", *place], sort=False)[["before", "after"]].mean().reset_index()
+    same = not (means.groupby(place)["before"].nunique() > 1).any()
+    given = means.assign(candidate=CHEAP if same else CHEAP + " of " + means["candidate"], value=means["before"])
+    both = pd.concat([given.drop_duplicates(["candidate", *place]), means.assign(value=means["after"])], ignore_index=True)
+    centres = results.rows.drop_duplicates("subject").set_index("subject")["centre"]
+    named = both.assign(**{"class": WHOLE}, kind=ANNOTATIONS, metric="dice", centre=both["subject"].map(centres))
+    return named.drop(columns=["before", "after"])
+
+
 def subject_table(results: Results) -> pd.DataFrame:
     """The table of text: the mean over the cases of each subject and trained model, columns ``COLUMNS``.
 
@@ -134,7 +149,8 @@ def subject_table(results: Results) -> pd.DataFrame:
     """
     rows, keys = results.rows, [*COLUMNS[2:-1]]
     means = rows.groupby(keys, sort=False, dropna=False)["value"].mean().reset_index()
-    table = pd.concat([means, _trainings(results).assign(kind="method", subject="", centre="")], ignore_index=True)
+    trainings = _trainings(results).assign(kind="method", subject="", centre="")
+    table = pd.concat([means, _annotations(results), trainings], ignore_index=True)
     named = table.assign(experiment=results.experiment.name, dataset=results.experiment.dataset)
     return named[COLUMNS]
 

@@ -17,7 +17,14 @@ from raterbench.methods.fit_report import AnnotationRepair, FitReport, RepairSco
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures.annotations import repair as pictures
 from raterbench.reports.figures.annotations.budgets import annotation_cost, repair_by_slices
-from raterbench.reports.published.measurements import REPAIR, measurements_of, read_measurements, subject_table, subject_text
+from raterbench.reports.published.measurements import (
+    CHEAP,
+    REPAIR,
+    measurements_of,
+    read_measurements,
+    subject_table,
+    subject_text,
+)
 from raterbench.reports.tables.details import all_tables
 from raterbench.reports.tables.repairs import repaired_annotations, repairs
 
@@ -109,6 +116,33 @@ def test_published_tables_can_have_the_quality_of_annotations(folder: Path, tmp_
         values = source.values(REPAIR["after"], "truth").query("candidate == 'Repaired 10'")
         assert values["value"].tolist() == pytest.approx([0.75, 0.76, 0.77])
         assert source.values(REPAIR["before"], "truth")["value"].tolist() == pytest.approx([0.41] * 6)
+
+
+def test_annotations_are_compared_by_subject_from_the_exported_values(folder: Path, tmp_path: Path) -> None:
+    """What the table of repairs says can be had again from the file: the subjects, not only all voxels together."""
+    results = read_results(folder)
+    file = tmp_path / "subjects.csv.gz"
+    file.write_bytes(subject_text(subject_table(results)))
+    found = compare(
+        pd.read_csv(file), candidate="candidate", value="value", subject="subject", repeat="repeat", fold="fold", baseline=CHEAP,
+        where={"kind": "annotations", "metric": "dice", "reference": "truth"},
+    ).table.set_index("candidate")  # fmt: skip
+    table = repairs(Analysis(results))
+    assert table is not None
+    rows = table.plain.query("part == 'test'").set_index("candidate")
+    assert set(found.index) == {CHEAP, *rows.index}
+    for candidate, row in rows.iterrows():
+        assert found.loc[candidate, "difference"] == pytest.approx(row["difference"])
+        assert found.loc[CHEAP, "mean"] == pytest.approx(row["dice_before"])
+
+
+def test_annotations_that_differ_keep_the_name_of_their_candidate(folder: Path) -> None:
+    results = read_results(folder)
+    other = results.repaired["candidate"] == "Repaired 10"
+    results.repaired.loc[other, "before"] -= 0.1
+    table = subject_table(results)
+    named = set(table.loc[table["kind"] == "annotations", "candidate"])
+    assert {f"{CHEAP} of Repaired 10", f"{CHEAP} of Repaired 20"} <= named and CHEAP not in named
 
 
 def test_the_picture_says_what_was_added_removed_and_missed(folder: Path) -> None:
