@@ -100,7 +100,11 @@ def test_its_examples_run_on_a_finished_experiment(tmp_path, monkeypatch, capsys
     assert capsys.readouterr().out.count(".safetensors") == 3
 
 
-STUDIES = sorted(path.parent for path in (ROOT / "docs" / "soft-training").glob("*/subjects.csv.gz"))
+PAGES = {"soft-training": "lemay2022"}
+"""Pages with comparisons, and how their experiments begin; the values of each experiment stand in a folder beside the page."""
+STUDIES = sorted(path.parent for page in PAGES for path in (ROOT / "docs" / page).glob("*/subjects.csv.gz"))
+OF_ANNOTATIONS = " of annotations"
+"""Ends the metric of a row that compares annotations, not networks."""
 
 
 @pytest.mark.parametrize("folder", [f for f in STUDIES if (f / "published.md").exists()], ids=lambda f: f.name)
@@ -111,17 +115,19 @@ def test_a_shipped_table_is_made_again_from_its_values(folder):
 
 def compared(table, metric, class_, reference, baseline):
     """What ``raterbench compare`` finds in these rows, by candidate."""
-    where = {"kind": "method", "metric": metric, "class": class_, "reference": reference}
+    kind = "annotations" if metric.endswith(OF_ANNOTATIONS) else "method"
+    where = {"kind": kind, "metric": metric.removesuffix(OF_ANNOTATIONS), "class": class_, "reference": reference}
     chosen = table[(table[list(where)] == pd.Series(where)).all(axis=1)]
     roles = {name: name for name in ("candidate", "value", "repeat", "fold")}
     roles |= {"subject": "subject"} if chosen["subject"].notna().any() else {}
-    return compare(chosen, **roles, baseline=baseline, better=direction_of(metric)).table.set_index("candidate")
+    return compare(chosen, **roles, baseline=baseline, better=direction_of(where["metric"])).table.set_index("candidate")
 
 
-def test_the_comparisons_of_soft_training_are_those_of_the_values():
-    tables = {folder.name: pd.read_csv(folder / "subjects.csv.gz", dtype={"subject": str}) for folder in STUDIES}
-    text = (ROOT / "docs" / "soft-training.md").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line.startswith("| lemay2022") and line.count("|") == 12]
+@pytest.mark.parametrize("page", PAGES)
+def test_the_comparisons_of_a_page_are_those_of_the_values(page):
+    tables = {f.name: pd.read_csv(f / "subjects.csv.gz", dtype={"subject": str}) for f in STUDIES if f.parent.name == page}
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith(f"| {PAGES[page]}") and line.count("|") == 12]
     assert {line.split(" | ")[0].strip("| ") for line in lines} == set(tables)
     found = {}
     for line in lines:
