@@ -102,6 +102,7 @@ class Candidate:
 class Experiment:
     """Everything that a unit's result depends on, and what the report needs to say what it shows.
 
+    ``budget`` and ``recipe`` (a name, or a table with the name and parameters) go to every method that takes one and has none.
     ``references`` are words, names of fusions, or tables with a fusion and its parameters (``references.reference_entry``).
     ``published`` names a table of a paper that the report shows beside what was measured; no result depends on it.
     ``timeout`` is the longest that a unit may take, in seconds. ``keep_cases`` cases are shown as pictures; ``keep_weights``
@@ -117,6 +118,7 @@ class Experiment:
     preparation: Mapping[str, Any] = field(default_factory=dict)
     split: Split = field(default_factory=Split)
     budget: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str | Mapping[str, Any] = ""
     metrics: tuple[str | Mapping[str, Any], ...] = DEFAULT_METRICS
     references: tuple[str | Mapping[str, Any], ...] = DEFAULT_REFERENCES
     fused_rows: tuple[str | Mapping[str, Any], ...] = ("majority-vote", "staple", "soft-average")
@@ -145,6 +147,8 @@ class Experiment:
         check_different(self.reference_names, f"{where}: references")
         self._check_declared(names)
         check_part(self.budget, Budget, "budget")
+        if isinstance(self.recipe, Mapping) and not {"name", "recipe"} & set(self.recipe):
+            raise RaterbenchError(f'recipe: the table has no name: add recipe = "..." to {shown(dict(self.recipe))}')
         check_part(self.preparation, Preparation, "preparation")
         Preparation(**self.preparation)  # Refuses settings that exclude each other.
         if "data" in self.dataset_options:

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from ...datasets import DATASETS
@@ -29,6 +30,13 @@ from .splits import SPLITS
 T = TypeVar("T")
 
 
+class Shared(NamedTuple):
+    """What an experiment gives to every method, also to one within another, that takes it and has none of its own."""
+
+    budget: Mapping[str, Any] = MappingProxyType({})
+    recipe: str | Mapping[str, Any] = ""
+
+
 def registries() -> dict[str, Registry[Any]]:
     """Everything that a plug-in can add, by the word that ``raterbench list`` has for it."""
     from ...methods.backbones import BACKBONES
@@ -49,14 +57,16 @@ def build_method(candidate: Candidate, experiment: Experiment) -> Method:
     """The method of a candidate with everything that it holds, to any depth.
 
     A parameter whose type hint is a method, fusion or recipe is a name, or a table with the name and parameters; a budget is
-    a table. The experiment's budget goes to every method that takes one, with the entries of its own table on top.
+    a table. The experiment's budget goes to every method that takes one, with the entries of its own table on top; its recipe
+    to every method that takes one and names none.
 
     Raises:
         RaterbenchError: something named is unknown, or a parameter is of another kind or out of range; the message says where,
             such as ``candidate 'X': segmenter: fusion``, and the nearest known name.
     """
     where = f"candidate {candidate.name!r}"
-    method: Method = _configured(_named(METHODS, candidate.method, where), candidate.options, where, experiment.budget)
+    shared = Shared(experiment.budget, experiment.recipe)
+    method: Method = _configured(_named(METHODS, candidate.method, where), candidate.options, where, shared)
     return method
 
 
@@ -67,7 +77,7 @@ def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
     """
     fusions = {}
     for entry in experiment.fused_rows:
-        fusion = _from_registry(FUSIONS, entry, "fused_rows", {})
+        fusion = _from_registry(FUSIONS, entry, "fused_rows", Shared())
         options = "" if isinstance(entry, str) else " " + " ".join(str(v) for k, v in entry.items() if k != "name")
         fusions[(entry if isinstance(entry, str) else str(entry["name"])) + options] = fusion
     return fusions
@@ -87,7 +97,7 @@ def build_references(experiment: Experiment) -> dict[str, Fusion]:
             near = nearest(fusion, (*REFERENCE_NAMES, *names))
             raise RaterbenchError(f"there is no reference called {fusion!r}{near}")
         where = f"reference {shown(name)}"
-        fusions[name] = _configured(_named(FUSIONS, fusion, where), options, where, {})
+        fusions[name] = _configured(_named(FUSIONS, fusion, where), options, where, Shared())
         if fusions[name].needs_rater_identity:
             raise RaterbenchError(f'{where} learns raters over many cases, but a reference is made of one: set pool = "case"')
     return fusions
@@ -100,7 +110,7 @@ def build_fusion(name: str, settings: Sequence[str] = ()) -> Fusion:
         RaterbenchError: there is no such fusion or parameter; the nearest known name is given.
     """
     where, options = f"fusion {shown(name)}", dict(read_setting(text, "ties=foreground") for text in settings)
-    fusion: Fusion = _configured(_named(FUSIONS, name, where), options, where, {})
+    fusion: Fusion = _configured(_named(FUSIONS, name, where), options, where, Shared())
     return fusion
 
 
@@ -111,7 +121,7 @@ def build_budget(values: Mapping[str, Any], where: str = "budget") -> Budget:
         RaterbenchError: a key is unknown, or a value is of another kind or out of range.
     """
     check_part(values, Budget, where)
-    budget: Budget = _configured(Budget, values, where, {})
+    budget: Budget = _configured(Budget, values, where, Shared())
     return budget
 
 
@@ -124,7 +134,7 @@ def build_metrics(experiment: Experiment) -> list[MetricBase]:
     metrics = []
     for name, options in experiment.metric_entries:
         where = f"metric {name!r}"
-        metric = _configured(_named(METRICS, name, where), options, where, {})
+        metric = _configured(_named(METRICS, name, where), options, where, Shared())
         if is_foreign(type(metric)):
             with calling(type(metric), where):
                 describes_itself(metric)
@@ -133,15 +143,19 @@ def build_metrics(experiment: Experiment) -> list[MetricBase]:
     return metrics
 
 
-def _configured(cls: Any, options: Mapping[str, Any], where: str, budget: Mapping[str, Any]) -> Any:
+def _configured(cls: Any, options: Mapping[str, Any], where: str, shared: Shared) -> Any:
     """An instance of an estimator from plain values, with what it holds: keys, kinds and ranges are checked at each level."""
     hints, parameters = parameter_hints(cls), inspect.signature(cls).parameters
     known = [name for name, p in parameters.items() if name != "self" and p.kind is not p.VAR_KEYWORD]
     check_keys(options, known, where)
-    built = {key: _value(value, _held(key, hints), f"{where}: {key}", budget) for key, value in options.items()}
+    built = {key: _value(value, _held(key, hints), f"{where}: {key}", shared) for key, value in options.items()}
     for key in known:
-        if key not in built and _held(key, hints) is Budget:
-            built[key] = build_budget(budget)
+        if key in built:
+            continue
+        if (held := _held(key, hints)) is Budget:
+            built[key] = build_budget(shared.budget)
+        elif shared.recipe and held is not None and issubclass(held, registries()["recipes"].base):
+            built[key] = _from_registry(registries()["recipes"], shared.recipe, "recipe", shared)
     check_arguments(cls, built, where)
     built = {key: as_hinted(hints.get(key), value) for key, value in built.items()}
     with calling(cls, where):
@@ -161,22 +175,22 @@ def _held(key: str, hints: Mapping[str, Any]) -> type | None:
     return by_name.get(key)
 
 
-def _value(value: Any, kind: type | None, where: str, budget: Mapping[str, Any]) -> Any:
+def _value(value: Any, kind: type | None, where: str, shared: Shared) -> Any:
     """The value of a parameter: an estimator where its ``kind`` is one, a list of them, or a plain value."""
     if isinstance(value, list | tuple):
         return (
-            tuple(_value(one, kind, f"{where}[{place}]", budget) for place, one in enumerate(value)) if kind else tuple(value)
+            tuple(_value(one, kind, f"{where}[{place}]", shared) for place, one in enumerate(value)) if kind else tuple(value)
         )
     if kind is None or value is None:
         return value
     for registry in registries().values():
         if issubclass(kind, registry.base):
-            return _from_registry(registry, value, where, budget)
+            return _from_registry(registry, value, where, shared)
     check_table(value, where)
-    return _configured(kind, {**budget, **value} if kind is Budget else value, where, budget)
+    return _configured(kind, {**shared.budget, **value} if kind is Budget else value, where, shared)
 
 
-def _from_registry(registry: Registry[Any], value: Any, where: str, budget: Mapping[str, Any]) -> Any:
+def _from_registry(registry: Registry[Any], value: Any, where: str, shared: Shared) -> Any:
     """A method, fusion ... from its name, or from a table of parameters with the name under ``name`` or under its kind."""
     options = dict(value) if isinstance(value, Mapping) else {"name": value}
     key = "name" if "name" in options or registry.kind not in options else registry.kind
@@ -187,7 +201,7 @@ def _from_registry(registry: Registry[Any], value: Any, where: str, budget: Mapp
         raise RaterbenchError(
             f"{where}: {shown(name)} must be the name of a {registry.kind}, or a table with name and parameters"
         )
-    return _configured(_named(registry, name, where), options, where, budget)
+    return _configured(_named(registry, name, where), options, where, shared)
 
 
 def _named(registry: Registry[T], name: str, where: str) -> type[T]:

@@ -65,6 +65,8 @@ def declared_part(experiment: Experiment, facts: Mapping[str, Any]) -> dict[str,
             "folds": facts["split_hash"],
             "seed": experiment.seed,
             "budget": experiment.budget,
+            # A declaration of an earlier version has no recipe of the experiment, and says the same.
+            **({"recipe": experiment.recipe} if experiment.recipe else {}),
             "preparation": experiment.preparation,
             "data": facts["fingerprint"],
         }),

@@ -14,9 +14,11 @@ from ...datasets.instances.two_qualities import equidistant_cases
 from ...errors import RaterbenchError
 from ...parameters import Range
 from ..base import Method, Need, NestingMethod
+from ..fit_report import FitReport
 from ..learning.budget import Budget
+from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
-from .views import HQ, LQ, CaseView, Place, check_two_qualities, missing_raters, places_rated_by, split_places
+from .views import HQ, LQ, ONE_CASE, CaseView, Place, check_two_qualities, missing_raters, places_rated_by, split_places
 
 Count = Annotated[int, Range(0, 1_000_000)]
 
@@ -26,17 +28,18 @@ class AnnotationBudget(NestingMethod):
 
     The cases are far from one another, in turn from each subject (``equidistant_cases``), and no image decides about them:
     first those with a careful annotation, then those with a cheap one among the cases that are left. The chosen cases of the
-    training and the validation part are pooled, and a fifth of them, drawn by case, validates. So candidates with other numbers
-    ask what annotations are worth, and where data have all annotations of all cases, most of them stay unseen.
+    training and the validation part are pooled, and a fifth of the careful and of the cheap ones, drawn by case, validates. So
+    candidates with other numbers ask what annotations are worth, and where data have all annotations of all cases, most of them
+    stay unseen.
 
     Args:
-        segmenter: the method, which may itself hold methods; None is ``FusedLabels()`` with ``budget``.
+        segmenter: the method, which may itself hold methods; None is ``FusedLabels()`` with ``recipe`` and ``budget``.
         careful: cases with the annotations of the careful raters.
         cheap: cases with those of the cheap raters alone; None is all others that they rated.
         shared: the cheap raters annotate the careful cases, too, so that their errors can be estimated.
         subjects: from how many subjects the careful cases come; None is all.
         hq, lq: the careful and the cheap raters.
-        budget: of the segmenter where none is given; one that is given has its own.
+        recipe, budget: of the segmenter where none is given; one that is given has its own.
 
     After ``fit``: ``segmenter_``, and ``careful_cases_``, the names of the careful cases.
 
@@ -51,14 +54,16 @@ class AnnotationBudget(NestingMethod):
         careful: Count = 5,
         cheap: Count | None = None,
         shared: bool = False,
-        subjects: Count | None = None,
+        subjects: Annotated[int, Range(1, 1_000_000)] | None = None,
         hq: tuple[str, ...] = HQ,
         lq: tuple[str, ...] = LQ,
+        recipe: Recipe | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.careful, self.cheap, self.shared, self.subjects = careful, cheap, shared, subjects
         self.hq, self.lq = hq, lq
+        self.recipe = recipe
         self.budget = budget
 
     @property
@@ -91,25 +96,36 @@ class AnnotationBudget(NestingMethod):
         """Fit the segmenter; errors as there.
 
         Raises:
-            RaterbenchError: more careful or cheap cases are asked for than there are.
+            RaterbenchError: more careful or cheap cases are asked for than there are, or none is left to learn from.
         """
         self.check_parameters()
         careful = _chosen(places_rated_by(self.hq, train, validation), self.careful, self.subjects, "careful")
         self.careful_cases_ = {place.case for place in careful}
         left = [place for place in places_rated_by(self.lq, train, validation) if place.case not in self.careful_cases_]
         cheap = _chosen(left, len(left) if self.cheap is None else self.cheap, None, "cheap")
-        learned, held_out = split_places([*careful, *cheap], seed)
+        if not careful and not cheap:
+            raise RaterbenchError(
+                f"AnnotationBudget: careful = 0, and no training or validation case is annotated by "
+                f"{' or '.join(map(repr, self.lq))}: raise careful, or name others in lq"
+            )
+        learned, held_out = split_places([careful, cheap], seed)
         views = [self._view(places) for places in (learned, held_out)]
         self.segmenter_: Method = clone(self._inner())
         self.segmenter_.fit(*views, seed=seed, device=device)
+        report = self.segmenter_.fit_report()
+        warnings = [ONE_CASE] if len(careful) + len(cheap) == 1 else []
+        self.report_: FitReport = replace(report, warnings=[*warnings, *report.warnings])
         return self
+
+    def fit_report(self) -> FitReport:
+        return self.report_
 
     @property
     def fitted_method(self) -> Method:
         return self.segmenter_
 
     def _inner(self) -> Method:
-        return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
+        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _view(self, places: Sequence[Place]) -> CaseView:
         there = [tuple(rater for rater in self._asked(place.case) if rater in place.raters) for place in places]

@@ -13,8 +13,9 @@ from ...errors import RaterbenchError
 from ..base import Method, Need, NestingMethod
 from ..fit_report import FitReport
 from ..learning.budget import Budget
+from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
-from .views import HQ, CaseView, missing_raters, places_rated_by, split_places
+from .views import HQ, ONE_CASE, CaseView, missing_raters, places_rated_by, split_places
 
 
 class ChosenRaters(NestingMethod):
@@ -24,12 +25,12 @@ class ChosenRaters(NestingMethod):
     ones alone, and ``["hq", "lq"]`` with ``each_case = "first"`` from both, where a careful one takes the place of a cheap one.
 
     Args:
-        segmenter: the method, which may itself hold methods; None is ``FusedLabels()`` with ``budget``.
+        segmenter: the method, which may itself hold methods; None is ``FusedLabels()`` with ``recipe`` and ``budget``.
         raters: the names of the raters, the first the most trusted.
         each_case: ``all`` of these raters of a case are learned from, or only the ``first`` of them who rated it.
         pooled: pool the cases that are left in the training and in the validation part, and draw anew a fifth of them, by case
             and not by subject, to validate: for few cases. Without it they are pooled where a part would have none.
-        budget: of the segmenter where none is given; one that is given has its own.
+        recipe, budget: of the segmenter where none is given; one that is given has its own.
 
     After ``fit``: ``segmenter_``.
 
@@ -44,12 +45,14 @@ class ChosenRaters(NestingMethod):
         raters: tuple[str, ...] = HQ,
         each_case: Literal["all", "first"] = "all",
         pooled: bool = False,
+        recipe: Recipe | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.raters = raters
         self.each_case = each_case
         self.pooled = pooled
+        self.recipe = recipe
         self.budget = budget
 
     @property
@@ -92,13 +95,13 @@ class ChosenRaters(NestingMethod):
             )
         warnings = []
         if self.pooled or not all(parts):
-            parts = list(split_places(everything, seed))
+            parts = list(split_places([everything], seed))
             if not self.pooled:
                 warnings.append(
                     f"all {len(everything)} cases rated by {names} were in one part: a fifth of them, drawn by case, validates"
                 )
             if len(everything) == 1:
-                warnings.append(f"one case alone is rated by {names}: it is learned from and validates")
+                warnings.append(ONE_CASE)
         views = [CaseView(places, [self._chosen(place.raters) for place in places], self._relabelled) for places in parts]
         self.segmenter_: Method = clone(self._inner())
         self.segmenter_.fit(*views, seed=seed, device=device)
@@ -114,7 +117,7 @@ class ChosenRaters(NestingMethod):
         return self.segmenter_
 
     def _inner(self) -> Method:
-        return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
+        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _chosen(self, there: tuple[str, ...]) -> tuple[str, ...]:
         chosen = tuple(rater for rater in self.raters if rater in there)

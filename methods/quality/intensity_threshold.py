@@ -14,8 +14,10 @@ from ...errors import RaterbenchError
 from ...parameters import Range
 from ...voxel_counts import dice_from_counts
 from ..base import Method
+from ..fit_report import FitReport
 
 PERCENT = 100
+NO_OBJECT = "no label has an object, so that the threshold is that of the brightest voxels"
 ROUNDING = 1e-6
 """What keeps an intensity of exactly some percent there, in units of a percent."""
 
@@ -46,7 +48,11 @@ class IntensityThreshold(Method):
         return 0
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
-        """Try all thresholds; nothing is drawn."""
+        """Try all thresholds; nothing is drawn. Without an object in any label it is 100 %, the brightest voxels.
+
+        Raises:
+            RaterbenchError: no voxel of any case is judged.
+        """
         del seed, device
         self.check_parameters()
         counts = np.zeros((2, PERCENT + 1), np.int64)  # voxels of each label at each percent
@@ -56,10 +62,17 @@ class IntensityThreshold(Method):
                 for labels in case.ratings.values():
                     for k in range(2):
                         counts[k] += np.bincount(percent[labels == k], minlength=PERCENT + 1)
+        if not counts.any():
+            raise RaterbenchError(f"nobody judged a voxel of the {len(train) + len(validation)} training and validation cases")
         above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # at each percent or brighter
         dice = dice_from_counts(above[1], above.sum(axis=0), counts[1].sum())[1:]
-        self.threshold_ = int(np.argmax(dice)) + 1
+        # Of equally good thresholds the lowest; where no label has an object, all have a Dice of 0.
+        self.threshold_ = int(np.argmax(dice)) + 1 if counts[1].any() else PERCENT
+        self.report_ = FitReport(warnings=[] if counts[1].any() else [NO_OBJECT])
         return self
+
+    def fit_report(self) -> FitReport:
+        return self.report_
 
     def predict_proba(self, case: Case) -> Floats:
         bright = self._percent(case) >= self.threshold_

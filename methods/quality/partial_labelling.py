@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from torch import nn
 
+from ...errors import RaterbenchError
 from ...parameters import Range
 from ..fit_report import FitReport
 from ..learning.budget import Budget
@@ -56,8 +57,17 @@ class PartialLabelling(TwoQualityNetwork):
         self.warmup = warmup
 
     def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
-        """As ``NetworkMethod.train``, with a teacher."""
+        """As ``NetworkMethod.train``, with a teacher.
+
+        Raises:
+            RaterbenchError: no training case has a careful annotation, so that nothing says what background is.
+        """
         careful = self._careful()[None, :, None, None]
+        if not (slices.present & torch.from_numpy(careful)).any():
+            raise RaterbenchError(
+                f"no training case is annotated by {' or '.join(map(repr, self.hq))}, so that background cannot be learned: "
+                "choose other cases, or pool both parts (annotation-budget)"
+            )
         only = replace(validation, present=validation.present & torch.from_numpy(careful)).judged()
         if not len(only):
             report.warnings.append("the validation part has no careful annotation: cheap ones chose the best epoch")

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Self
 
-import numpy as np
 import torch
 from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset, Floats, Labels
-from ...datasets.simulation.annotation_errors import AnnotationErrors, components
+from ...datasets.simulation.annotation_errors import AnnotationErrors
 from ...errors import RaterbenchError
 from ...parameters import Range
 from ..base import Method, Need, Prediction
@@ -21,7 +20,7 @@ from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
 from .error_estimate import estimate_errors
 from .repair_scores import RepairedAnnotation, repair_score
-from .upgrade_network import Objects, UpgradeNetwork
+from .upgrade_network import Objects, UpgradeNetwork, find_objects
 from .views import (
     HQ,
     LQ,
@@ -40,8 +39,8 @@ class Upgrade(Method):
     """Learns from careful annotations to repair cheap ones, and trains a segmenter on both (Vadineanu 2025, chapter 3).
 
     The upgrade network learns the careful labels of an image from the image and the same labels with errors. It then repairs
-    the cheap annotations of the training and validation cases that have no careful one, and the segmenter is trained on careful
-    and repaired labels, all with the same weight. Test cases are predicted by the segmenter, from the image alone.
+    the cheap annotations of all training and validation cases. The segmenter is trained on the careful labels of a case, or on
+    repaired ones where it has none, all with the same weight, and predicts test cases from the image alone.
 
     Careful annotations are few and fall in both parts of a fold, because subjects are not split: the upgrade network pools
     those of training and validation cases, and validates on a fifth of them that is drawn anew.
@@ -50,7 +49,7 @@ class Upgrade(Method):
     of the segmenter, so that few careful annotations do not mean few steps.
 
     Args:
-        segmenter: the second stage, any method; None is ``FusedLabels()`` with the same budget.
+        segmenter: the second stage, any method; None is ``FusedLabels()`` with ``recipe`` and ``budget``.
         errors: the errors that the upgrade network learns to undo, drawn anew each time it sees a case. None estimates
             omission, inclusion and bias from the training and validation cases that both kinds of raters annotated.
         objects: which objects are left out or taken in: ``components``, the connected parts of careful labels, or
@@ -58,7 +57,7 @@ class Upgrade(Method):
         hq: the careful raters; of several the majority is learned.
         lq: the cheap raters.
         draws: erroneous annotations of each case in an epoch of the upgrade network; None as above.
-        recipe, budget: of the upgrade network, as in ``NetworkMethod``.
+        recipe, budget: of the upgrade network, and of the segmenter where none is given, as in ``NetworkMethod``.
 
     After ``fit``: ``network_`` and ``segmenter_``, ``errors_``, and the repaired labels ``repaired_`` by case and rater. The
     report is that of the segmenter, with both trainings in ``stages`` and ``repair``, what is known of the annotations.
@@ -143,7 +142,7 @@ class Upgrade(Method):
             )
         warnings: list[str] = []
         self.errors_ = self.errors if self.errors is not None else self._estimated(careful, warnings)
-        learned, held_out = split_places(careful, seed)
+        learned, held_out = split_places([careful], seed)
         if len(careful) == 1:
             warnings.append("the upgrade network learned from one careful annotation, which also chose its best epoch")
         self.network_ = self._network(self.errors_, self._draws(len(learned), train))
@@ -182,7 +181,7 @@ class Upgrade(Method):
         return {rater: self.network_.repair_labels(case, case.ratings[rater]) for rater in self.lq if rater in case.ratings}
 
     def _inner(self) -> Method:
-        return FusedLabels(budget=self.budget) if self.segmenter is None else self.segmenter
+        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _network(self, errors: AnnotationErrors, draws: int) -> UpgradeNetwork:
         # It keeps no pictures: what it predicts of an image depends on the annotation that it sees beside it.
@@ -201,9 +200,8 @@ class Upgrade(Method):
                 continue
             case = place.part[place.position]
             labels = careful_labels(case, self.hq, 2)
-            there = case.instances if self.objects == "instances" else components((labels == 1).astype(np.uint8), "careful")
-            if there is not None:
-                pairs += [(there, case.ratings[rater]) for rater in self.lq if rater in case.ratings]
+            there = find_objects(case, labels, self.objects, self.hq)
+            pairs += [(there, case.ratings[rater]) for rater in self.lq if rater in case.ratings]
         if not pairs:
             raise RaterbenchError(
                 f"no training or validation case is annotated by {' or '.join(map(repr, self.hq))} and also by "
@@ -233,7 +231,11 @@ class Upgrade(Method):
         """The cases of a part with careful labels, or else repaired ones."""
         places = places_rated_by([*self.hq, *self.lq], part)
         if not places:
-            raise RaterbenchError(f"no case of a part of {len(part)} cases is annotated by the raters in hq or lq")
+            names = " or ".join(map(repr, (*self.hq, *self.lq)))
+            raise RaterbenchError(
+                f"none of {len(part)} cases that learn, or of those that validate, is annotated by {names}: split the data "
+                "otherwise, or name other raters in hq and lq"
+            )
         raters = [best_raters(place.raters, self.hq, self.lq) for place in places]
         return CaseView(places, raters, self._relabelled)
 

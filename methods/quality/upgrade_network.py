@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...datasets.base import IGNORE, Case, Dataset, Labels
+from ...datasets.base import IGNORE, Case, Dataset, Instances, Labels
 from ...datasets.simulation.annotation_errors import AnnotationErrors, Segments, components
 from ...datasets.simulation.segments import find_segments
 from ...errors import RaterbenchError
@@ -120,11 +120,7 @@ class _Drawable:
         self.images = prepare_image(case, self.preparation)
         self.labels = careful_labels(case, method.hq, self.n_classes)
         self.segments: Segments | None = find_segments(case.image) if self.errors.segments else None
-        self.instances = components((self.labels == 1).astype(np.uint8), TARGET)
-        if method.objects == "instances":
-            if case.instances is None:
-                raise RaterbenchError(f'case {case.id!r} has no instance map of {method.hq[0]!r}: set objects = "components"')
-            self.instances = case.instances
+        self.instances = find_objects(case, self.labels, method.objects, method.hq)
 
     def draw(self, random: np.random.Generator) -> Slices:
         """The slices with one erroneous annotation."""
@@ -132,6 +128,19 @@ class _Drawable:
         targets: Mapping[str, Any] = {TARGET: self.labels, DRAWN: drawn}
         ratings, present = prepare_ratings(self.case, targets, (TARGET, DRAWN), self.n_classes, self.preparation)
         return Slices(self.images, ratings, present, torch.full((len(self.images),), self.position))
+
+
+def find_objects(case: Case, labels: Labels, objects: Objects, hq: Sequence[str]) -> Instances:
+    """The objects of careful labels [*S]: their connected parts, or those that the careful rater numbered.
+
+    Raises:
+        RaterbenchError: the case has no instance map.
+    """
+    if objects == "components":
+        return components((labels == 1).astype(np.uint8), TARGET)
+    if case.instances is None:
+        raise RaterbenchError(f'case {case.id!r} has no instance map of {hq[0]!r}: set objects = "components"')
+    return case.instances
 
 
 def is_marked(shares: torch.Tensor) -> torch.Tensor:

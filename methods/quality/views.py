@@ -18,6 +18,7 @@ POOLED = 4
 """The stream of random numbers that splits pooled cases; see ``learning.training`` for the others."""
 HELD_OUT = 0.2
 """The share of pooled cases that validates (Vadineanu, 2025, section 3.2.2)."""
+ONE_CASE = "there is one case alone: it is learned from and validates"
 
 
 class Place(NamedTuple):
@@ -73,12 +74,19 @@ def places_rated_by(names: Collection[str], *parts: Dataset) -> list[Place]:
     return [place for place in places if not set(names).isdisjoint(place.raters)]
 
 
-def split_places(places: Sequence[Place], seed: int) -> tuple[list[Place], list[Place]]:
-    """Pooled cases to learn from and to validate on, a fifth of them, at least one; a case alone does both."""
-    order = np.random.default_rng(seed_sequence(seed, POOLED)).permutation(len(places))
-    n = max(1, round(HELD_OUT * len(places)))
-    held_out, learned = sorted(order[:n].tolist()), sorted(order[n:].tolist())
-    return [places[i] for i in learned or held_out], [places[i] for i in held_out]
+def split_places(kinds: Sequence[Sequence[Place]], seed: int) -> tuple[list[Place], list[Place]]:
+    """Pooled cases to learn from and to validate on, a fifth of each kind; a case alone does both.
+
+    Of two cases or more of a kind at least one validates.
+    """
+    random = np.random.default_rng(seed_sequence(seed, POOLED))
+    learned, held_out = list[Place](), list[Place]()
+    for places in kinds:
+        order = random.permutation(len(places))
+        n = max(1, round(HELD_OUT * len(places))) if len(places) > 1 else 0
+        held_out += [places[i] for i in sorted(order[:n].tolist())]
+        learned += [places[i] for i in sorted(order[n:].tolist())]
+    return learned, held_out or learned
 
 
 def best_raters(there: Collection[str], hq: Sequence[str], lq: Sequence[str]) -> tuple[str, ...]:

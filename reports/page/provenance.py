@@ -40,6 +40,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Seed", str(experiment.seed)),
         ("Repeats", str(experiment.split.repeats)),
         ("Budget", _words(experiment.budget) or "the default"),
+        ("Recipe", _words(experiment.recipe) or "each method’s own"),
         ("Preparation", _words(experiment.preparation) or "the data set’s own"),
     ]
     declared = [

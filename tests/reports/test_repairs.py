@@ -123,10 +123,9 @@ def test_annotations_are_compared_by_subject_from_the_exported_values(folder: Pa
     results = read_results(folder)
     file = tmp_path / "subjects.csv.gz"
     file.write_bytes(subject_text(subject_table(results)))
-    found = compare(
-        pd.read_csv(file), candidate="candidate", value="value", subject="subject", repeat="repeat", fold="fold", baseline=CHEAP,
-        where={"kind": "annotations", "metric": "dice", "reference": "truth"},
-    ).table.set_index("candidate")  # fmt: skip
+    roles = {role: role for role in ("candidate", "value", "subject", "repeat", "fold")}
+    where = {"kind": "annotations", "metric": "dice", "reference": "truth"}
+    found = compare(pd.read_csv(file), **roles, baseline=CHEAP, where=where).table.set_index("candidate")
     table = repairs(Analysis(results))
     assert table is not None
     rows = table.plain.query("part == 'test'").set_index("candidate")

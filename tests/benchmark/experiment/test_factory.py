@@ -19,6 +19,7 @@ from raterbench.benchmark.experiment.factory import (
 from raterbench.benchmark.metrics import table_names
 from raterbench.datasets import AnnotationErrors, CaseList, Cells, Phantom, RaterbenchError
 from raterbench.methods import METHODS, STAPLE, Budget, Conventional, FusedLabels, Method, SoftSeg
+from raterbench.methods.learning.recipes import SoftCrossEntropy
 
 
 def built(tiny, method, options=None, **changes):
@@ -183,6 +184,21 @@ def test_methods_hold_methods_to_any_depth(tiny, nested):
     assert identity(built(tiny, "second", {**options, "budget": {}})) == identity(method)
     changed = {"segmenter": {**options["segmenter"], "segmenter": {**inner, "fusion": "staple"}}}
     assert identity(built(tiny, "second", changed)) != identity(method)
+
+
+def test_the_recipe_of_an_experiment_goes_to_every_method_that_takes_one_and_names_none(tiny, nested):
+    options = {"segmenter": {"method": "upgrade", "recipe": "soft-cross-entropy", "segmenter": "annotation-budget"}}
+    shared = tiny(candidates=(Candidate("it", "upgrade", options),), recipe={"recipe": "conventional", "smooth": 0.5})
+    method = build_method(shared.candidates[0], shared)
+    assert isinstance(method.recipe, Conventional) and method.recipe.smooth == 0.5
+    assert isinstance(method.segmenter.recipe, SoftCrossEntropy)
+    assert isinstance(method.segmenter.segmenter.recipe, Conventional)
+    assert isinstance(method.segmenter.segmenter._inner().recipe, Conventional)  # also the segmenter that is made by default
+    without = tiny(candidates=shared.candidates)
+    assert build_method(without.candidates[0], without).recipe is None
+    assert identity(build_method(without.candidates[0], without)) != identity(method)
+    with pytest.raises(RaterbenchError, match="recipe: there is no recipe called 'convention'; did you mean 'conventional'"):
+        build_method(shared.candidates[0], shared.replace(recipe="convention"))
 
 
 def test_without_a_type_hint_the_name_of_a_parameter_says_what_it_holds(tiny, nested):

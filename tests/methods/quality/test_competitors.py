@@ -19,7 +19,8 @@ from raterbench.methods import (
     Upgrade,
 )
 from raterbench.methods.quality.confident_learning import mean_confidence, soften
-from raterbench.methods.quality.views import places_rated_by, split_places
+from raterbench.methods.quality.intensity_threshold import NO_OBJECT
+from raterbench.methods.quality.views import ONE_CASE, places_rated_by, split_places
 
 TINY = Budget(epochs=2, batch_size=4, backbone="shallow", features=(4, 4, 4, 8, 8, 4))
 HQ, LQ, BOTH = ("hq",), ("lq",), ("hq", "lq")
@@ -60,7 +61,9 @@ def budgeted(train, validation, **options):
     method = AnnotationBudget(segmenter=Spy(), **options).fit(train, validation, seed=0)
     learned, held_out = method.segmenter_.seen_
     assert {name for name, _ in learned}.isdisjoint(name for name, _ in held_out)
-    assert len(held_out) == max(1, round((len(learned) + len(held_out)) / 5))
+    for kind in {who for _, who in [*learned, *held_out]}:
+        there, validating = ([who for _, who in cases].count(kind) for cases in ([*learned, *held_out], held_out))
+        assert validating == max(1, round(there / 5))
     return dict([*learned, *held_out])
 
 
@@ -85,10 +88,20 @@ def test_a_budget_that_cannot_be_is_refused(cells):
         budgeted(data.subset([0, 1]), data.subset([2, 3]), careful=3)
     with pytest.raises(RaterbenchError, match="cheap = 3 is more than the 2"):
         budgeted(data.subset([0, 1]), data.subset([2, 3]), careful=2, cheap=3)
+    with pytest.raises(RaterbenchError, match=r"careful = 0, and no training or validation case is annotated by 'lq': raise"):
+        budgeted(cells([HQ]), cells([HQ]), careful=0)
+    with pytest.raises(RaterbenchError, match=r"subjects = 0 must be a whole number from 1"):
+        AnnotationBudget(subjects=0).check_parameters()
     with pytest.raises(RaterbenchError, match="nothing to learn from"):
         AnnotationBudget(careful=0, cheap=0).check_parameters()
     with pytest.raises(RaterbenchError, match="careful or cheap, not both"):
         AnnotationBudget(hq=("a",), lq=("a",)).check_parameters()
+
+
+def test_one_annotation_alone_is_learned_from_and_told(cells):
+    method = AnnotationBudget(segmenter=Spy(), careful=1, cheap=0).fit(cells([HQ]), cells([LQ]), seed=0)
+    assert method.segmenter_.seen_[0] == method.segmenter_.seen_[1] == [("case 0", HQ)]
+    assert method.fit_report().warnings == [ONE_CASE]
 
 
 class Repairing(Spy):
@@ -128,11 +141,13 @@ def test_chosen_cases_are_pooled_where_a_part_has_none(cells):
         ChosenRaters(raters=()).check_parameters()
 
 
-def test_a_fifth_of_pooled_cases_validates_and_no_case_does_both(cells):
-    places = places_rated_by(HQ, cells([HQ] * 7), cells([HQ] * 3))
-    learned, held_out = split_places(places, seed=1)
-    assert (len(learned), len(held_out)) == (8, 2)
-    assert sorted(map(id, (*learned, *held_out))) == sorted(map(id, places))
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fifth_of_each_kind_of_pooled_cases_validates_and_no_case_does_both(cells, seed):
+    careful, cheap = places_rated_by(HQ, cells([HQ] * 3), cells([HQ] * 2)), places_rated_by(LQ, cells([LQ] * 15))
+    learned, held_out = split_places([careful, cheap], seed)
+    assert sorted(map(id, (*learned, *held_out))) == sorted(map(id, (*careful, *cheap)))
+    assert [sum(place.raters == kind for place in held_out) for kind in (HQ, LQ)] == [1, 3]
+    assert split_places([careful[:1], []], seed) == (careful[:1], careful[:1])
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -155,6 +170,22 @@ def test_the_threshold_has_the_best_dice_of_all_voxels_together(cells, dark):
     assert set(np.unique(probability)) == {0, 1} and (probability.sum(axis=0) == 1).all()
     with pytest.raises(RaterbenchError, match="channel = 1, but the image of case 'case 0' has 1"):
         IntensityThreshold(channel=1).fit(data, data, seed=0)
+
+
+def test_a_threshold_of_labels_without_objects_marks_next_to_nothing_and_says_so(cells):
+    data = cells([HQ, LQ])
+    without = relabelled(data, np.zeros_like)
+    method = IntensityThreshold().fit(without, without, seed=0)
+    assert method.threshold_ == 100 and method.fit_report().warnings == [NO_OBJECT]
+    assert method.predict_proba(data[0].unlabelled())[1].sum() == 1
+    unjudged = relabelled(data, lambda labels: np.full_like(labels, IGNORE))
+    with pytest.raises(RaterbenchError, match="nobody judged a voxel of the 4 training and validation cases"):
+        IntensityThreshold().fit(unjudged, unjudged, seed=0)
+
+
+def relabelled(data, change):
+    cases = [replace(case, ratings={rater: change(labels) for rater, labels in case.ratings.items()}) for case in data]
+    return CaseList("cells", cases, data.classes, data.raters)
 
 
 def test_partial_labels_are_believed_where_they_mark_or_the_teacher_agrees(cells):
@@ -181,6 +212,25 @@ def test_the_teacher_is_a_running_mean_and_careful_cases_validate(cells):
     assert not PartialLabelling(budget=TINY).fit(train, cells([HQ, LQ]), seed=0).fit_report().warnings
     warnings = PartialLabelling(budget=TINY).fit(train, cells([LQ]), seed=0).fit_report().warnings
     assert "no careful annotation: cheap ones chose the best epoch" in warnings[0]
+    with pytest.raises(RaterbenchError, match="no training case is annotated by 'hq', so that background cannot be learned"):
+        PartialLabelling(budget=TINY).fit(cells([LQ]), cells([HQ, LQ]), seed=0)
+
+
+def test_background_of_cheap_annotations_enters_the_loss_after_the_warm_up(cells):
+    """What the teacher and the warm-up decide must reach the loss itself, not only a mask."""
+    method = PartialLabelling(budget=Budget(epochs=10, features=TINY.features), warmup=0.2)
+    slices = method.prepare(cells([LQ]), seed=0)
+    batch = slices.batch(torch.arange(1), torch.device("cpu"))
+    module = torch.nn.Module()
+    logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
+    module.forward = lambda images: logits
+    method.teacher_ = torch.nn.Module()
+    method.teacher_.forward = lambda images: torch.tensor([9.0, 0.0])[:, None, None].expand(1, 2, 32, 32)
+    marked = batch.ratings[0, 1, 1] > 0.5
+    for epoch, expected in ((0, marked), (1, marked), (2, torch.ones_like(marked))):
+        method.start_epoch(module, epoch)
+        (reached,) = torch.autograd.grad(method.step_loss(module, batch), logits)
+        assert torch.equal(reached[0, 1] != 0, expected)
 
 
 def test_confident_errors_are_softened():

@@ -129,6 +129,10 @@ def test_what_cannot_be_learned_is_refused_in_one_sentence(cells):
         fitted(cheap, cheap)
     with pytest.raises(RaterbenchError, match="no training or validation case is annotated by 'hq' and also by 'lq'"):
         fitted(split, split, errors=None)
+    both = cells([BOTH, BOTH])
+    unnumbered = CaseList("cells", [replace(c, instances=None) for c in both], both.classes, both.raters)
+    with pytest.raises(RaterbenchError, match="case 'case 0' has no instance map of 'hq': set objects = \"components\""):
+        fitted(unnumbered, unnumbered, errors=None, objects="instances")
     assert "needs the raters 'ann'" in Upgrade(hq=("ann",)).skip_reason(split)
     assert "two classes" in Upgrade().skip_reason(CaseList("three", split.cases, ("background", "a", "b"), ("hq", "lq")))
 
