@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,22 @@ def test_budgets_of_one_kind_are_a_curve_over_their_cost(folder: Path) -> None:
     lines = {line.get_label(): line.get_xydata().tolist() for line in plot.figure.axes[0].get_lines()}
     assert lines["Repaired"] == [[13, pytest.approx(0.80)], [26, pytest.approx(0.81)]]
     assert lines["Cheap 10"] == [[10, pytest.approx(0.82)]] and "a careful one 4" in plot.caption
+
+
+def test_candidates_of_other_methods_are_other_curves_and_shared_cases_cost_a_cheap_annotation_more(folder: Path) -> None:
+    results = read_results(folder)
+    changed = (
+        budget("Repaired 10", 1, 9, shared=True, **UPGRADE), budget("Repaired 20", 2, 18, shared=True, subjects=1),
+        Candidate("Cheap 10", "annotation-budget", {"careful": 0}), CANDIDATES[-1],
+    )  # fmt: skip
+    analysis = Analysis(replace(results, experiment=results.experiment.replace(candidates=changed)))
+    cost, slices = annotation_cost(analysis), repair_by_slices(analysis)
+    assert cost is not None and slices is not None
+    lines = {line.get_label(): line.get_xdata().tolist() for line in cost.figure.axes[0].get_lines()}
+    assert lines == {"Repaired 10": [1 * 4 + 9 + 1], "Repaired 20": [2 * 4 + 18 + 2]}
+    assert "have no number in the experiment: Cheap 10." in cost.caption
+    labels = [line.get_label() for line in slices.figure.axes[0].get_lines()]
+    assert labels == ["Repaired 10, all subjects", "Repaired 20, 1 subject", "before repair"]
 
 
 def test_a_kept_case_without_the_cheap_rater_is_left_out(folder: Path) -> None:

@@ -26,7 +26,10 @@ WITHOUT = (*COUNTS, "budget")
 
 @dataclass(frozen=True)
 class Point:
-    """A candidate on a curve: how many ``careful`` and ``cheap`` annotations it sees, the first of how many ``subjects``."""
+    """A candidate on a curve: how many ``careful`` and ``cheap`` annotations it sees, the first of how many ``subjects``.
+
+    ``cheap`` is None where it sees all that there are.
+    """
 
     candidate: str
     curve: str
@@ -37,9 +40,9 @@ class Point:
 
 def annotation_cost(analysis: Analysis) -> style.Plot | None:
     """The primary metric of budgets of annotations against their cost; None without two such candidates."""
-    points = [point for point in _points(analysis) if point.cheap is not None]
     found = analysis.rows_for(analysis.metric)
-    points = [point for point in points if point.candidate in found.index]
+    everything = [point for point in _points(analysis) if point.candidate in found.index]
+    points = [point for point in everything if point.cheap is not None]
     ratio = analysis.results.experiment.statistics.careful_cost
     costs = {p.candidate: ratio * p.careful + (p.cheap or 0) for p in points}
     if len(set(costs.values())) < 2:
@@ -61,6 +64,10 @@ def annotation_cost(analysis: Analysis) -> style.Plot | None:
         f"intervals, by what the annotations cost: a cheap one costs 1, a careful one {ratio:g} (statistics.careful_cost; "
         "nothing is trained anew for another number). Nothing is tested here."
     )
+    if unknown := [point.candidate for point in everything if point.cheap is None]:
+        text += (
+            f" Not shown, since all cheap annotations that there are have no number in the experiment: {', '.join(unknown)}."
+        )
     means = found["mean"].astype(float).to_dict()
     said = "; ".join(f"{p.candidate}: cost {costs[p.candidate]:g}, {means[p.candidate]:.3f}" for p in points)
     return style.Plot("annotation-cost", "What do annotations buy?", figure, text, f"{analysis.metric} by cost. {said}.")
@@ -74,11 +81,15 @@ def repair_by_slices(analysis: Analysis) -> style.Plot | None:
         return None
     figure = style.new_figure(style.SINGLE, 72)
     axes = figure.subplots()
-    groups = sorted({p.subjects for p in points}, key=lambda n: np.inf if n is None else n)
-    for number, subjects in enumerate(groups):
-        mine = sorted((p for p in points if p.subjects == subjects), key=lambda p: p.careful)
+    curves = list(dict.fromkeys(p.curve for p in points))
+    groups = {(p.curve, p.subjects) for p in points}
+    order = sorted(groups, key=lambda group: (curves.index(group[0]), np.inf if group[1] is None else group[1]))
+    for number, (curve, subjects) in enumerate(order):
+        mine = sorted((p for p in points if (p.curve, p.subjects) == (curve, subjects)), key=lambda p: p.careful)
         rows = table.loc[[p.candidate for p in mine]]
         name = "all subjects" if subjects is None else f"{subjects} subject{'s' if subjects > 1 else ''}"
+        if len(curves) > 1:
+            name = f"{curve}, {name}"
         x = np.array([p.careful for p in mine])
         _line(axes, name, number, x, [rows[column].to_numpy(float) for column in ("after", "low", "high")])
     axes.axhline(float(table["before"].mean()), color=palette.MUTED, linestyle=(0, (4, 2, 1, 2)), label="before repair")
@@ -117,13 +128,14 @@ def _points(analysis: Analysis) -> list[Point]:
         kinds = options.get("careful", 5) > 0, options.get("cheap") != 0
         keys[candidate.name] = json.dumps([_same(options), kinds], sort_keys=True, default=str)
         groups.setdefault(keys[candidate.name], []).append(candidate.name)
-    return [
-        Point(
-            c.name, _curve_name(groups[keys[c.name]]), int(c.options.get("careful", 5)),
-            c.options.get("cheap"), c.options.get("subjects"),
-        )
-        for c in chosen
-    ]  # fmt: skip
+    points = []
+    for candidate in chosen:
+        careful, cheap = int(candidate.options.get("careful", 5)), candidate.options.get("cheap")
+        if cheap is not None and candidate.options.get("shared"):
+            cheap += careful  # The cheap raters annotate the careful cases, too.
+        curve = _curve_name(groups[keys[candidate.name]])
+        points.append(Point(candidate.name, curve, careful, cheap, candidate.options.get("subjects")))
+    return points
 
 
 def _same(options: Any) -> Any:
