@@ -196,7 +196,8 @@ class Method(BaseEstimator, ABC):
     def repair(self, case: Case) -> Mapping[str, Labels]:
         """Better labels [*S] in place of ratings of a new case, by rater, for methods whose fit report has a ``repair``.
 
-        The case has ratings of the raters that the report names. They change no prediction.
+        The case has ratings of the raters that the report names. They change no prediction. Empty where a method can only
+        repair what it learns from.
         """
         del case
         return {}

@@ -69,9 +69,9 @@ class Slices:
 def stack(parts: Sequence[Slices], least: tuple[int, int] = (1, 1)) -> Slices:
     """The slices of all parts in one, padded to the largest of them, and to ``least`` (height and width)."""
     height, width = (max(low, *(part.images.shape[axis] for part in parts)) for low, axis in zip(least, (-2, -1), strict=True))
-    images = torch.cat([_pad(part.images, (height, width), mode="replicate") for part in parts])
-    ratings = torch.cat([_pad(part.ratings, (height, width)) for part in parts])
-    present = torch.cat([_pad(part.present, (height, width)) for part in parts])
+    images = torch.cat([pad(part.images, (height, width), mode="replicate") for part in parts])
+    ratings = torch.cat([pad(part.ratings, (height, width)) for part in parts])
+    present = torch.cat([pad(part.present, (height, width)) for part in parts])
     return Slices(images, ratings, present, torch.cat([part.cases for part in parts]))
 
 
@@ -124,7 +124,7 @@ def prepare_image(case: Case, preparation: Preparation, least: tuple[int, int] =
     slices = (_resize if preparation.image_order == 1 else _resize_by_splines)(native, prepared_shape(case, preparation))
     slices = _cut(slices, preparation)
     height, width = (max(sides) for sides in zip(padded_shape(slices.shape[-2:], preparation), least, strict=True))
-    return _pad(slices, (height, width), mode="replicate")
+    return pad(slices, (height, width), mode="replicate")
 
 
 def prepare_ratings(
@@ -150,7 +150,7 @@ def prepare_ratings(
     else:
         present = ratings.sum(dim=2) > 0
     padded = padded_shape(some.shape[-2:], preparation)
-    return _pad(ratings, padded), _pad(present, padded)
+    return pad(ratings, padded), pad(present, padded)
 
 
 def crop_padding(maps: torch.Tensor, case: Case, preparation: Preparation) -> torch.Tensor:
@@ -167,7 +167,7 @@ def remove_padding(probability: torch.Tensor, case: Case, preparation: Preparati
     whole = crop_padding(probability, case, preparation).float().cpu()
     if preparation.crop is not None:
         shape = prepared_shape(case, preparation)
-        whole = torch.cat([_pad(whole[:, :1], shape, value=1), _pad(whole[:, 1:], shape)], dim=1)
+        whole = torch.cat([pad(whole[:, :1], shape, value=1), pad(whole[:, 1:], shape)], dim=1)
     prepared: Floats = whole.contiguous().numpy()
     return prepared
 
@@ -192,7 +192,7 @@ def restore_maps(maps: torch.Tensor, case: Case, preparation: Preparation) -> Fl
     values at the edge are repeated.
     """
     seen = crop_padding(maps, case, preparation).float().cpu()
-    whole = seen if preparation.crop is None else _pad(seen, prepared_shape(case, preparation), mode="replicate")
+    whole = seen if preparation.crop is None else pad(seen, prepared_shape(case, preparation), mode="replicate")
     return _from_slices(_native_slices(whole, case.shape, preparation), case.shape, preparation)
 
 
@@ -300,7 +300,7 @@ def _middle(slices: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
     return slices[..., top : top + height, left : left + width]
 
 
-def _pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant", value: float = 0) -> torch.Tensor:
+def pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant", value: float = 0) -> torch.Tensor:
     """Pad [..., h, w] evenly to ``shape``; images repeat their edge, labels and presence are padded with ``value``."""
     height, width = shape[0] - slices.shape[-2], shape[1] - slices.shape[-1]
     top, left = height // 2, width // 2

@@ -77,7 +77,7 @@ class PartialLabelling(TwoQualityNetwork):
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         del module
-        self.is_warm_ = epoch >= self.warmup * self.budget_.epochs
+        self.is_warmed_up_ = epoch >= self.warmup * self.budget_.epochs
 
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
         present = batch.present
@@ -91,7 +91,7 @@ class PartialLabelling(TwoQualityNetwork):
         """Where a rater is believed [B, R, *S]: careful ones everywhere, cheap ones where they mark, or the teacher agrees."""
         cheap = torch.from_numpy(~self._careful()).to(batch.present.device)[:, None, None]
         believed = ~cheap | (batch.ratings[:, :, 0] <= 0.5)
-        if self.is_warm_:
+        if self.is_warmed_up_:
             background = self.recipe_.activate(self.logits(teacher(batch.images)).float())[:, :1]
             believed = believed | (1 - background < self.certainty)
         return believed

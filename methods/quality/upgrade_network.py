@@ -16,7 +16,7 @@ from ...errors import RaterbenchError
 from ...seeds import seed_sequence
 from ..learning.budget import Budget
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import Batch, Slices, prepare_image, prepare_ratings, stack
+from ..learning.preparation import Batch, Slices, pad, prepare_image, prepare_ratings, stack
 from ..learning.recipes import Recipe
 from ..thresholds import hard_labels
 from .views import careful_labels
@@ -84,9 +84,14 @@ class UpgradeNetwork(NetworkMethod):
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         """Draw the errors of all training slices anew."""
         del module
-        if epoch:
-            drawable, slices = self.redrawn_
-            slices.ratings.copy_(self._drawn(drawable).ratings)
+        if not epoch:
+            return
+        row, (drawable, slices) = 0, self.redrawn_
+        for case in drawable:
+            for _ in range(self.draws):
+                drawn = pad(case.draw(self.random_).ratings, (slices.ratings.shape[-2], slices.ratings.shape[-1]))
+                slices.ratings[row : row + len(drawn)] = drawn
+                row += len(drawn)
 
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
         seen = torch.cat([batch.images, is_marked(batch.ratings[:, 1:, 1])], dim=1)

@@ -197,7 +197,7 @@ def test_partial_labels_are_believed_where_they_mark_or_the_teacher_agrees(cells
     teacher.forward = lambda images: torch.cat([torch.where(left, 9.0, 0.0), torch.zeros(2, 1, 32, 32)], dim=1)
     marked = batch.ratings[1, 1, 1] > 0.5
     for warm, expected in ((False, marked), (True, marked | left[0, 0])):
-        method.is_warm_ = warm
+        method.is_warmed_up_ = warm
         believed = method._believed(batch, teacher) & batch.present
         assert believed[0, 0].all() and torch.equal(believed[1, 1], expected)
 

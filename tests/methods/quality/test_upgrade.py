@@ -75,6 +75,16 @@ def test_errors_are_drawn_anew_in_each_epoch(cells):
     assert (2 * marked[:, 1] == marked[:, 0]).all(), "6 cells, of which 3 are left out"
 
 
+def test_errors_are_drawn_where_the_slices_of_a_smaller_case_are(cells):
+    cases = [*cells([HQ]), replace(cells([HQ], size=48)[0], id="larger")]
+    network = UpgradeNetwork(errors=OMISSION, draws=2, budget=TINY)
+    slices = network.prepare(CaseList("cells", cases, ("background", "cell"), ("hq", "lq")), seed=0)
+    before = slices.ratings[:, 0, 1] > 0
+    network.start_epoch(network.module_, 1)
+    learned, drawn = slices.ratings[:, 0, 1] > 0, slices.ratings[:, 1, 1] > 0
+    assert torch.equal(before, learned) and len(slices) == 4 and drawn.any(dim=(1, 2)).all() and not (drawn & ~learned).any()
+
+
 def test_an_epoch_is_by_default_as_long_as_the_training_part(cells):
     method = fitted(cells([HQ, *[LQ] * 7]), cells([HQ]))
     assert method.network_.draws == 8
