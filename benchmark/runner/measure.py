@@ -152,7 +152,7 @@ class _UnitInProgress:
         self.parts.measure_samples(self.unit.name, samples or [from_labels(made[0].labels, self.dataset.n_classes)], case)
         self.parts.compare_raters(self.unit.name, self.estimates.get(case.id), case)
         if self.parts.pictures and case.id in self.task.kept:
-            self.predicted.append(predicted_picture(stored, probability))
+            self.predicted.append(predicted_picture(stored, probability, [sample.labels for sample in samples]))
 
     def _raters(self, case: Case, sources: References) -> None:
         for rater, labels in case.ratings.items():
