@@ -17,7 +17,7 @@ CONSTANT = 1e-9
 
 
 class SampleNcc(SampleMetric):
-    """Mean over raters j of ncc(E_s[CE(mean s, s)], E_s[CE(y_j, s)]), s samples, y_j ratings (Baumgartner et al., 2019, PHiSeg).
+    """Mean over raters j of ncc(E_s[CE(mean s, s)], E_s[CE(y_j, s)]), s samples, y_j ratings (Baumgartner et al., 2019).
 
     CE(y, s) = -sum_k y_k ln s_k at each voxel, over all classes; ncc is the correlation of two maps over voxels. The first map
     is how much the samples differ from their mean, the second how much they differ from the rater. Only voxels that every

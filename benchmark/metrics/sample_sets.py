@@ -74,9 +74,9 @@ def _count(samples: Sequence[Segmentation], raters: Sequence[Segmentation]) -> S
     common = np.zeros((samples[0].n_classes - 1, len(everyone), len(everyone)))
     for start in range(0, labels.shape[1], _CHUNK):
         part = labels[:, start : start + _CHUNK]
-        for k, counts in enumerate(common, start=1):
-            masks = (part == k).astype(np.float32)
-            counts += masks @ masks.T
+        for k in range(len(common)):
+            masks = (part == k + 1).astype(np.float32)
+            common[k] += masks @ masks.T
     return SampleSets(len(samples), judged, common)
 
 
@@ -89,7 +89,9 @@ class DiceMax(SampleMetric):
 
     name, label = "dice max", "Dice of the best sample"
     better, range, per_class = "higher", (0.0, 1.0), True
-    empty = "The Dice of the best sample is 1 for a rater whose mask is empty where some sample is empty, too, and 0 where none is."
+    empty = (
+        "The Dice of the best sample is 1 for a rater with an empty mask where some sample is empty, too, and 0 where none is."
+    )
 
     def measure_samples(
         self, samples: Sequence[Segmentation], raters: Sequence[Segmentation], *, spacing: Sequence[float]

@@ -25,7 +25,7 @@ class VolumeCrps(SampleMetric):
     judged are counted.
 
     Args:
-        raters: "gaussian" is the normal distribution with the raters' mean and their standard deviation (divided by their
+        distribution: "gaussian" is the normal distribution with the raters' mean and their standard deviation (divided by their
             number), in closed form without a cut of its tails; "empirical" gives each rater the same weight.
     """
 
@@ -33,8 +33,8 @@ class VolumeCrps(SampleMetric):
     better, range, per_class, best_if_equal = "lower", (0.0, inf), True, False
     empty = "In the CRPS of the volume, an empty mask has the volume 0."
 
-    def __init__(self, *, raters: Literal["gaussian", "empirical"] = "gaussian") -> None:
-        self.raters = raters
+    def __init__(self, *, distribution: Literal["gaussian", "empirical"] = "gaussian") -> None:
+        self.distribution = distribution
 
     def label_in(self, unit: Unit, ndim: int) -> str:
         what = "area" if ndim == 2 else "volume"
@@ -47,7 +47,7 @@ class VolumeCrps(SampleMetric):
         if not sets.judged.any():
             return np.full(len(sets.common), np.nan)
         expected, rated = sets.sizes[:, : sets.n_samples].mean(axis=1), sets.sizes[:, sets.n_samples :]
-        if self.raters == "empirical":
+        if self.distribution == "empirical":
             crps = empirical_crps(rated, expected)
         else:
             crps = gaussian_crps(rated.mean(axis=1), rated.std(axis=1), expected)

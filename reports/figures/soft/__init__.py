@@ -1,1 +1,1 @@
-"""What soft predictions are like: their thresholds, their values, how they come about over epochs, and what is sampled from them."""
+"""What soft predictions are like: their thresholds, their values, how they come about over epochs; sampled segmentations."""

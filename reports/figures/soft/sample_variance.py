@@ -24,7 +24,7 @@ SCALE = "cividis"
 
 
 def sample_variance(analysis: Analysis) -> style.Plot | None:
-    """Some kept cases: the image, the variance of the raters' labels, and that of each candidate's samples; None without any."""
+    """Some kept cases: the image, the variance of the raters' labels, and that of each candidate's samples; or None."""
     cases = [case for case in analysis.results.pictures if case.samples and case.ratings][:CASES]
     if not cases:
         return None
@@ -90,7 +90,8 @@ def _draw(
     top = total - TOP
     for number, (case, found) in enumerate(zip(cases, variances, strict=True)):
         height, where = _height(case), view(case)
-        boxes: list[Box] = [(LEFT + place * (_width() + GAP), top - height, _width(), height) for place in range(len(names) + 2)]
+        lefts = [LEFT + place * (_width() + GAP) for place in range(len(names) + 2)]
+        boxes: list[Box] = [(left, top - height, _width(), height) for left in lefts]
         if number == 0:
             for box, title in zip(boxes, ("Image", "Raters", *names), strict=True):
                 mosaic.text(box, style.wrapped(title, 13), (0.5, 1 + 1.2 / height), va="baseline")

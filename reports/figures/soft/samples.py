@@ -57,7 +57,7 @@ def class_shares(labels: Labels, n_classes: int) -> Doubles:
 
 
 def dice_with_mean(drawn: Labels, shares: Doubles) -> Doubles:
-    """2 sum min(s, m) / (sum s + sum m) over foreground classes and judged voxels of each sample [n, *S] with shares [K, *S]."""
+    """2 sum min(s, m) / (sum s + sum m) over foreground classes and judged voxels, of each sample s [n, *S], m shares [K, *S]."""
     judged, mean = ~np.isnan(shares[0]), np.nan_to_num(shares)
     both, predicted = np.zeros(len(drawn)), np.zeros(len(drawn))
     for k in range(1, len(shares)):
@@ -138,8 +138,8 @@ def _caption(case: PictureCase, rows: Sequence[Row], left_out: Sequence[str]) ->
     numbers = sorted({row.drawn for row in rows})
     several = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     text = f"Case {case.id}" + (f", {case.why}" if case.why else "") + ", first repeat: the image, the outlines of all "
-    text += f"{len(case.ratings)} raters, and samples of each candidate. Samples stand in the order of their soft Dice with the "
-    text += "raters’ mean, which is the number: the nearest at the left, the farthest at the right"
+    text += f"{len(case.ratings)} raters, and samples of each candidate. Samples stand in the order of their soft Dice with "
+    text += "the raters’ mean, which is the number: the nearest at the left, the farthest at the right"
     text += f", at most {SHOWN} of {several} in equal steps of that order." if numbers[-1] > SHOWN else "."
     text += " Raters who disagree leave no sample a Dice of 1."
     if case.image.ndim > 2:

@@ -27,8 +27,8 @@ def segmentation(seed, n_classes=3, shape=(10, 9)):
 
 def test_the_registry_knows_them_by_their_names_in_tables():
     assert ALL == [
-        "avd", "brier", "brier by class", "brier foreground", "confusion rmse", "dice", "dice max", "empty thresholds", "entropy",
-        "entropy error", "entropy error against truth", "expected calibration error", "false positive volume",
+        "avd", "brier", "brier by class", "brier foreground", "confusion rmse", "dice", "dice max", "empty thresholds",
+        "entropy", "entropy error", "entropy error against truth", "expected calibration error", "false positive volume",
         "fraction error", "generalised energy distance", "hd95", "lesion false-detection rate", "lesion true-positive rate",
         "matched iou", "precision", "recall", "rvd", "sample ncc", "single-term entropy", "single-term entropy error",
         "soft dice over thresholds", "soft volume error", "surface dice", "volume crps", "voxel entropy error",

@@ -147,7 +147,7 @@ def test_the_volume_of_samples_is_their_mean_in_the_unit_of_the_spacing():
     samples, raters = group([1, 1, 0, 0], [1, 1, 1, 1]), group([1, 0, 0, 0], [1, 1, 1, 0])
     assert value("volume crps", samples, raters, spacing=(0.5, 2)) == pytest.approx([float(gaussian_crps(2, 1, 3))])
     assert value("volume crps", samples, raters, spacing=(2, 3)) == pytest.approx([6 * float(gaussian_crps(2, 1, 3))])
-    assert value("volume crps", samples, raters, raters="empirical") == pytest.approx(
+    assert value("volume crps", samples, raters, distribution="empirical") == pytest.approx(
         [float(empirical_crps(np.array([1.0, 3.0]), 3.0))]
     )
     # Raters who agree on the volume: the absolute error.

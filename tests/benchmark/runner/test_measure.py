@@ -147,7 +147,6 @@ def test_samples_are_measured_against_the_set_of_raters(tiny, tmp_path, plugin, 
         np.testing.assert_array_equal(picture.samples, drawn[picture.case])
 
 
-
 def test_the_labels_of_a_candidate_that_draws_no_samples_are_a_set_of_one(tiny, tmp_path, plugin, compute):
     phantom = Phantom(subjects=6, slices=2, size=32)
     metrics = ("dice", "generalised energy distance")

@@ -49,8 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [[rater, case, case[0], "here", "cell", "raters", "dice", 0.9] for rater in ("Ada", "Ben") for case in CASES]
     units.append(MadeUnit("raters", "raters", rows=rows, parts={"pictures/0": Pictures(tuple(kept))}))
     experiment = Experiment(
-        name="made", candidates=tuple(Candidate(name, "fused-labels") for name in CANDIDATES), split=Split("holdout", repeats=1),
-        metrics=("dice",), references=("raters",), statistics=Statistics(resamples=20),
+        name="made", candidates=tuple(Candidate(name, "fused-labels") for name in CANDIDATES),
+        split=Split("holdout", repeats=1), metrics=("dice",), references=("raters",), statistics=Statistics(resamples=20),
     )  # fmt: skip
     write_run(path, experiment, {"classes": ["background", "cell"], "raters": ["Ada", "Ben"], "truth_known": False}, units)
     return path
