@@ -34,4 +34,4 @@ class GeneralisedEnergyDistance(SampleMetric):
         across, sampled, rated = (
             part.mean(axis=(1, 2)) for part in (distance[:, :n, n:], distance[:, :n, :n], distance[:, n:, n:])
         )
-        return np.maximum(2 * across - sampled - rated, 0.0)  # Rounding may give -1e-17.
+        return np.asarray(np.maximum(2 * across - sampled - rated, 0.0))  # Rounding may give -1e-17.

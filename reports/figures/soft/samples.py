@@ -57,7 +57,7 @@ def class_shares(labels: Labels, n_classes: int) -> Doubles:
 
 
 def dice_with_mean(drawn: Labels, shares: Doubles) -> Doubles:
-    """2 sum min(s, m) / (sum s + sum m) over foreground classes and judged voxels, of each sample s [n, *S], m shares [K, *S]."""
+    """2 sum min(s, m) / (sum s + sum m) over foreground classes and judged voxels: samples s [n, *S], shares m [K, *S]."""
     judged, mean = ~np.isnan(shares[0]), np.nan_to_num(shares)
     both, predicted = np.zeros(len(drawn)), np.zeros(len(drawn))
     for k in range(1, len(shares)):
