@@ -263,6 +263,8 @@ def _samples_unjudged(metric: SampleMetric) -> None:
 
 
 def _samples_perfect(metric: SampleMetric) -> None:
+    if not metric.best_if_equal or metric.better == "none":
+        raise NotApplicableError("samples that equal the raters need not be best")
     _, raters = _groups()
     best = metric.range[1] if metric.better == "higher" else 0.0
     values = measured_samples(metric, raters, raters)

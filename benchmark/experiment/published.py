@@ -19,7 +19,7 @@ SIGNIFICANT = "*"
 
 @dataclass(frozen=True)
 class PublishedColumn:
-    """One column of a table: which metric on which data set, and which experiments measure it (the largest first).
+    """One column of a table: which metric on which data set, and which experiments measure it (the largest first; maybe none).
 
     A printed value is ``scale`` times the metric, with ``decimals``. ``tolerance``, in printed units, is what counts as a
     difference where a standard deviation is unknown. ``data`` says how to get the data if they cannot be downloaded.

@@ -224,15 +224,16 @@ class PartsInProgress:
 
     def measure_samples(self, name: str, samples: Sequence[Segmentation], case: Case) -> None:
         """Measure the samples of the present case against all its raters."""
-        place, raters = (
-            self.names.index(name),
-            [from_labels(labels, self.dataset.n_classes) for labels in case.ratings.values()],
-        )
-        for part, planned in self.rows.items():
-            if isinstance(planned.metric, SampleMetric) and samples and raters:
-                values = planned.metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
-                self.values[part][place, self.position, :, 0] = values
-                self.measured[part][place, self.position] = True
+        metrics = {part: planned.metric for part, planned in self.rows.items() if isinstance(planned.metric, SampleMetric)}
+        if not (metrics and samples and case.ratings):
+            return
+        place = self.names.index(name)
+        # The same objects for all metrics, so that what these share is computed once.
+        raters = [from_labels(labels, self.dataset.n_classes) for labels in case.ratings.values()]
+        for part, metric in metrics.items():
+            values = metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
+            self.values[part][place, self.position, :, 0] = values
+            self.measured[part][place, self.position] = True
 
     def compare_raters(self, name: str, estimates: Estimates | None, case: Case) -> None:
         """Compare the estimates of the raters of the present case with what they did."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...datasets.base import IGNORE, Case, Floats
+from ...datasets.base import IGNORE, Case, Floats, Labels
 from ...voxel_counts import dice_from_counts
 from ..store.predictions import StoredPrediction
 from ..store.units import Picture, PredictedPicture
@@ -50,8 +50,12 @@ def picture_of(case: Case, why: str) -> Picture:
     return Picture(case.id, why, scaled, tuple(case.ratings), ratings, None if case.truth is None else case.truth.labels)
 
 
-def predicted_picture(stored: StoredPrediction, probability: Floats) -> PredictedPicture:
-    """What a candidate predicts for a kept case, how far it believes each rater, and what it repaired, with 8 bits."""
+def predicted_picture(stored: StoredPrediction, probability: Floats, samples: Sequence[Labels] = ()) -> PredictedPicture:
+    """What a candidate predicts for a kept case, how far it believes each rater, and what it repaired, with 8 bits.
+
+    ``samples`` are the labels [*S] of what it sampled.
+    """
     shown = np.round(probability * 255).astype(np.uint8)
     believed = stored.reliability_raters, stored.reliability
-    return PredictedPicture(stored.case, shown, *believed, stored.repaired_raters, stored.repaired)
+    return PredictedPicture(stored.case, shown, *believed, stored.repaired_raters, stored.repaired,
+                            np.stack(samples) if len(samples) else None)  # fmt: skip

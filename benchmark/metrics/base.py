@@ -172,10 +172,16 @@ class RaterMetric(MetricBase):
 class SampleMetric(MetricBase):
     """A pure function of segmentations that a method sampled for a case and of the labels of all raters of that case.
 
-    It has no value for a candidate that gives no samples.
+    The labels of a candidate that gives no samples are a set of one sample. ``sample_sets.sample_sets`` has the overlaps of all
+    pairs, which are counted once for a case.
+
+    Attributes:
+        per_class: whether there is a value for each foreground class, or one for all classes together.
+        best_if_equal: whether samples that equal the raters have the best value of all.
     """
 
     per_class: ClassVar[bool]
+    best_if_equal: ClassVar[bool] = True
 
     @abstractmethod
     def measure_samples(

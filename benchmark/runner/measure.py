@@ -147,11 +147,12 @@ class _UnitInProgress:
         self.parts.measure(self.unit.name, made, sources)
         self.parts.count(case, made[0], sources)
         self.parts.count_values(stored)
-        drawn = stored.sampled()
-        self.parts.measure_samples(self.unit.name, [Segmentation(hard_labels(sample), sample) for sample in drawn], case)
+        samples = [Segmentation(hard_labels(sample), sample) for sample in stored.sampled()]
+        # The labels of a candidate that draws no samples are a set of one.
+        self.parts.measure_samples(self.unit.name, samples or [from_labels(made[0].labels, self.dataset.n_classes)], case)
         self.parts.compare_raters(self.unit.name, self.estimates.get(case.id), case)
         if self.parts.pictures and case.id in self.task.kept:
-            self.predicted.append(predicted_picture(stored, probability))
+            self.predicted.append(predicted_picture(stored, probability, [sample.labels for sample in samples]))
 
     def _raters(self, case: Case, sources: References) -> None:
         for rater, labels in case.ratings.items():

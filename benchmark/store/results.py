@@ -65,6 +65,7 @@ class PictureCase:
 
     ``reliability``: how far a candidate believes each rater at each voxel, [*S] in 0..1, where it has an opinion.
     ``repaired``: the labels [*S] that a candidate has in place of a rater's, where it repairs annotations.
+    ``samples``: the labels [n, *S] of the segmentations that a candidate sampled, where it draws some.
     """
 
     id: str
@@ -75,6 +76,7 @@ class PictureCase:
     predictions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     reliability: dict[str, dict[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
     repaired: dict[str, dict[str, npt.NDArray[np.uint8]]] = field(default_factory=dict)
+    samples: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -495,4 +497,6 @@ def _pictures(units: Sequence[StoredUnit]) -> list[PictureCase]:
                         if shown.repaired is not None:
                             named = zip(shown.repaired_raters, shown.repaired, strict=True)
                             pictures[shown.case].repaired[stored.unit.name] = dict(named)
+                        if shown.samples is not None:
+                            pictures[shown.case].samples[stored.unit.name] = shown.samples
     return list(pictures.values())

@@ -260,6 +260,7 @@ class PredictedPicture:
     """What a candidate predicts for a kept case: ``probability`` [K, *S] and the ``reliability`` [R, *S] of 0..255.
 
     ``repaired`` are the labels [R, *S] in place of those of ``repaired_raters``, of candidates that repair annotations.
+    ``samples`` are the labels [n, *S] of the segmentations that a candidate sampled, None where it drew none.
     """
 
     case: str
@@ -268,6 +269,7 @@ class PredictedPicture:
     reliability: npt.NDArray[np.uint8] | None = None
     repaired_raters: tuple[str, ...] = ()
     repaired: npt.NDArray[np.uint8] | None = None
+    samples: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from .raters.reliability_maps import reliability_maps
 from .reliability import reliability
 from .soft.by_epoch import by_epoch
 from .soft.distribution import distribution
+from .soft.sample_variance import sample_variance
+from .soft.samples import samples
 from .soft.threshold import threshold
 from .style import Plot, house_style
 
@@ -59,6 +61,8 @@ def figure_makers(analysis: Analysis) -> dict[str, Maker]:
         "repair-by-slices": repair_by_slices,
         "repair": repair,
         "pictures": pictures,
+        "samples": samples,
+        "sample-variance": sample_variance,
         "confusion": confusion,
         "reliability-maps": reliability_maps,
     }

@@ -21,7 +21,11 @@ FAMILIES = {
     "surface": "Distances of surfaces",
     "volume": "Volumes",
     "probabilistic": "Probabilities",
-    "energy_distance": "Probabilities",
+    "energy_distance": "Samples and raters",
+    "sample_sets": "Samples and raters",
+    "sample_ncc": "Samples and raters",
+    "volume_crps": "Samples and raters",
+    "soft_overlap": "Overlap",
     "calibration": "Calibration",
     "confusion": "Estimates of the raters",
 }

@@ -26,7 +26,7 @@ SECTIONS = (
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "distribution", "entropy", "threshold")),
     ("repair", "Careful and cheap annotations", ("annotation-cost", "repair-by-slices", "repairs", "repair")),
-    ("pictures", "Cases", ("pictures",)),
+    ("pictures", "Cases", ("pictures", "samples", "sample-variance")),
     ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),
     ("raters", "Raters", ("confusion", "confusion-entries", "raters", "identification", "rater-classes", "reliability-maps")),
     ("training", "Training", ("unfinished", "learning", "by-epoch", "costs", "alarms", "units", "origins")),

@@ -81,6 +81,12 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "Advancing The Cancer Genome Atlas glioma MRI collections with expert segmentation labels and radiomic features",
         "Scientific Data", "4", pages="170117", doi="10.1038/sdata.2017.117",
     ),
+    "baumgartner2019": Publication(
+        "inproceedings", (
+            "Baumgartner, C. F.", "Tezcan, K. C.", "Chaitanya, K.", "Hötker, A. M.", "Muehlematter, U. J.", "Schawkat, K.",
+            "Becker, A. S.", "Donati, O.", "Konukoglu, E.",
+        ), 2019, "PHiSeg: Capturing uncertainty in medical image segmentation", MICCAI, pages="119–127",
+    ),
     "brier1950": Publication(
         "article", ("Brier, Glenn W.",), 1950, "Verification of forecasts expressed in terms of probability",
         "Monthly Weather Review", "78", "1", "1–3",
@@ -107,6 +113,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
     "dice1945": Publication(
         "article", ("Dice, Lee R.",), 1945, "Measures of the amount of ecologic association between species",
         "Ecology", "26", "3", "297–302", "10.2307/1932409",
+    ),
+    "gneiting2007": Publication(
+        "article", ("Gneiting, Tilmann", "Raftery, Adrian E."), 2007,
+        "Strictly proper scoring rules, prediction, and estimation", "Journal of the American Statistical Association",
+        "102", "477", "359–378", doi="10.1198/016214506000001437",
     ),
     "graham2021": Publication(
         "inproceedings", ("Graham, S.", "Jahanifar, M.", "Azam, A.", "others"), 2021,
@@ -146,6 +157,12 @@ PUBLICATIONS: Mapping[str, Publication] = {
             "Kohl, S.", "Romera-Paredes, B.", "Meyer, C.", "De Fauw, J.", "Ledsam, J. R.", "Maier-Hein, K.", "Eslami, S.",
             "Jimenez Rezende, D.", "Ronneberger, O.",
         ), 2018, "A probabilistic U-Net for segmentation of ambiguous images", NEURIPS, "31",
+    ),
+    "kohl2019": Publication(
+        "misc", (
+            "Kohl, S. A. A.", "Romera-Paredes, B.", "Maier-Hein, K. H.", "Rezende, D. J.", "Eslami, S. M. A.", "Kohli, P.",
+            "Zisserman, A.", "Ronneberger, O.",
+        ), 2019, "A hierarchical probabilistic U-Net for modeling multi-scale ambiguities", "arXiv:1905.13077",
     ),
     "lam1997": Publication(
         "article", ("Lam, L.", "Suen, C. Y."), 1997,
@@ -211,6 +228,16 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Prados, Ferran", "others"), 2017,
         "Spinal cord grey matter segmentation challenge", "NeuroImage", "152", pages="312–329",
     ),
+    "rahman2023": Publication(
+        "inproceedings", ("Rahman, A.", "Valanarasu, J. M. J.", "Hacihaliloglu, I.", "Patel, V. M."), 2023,
+        "Ambiguous medical image segmentation using diffusion models",
+        "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)", pages="11536–11546",
+    ),
+    "rieramarin2025": Publication(
+        "article", ("Riera-Marín, Meritxell", "others"), 2025,
+        "Calibration and Uncertainty for multiRater Volume Assessment in multiorgan Segmentation (CURVAS) challenge results",
+        "Computers in Biology and Medicine", doi="10.1016/j.compbiomed.2025.111024",
+    ),
     "rodrigues2018": Publication(
         "inproceedings", ("Rodrigues, F.", "Pereira, F. C."), 2018, "Deep learning from crowds",
         "AAAI Conference on Artificial Intelligence",
@@ -251,6 +278,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Warfield, Simon K.", "Zou, Kelly H.", "Wells, William M."), 2004,
         "Simultaneous truth and performance level estimation (STAPLE): an algorithm for the validation of image segmentation",
         TMI, "23", "7", "903–921",
+    ),
+    "wu2022": Publication(
+        "misc", (
+            "Wu, J.", "Fang, H.", "Xiong, H.", "Duan, L.", "Tan, M.", "Yang, W.", "Liu, H.", "Xu, Y.",
+        ), 2022, "Calibrate the inter-observer segmentation uncertainty via diagnosis-first principle", "arXiv:2208.03016",
     ),
     "zhang2018": Publication(
         "inproceedings", ("Zhang, Zhilu", "Sabuncu, Mert R."), 2018,
@@ -320,6 +352,11 @@ METRICS: Mapping[str, Sequence[str]] = {
     "single-term entropy": ("lemay2022thesis",),
     "single-term entropy error": ("lemay2022thesis",),
     "generalised energy distance": ("kohl2018",),
+    "dice max": ("rahman2023",),
+    "matched iou": ("kohl2019",),
+    "sample ncc": ("baumgartner2019",),
+    "volume crps": ("rieramarin2025", "gneiting2007"),
+    "soft dice over thresholds": ("wu2022",),
     "confusion rmse": ("zhang2020",),
 }
 DATASETS: Mapping[str, Sequence[str]] = {

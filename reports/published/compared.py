@@ -192,7 +192,7 @@ class _Column:
         baseline = _cell(self._baseline, column)[0] if self._baseline is not None else math.nan
         absent = ""
         if source is None:
-            absent = f"no data: see raterbench run {column.experiments[-1]}"
+            absent = f"no data: see raterbench run {column.experiments[-1]}" if column.experiments else "no data"
         elif measured is None:
             absent = "not measured"
         note = self.printed.note(row, column, alarmed=source is not None and source.alarmed(row.candidate))

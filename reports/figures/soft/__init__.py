@@ -1,1 +1,1 @@
-"""What soft predictions are like: their thresholds, their values, and how they come about over epochs."""
+"""What soft predictions are like: their thresholds, their values, how they come about over epochs; sampled segmentations."""

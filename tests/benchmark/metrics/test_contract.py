@@ -27,11 +27,11 @@ def segmentation(seed, n_classes=3, shape=(10, 9)):
 
 def test_the_registry_knows_them_by_their_names_in_tables():
     assert ALL == [
-        "avd", "brier", "brier by class", "brier foreground", "confusion rmse", "dice", "entropy", "entropy error",
-        "entropy error against truth", "expected calibration error", "false positive volume",
+        "avd", "brier", "brier by class", "brier foreground", "confusion rmse", "dice", "dice max", "empty thresholds",
+        "entropy", "entropy error", "entropy error against truth", "expected calibration error", "false positive volume",
         "fraction error", "generalised energy distance", "hd95", "lesion false-detection rate", "lesion true-positive rate",
-        "precision", "recall", "rvd", "single-term entropy", "single-term entropy error", "soft volume error", "surface dice",
-        "voxel entropy error",
+        "matched iou", "precision", "recall", "rvd", "sample ncc", "single-term entropy", "single-term entropy error",
+        "soft dice over thresholds", "soft volume error", "surface dice", "volume crps", "voxel entropy error",
     ]  # fmt: skip
     with pytest.raises(RaterbenchError, match="did you mean 'dice'"):
         METRICS.get("dise")
@@ -68,7 +68,8 @@ def test_every_metric_has_its_shape_its_range_and_is_pure(name):
 def test_perfect_is_best_and_nothing_judged_is_nan(name):
     metric = METRICS.get(name)()
     perfect = metric.measure(segmentation(0), segmentation(0), spacing=(1.0, 1.0))
-    np.testing.assert_allclose(perfect, 1.0 if metric.better == "higher" else 0.0)
+    if metric.better != "none":
+        np.testing.assert_allclose(perfect, 1.0 if metric.better == "higher" else 0.0)
     nobody = from_labels(np.full((10, 9), IGNORE, np.uint8), 3, region=np.ones((10, 9), bool))
     assert np.isnan(metric.measure(segmentation(0), nobody, spacing=(1.0, 1.0))).all()
 

@@ -12,8 +12,9 @@ from raterbench.benchmark.metrics.confusion import confusion_rmse
 from raterbench.benchmark.runner import measure
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import run
-from raterbench.benchmark.store.units import CaseName, measuring_path, read_measuring, read_predictions
+from raterbench.benchmark.store.units import CaseName, PredictedPictures, measuring_path, read_measuring, read_predictions
 from raterbench.datasets import Phantom, true_confusion
+from raterbench.datasets.base import Preparation
 from raterbench.errors import RaterbenchError
 
 
@@ -139,8 +140,27 @@ def test_samples_are_measured_against_the_set_of_raters(tiny, tmp_path, plugin, 
         raters = [from_labels(labels, 3) for labels in case.ratings.values()]
         expected = METRICS.get("generalised energy distance")().measure_samples(samples, raters, spacing=(1, 1))
         assert [rows[case.id, name] for name in ("white matter", "grey matter")] == pytest.approx(expected.tolist())
-    none = compute(experiment, tmp_path, "it")
-    assert not [row for row in none.rows if row[5] == "generalised energy distance"]
+    (kept,) = [part.pictures for part in found.parts.values() if isinstance(part, PredictedPictures)]
+    drawn = {stored.case: stored.sampled().argmax(axis=1) for stored in read_predictions(found.path, found.trained.predicted)}
+    assert kept
+    for picture in kept:
+        np.testing.assert_array_equal(picture.samples, drawn[picture.case])
+
+
+def test_the_labels_of_a_candidate_that_draws_no_samples_are_a_set_of_one(tiny, tmp_path, plugin, compute):
+    phantom = Phantom(subjects=6, slices=2, size=32)
+    metrics = ("dice", "generalised energy distance")
+    experiment = tiny(candidates=(Candidate("it", "instant"),), metrics=metrics, samples=3, plugins=(plugin(),))
+    found = compute(experiment, tmp_path)
+    rows = {row[2:4]: row[-1] for row in found.rows if row[5] == "generalised energy distance"}
+    assert len(rows) == 2 * len(found.measured.cases)
+    for stored in read_predictions(found.path, found.trained.predicted):
+        case = next(c for c in phantom if c.id == stored.case)
+        raters = [from_labels(labels, 3) for labels in case.ratings.values()]
+        labels = stored.probability(Preparation()).argmax(axis=0).astype(np.uint8)
+        metric = METRICS.get("generalised energy distance")()
+        expected = metric.measure_samples([from_labels(labels, 3)], raters, spacing=(1, 1))
+        assert [rows[case.id, name] for name in ("white matter", "grey matter")] == pytest.approx(expected.tolist())
 
 
 def test_a_metric_of_all_cases_together_agrees_with_the_calibration_counts(tiny, tmp_path, compute):
