@@ -70,10 +70,11 @@ def ranked_probability_score(predicted: torch.Tensor, counts: torch.Tensor) -> t
     the mean over the thresholds c = 0 ... M-1 of the squared difference of the distribution functions at c: 0 for a certain
     and true prediction, 1 for 0 in place of M. A count between two whole numbers is a mixture of both.
     """
-    below = predicted.cumsum(dim=1)[:, :-1]
-    thresholds = torch.arange(below.shape[1], device=counts.device).view(-1, *[1] * (counts.ndim - 1))
-    observed = (thresholds + 1 - counts.unsqueeze(1)).clamp(0, 1)
-    return (below - observed).square().mean(dim=1)
+    most = predicted.shape[1] - 1
+    with full_precision(predicted):  # As a product: a cumulative sum is not deterministic on CUDA.
+        below = predicted.movedim(1, -1) @ predicted.new_ones(most + 1, most).triu()
+    observed = (torch.arange(1, most + 1, device=counts.device) - counts.unsqueeze(-1)).clamp(0, 1)
+    return (below - observed).square().mean(dim=-1)
 
 
 def adaptive_wing(

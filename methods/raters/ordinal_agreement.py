@@ -12,6 +12,7 @@ from ...datasets.base import Dataset
 from ..learning.budget import Budget
 from ..learning.losses import LEAST, ranked_probability_score
 from ..learning.network import NetworkMethod
+from ..learning.precision import full_precision
 
 
 class OrdinalAgreement(NetworkMethod):
@@ -50,9 +51,9 @@ class OrdinalAgreement(NetworkMethod):
         """As there, with ``outputs`` the logits [B, M+1, *S] of the numbers."""
         predicted = outputs.float().softmax(dim=1).movedim(1, -1)
         judges, marks = present.sum(dim=1), (ratings[:, :, 1] * present).sum(dim=1)
-        total = outputs.new_zeros(())
-        for m in judges.unique().tolist():
-            if m:
+        total = 0 * outputs.float().sum()
+        with full_precision(outputs):
+            for m in judges[judges > 0].unique().tolist():
                 there, fewer = judges == m, min(m, self.most_)
                 numbers = predicted[there] @ thinning(self.most_, fewer).to(predicted).T
                 total = total + ranked_probability_score(numbers, marks[there] * (fewer / m)).sum()
@@ -61,10 +62,8 @@ class OrdinalAgreement(NetworkMethod):
     def logits(self, outputs: torch.Tensor) -> torch.Tensor:
         numbers = outputs.float().softmax(dim=1)
         counts = torch.arange(self.most_ + 1, device=numbers.device).view(-1, *[1] * (numbers.ndim - 2))
-        if self.foreground == "share":
-            worth = counts / self.most_
-        else:
-            worth = (torch.sign(2 * counts - self.most_) + 1) / 2
+        shares = counts / self.most_
+        worth = shares if self.foreground == "share" else (torch.sign(shares - 0.5) + 1) / 2
         marked = (numbers * worth).sum(dim=1, keepdim=True).clamp(0, 1)
         return torch.cat([1 - marked, marked], dim=1).clamp(min=LEAST).log()
 

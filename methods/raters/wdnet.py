@@ -15,7 +15,7 @@ from ..fit_report import FitReport
 from ..learning.budget import Budget
 from ..learning.losses import soft_cross_entropy
 from ..learning.network import CHUNK
-from ..learning.preparation import Batch, Slices
+from ..learning.preparation import Slices
 from ..learning.training import train_network
 from .multi_head import MultiHead
 
@@ -38,8 +38,8 @@ class WDNet(MultiHead):
     would be left, so here all heads take part.
 
     Args:
-        averaging: ``global`` is one weight a rater (the paper's WDN); ``image`` is a linear function of the mean features of the
-            image at the network's coarsest level (IWDN).
+        averaging: ``global`` is one weight a rater (the paper's WDN); ``image`` is a linear function of the image's mean
+            features at the network's coarsest level (IWDN).
         share: how many epochs the weights learn, as a share of those of the heads, which have the whole budget.
         weight_learning_rate: Adam's for the weights.
         budget: what all candidates share.
