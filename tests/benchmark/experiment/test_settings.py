@@ -243,7 +243,7 @@ def test_a_metric_from_elsewhere_must_say_what_tables_need(tiny, plugin):
 
 def test_parameters_are_of_their_kind_for_every_method(tiny):
     for name in METHODS.names():
-        for parameter in set(parameter_hints(METHODS.get(name))) - {"budget", "recipe", "fusion", "segmenter", "space"}:
+        for parameter in set(parameter_hints(METHODS.get(name))) - {"budget", "recipe", "fusion", "segmenter", "space", "expertness"}:
             candidate = Candidate("it", name, {parameter: {"a": 1}})
             with pytest.raises(RaterbenchError, match=rf"candidate 'it': (\w+: )?{parameter}( = |: )"):
                 build_method(candidate, tiny(candidates=(candidate,)))
