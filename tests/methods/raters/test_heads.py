@@ -81,7 +81,7 @@ def test_weights_learn_while_the_heads_stay(confused_cases, averaging):
 
 def test_each_head_imitates_its_rater(confused_cases):
     train = confused_cases({"good": GOOD, "over": OVER}, 8)
-    budget = Budget(epochs=10, batch_size=4, learning_rate=2e-2, backbone="shallow", **STILL)
+    budget = Budget(epochs=20, batch_size=2, learning_rate=2e-2, backbone="shallow", **STILL)
     method = MultiHead(budget=budget).fit(train, train, seed=0)
     with torch.no_grad():
         good, over = method.outputs(train[0]).softmax(dim=2)[0, :, 1]
