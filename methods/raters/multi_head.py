@@ -41,13 +41,14 @@ class MultiHead(NetworkMethod):
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         return _WithHeads(self.backbone(n_channels, n_raters * n_classes), n_raters)
 
-    def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """As there, with ``outputs`` the logits [B, R, K, *S] of all heads."""
         return masked_mean(-(ratings * outputs.float().log_softmax(dim=2)).sum(dim=2), present)
 
-    def logits(self, outputs: torch.Tensor) -> torch.Tensor:
+    def logits(self, outputs: Any) -> torch.Tensor:
         """The logarithm of the mean probability, but for a constant."""
-        return outputs[:, self.seen_].float().log_softmax(dim=2).logsumexp(dim=1)
+        seen: torch.Tensor = outputs[:, self.seen_]
+        return seen.float().log_softmax(dim=2).logsumexp(dim=1)
 
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Warn of heads that are left out."""

@@ -53,7 +53,7 @@ class OrdinalAgreement(NetworkMethod):
         judges, marks = present.sum(dim=1), (ratings[:, :, 1] * present).sum(dim=1)
         total = 0 * outputs.float().sum()
         with full_precision(outputs):
-            for m in judges[judges > 0].unique().tolist():
+            for m in range(1, int(judges.max()) + 1):
                 there, fewer = judges == m, min(m, self.most_)
                 numbers = predicted[there] @ thinning(self.most_, fewer).to(predicted).T
                 total = total + ranked_probability_score(numbers, marks[there] * (fewer / m)).sum()

@@ -28,7 +28,7 @@ def summed_evidence(weights: torch.Tensor, ratings: torch.Tensor, present: torch
     votes = (ratings * present.unsqueeze(2)).flatten(3).flatten(1, 2)  # [B, R K, N]
     with full_precision(votes):
         gained = weights.flatten(0, 1).T @ votes
-    return gained.unflatten(2, ratings.shape[3:])
+    return torch.unflatten(gained, 2, ratings.shape[3:])
 
 
 def count_votes(truth: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -39,7 +39,7 @@ def count_votes(truth: torch.Tensor, ratings: torch.Tensor, present: torch.Tenso
     votes = (ratings * present.unsqueeze(2)).flatten(3)  # [B, R, K, N]
     with full_precision(votes):
         counts = votes.flatten(1, 2) @ truth.float().flatten(2).transpose(1, 2)
-    return counts.double().sum(dim=0).unflatten(0, votes.shape[1:3])
+    return torch.unflatten(counts.double().sum(dim=0), 0, votes.shape[1:3])
 
 
 @torch.no_grad()
