@@ -14,7 +14,7 @@ from ...parameters import Range
 from ..backbones.base import Backbone
 from ..fit_report import FitReport
 from ..learning.budget import Budget
-from ..learning.losses import masked_mean, soft_cross_entropy
+from ..learning.losses import masked_mean
 from ..learning.preparation import Slices
 from .majority_start import MajorityStart, Warmup, starting_matrices
 from .votes import confusion_of, count_votes, counted_votes, majority_of, summed_evidence
@@ -26,22 +26,18 @@ class AggNet(MajorityStart):
     E step: the posterior of the truth of a voxel is proportional to the network's probability times, for each present rater,
     the probability of the vote. M step: the network learns the posterior by cross-entropy, and a rater's matrix is how often
     the rater said what where the posterior has which class. An epoch is a round of EM: its matrices stay as they are, and the
-    posteriors of its batches are counted for the next ones. The posterior is that of the network as it is at each step. The
-    negative log-likelihood of the votes validates.
+    posteriors of its batches are counted for the next ones. The posterior is that of the network as it is at each step, so
+    that a step descends the negative log-likelihood of the votes, which also is the validation loss.
 
-    Like all matrices that all voxels share, these do not fix the truth: votes along outlines depend on one another, and a
-    network that is sure of its own outline outweighs the votes, which then look less reliable than they are. So the truth can
-    drift towards a rater who draws much. The matrices start from the majority vote, and so does the network
-    (``MajorityStart``); ``network_weight`` limits what the network is worth beside the votes. Alarms say where the truth
-    leaves the majority nevertheless.
+    Like all matrices that all voxels share, these do not fix the truth: votes along outlines depend on one another, and then
+    a truth near the rater who draws most may explain them best. So the matrices start from the majority vote, and so does the
+    network (``MajorityStart``). Alarms say where the truth leaves the majority nevertheless.
 
     Differences from published codes: columns of the matrices sum to 1 whatever the pseudo-count, the posterior is normalised,
     and absent raters have no effect.
 
     Args:
         warmup: as in ``MajorityStart``.
-        network_weight: the power of the network's probability in the posterior. 1 is Bayes' rule, as published; with 0 the
-            posterior is that of the votes alone.
         pseudo_count: voxels that are added to each entry of a matrix.
         budget: what all candidates share.
     """
@@ -53,12 +49,10 @@ class AggNet(MajorityStart):
         self,
         *,
         warmup: Warmup = 0.2,
-        network_weight: Annotated[float, Range(0, 1)] = 1.0,
         pseudo_count: Annotated[float, Range(0, without="low")] = 1.0,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(warmup=warmup, budget=budget)
-        self.network_weight = network_weight
         self.pseudo_count = pseudo_count
 
     def prepare(self, train: Dataset, **options: Any) -> Slices:
@@ -79,17 +73,15 @@ class AggNet(MajorityStart):
         self.counts_.zero_()
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """In validation the negative log-likelihood of a voxel's votes, the mean over judged voxels.
+        """The negative log-likelihood of a voxel's votes, the mean over judged voxels; in training it counts the posterior.
 
-        In training the cross-entropy against the posterior, which is counted for the raters' matrices.
+        Its gradient is that of the cross-entropy against the posterior.
         """
-        log_p, judged = outputs.float().log_softmax(dim=1), present.any(dim=1, keepdim=True)
         evidence = summed_evidence(self.module_.confusion.log(), ratings, present)
-        if not self.module_.training:
-            return masked_mean(-(log_p + evidence).logsumexp(dim=1, keepdim=True), judged)
-        posterior = (self.network_weight * log_p.detach() + evidence).softmax(dim=1)
-        self.counts_ += count_votes(posterior, ratings, present)
-        return soft_cross_entropy(log_p, (posterior * judged).unsqueeze(1), judged)
+        joint = outputs.float().log_softmax(dim=1) + evidence
+        if self.module_.training:
+            self.counts_ += count_votes(joint.detach().softmax(dim=1), ratings, present)
+        return masked_mean(-joint.logsumexp(dim=1, keepdim=True), present.any(dim=1, keepdim=True))
 
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
         super().end_epoch(module, epoch, validation)

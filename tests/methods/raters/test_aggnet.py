@@ -12,8 +12,7 @@ POOR = np.array([[0.8, 0.3], [0.2, 0.7]])
 
 
 def begun(dataset, matrices=None, **options):
-    """A published AggNet before training, with given matrices [R, K, K] whose rows are the truth."""
-    options = {"network_weight": 1.0, **options}
+    """A method before training, with given matrices [R, K, K] whose rows are the truth."""
     method = AggNet(budget=Budget(epochs=1, backbone="shallow", **STILL), **options)
     method.prepare(dataset, seed=0)
     if matrices is not None:
@@ -29,7 +28,7 @@ def one_voxel(*votes):
 
 
 def posterior(method, p, votes):
-    """The posterior of a voxel, from the gradient of the loss in training: probability minus posterior."""
+    """The posterior of a voxel, from the gradient of the loss: probability minus posterior."""
     logits = torch.tensor(p).log().view(1, 2, 1, 1).requires_grad_()
     method.loss(logits, *one_voxel(*votes)).backward()
     return (torch.tensor(p) - logits.grad.flatten()).tolist()
@@ -41,21 +40,6 @@ MATRICES = [[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]]]
 def test_the_posterior_has_its_worked_value(confused_cases):
     method = begun(confused_cases({"ann": GOOD, "bob": POOR}, 2), MATRICES)
     assert posterior(method, [0.6, 0.4], (1, 0)) == pytest.approx([0.2470588, 0.7529412], abs=1e-6)
-
-
-def test_a_smaller_weight_lets_the_votes_count_more(confused_cases):
-    for weight, prior in ((0.0, [1.0, 1.0]), (0.5, [0.6**0.5, 0.4**0.5])):
-        method = begun(confused_cases({"ann": GOOD, "bob": POOR}, 2), MATRICES, network_weight=weight)
-        expected = np.array(prior) * [0.1 * 0.7, 0.8 * 0.4]
-        assert posterior(method, [0.6, 0.4], (1, 0)) == pytest.approx(expected / expected.sum(), abs=1e-6)
-
-
-def test_validation_is_the_likelihood_of_the_votes(confused_cases):
-    method = begun(confused_cases({"ann": GOOD, "bob": POOR}, 2), MATRICES, network_weight=0.5)
-    method.module_.eval()
-    logits = torch.tensor([0.6, 0.4]).log().view(1, 2, 1, 1)
-    expected = -np.log(0.6 * 0.1 * 0.7 + 0.4 * 0.8 * 0.4)
-    assert method.loss(logits, *one_voxel(1, 0)).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_absent_rater_is_not_one_who_says_the_first_class(confused_cases):
