@@ -41,5 +41,12 @@ from .quality.confident_learning import ConfidentLearning as ConfidentLearning
 from .quality.intensity_threshold import IntensityThreshold as IntensityThreshold
 from .quality.partial_labelling import PartialLabelling as PartialLabelling
 from .quality.upgrade import Upgrade as Upgrade
+from .raters.aggnet import AggNet as AggNet
+from .raters.best_rater import BestRater as BestRater
+from .raters.max_mig import MaxMIG as MaxMIG
+from .raters.mrnet import MRNet as MRNet
+from .raters.multi_head import MultiHead as MultiHead
+from .raters.ordinal_agreement import OrdinalAgreement as OrdinalAgreement
+from .raters.wdnet import WDNet as WDNet
 from .registries import FUSIONS as FUSIONS
 from .registries import METHODS as METHODS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -18,6 +18,10 @@ class Features(NamedTuple):
     bottleneck: torch.Tensor
 
 
+Condition = Callable[[torch.Tensor], torch.Tensor]
+"""From the bottleneck's features [B, G, *T] to what the decoder gets in their place."""
+
+
 class Backbone(nn.Module, ABC):
     """Base class of backbones: images [B, C, *S] to logits [B, K, *S], with features that a head can use.
 
@@ -29,10 +33,13 @@ class Backbone(nn.Module, ABC):
         decoder_width: F, the channels of ``Features.decoder``.
         bottleneck_width: G, the channels of ``Features.bottleneck``.
 
-    A class that sets ``takes_dropout`` also takes the keyword ``dropout``, the share of ``Budget.dropout``.
+    A class that sets ``takes_dropout`` also takes the keyword ``dropout``, the share of ``Budget.dropout``. One that sets
+    ``takes_condition`` has ``features(images, condition=None)``: a function of the bottleneck [B, G, *T] that gives what the
+    decoder gets in its place.
     """
 
     takes_dropout: ClassVar[bool] = False
+    takes_condition: ClassVar[bool] = False
 
     def __init__(self, *, spatial_dims: int, decoder_width: int, bottleneck_width: int) -> None:
         super().__init__()

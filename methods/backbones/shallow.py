@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .base import Backbone, Features, spatial_mean
+from .base import Backbone, Condition, Features, spatial_mean
 
 COARSE = 16
 """Voxels of a side that are one at the coarsest level, as in the U-Net."""
@@ -22,6 +22,7 @@ class Shallow(Backbone):
     """
 
     name = "shallow"
+    takes_condition = True
 
     def __init__(self, n_channels: int, n_classes: int, widths: Sequence[int], *, spatial_dims: int = 2) -> None:
         super().__init__(spatial_dims=spatial_dims, decoder_width=int(widths[5]), bottleneck_width=int(widths[4]))
@@ -31,10 +32,12 @@ class Shallow(Backbone):
         self.whole = self.pointwise(self.bottleneck_width, self.decoder_width)
         self.last = self.pointwise(self.decoder_width, n_classes)
 
-    def features(self, images: torch.Tensor) -> Features:
+    def features(self, images: torch.Tensor, condition: Condition | None = None) -> Features:
         near = self.near(images)
         pool = functional.avg_pool2d if self.spatial_dims == 2 else functional.avg_pool3d
         bottleneck = functional.leaky_relu(self.coarse(pool(functional.leaky_relu(near), COARSE)))
+        if condition is not None:
+            bottleneck = condition(bottleneck)
         decoder = functional.leaky_relu(near + self.whole(spatial_mean(bottleneck)))
         return Features(decoder, bottleneck)
 

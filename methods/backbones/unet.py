@@ -9,7 +9,7 @@ import torch
 from monai.networks.nets.basic_unet import BasicUNet
 from torch.nn import functional
 
-from .base import Backbone, Features
+from .base import Backbone, Condition, Features
 
 SMALL = 2**14
 """Numbers in a batch of maps up to which a plain matrix product is faster on the CPU than oneDNN, whose calls take longer than
@@ -25,7 +25,7 @@ class UNet(Backbone):
     """
 
     name = "unet"
-    takes_dropout = True
+    takes_dropout = takes_condition = True
 
     def __init__(
         self, n_channels: int, n_classes: int, widths: Sequence[int], *, spatial_dims: int = 2, dropout: float = 0.0
@@ -34,11 +34,13 @@ class UNet(Backbone):
         self.unet = BasicUNet(spatial_dims, n_channels, n_classes, tuple(widths))
         self.dropout = dropout
 
-    def features(self, images: torch.Tensor) -> Features:
+    def features(self, images: torch.Tensor, condition: Condition | None = None) -> Features:
         unet: Any = self.unet
         levels = [self._two_layers(unet.conv_0, images)]
         for down in (unet.down_1, unet.down_2, unet.down_3, unet.down_4):
             levels.append(self._two_layers(down.convs, down.max_pooling(levels[-1])))
+        if condition is not None:
+            levels[4] = condition(levels[4])
         decoded = levels[4]
         for up, skip in zip((unet.upcat_4, unet.upcat_3, unet.upcat_2, unet.upcat_1), levels[3::-1], strict=True):
             decoded = self._two_layers(up.convs, torch.cat([skip, up.upsample(decoded)], dim=1))

@@ -46,6 +46,37 @@ def soft_dice_loss(
     return -torch.where(total > 0, dice, 1).mean()
 
 
+def dice_semimetric_loss(
+    probability: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor, *, smooth: float = 0.0
+) -> torch.Tensor:
+    """Minus the Dice of soft labels, ``(|p| + |t| - |p - t|) / (|p| + |t|)`` (Wang et al. 2023, the first of their losses).
+
+    Arguments and sums as in ``soft_dice_loss``, which it equals where the labels are hard. Of soft labels t the soft Dice is
+    best at a hard p; this one is best at p = t alone, where it is -1.
+    """
+    mask = present.unsqueeze(2)
+    p, t = (probability.unsqueeze(1) * mask)[:, :, 1:], (ratings * mask)[:, :, 1:]
+    axes = [0, 1, *range(3, p.ndim)]
+    size, apart = p.sum(dim=axes) + t.sum(dim=axes), (p - t).abs().sum(dim=axes)
+    total = size + smooth
+    dice = (total - apart) / torch.where(total > 0, total, 1)
+    return -torch.where(total > 0, dice, 1).mean()
+
+
+def ranked_probability_score(predicted: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """The ranked probability score (Epstein 1969) of each voxel, [B, *S], divided by the number of thresholds.
+
+    ``predicted`` [B, M+1, *S] is the probability of each count from 0 to M, and ``counts`` [B, *S] what was observed. It is
+    the mean over the thresholds c = 0 ... M-1 of the squared difference of the distribution functions at c: 0 for a certain
+    and true prediction, 1 for 0 in place of M. A count between two whole numbers is a mixture of both.
+    """
+    most = predicted.shape[1] - 1
+    with full_precision(predicted):  # As a product: a cumulative sum is not deterministic on CUDA.
+        below = predicted.movedim(1, -1) @ predicted.new_ones(most + 1, most).triu()
+    observed = (torch.arange(1, most + 1, device=counts.device) - counts.unsqueeze(-1)).clamp(0, 1)
+    return (below - observed).square().mean(dim=-1)
+
+
 def adaptive_wing(
     predicted: torch.Tensor, target: torch.Tensor, *, omega: float, theta: float, epsilon: float, alpha: float
 ) -> torch.Tensor:

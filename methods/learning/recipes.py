@@ -13,12 +13,13 @@ from ...errors import RaterbenchError
 from ...parameters import Range, check_stored
 from ...registry import Registry
 from .activations import foreground_sigmoid_logits, normalised_relu
-from .losses import adaptive_wing, masked_mean, soft_cross_entropy, soft_dice_loss, summed_votes
+from .losses import adaptive_wing, dice_semimetric_loss, masked_mean, soft_cross_entropy, soft_dice_loss, summed_votes
 
 Positive = Annotated[float, Range(0, without="low")]
 Share = Annotated[float, Range(0)]
 Scope = Literal["batch", "slice", "case"]
 Exclusion = Literal["rest", "sum"]
+LossFunction = Literal["cross-entropy", "dice", "dice-semimetric", "dice-cross-entropy", "adaptive-wing", "mse"]
 
 SINGLE = 1e-6
 """Probabilities that differ by less than this are ties: rounding error of single precision must not break them."""
@@ -94,8 +95,9 @@ class Composed(Recipe):
             ``slice``. In a prediction it is over the case, also for ``batch``, or over each ``slice``. ``case`` is each slice
             in training, because a batch seldom holds a whole case, and the case in a prediction. It is never over padding: in
             training a voxel counts if a rater judged it, in a prediction if it belongs to the image.
-        loss_function: ``dice`` (minus the soft Dice, sums over the batch, mean over foreground classes), ``adaptive-wing``,
-            ``mse`` (both summed over the foreground classes), ``cross-entropy``, or the sum of it and Dice.
+        loss_function: ``dice`` (minus the soft Dice, sums over the batch, mean over foreground classes), ``dice-semimetric``
+            (as Dice, but of soft labels; Wang et al. 2023), ``adaptive-wing``, ``mse`` (both summed over the foreground
+            classes), ``cross-entropy``, or the sum of it and Dice.
         reduction: of all but Dice: the mean over present (voxel, rater) pairs, or their sum, whose size grows with the batch.
         smooth: added to numerator and denominator of Dice. With 0 a class that neither side has counts 1, and one that only
             the prediction has gives no gradient.
@@ -111,7 +113,7 @@ class Composed(Recipe):
         activation: Literal["softmax", "sigmoid", "normalised-relu"] = "softmax",
         exclusion: Exclusion = "rest",
         scope: Scope = "batch",
-        loss_function: Literal["cross-entropy", "dice", "dice-cross-entropy", "adaptive-wing", "mse"] = "cross-entropy",
+        loss_function: LossFunction = "cross-entropy",
         reduction: Literal["mean", "sum"] = "mean",
         smooth: Share = 0.0,
         omega: Positive = 8.0,
@@ -152,6 +154,8 @@ class Composed(Recipe):
             probability = normalised_relu(logits, each_slice=each_slice, inside=inside, over_sum=self.exclusion == "sum")
         else:
             probability = self.activate(logits)
+        if self.loss_function == "dice-semimetric":
+            return dice_semimetric_loss(probability, targets, present, smooth=self.smooth)
         total = logits.new_zeros(())
         if self.loss_function in ("dice", "dice-cross-entropy"):
             total = soft_dice_loss(probability, targets, present, smooth=self.smooth)

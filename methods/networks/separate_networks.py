@@ -67,13 +67,17 @@ class SeparateNetworks(NetworkMethod):
         self.finish(train, held_out)
         return self
 
+    def predicting_raters(self) -> tuple[str, ...]:
+        """The raters whose networks make the prediction: those seen in training."""
+        return tuple(self.report_.stages)
+
     @torch.no_grad()
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
-        """Probability [K, *S] float32, the mean over the raters seen in training, in the case's own geometry."""
+        """Probability [K, *S] float32, the mean over ``predicting_raters``, in the case's own geometry."""
         del samples, seed
         self.module_.eval()
         chunks = self.padded_image(case).split(CHUNK)
-        networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.report_.stages]
+        networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.predicting_raters()]
         # One network after the other: all logits of a volume for many raters at once would not fit into memory.
         total: Any = sum(self.probability(torch.cat([network(chunk) for chunk in chunks]), case) for network in networks)
         return self.segmentation(total / len(networks), case)

@@ -67,6 +67,13 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "A logarithmic opinion pool based STAPLE algorithm for the fusion of segmentations with associated reliability weights",
         TMI, "33", "10", "1997–2009",
     ),
+    "albarqouni2016": Publication(
+        "article", (
+            "Albarqouni, Shadi", "Baur, Christoph", "Achilles, Felix", "Belagiannis, Vasileios", "Demirci, Stefanie",
+            "Navab, Nassir",
+        ), 2016, "AggNet: Deep learning from crowds for mitosis detection in breast cancer histology images", TMI, "35", "5",
+        "1313–1321", "10.1109/TMI.2016.2528120",
+    ),
     "asman2011": Publication(
         "article", ("Asman, Andrew J.", "Landman, Bennett A."), 2011,
         "Robust statistical label fusion through consensus level, labeler accuracy, and truth estimation (COLLATE)",
@@ -90,6 +97,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
     "brier1950": Publication(
         "article", ("Brier, Glenn W.",), 1950, "Verification of forecasts expressed in terms of probability",
         "Monthly Weather Review", "78", "1", "1–3",
+    ),
+    "cao2019": Publication(
+        "inproceedings", ("Cao, Peng", "Xu, Yilun", "Kong, Yuqing", "Wang, Yizhou"), 2019,
+        "Max-MIG: an information theoretic approach for joint learning from crowds",
+        "International Conference on Learning Representations (ICLR)",
     ),
     "carass2017": Publication(
         "article", ("Carass, A.", "others"), 2017,
@@ -119,6 +131,10 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "Strictly proper scoring rules, prediction, and estimation", "Journal of the American Statistical Association",
         "102", "477", "359–378", doi="10.1198/016214506000001437",
     ),
+    "epstein1969": Publication(
+        "article", ("Epstein, Edward S.",), 1969, "A scoring system for probability forecasts of ranked categories",
+        "Journal of Applied Meteorology", "8", "6", "985–987",
+    ),
     "graham2021": Publication(
         "inproceedings", ("Graham, S.", "Jahanifar, M.", "Azam, A.", "others"), 2021,
         "Lizard: A large-scale dataset for colonic nuclear instance segmentation and classification",
@@ -128,6 +144,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Gros, C.", "Lemay, A.", "Cohen-Adad, J."), 2021,
         "SoftSeg: Advantages of soft versus binary training for image segmentation", "Medical Image Analysis", "71",
         pages="102038",
+    ),
+    "guan2018": Publication(
+        "inproceedings", ("Guan, Melody Y.", "Gulshan, Varun", "Dai, Andrew M.", "Hinton, Geoffrey E."), 2018,
+        "Who said what: modeling individual labelers improves classification", "AAAI Conference on Artificial Intelligence",
+        "32",
     ),
     "gurari2015": Publication(
         "inproceedings", ("Gurari, D.", "others"), 2015,
@@ -147,6 +168,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "inproceedings", ("Jensen, M. H.", "Jørgensen, D. R.", "Jalaboi, R.", "Hansen, M. E.", "Olsen, M. A."), 2019,
         "Improving uncertainty estimation in convolutional neural networks using inter-rater agreement", MICCAI,
         pages="540–548",
+    ),
+    "ji2021": Publication(
+        "inproceedings", ("Ji, Wei", "Yu, Shuang", "Wu, Junde", "others"), 2021,
+        "Learning calibrated medical image segmentation via multi-rater agreement modeling",
+        "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)",
     ),
     "kats2019": Publication(
         "inproceedings", ("Kats, Eytan", "Goldberger, Jacob", "Greenspan, Hayit"), 2019,
@@ -274,6 +300,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "Adaptive wing loss for robust face alignment via heatmap regression",
         "IEEE/CVF International Conference on Computer Vision", pages="6971–6981",
     ),
+    "wang2023": Publication(
+        "inproceedings", (
+            "Wang, Zifu", "Popordanoska, Teodora", "Bertels, Jeroen", "Lemmens, Robin", "Blaschko, Matthew B.",
+        ), 2023, "Dice semimetric losses: optimizing the Dice score with soft labels", MICCAI,
+    ),
     "warfield2004": Publication(
         "article", ("Warfield, Simon K.", "Zou, Kelly H.", "Wells, William M."), 2004,
         "Simultaneous truth and performance level estimation (STAPLE): an algorithm for the validation of image segmentation",
@@ -305,18 +336,24 @@ PUBLICATIONS: Mapping[str, Publication] = {
 """Every publication by its key, which is also its key in BibTeX."""
 
 METHODS: Mapping[str, Sequence[str]] = {
+    "aggnet": ("albarqouni2016",),
     "confusion-network": ("zhang2020", "zhang2020neurips", "tanno2019"),
     "cr-network": ("lopezperez2023", "lopezperez2024"),
     "crowd-layer": ("rodrigues2018",),
     "confident-learning": ("vadineanu2025",),
     "gce": ("zhang2018",),
     "intensity-threshold": ("vadineanu2025",),
+    "max-mig": ("cao2019",),
+    "mrnet": ("ji2021",),
+    "multi-head": ("guan2018",),
     "oracle-confusion-network": ("zhang2020",),
+    "ordinal-agreement": ("epstein1969",),
     "partial-labelling": ("vadineanu2025",),
     "random-rater": ("jensen2019",),
     "separate-networks": ("zhang2020",),
     "tgce": ("lotero2025", "zhang2018"),
     "upgrade": ("vadineanu2025", "vadineanu2024"),
+    "wdnet": ("guan2018",),
 }
 FUSIONS: Mapping[str, Sequence[str]] = {
     "contested-staple": ("asman2011",),
@@ -331,7 +368,7 @@ FUSIONS: Mapping[str, Sequence[str]] = {
     "staple": ("warfield2004", "dawid1979"),
 }
 RECIPES: Mapping[str, Sequence[str]] = {
-    "composed": ("lemay2022thesis", "gros2021", "wang2019"),
+    "composed": ("lemay2022thesis", "gros2021", "wang2019", "wang2023"),
     "conventional": ("lemay2022thesis",),
     "softseg": ("gros2021", "wang2019"),
 }

@@ -242,8 +242,9 @@ def test_a_metric_from_elsewhere_must_say_what_tables_need(tiny, plugin):
 
 
 def test_parameters_are_of_their_kind_for_every_method(tiny):
+    others = {"budget", "recipe", "fusion", "segmenter", "space", "expertness"}
     for name in METHODS.names():
-        for parameter in set(parameter_hints(METHODS.get(name))) - {"budget", "recipe", "fusion", "segmenter", "space"}:
+        for parameter in set(parameter_hints(METHODS.get(name))) - others:
             candidate = Candidate("it", name, {parameter: {"a": 1}})
             with pytest.raises(RaterbenchError, match=rf"candidate 'it': (\w+: )?{parameter}( = |: )"):
                 build_method(candidate, tiny(candidates=(candidate,)))

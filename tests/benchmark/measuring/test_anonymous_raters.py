@@ -20,6 +20,7 @@ IDENTITY = {
     "confusion-network", "cr-network", "crowd-layer", "tgce", "separate-networks", "oracle-confusion-network", "chosen-raters",
     "annotation-budget",
     "confident-learning", "partial-labelling", "upgrade",
+    "aggnet", "max-mig", "multi-head", "wdnet", "mrnet", "best-rater",
 }  # fmt: skip
 
 

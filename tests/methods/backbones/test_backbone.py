@@ -8,6 +8,7 @@ from raterbench.datasets import RaterbenchError
 from raterbench.methods import TGCE, Budget, ConfusionNetwork, CRNetwork, CrowdLayer, NetworkMethod
 from raterbench.methods.backbones import BACKBONES, Backbone
 from raterbench.methods.backbones.base import Features
+from raterbench.methods.backbones.shallow import Shallow
 from raterbench.methods.backbones.unet import UNet
 from raterbench.methods.learning.augmentation import augment
 from raterbench.methods.learning.preparation import Batch
@@ -81,6 +82,15 @@ def test_dropout_comes_from_the_budget_and_a_backbone_without_it_is_a_clear_erro
     assert method.module_.dropout == 0.3
     with pytest.raises(RaterbenchError, match=r"dropout = 0\.3, but the backbone 'shallow' has none"):
         NetworkMethod(budget=Budget(dropout=0.3, backbone="shallow")).prepare(dataset, seed=0)
+
+
+@pytest.mark.parametrize("kind", [UNet, Shallow])
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_what_a_condition_makes_of_the_bottleneck_goes_to_the_decoder(kind, spatial_dims):
+    network, images = kind(1, 3, FEATURES, spatial_dims=spatial_dims), torch.randn(2, 1, *[32] * spatial_dims)
+    plain, same, other = (network.features(images, condition) for condition in (None, torch.clone, lambda maps: 3 * maps.sin()))
+    assert torch.equal(plain.decoder, same.decoder)
+    assert other.decoder.shape == plain.decoder.shape and not torch.allclose(plain.decoder, other.decoder, atol=1e-4)
 
 
 def test_a_backbone_of_ones_own_is_named_in_the_budget(monkeypatch):

@@ -9,13 +9,18 @@ from raterbench.datasets import Case, CaseList
 from raterbench.methods import (
     GCE,
     TGCE,
+    AggNet,
     Budget,
     ConfusionNetwork,
     CRNetwork,
     CrowdLayer,
+    MaxMIG,
+    MRNet,
+    MultiHead,
     OracleConfusionNetwork,
     RandomRater,
     SeparateNetworks,
+    WDNet,
 )
 from raterbench.methods.networks.confusion_network import LEVELS
 
@@ -33,6 +38,11 @@ METHODS = [
     *(CRNetwork(level=level, budget=BUDGET, warmup=0.0) for level in LEVELS),
     *(OracleConfusionNetwork(level=level, budget=BUDGET) for level in ("global", "image")),
     RandomRater(budget=BUDGET),
+    AggNet(budget=BUDGET, warmup=0.0),
+    MaxMIG(budget=BUDGET, warmup=0.0),
+    MultiHead(budget=BUDGET),
+    WDNet(budget=BUDGET, share=1.0),
+    MRNet(budget=BUDGET),
 ]
 
 

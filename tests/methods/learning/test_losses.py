@@ -12,6 +12,7 @@ from torch.nn import functional
 from raterbench.methods.learning.losses import (
     absent_rater_penalty,
     adaptive_wing,
+    dice_semimetric_loss,
     masked_mean,
     reliability_regularisers,
     soft_cross_entropy,
@@ -87,6 +88,31 @@ def test_soft_dice_has_its_worked_values(predicted, target, expected):
     present = torch.ones(1, 1, 4, dtype=torch.bool)
     found = soft_dice_loss(binary(predicted), binary(target)[:, None], present, smooth=1.0)
     assert found.item() == pytest.approx(expected, abs=1e-7)
+
+
+def test_the_dice_semimetric_is_best_at_soft_labels_themselves():
+    """The soft Dice of a label of .4 is best at 0 or 1, whatever else is there; here at three voxels."""
+    target, present = binary([0.4, 1.0, 0.0]), torch.ones(1, 1, 3, dtype=torch.bool)
+    found, plain = {}, {}
+    for p in (0.0, 0.2, 0.4, 0.6, 1.0):
+        probability = binary([p, 1.0, 0.0])
+        found[p] = dice_semimetric_loss(probability, target[:, None], present).item()
+        plain[p] = soft_dice_loss(probability, target[:, None], present, smooth=0.0).item()
+        apart, size = abs(p - 0.4), p + 1.0 + 1.4
+        assert found[p] == pytest.approx(-(size - apart) / size)
+    assert min(found, key=found.__getitem__) == 0.4 and found[0.4] == -1
+    assert min(plain, key=plain.__getitem__) in (0.0, 1.0)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_of_hard_labels_the_dice_semimetric_is_the_soft_dice(smooth):
+    logits, ratings, present, _ = random_batch(3)
+    p = logits.softmax(dim=1).requires_grad_()
+    losses = [loss(p, ratings, present, smooth=smooth) for loss in (dice_semimetric_loss, soft_dice_loss)]
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, p)[0] for loss in losses))
+    nothing = torch.zeros(1, 1, 2, 3), torch.zeros(1, 1, 3, dtype=torch.bool)
+    assert dice_semimetric_loss(torch.ones(1, 2, 3) / 2, *nothing).item() == -1
 
 
 def test_soft_dice_is_monais_for_one_rater():

@@ -21,7 +21,7 @@ from raterbench.methods.learning.recipes import (
     make_hard,
 )
 
-LOSSES = ("cross-entropy", "dice", "dice-cross-entropy", "adaptive-wing", "mse")
+LOSSES = ("cross-entropy", "dice", "dice-semimetric", "dice-cross-entropy", "adaptive-wing", "mse")
 EVERY = [
     *(RECIPES.get(name)() for name in RECIPES.names()),
     *(SoftSeg(scope=scope) for scope in ("slice", "case")),
@@ -188,6 +188,9 @@ def test_what_is_added_and_how_it_is_reduced():
         assert loss(loss_function=name, reduction="sum") == pytest.approx(2 * loss(loss_function=name))
     assert loss(loss_function="dice") == pytest.approx(-2 * 0.5 / 2.25)
     assert loss(loss_function="dice", smooth=1.0) == pytest.approx(-(1.0 + 1) / (2.25 + 1))
+    semimetric = (1.5 + 0.75 - 0.75) / (1.5 + 0.75)
+    assert loss(loss_function="dice-semimetric") == pytest.approx(-semimetric)
+    assert loss(loss_function="dice-semimetric", smooth=1.0) == pytest.approx(-(1.5 + 1) / (2.25 + 1))
     nothing = Composed(activation="normalised-relu", loss_function="dice")
     assert nothing.loss(-logits, foregrounds([0.0, 0.0, 0.0]), present) == -1
 

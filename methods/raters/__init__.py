@@ -1,0 +1,1 @@
+"""Methods that learn from several raters as other groups published them, one a file."""
