@@ -43,3 +43,6 @@ from .quality.partial_labelling import PartialLabelling as PartialLabelling
 from .quality.upgrade import Upgrade as Upgrade
 from .registries import FUSIONS as FUSIONS
 from .registries import METHODS as METHODS
+from .sampling.phiseg import PHiSeg as PHiSeg
+from .sampling.pionono import Pionono as Pionono
+from .sampling.probabilistic_unet import ProbabilisticUNet as ProbabilisticUNet
