@@ -223,13 +223,13 @@ class SamplingMethod(NetworkMethod):
         """The mean [n, K, *S] over the draws, and the first ``samples`` segmentations [samples, n, K, *S]."""
         encoded, n = module.encode(images), len(images)
         found = self._each_sample(module, encoded, n, noise, raters)
-        mean, kept = torch.zeros(()), []
+        total, kept = torch.zeros((), device=images.device), []
         for i, probability in enumerate(found):
             if i < self.draws:
-                mean = probability / self.draws if i == 0 else mean + probability / self.draws
+                total = total + probability
             if i < samples:
                 kept.append(probability)
-        return mean, torch.stack(kept) if kept else mean[None, :0]
+        return total / self.draws, torch.stack(kept) if kept else total[:0]
 
     def _each_sample(
         self, module: LatentNetwork, encoded: Encoded, n: int, noise: torch.Tensor, raters: torch.Tensor

@@ -9,13 +9,13 @@ from typing import Annotated
 import torch
 from torch import nn
 
+from ...datasets.base import Dataset
 from ...parameters import Range, Seed
 from ..backbones.base import resize_maps
 from ..backbones.encoder import Block, Encoder
 from ..learning.budget import BACKBONE, Budget
 from ..learning.preparation import Slices
-from ...datasets.base import Dataset
-from .base import Beta, Draws, Encoded, Latents, LatentNetwork, SampledOutputs, SamplingMethod
+from .base import Beta, Draws, Encoded, LatentNetwork, Latents, SampledOutputs, SamplingMethod
 from .gaussians import Gaussian, gaussian_from, kl_divergence
 
 LEVELS = 5
@@ -69,7 +69,8 @@ class PHiSeg(SamplingMethod):
         del n_raters
         weights = [self.level_weight**level for level in range(LEVELS)]
         widths = self.budget_.features[:LEVELS]
-        return _Hierarchy(n_channels, n_classes, widths, self.n_latents, LEVELS - self.latent_levels, weights)
+        first = LEVELS - self.latent_levels
+        return _Hierarchy(n_channels, n_classes, widths, n_latents=self.n_latents, first=first, weights=weights)
 
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Warn where the budget has a backbone or dropout that this network does not take."""
@@ -86,6 +87,7 @@ class _Hierarchy(LatentNetwork):
         n_channels: int,
         n_classes: int,
         widths: Sequence[int],
+        *,
         n_latents: int,
         first: int,
         weights: Sequence[float],

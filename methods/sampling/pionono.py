@@ -13,8 +13,7 @@ from ...datasets.base import Dataset
 from ...parameters import Range, Seed
 from ..backbones.base import Backbone
 from ..learning.budget import Budget
-from ..learning.network import absent_raters
-from ..learning.preparation import Slices
+from ..learning.preparation import Batch, Slices
 from .base import Beta, Draws, Encoded, LatentHead, LatentNetwork, Latents, SampledOutputs, SamplingMethod
 from .gaussians import FLOOR, UNIT, Gaussian, kl_divergence
 
@@ -58,18 +57,21 @@ class Pionono(SamplingMethod):
         sampling_seed: Seed = 0,
         budget: Budget | None = None,
     ) -> None:
-        super().__init__(
-            beta=beta, draws=draws, training_draws=training_draws, sampling_seed=sampling_seed, budget=budget
-        )
+        super().__init__(beta=beta, draws=draws, training_draws=training_draws, sampling_seed=sampling_seed, budget=budget)
         self.n_latents = n_latents
         self.prior_sigma = prior_sigma
         self.start = start
         self.latent_learning_rate = latent_learning_rate
 
-    def prepare(self, train: Dataset, **options: Any) -> Slices:
-        unseen = absent_raters(train)
-        self.seen_ = torch.tensor([r for r, rater in enumerate(train.raters) if rater not in unseen])
-        return super().prepare(train, **options)
+    def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        """Set ``seen_`` [R] bool, the raters who judged a voxel of the training part, and warn of the others."""
+        slices = super().prepare(train, seed=seed, device=device)
+        self.seen_ = slices.present.flatten(2).any(dim=2).any(dim=0)
+        for r in (~self.seen_).nonzero().flatten().tolist():
+            self.report_.warnings.append(
+                f"rater {self.raters_[r]!r} judged nothing in the training part: no sample is this rater's"
+            )
+        return slices
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         backbone = self.backbone(n_channels, n_classes)
@@ -81,9 +83,15 @@ class Pionono(SamplingMethod):
         latent = {"params": [self.module_.mean, self.module_.raw], "lr": self.latent_learning_rate, "weight_decay": 0.0}
         return [{"params": list(self.module_.head.parameters())}, latent]
 
+    def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
+        """A rater of validation slices whom training never saw has a Gaussian that means nothing, and is left out."""
+        seen = self.seen_.to(batch.present.device)
+        return super().step_loss(module, batch._replace(present=batch.present & seen.view(-1, *[1] * (batch.images.ndim - 2))))
+
     def raters_of_samples(self, number: int, generator: torch.Generator) -> torch.Tensor:
         """The raters seen in training, one after the other in an order that is drawn, again and again."""
-        order = self.seen_[torch.randperm(len(self.seen_), generator=generator)]
+        seen = self.seen_.nonzero().flatten()
+        order = seen[torch.randperm(len(seen), generator=generator)]
         return order[torch.arange(number) % len(order)]
 
 

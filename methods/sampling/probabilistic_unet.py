@@ -54,9 +54,7 @@ class ProbabilisticUNet(SamplingMethod):
 
 
 class _WithLatent(LatentNetwork):
-    def __init__(
-        self, backbone: Backbone, n_channels: int, n_classes: int, widths: Sequence[int], n_latents: int
-    ) -> None:
+    def __init__(self, backbone: Backbone, n_channels: int, n_classes: int, widths: Sequence[int], n_latents: int) -> None:
         super().__init__()
         self.head = LatentHead(backbone, n_latents)
         self.prior = _WholeSlice(Encoder(n_channels, widths), widths[-1], n_latents)
