@@ -81,6 +81,12 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "Advancing The Cancer Genome Atlas glioma MRI collections with expert segmentation labels and radiomic features",
         "Scientific Data", "4", pages="170117", doi="10.1038/sdata.2017.117",
     ),
+    "baumgartner2019": Publication(
+        "inproceedings", (
+            "Baumgartner, C. F.", "Tezcan, K. C.", "Chaitanya, K.", "Hötker, A. M.", "Muehlematter, U. J.", "Schawkat, K.",
+            "Becker, A. S.", "Donati, O.", "Konukoglu, E.",
+        ), 2019, "PHiSeg: Capturing uncertainty in medical image segmentation", MICCAI, pages="119–127",
+    ),
     "brier1950": Publication(
         "article", ("Brier, Glenn W.",), 1950, "Verification of forecasts expressed in terms of probability",
         "Monthly Weather Review", "78", "1", "1–3",
@@ -219,6 +225,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "inproceedings", ("Ronneberger, O.", "Fischer, P.", "Brox, T."), 2015,
         "U-Net: Convolutional networks for biomedical image segmentation", MICCAI, pages="234–241",
     ),
+    "schmidt2023": Publication(
+        "inproceedings", ("Schmidt, A.", "Morales-Álvarez, P.", "Molina, R."), 2023,
+        "Probabilistic modeling of inter- and intra-observer variability in medical image segmentation",
+        "IEEE/CVF International Conference on Computer Vision", pages="21097–21106",
+    ),
     "segebarth2020": Publication(
         "article", ("Segebarth, D.", "others"), 2020,
         "On the objectivity, reliability, and validity of deep learning enabled bioimage analyses", "eLife", "9",
@@ -281,6 +292,9 @@ METHODS: Mapping[str, Sequence[str]] = {
     "intensity-threshold": ("vadineanu2025",),
     "oracle-confusion-network": ("zhang2020",),
     "partial-labelling": ("vadineanu2025",),
+    "phiseg": ("baumgartner2019",),
+    "pionono": ("schmidt2023",),
+    "probabilistic-u-net": ("kohl2018",),
     "random-rater": ("jensen2019",),
     "separate-networks": ("zhang2020",),
     "tgce": ("lotero2025", "zhang2018"),

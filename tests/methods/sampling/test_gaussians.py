@@ -1,4 +1,4 @@
-"""The divergence of two Gaussians against worked values and torch's own, and standard deviations that no layer makes infinite."""
+"""The divergence of two Gaussians, by hand and by torch's own; standard deviations that no layer makes infinite."""
 
 import math
 
