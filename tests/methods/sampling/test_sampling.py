@@ -78,7 +78,7 @@ def test_raters_who_are_absent_and_voxels_that_were_not_judged_have_no_effect(cl
 
 
 @every
-def test_the_loss_is_the_mean_over_slices_and_raters(cls, begun):
+def test_the_loss_is_the_mean_over_slices_and_raters(cls, begun, monkeypatch):
     """So the number of raters, and how many pairs go through the network at once, do not change its size."""
     method, batch = begun(cls)
     single = []
@@ -86,6 +86,7 @@ def test_the_loss_is_the_mean_over_slices_and_raters(cls, begun):
         only = torch.zeros_like(batch.present)
         only[:, r] = batch.present[:, r]
         single.append(method.step_loss(method.module_, batch._replace(present=only)))
+    monkeypatch.setattr("raterbench.methods.sampling.base.CHUNK", 3)
     torch.testing.assert_close(method.step_loss(method.module_, batch), torch.stack(single).mean())
 
 
@@ -144,15 +145,20 @@ def test_samples_depend_on_the_case_and_the_seeds_alone(cls, begun, discs):
 
 
 @every
-def test_a_sample_of_a_volume_has_the_same_noise_in_all_slices(cls, begun):
+def test_a_sample_of_a_volume_has_the_same_noise_in_all_slices(cls, begun, monkeypatch):
+    """So each slice of it is what it would be if it were a case of that name by itself."""
     random = np.random.default_rng(0)
-    flat, labels = random.normal(size=(1, 1, 16, 16)).astype(np.float32), random.integers(0, 2, (1, 16, 16), dtype=np.uint8)
-    image, rating = flat.repeat(3, axis=1), labels.repeat(3, axis=0)
-    case = Case("volume", "volume", "", image, {"small": rating, "large": rating}, Geometry.axis_aligned(3))
-    method, _ = begun(cls, CaseList("volumes", [case], ("background", "disc"), ("small", "large")))
-    samples = method.predict(case.unlabelled(), samples=2).samples
-    assert samples.shape == (2, 2, 3, 16, 16)
-    np.testing.assert_allclose(samples[:, :, 1:], samples[:, :, :1].repeat(2, axis=2), atol=1e-6)
+    image = random.normal(size=(1, 3, 16, 16))
+    image = ((image - image.mean(axis=(2, 3), keepdims=True)) / image.std(axis=(2, 3), keepdims=True)).astype(np.float32)
+    labels = random.integers(0, 2, (3, 16, 16), dtype=np.uint8)
+    volume = Case("it", "it", "", image, {"small": labels, "large": labels}, Geometry.axis_aligned(3))
+    method, _ = begun(cls, CaseList("volumes", [volume], ("background", "disc"), ("small", "large")))
+    monkeypatch.setattr("raterbench.methods.sampling.base.CHUNK", 6)  # two samples of three slices at once
+    samples = method.predict(volume.unlabelled(), samples=3).samples
+    for z in range(3):
+        alone = Case("it", "it", "", image[:, z], {"small": labels[z], "large": labels[z]}, Geometry.axis_aligned(2))
+        np.testing.assert_allclose(samples[:, :, z], method.predict(alone.unlabelled(), samples=3).samples, atol=1e-5)
+    assert np.abs(samples[:, :, 1:] - samples[:, :, :-1]).max(axis=(1, 3, 4)).min() > 1e-4
 
 
 @every
