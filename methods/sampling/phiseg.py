@@ -31,16 +31,18 @@ class PHiSeg(SamplingMethod):
     divergence of each level. Training takes samples from the posterior, a prediction from the prior. Voxels that the rater did
     not judge are as in ``ProbabilisticUNet``.
 
-    The paper's code multiplies the divergence of level l by 4^l, since level l has so many times fewer voxels. That is not the
-    bound of the likelihood, and on small slices too much: the choice between two outlines, one bit of the coarsest level, then
-    costs more than it gains, and all samples are alike. ``level_weight = 4`` is the paper's.
+    The paper's code multiplies the divergence of the latent level l, 0 the finest, by 4^l, since the level has so many times
+    fewer voxels. That is not the bound of the likelihood, and on small slices it can be too much: one bit of the coarsest of
+    five levels, the choice between two outlines, then costs 256 ln 2 = 177 nats, and all samples become alike. Here all levels
+    weigh the same unless ``level_weight`` says otherwise. As in the paper the finest latent level has a quarter of the
+    resolution by default: samples of single voxels are the fastest way to lower the loss, but have nothing in common.
 
     It is a network of its own: of the budget it takes the first five widths, and neither backbone nor dropout.
 
     Args:
         n_latents: latent dimensions at each voxel of a level; the paper's is 2.
-        latent_levels: levels with latent variables, of five, from the coarsest.
-        level_weight: the divergence of level l has the weight ``beta * level_weight ** l``, l = 0 at full resolution.
+        latent_levels: levels with latent variables, of five, from the coarsest; the paper has five of seven.
+        level_weight: the divergence of the latent level l has the weight ``beta * level_weight ** l``; the paper's is 4.
         beta: weight of the divergence.
         draws: segmentations that the probability is the mean of.
         sampling_seed: of the noise in predictions.
@@ -53,7 +55,7 @@ class PHiSeg(SamplingMethod):
         self,
         *,
         n_latents: Latents = 2,
-        latent_levels: Annotated[int, Range(1, LEVELS)] = 5,
+        latent_levels: Annotated[int, Range(1, LEVELS)] = 3,
         level_weight: Annotated[float, Range(0, 16)] = 1.0,
         beta: Beta = 1.0,
         draws: Draws = 16,
@@ -67,9 +69,8 @@ class PHiSeg(SamplingMethod):
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         del n_raters
-        weights = [self.level_weight**level for level in range(LEVELS)]
-        widths = self.budget_.features[:LEVELS]
-        first = LEVELS - self.latent_levels
+        widths, first = self.budget_.features[:LEVELS], LEVELS - self.latent_levels
+        weights = [self.level_weight ** max(0, level - first) for level in range(LEVELS)]
         return _Hierarchy(n_channels, n_classes, widths, n_latents=self.n_latents, first=first, weights=weights)
 
     def finish(self, train: Dataset, validation: Slices) -> None:

@@ -59,6 +59,13 @@ def test_each_level_has_its_weight_in_the_divergence():
         torch.testing.assert_close(whole, sum(base**level * one for level, one in enumerate(single)))
 
 
+def test_weights_grow_from_the_finest_latent_level(discs, tiny):
+    for options, expected in (({}, [1, 1, 1]), ({"level_weight": 4.0}, [1, 4, 16]), ({"latent_levels": 1}, [1])):
+        method = PHiSeg(budget=tiny(), **options)
+        method.prepare(discs(1), seed=0)
+        assert list(method.module_.weights[method.module_.first :]) == expected
+
+
 def test_the_first_voxel_of_the_coarsest_level_reaches_all_finer_levels():
     network = hierarchy()
     encoded, noise = network.encode(torch.zeros(1, 1, 32, 32)), torch.zeros(1, network.noise_size((32, 32)))
