@@ -24,6 +24,7 @@ from ..learning.preparation import Batch, Slices
 Encoded = tuple[torch.Tensor, ...]
 Draws = Annotated[int, Range(1, 10_000)]
 Beta = Annotated[float, Range(0, 1_000_000)]
+Warmup = Annotated[float, Range(0, 1)]
 Latents = Annotated[int, Range(1, 4096)]
 
 LOOKED_AT = 8
@@ -108,9 +109,10 @@ class SamplingMethod(NetworkMethod):
     """Base of methods that learn which segmentations raters may draw, and sample from them.
 
     A training step sees one rater of each slice, drawn from those who judged a voxel of it; validation sees all. Of each pair
-    of slice and rater ``training_draws`` samples are taken. The loss is
-    the cross-entropy, summed over judged voxels and averaged over pairs of slice and rater, plus ``beta`` times the divergence
-    of posterior and prior. In validation the noise is the same in each epoch, so that epochs can be compared.
+    of slice and rater ``training_draws`` samples are taken. The loss is the cross-entropy, summed over judged voxels and
+    averaged over pairs, plus ``beta`` times the divergence of posterior and prior. In a share ``warmup`` of the epochs, the
+    first ones, the weight of the divergence rises from 0 to ``beta``; validation has ``beta`` from the start, and the same
+    noise in each epoch, so that epochs can be compared.
 
     The probability of a case is the mean over ``draws`` segmentations. ``Prediction.samples`` begins with the same ones. Their
     noise depends on ``sampling_seed``, the seed given to ``predict`` and the name of the case, and all slices of a case have
@@ -128,6 +130,7 @@ class SamplingMethod(NetworkMethod):
         beta: Beta = 1.0,
         draws: Draws = 16,
         training_draws: Draws = 1,
+        warmup: Warmup = 0.0,
         sampling_seed: Seed = 0,
         budget: Budget | None = None,
     ) -> None:
@@ -135,7 +138,18 @@ class SamplingMethod(NetworkMethod):
         self.beta = beta
         self.draws = draws
         self.training_draws = training_draws
+        self.warmup = warmup
         self.sampling_seed = sampling_seed
+
+    def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        self.ramp_ = 1.0
+        return super().prepare(train, seed=seed, device=device)
+
+    def start_epoch(self, module: nn.Module, epoch: int) -> None:
+        """Let the weight of the divergence rise from 0 to ``beta`` in the warm-up."""
+        del module
+        rising = self.warmup * self.budget_.epochs
+        self.ramp_ = min(1.0, epoch / rising) if rising else 1.0
 
     def select_targets(
         self, ratings: torch.Tensor, present: torch.Tensor, generator: torch.Generator
@@ -159,6 +173,8 @@ class SamplingMethod(NetworkMethod):
             votes, seen = batch.ratings[rows, raters], batch.present[rows, raters]
             labels = (votes - 0.5) * seen.unsqueeze(1)
             outputs = module.reconstruct(_rows(encoded, rows), batch.images[rows], labels, raters, part)
+            if module.training:
+                outputs = outputs._replace(divergence=self.ramp_ * outputs.divergence)
             total = total + len(rows) * self.loss(outputs, votes.unsqueeze(1), seen.unsqueeze(1))
         return total / len(pairs)
 

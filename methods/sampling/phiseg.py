@@ -15,7 +15,7 @@ from ..backbones.base import resize_maps
 from ..backbones.encoder import Block, Encoder
 from ..learning.budget import BACKBONE, Budget
 from ..learning.preparation import Slices
-from .base import Beta, Draws, Encoded, LatentNetwork, Latents, SampledOutputs, SamplingMethod
+from .base import Beta, Draws, Encoded, LatentNetwork, Latents, SampledOutputs, SamplingMethod, Warmup
 from .gaussians import Gaussian, gaussian_from, kl_divergence
 
 LEVELS = 5
@@ -44,6 +44,7 @@ class PHiSeg(SamplingMethod):
         latent_levels: levels with latent variables, of five, from the coarsest; the paper has five of seven.
         level_weight: the divergence of the latent level l has the weight ``beta * level_weight ** l``; the paper's is 4.
         beta: weight of the divergence.
+        warmup: share of the epochs in which its weight rises from 0; the paper has none.
         draws: segmentations that the probability is the mean of.
         sampling_seed: of the noise in predictions.
         budget: what all candidates share.
@@ -58,11 +59,12 @@ class PHiSeg(SamplingMethod):
         latent_levels: Annotated[int, Range(1, LEVELS)] = 3,
         level_weight: Annotated[float, Range(0, 16)] = 1.0,
         beta: Beta = 1.0,
+        warmup: Warmup = 0.25,
         draws: Draws = 16,
         sampling_seed: Seed = 0,
         budget: Budget | None = None,
     ) -> None:
-        super().__init__(beta=beta, draws=draws, sampling_seed=sampling_seed, budget=budget)
+        super().__init__(beta=beta, warmup=warmup, draws=draws, sampling_seed=sampling_seed, budget=budget)
         self.n_latents = n_latents
         self.latent_levels = latent_levels
         self.level_weight = level_weight

@@ -11,7 +11,7 @@ from ...parameters import Seed
 from ..backbones.base import Backbone, spatial_mean
 from ..backbones.encoder import Encoder
 from ..learning.budget import Budget
-from .base import Beta, Draws, Encoded, LatentHead, LatentNetwork, Latents, SampledOutputs, SamplingMethod
+from .base import Beta, Draws, Encoded, LatentHead, LatentNetwork, Latents, SampledOutputs, SamplingMethod, Warmup
 from .gaussians import Gaussian, gaussian_from, kl_divergence
 
 
@@ -30,6 +30,8 @@ class ProbabilisticUNet(SamplingMethod):
     Args:
         n_latents: dimensions of the latent variable; the paper's is 6.
         beta: weight of the divergence; the paper's is 1.
+        warmup: share of the epochs in which its weight rises from 0. The paper has none; without it the latent variable is
+            sometimes never used, because its divergence costs before it explains anything.
         draws: segmentations that the probability is the mean of.
         sampling_seed: of the noise in predictions.
         budget: what all candidates share.
@@ -40,11 +42,12 @@ class ProbabilisticUNet(SamplingMethod):
         *,
         n_latents: Latents = 6,
         beta: Beta = 1.0,
+        warmup: Warmup = 0.25,
         draws: Draws = 16,
         sampling_seed: Seed = 0,
         budget: Budget | None = None,
     ) -> None:
-        super().__init__(beta=beta, draws=draws, sampling_seed=sampling_seed, budget=budget)
+        super().__init__(beta=beta, warmup=warmup, draws=draws, sampling_seed=sampling_seed, budget=budget)
         self.n_latents = n_latents
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:

@@ -188,3 +188,22 @@ def test_samples_that_hardly_differ_are_an_alarm(cls, begun, discs):
             layer.weight.zero_()
             layer.bias.copy_(torch.tensor([-20.0, 20.0]))
         assert not method.alike_samples(train), "a network that is certain has nothing to vary"
+
+
+def test_the_weight_of_the_divergence_rises_in_the_warm_up_and_in_training_alone(begun, tiny):
+    method, batch = begun(ProbabilisticUNet, warmup=0.5, budget=tiny(epochs=8))
+    module = method.module_
+    divergence = []
+    for epoch in range(6):
+        method.start_epoch(module, epoch)
+        losses = []
+        for beta in (0.0, 1.0):
+            method.beta = beta
+            torch.manual_seed(0)
+            losses.append(method.step_loss(module.train(), batch).item())
+        divergence.append(losses[1] - losses[0])
+    assert divergence[5] > 0.1
+    assert divergence == pytest.approx([share * divergence[5] for share in (0, 0.25, 0.5, 0.75, 1, 1)], abs=1e-3)
+    whole = method.step_loss(module.eval(), batch)
+    method.start_epoch(module, 0)
+    assert method.step_loss(module, batch) == whole
