@@ -59,7 +59,7 @@ class PHiSeg(SamplingMethod):
         latent_levels: Annotated[int, Range(1, LEVELS)] = 3,
         level_weight: Annotated[float, Range(0, 16)] = 1.0,
         beta: Beta = 1.0,
-        warmup: Warmup = 0.25,
+        warmup: Warmup = 0.5,
         draws: Draws = 16,
         sampling_seed: Seed = 0,
         budget: Budget | None = None,

@@ -42,7 +42,7 @@ class ProbabilisticUNet(SamplingMethod):
         *,
         n_latents: Latents = 6,
         beta: Beta = 1.0,
-        warmup: Warmup = 0.25,
+        warmup: Warmup = 0.5,
         draws: Draws = 16,
         sampling_seed: Seed = 0,
         budget: Budget | None = None,
