@@ -30,8 +30,7 @@ class ProbabilisticUNet(SamplingMethod):
     Args:
         n_latents: dimensions of the latent variable; the paper's is 6.
         beta: weight of the divergence; the paper's is 1.
-        warmup: share of the epochs in which its weight rises from 0. The paper has none; without it the latent variable is
-            sometimes never used, because its divergence costs before it explains anything.
+        warmup: share of the epochs in which its weight rises from 0; the paper has none.
         draws: segmentations that the probability is the mean of.
         sampling_seed: of the noise in predictions.
         budget: what all candidates share.
@@ -42,7 +41,7 @@ class ProbabilisticUNet(SamplingMethod):
         *,
         n_latents: Latents = 6,
         beta: Beta = 1.0,
-        warmup: Warmup = 0.5,
+        warmup: Warmup = 0.0,
         draws: Draws = 16,
         sampling_seed: Seed = 0,
         budget: Budget | None = None,
