@@ -50,3 +50,6 @@ from .raters.ordinal_agreement import OrdinalAgreement as OrdinalAgreement
 from .raters.wdnet import WDNet as WDNet
 from .registries import FUSIONS as FUSIONS
 from .registries import METHODS as METHODS
+from .sampling.phiseg import PHiSeg as PHiSeg
+from .sampling.pionono import Pionono as Pionono
+from .sampling.probabilistic_unet import ProbabilisticUNet as ProbabilisticUNet

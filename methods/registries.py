@@ -3,5 +3,6 @@
 from ..registry import Registry
 from .base import Fusion, Method
 
-METHODS = Registry("method", Method, f"{__package__}.networks", f"{__package__}.raters", f"{__package__}.quality")
+ROOMS = ("networks", "raters", "sampling", "quality")
+METHODS = Registry("method", Method, *(f"{__package__}.{room}" for room in ROOMS))
 FUSIONS = Registry("fusion", Fusion, f"{__package__}.fusion")

@@ -126,14 +126,14 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Dice, Lee R.",), 1945, "Measures of the amount of ecologic association between species",
         "Ecology", "26", "3", "297–302", "10.2307/1932409",
     ),
+    "epstein1969": Publication(
+        "article", ("Epstein, Edward S.",), 1969, "A scoring system for probability forecasts of ranked categories",
+        "Journal of Applied Meteorology", "8", "6", "985–987",
+    ),
     "gneiting2007": Publication(
         "article", ("Gneiting, Tilmann", "Raftery, Adrian E."), 2007,
         "Strictly proper scoring rules, prediction, and estimation", "Journal of the American Statistical Association",
         "102", "477", "359–378", doi="10.1198/016214506000001437",
-    ),
-    "epstein1969": Publication(
-        "article", ("Epstein, Edward S.",), 1969, "A scoring system for probability forecasts of ranked categories",
-        "Journal of Applied Meteorology", "8", "6", "985–987",
     ),
     "graham2021": Publication(
         "inproceedings", ("Graham, S.", "Jahanifar, M.", "Azam, A.", "others"), 2021,
@@ -272,6 +272,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "inproceedings", ("Ronneberger, O.", "Fischer, P.", "Brox, T."), 2015,
         "U-Net: Convolutional networks for biomedical image segmentation", MICCAI, pages="234–241",
     ),
+    "schmidt2023": Publication(
+        "inproceedings", ("Schmidt, A.", "Morales-Álvarez, P.", "Molina, R."), 2023,
+        "Probabilistic modeling of inter- and intra-observer variability in medical image segmentation",
+        "IEEE/CVF International Conference on Computer Vision", pages="21097–21106",
+    ),
     "segebarth2020": Publication(
         "article", ("Segebarth, D.", "others"), 2020,
         "On the objectivity, reliability, and validity of deep learning enabled bioimage analyses", "eLife", "9",
@@ -349,6 +354,9 @@ METHODS: Mapping[str, Sequence[str]] = {
     "oracle-confusion-network": ("zhang2020",),
     "ordinal-agreement": ("epstein1969",),
     "partial-labelling": ("vadineanu2025",),
+    "phiseg": ("baumgartner2019",),
+    "pionono": ("schmidt2023",),
+    "probabilistic-u-net": ("kohl2018",),
     "random-rater": ("jensen2019",),
     "separate-networks": ("zhang2020",),
     "tgce": ("lotero2025", "zhang2018"),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("figures_undrawn")
 
 IDENTITY = {
     "confusion-network", "cr-network", "crowd-layer", "tgce", "separate-networks", "oracle-confusion-network", "chosen-raters",
-    "annotation-budget",
+    "annotation-budget", "pionono",
     "confident-learning", "partial-labelling", "upgrade",
     "aggnet", "max-mig", "multi-head", "wdnet", "mrnet", "best-rater",
 }  # fmt: skip
