@@ -8,10 +8,10 @@ from raterbench.methods import Pionono, ProbabilisticUNet
 
 @pytest.fixture(scope="module")
 def learned(discs, tiny):
-    """Trains a method for 150 steps on 32 discs; then, of six others, each sample's share of the ring, and its probability."""
+    """Trains a method on 32 discs; then, of six others, each sample's share of the ring, and its probability."""
 
-    def learn(cls):
-        shape = {"epochs": 15, "least_steps": 10, "batch_size": 4, "features": (4, 4, 8, 8, 8, 8)}
+    def learn(cls, steps):
+        shape = {"epochs": steps // 10, "least_steps": 10, "batch_size": 4, "features": (4, 4, 8, 8, 8, 8)}
         method = cls(budget=tiny(**shape, learning_rate=5e-3)).fit(discs(32, seed=1), discs(4, seed=2), seed=0)
         shares, mean = [], []
         for case in discs(6, seed=3):
@@ -26,7 +26,7 @@ def learned(discs, tiny):
 
 
 def test_pionono_gives_each_rater_the_raters_own_size(learned, discs):
-    method, shares, mean = learned(Pionono)
+    method, shares, mean = learned(Pionono, 150)
     assert mean == pytest.approx(0.5, abs=0.12)
     for case, found in zip(discs(6, seed=3), shares, strict=True):
         _, raters = method.drawn(case.id, (32, 32), 16)
@@ -35,6 +35,6 @@ def test_pionono_gives_each_rater_the_raters_own_size(learned, discs):
 
 
 def test_the_probabilistic_u_net_draws_both_sizes(learned):
-    _, shares, mean = learned(ProbabilisticUNet)
+    _, shares, mean = learned(ProbabilisticUNet, 300)
     assert mean == pytest.approx(0.5, abs=0.15)
     assert (shares < 0.2).mean() > 0.05 and (shares > 0.8).mean() > 0.05
