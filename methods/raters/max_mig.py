@@ -110,7 +110,8 @@ class MaxMIG(MajorityStart):
     def _aggregated(self, batch: Batch) -> torch.Tensor:
         """The truth that network and votes say together, [B, K, *S]: proportional to their product over the prior."""
         gained = summed_evidence(self.module_.weight, batch.ratings, batch.present)
-        return (self.module_(batch.images).float() + gained).softmax(dim=1)
+        logits: torch.Tensor = self.module_(batch.images).float()
+        return (logits + gained).softmax(dim=1)
 
 
 def max_mig_loss(

@@ -165,7 +165,8 @@ class SamplingMethod(NetworkMethod):
         assert isinstance(module, LatentNetwork)
         pairs = batch.present.flatten(2).any(dim=2).nonzero()
         if not len(pairs):
-            return 0 * module(batch.images).logits.sum()
+            nothing: torch.Tensor = 0 * module(batch.images).logits.sum()
+            return nothing
         encoded, noise = module.encode(batch.images), self.training_noise(module, batch.images, pairs)
         pairs = pairs.repeat(self.training_draws, 1)
         total = batch.images.new_zeros(())
