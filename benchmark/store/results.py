@@ -20,14 +20,13 @@ from ..experiment.experiment import LABELS, Experiment
 from .assignment import unpack_assignment
 from .completeness import Completeness, StoredUnit, read_units
 from .metric_facts import MetricFacts, stored_metric_facts
+from .picture_cases import PictureCase, picture_cases
 from .run_file import planned_units, read_run_file
 from .units import (
     HALF,
     RATER,
     Calibration,
-    Pictures,
     Pooled,
-    PredictedPictures,
     RaterErrors,
     Rows,
     SingleRaters,
@@ -57,26 +56,6 @@ UNIT_COLUMNS = [
     *("peak_memory_mb", "n_train", "n_validation", "n_test", "curve", "warnings", "alarms", "code", "hardware", "versions"),
 ]
 BY_CASE = ["candidate", "repeat", "fold", "case", "rater", "observed", "true", "estimate", "truth"]
-
-
-@dataclass(frozen=True, eq=False)
-class PictureCase:
-    """A kept case for pictures: ``image`` [*S] in 0..1, labels [*S] uint8, and each candidate's probability [K, *S].
-
-    ``reliability``: how far a candidate believes each rater at each voxel, [*S] in 0..1, where it has an opinion.
-    ``repaired``: the labels [*S] that a candidate has in place of a rater's, where it repairs annotations.
-    ``samples``: the labels [n, *S] of the segmentations that a candidate sampled, where it draws some.
-    """
-
-    id: str
-    why: str
-    image: npt.NDArray[np.float32]
-    ratings: dict[str, npt.NDArray[np.uint8]]
-    truth: npt.NDArray[np.uint8] | None = None
-    predictions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    reliability: dict[str, dict[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
-    repaired: dict[str, dict[str, npt.NDArray[np.uint8]]] = field(default_factory=dict)
-    samples: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +229,7 @@ def read_results(folder: str | Path) -> Results:
             for s in done
             if s.trained is not None and s.trained.report.by_epoch is not None
         },
-        pictures=_pictures(done),
+        pictures=picture_cases(done),
         packed={
             (s.unit.repeat, s.unit.fold): s.trained.assignment
             for s in done
@@ -472,31 +451,3 @@ def _units(units: Sequence[StoredUnit], completeness: Completeness, places: Mapp
         rows.append(row)
     rows.sort(key=lambda row: (places.get(row["candidate"], len(places)), row["repeat"], row["fold"]))
     return pd.DataFrame(rows, columns=UNIT_COLUMNS)
-
-
-def _pictures(units: Sequence[StoredUnit]) -> list[PictureCase]:
-    pictures: dict[str, PictureCase] = {}
-    for stored in units:
-        for part in stored.parts.values():
-            if isinstance(part, Pictures):
-                for kept in part.pictures:
-                    image = np.divide(kept.image, 255, dtype=np.float32)
-                    ratings = dict(zip(kept.raters, kept.ratings, strict=True))
-                    pictures[kept.case] = PictureCase(kept.case, kept.why, image, ratings, kept.truth)
-    for stored in units:
-        for part in stored.parts.values():
-            if isinstance(part, PredictedPictures) and stored.unit.repeat == 0:
-                for shown in part.pictures:
-                    if shown.case in pictures:
-                        probability = shown.probability.astype(np.float32)
-                        predicted = probability / np.maximum(probability.sum(axis=0), 1)
-                        pictures[shown.case].predictions[stored.unit.name] = predicted
-                        if shown.reliability is not None:
-                            maps = np.divide(shown.reliability, 255, dtype=np.float32)
-                            pictures[shown.case].reliability[stored.unit.name] = dict(zip(shown.raters, maps, strict=True))
-                        if shown.repaired is not None:
-                            named = zip(shown.repaired_raters, shown.repaired, strict=True)
-                            pictures[shown.case].repaired[stored.unit.name] = dict(named)
-                        if shown.samples is not None:
-                            pictures[shown.case].samples[stored.unit.name] = shown.samples
-    return list(pictures.values())

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from ...benchmark.statistics.subjects import case_values
-from ...benchmark.store.results import PictureCase
+from ...benchmark.store.picture_cases import PictureCase
 from ...datasets.base import IGNORE
 from ..analysis import Analysis
 from ..tables.wording import words_of

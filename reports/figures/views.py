@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ...benchmark.store.results import PictureCase
+from ...benchmark.store.picture_cases import PictureCase
 from ...datasets.base import IGNORE, slicing_axis
 
 LARGEST = 224

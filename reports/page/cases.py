@@ -21,7 +21,7 @@ from PIL import Image
 from ...benchmark.measuring.kept_references import kept_references
 from ...benchmark.measuring.references import StoredReference
 from ...benchmark.statistics.subjects import case_values
-from ...benchmark.store.results import PictureCase
+from ...benchmark.store.picture_cases import PictureCase
 from ...datasets.base import IGNORE, slicing_axis
 from ...names import visible
 from ..analysis import Analysis

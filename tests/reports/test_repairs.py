@@ -12,7 +12,8 @@ from matplotlib.colors import to_rgb
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split, Statistics
 from raterbench.benchmark.statistics import compare
-from raterbench.benchmark.store.results import PictureCase, read_results
+from raterbench.benchmark.store.picture_cases import PictureCase
+from raterbench.benchmark.store.results import read_results
 from raterbench.benchmark.store.units import Picture, Pictures, PredictedPicture, PredictedPictures
 from raterbench.methods.fit_report import AnnotationRepair, FitReport, RepairScore
 from raterbench.reports.analysis import Analysis

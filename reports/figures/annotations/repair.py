@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ....benchmark.store.results import PictureCase
+from ....benchmark.store.picture_cases import PictureCase
 from ....datasets.base import IGNORE
 from ...analysis import Analysis
 from .. import style

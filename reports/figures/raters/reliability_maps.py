@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from ....benchmark.store.results import PictureCase
+from ....benchmark.store.picture_cases import PictureCase
 from ....datasets.base import IGNORE
 from ...analysis import Analysis
 from .. import palette, style

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ....benchmark.store.results import PictureCase
+from ....benchmark.store.picture_cases import PictureCase
 from ....datasets.base import Labels
 from ....voxel_counts import Doubles
 from ...analysis import Analysis

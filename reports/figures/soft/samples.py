@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from ....benchmark.store.results import PictureCase
+from ....benchmark.store.picture_cases import PictureCase
 from ....datasets.base import IGNORE, Labels
 from ....voxel_counts import Doubles, dice_from_counts, ratio
 from ...analysis import Analysis

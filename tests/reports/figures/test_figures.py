@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from raterbench.benchmark.store.results import PictureCase, Results, read_results
+from raterbench.benchmark.store.picture_cases import PictureCase
+from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.figures import pictures as panel
 from raterbench.reports.figures.effects import effects

@@ -12,7 +12,7 @@ from PIL import Image
 from raterbench.benchmark.measuring.kept_references import kept_references
 from raterbench.benchmark.measuring.references import StoredReference
 from raterbench.benchmark.store.archive import write_archive
-from raterbench.benchmark.store.results import PictureCase
+from raterbench.benchmark.store.picture_cases import PictureCase
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.page import cases
 from raterbench.reports.page.cases import case_browser, cut_of, grid, png_text
