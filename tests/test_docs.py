@@ -76,8 +76,9 @@ def test_the_table_of_experiments_is_theirs():
         named, numbers = re.findall(r"`([\w-]+)`", names), networks.split(" and ")
         for name, number in zip(named, numbers * len(named) if len(numbers) == 1 else numbers, strict=True):
             listed[name] = repeats, int(number)
-    derived = [name for name in shipped() if name.endswith("-full") and name.removesuffix("-full").startswith("vadineanu2025-")]
-    assert sorted([*listed, *derived]) == shipped() and "Each `vadineanu2025-` experiment also has a full size" in text
+    derived = [name for name in shipped() if name.endswith("-full") and name.startswith(("vadineanu2025-", "wu2022-"))]
+    assert sorted([*listed, *derived]) == shipped()
+    assert "Each `vadineanu2025-` and `wu2022-` experiment also has a full size" in text
     for name, (repeats, networks) in listed.items():
         experiment = read_experiment(name)
         split, folds = experiment.split, experiment.split.parameters.get("folds", 1)
