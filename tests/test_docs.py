@@ -101,7 +101,7 @@ def test_its_examples_run_on_a_finished_experiment(tmp_path, monkeypatch, capsys
     assert capsys.readouterr().out.count(".safetensors") == 3
 
 
-PAGES = {"soft-training": "lemay2022"}
+PAGES = {"soft-training": "lemay2022", "cheap-annotations": "vadineanu2025"}
 """Pages with comparisons, and how their experiments begin; the values of each experiment stand in a folder beside the page."""
 STUDIES = sorted(path.parent for page in PAGES for path in (ROOT / "docs" / page).glob("*/subjects.csv.gz"))
 OF_ANNOTATIONS = " of annotations"
