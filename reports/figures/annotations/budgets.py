@@ -22,6 +22,8 @@ METHOD = "annotation-budget"
 COUNTS = ("careful", "cheap", "subjects")
 WITHOUT = (*COUNTS, "budget")
 """Options by which candidates of one curve may differ: how much they see, and how long they learn from it."""
+BESIDE = 0.15
+"""Careful annotations by which points of one number stand apart."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,10 @@ def repair_by_slices(analysis: Analysis) -> style.Plot | None:
         name = "all subjects" if subjects is None else f"{subjects} subject{'s' if subjects > 1 else ''}"
         if len(curves) > 1:
             name = f"{curve}, {name}"
-        x = np.array([p.careful for p in mine])
-        _line(axes, name, number, x, [rows[column].to_numpy(float) for column in ("after", "low", "high")])
+        x = np.array([p.careful for p in mine]) + BESIDE * (number - (len(order) - 1) / 2)
+        # The interval is that of a difference, and may reach beyond a Dice of 1.
+        after, low, high = (rows[column].to_numpy(float) for column in ("after", "low", "high"))
+        _line(axes, name, number, x, [after, low, np.minimum(high, 1.0)])
     axes.axhline(float(table["before"].mean()), color=palette.MUTED, linestyle=(0, (4, 2, 1, 2)), label="before repair")
     axes.set_xlabel("Careful annotations that the repair was learned from")
     axes.set_ylabel("Dice of annotations ↑")
@@ -101,7 +105,7 @@ def repair_by_slices(analysis: Analysis) -> style.Plot | None:
     text = (
         "The mean Dice of repaired annotations of test cases, against the best that is known of them, by the number of careful "
         f"annotations and of the subjects that they come from, with {analysis.confidence_words} intervals of the difference to "
-        "annotations before the repair (dashed). Nothing is tested here."
+        "annotations before the repair (dashed), cut at 1. Points of one number stand side by side. Nothing is tested here."
     )
     after = table["after"].astype(float).to_dict()
     said = "; ".join(f"{p.candidate}: {after[p.candidate]:.3f}" for p in points)
