@@ -124,6 +124,7 @@ def test_no_worker_is_left_whether_all_went_well_or_not():
 @pytest.mark.parametrize("part", ["connect", "send"])
 def test_ctrl_c_while_a_worker_starts_waits_until_it_is_known(monkeypatch, capfd, part):
     """Half a request would end the template with a traceback, and a worker that is not yet known would be left."""
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs are deaf to it.
     list(side_by_side([0], abs, 1))  # The template runs.
     send, started = reduction.sendfds, []
 
@@ -136,8 +137,11 @@ def test_ctrl_c_while_a_worker_starts_waits_until_it_is_known(monkeypatch, capfd
             send(*request)
 
     monkeypatch.setattr(reduction, "sendfds", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        list(side_by_side([0], abs, 1))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(side_by_side([0], abs, 1))
+    finally:
+        signal.signal(signal.SIGINT, heard)
     monkeypatch.undo()
     assert len(started) == 1
     assert [value for _, value in side_by_side([-1], abs, 1)] == [1]
