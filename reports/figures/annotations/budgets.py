@@ -107,8 +107,8 @@ def repair_by_slices(analysis: Analysis) -> style.Plot | None:
         f"annotations and of the subjects that they come from, with {analysis.confidence_words} intervals of the difference to "
         "annotations before the repair (dashed), cut at 1. Points of one number stand side by side. Nothing is tested here."
     )
-    after = table["after"].astype(float).to_dict()
-    said = "; ".join(f"{p.candidate}: {after[p.candidate]:.3f}" for p in points)
+    means = table["after"].astype(float).to_dict()
+    said = "; ".join(f"{p.candidate}: {means[p.candidate]:.3f}" for p in points)
     return style.Plot("repair-by-slices", "How many careful annotations does a repair need?", figure, text, f"Dice. {said}.")
 
 
