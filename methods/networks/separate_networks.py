@@ -67,6 +67,13 @@ class SeparateNetworks(NetworkMethod):
         self.finish(train, held_out)
         return self
 
+    def slice_probability(self, module: nn.Module, images: torch.Tensor, window: tuple[slice, slice]) -> torch.Tensor:
+        """The mean over the networks of ``module``: in training the one that learns."""
+        assert isinstance(module, _SideBySide)
+        return torch.stack(
+            [super(SeparateNetworks, self).slice_probability(one, images, window) for one in module.networks]
+        ).mean(0)
+
     def predicting_raters(self) -> tuple[str, ...]:
         """The raters whose networks make the prediction: those seen in training."""
         return tuple(self.report_.stages)

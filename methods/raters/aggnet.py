@@ -85,7 +85,7 @@ class AggNet(MajorityStart):
 
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
         super().end_epoch(module, epoch, validation)
-        if self.is_warm_:
+        if self.is_warmed_up_:
             self._set_confusion(self.counts_)
 
     def confusion(self) -> npt.NDArray[np.float64]:

@@ -45,17 +45,17 @@ class MajorityStart(LearnedTruthMethod):
         self.warmup = warmup
 
     def prepare(self, train: Dataset, **options: Any) -> Slices:
-        self.is_warm_ = False
+        self.is_warmed_up_ = False
         return super().prepare(train, **options)
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         del module
-        self.is_warm_ = epoch >= self.warmup * self.budget_.epochs
+        self.is_warmed_up_ = epoch >= self.warmup * self.budget_.epochs
 
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
         """The method's own loss; in the warm-up of training, cross-entropy against the majority vote."""
         logits = module(batch.images)
-        if module.training and not self.is_warm_:
+        if module.training and not self.is_warmed_up_:
             judged = batch.present.any(dim=1, keepdim=True)
             return soft_cross_entropy(logits.float(), majority_of(batch).unsqueeze(1), judged)
         return self.loss(logits, batch.ratings, batch.present)

@@ -90,7 +90,7 @@ class MaxMIG(MajorityStart):
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
         super().start_epoch(module, epoch)
-        self.module_.weight.requires_grad_(self.is_warm_)
+        self.module_.weight.requires_grad_(self.is_warmed_up_)
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         factor = self.prior_.pow(-self.balance)

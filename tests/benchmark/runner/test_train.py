@@ -93,6 +93,7 @@ def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, compute, nam
     experiment = tiny(candidates=(Candidate("it", name, own),), dataset_options=options)
     if METHODS.get(name)(**own).skip_reason(phantom):  # It is for two classes.
         experiment = experiment.replace(dataset="cells", dataset_options={"volumes": 4, "test": 1, "slices": 1, "size": 64})
+    experiment = experiment.replace(budget={**experiment.budget, "keep_epochs": 1})  # Each can show what it predicts by epoch.
     first = compute(experiment, tmp_path)
     torch.rand(7)  # Whatever was drawn in between must not matter.
     assert first.trained.status == "done", first.trained.reason
