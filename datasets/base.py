@@ -243,7 +243,7 @@ class Dataset(ABC, Sequence[Case]):
     anonymous_raters: bool = False
     """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
     diagnoses: tuple[str, ...] = ()
-    """Names of the diagnoses, of which a case's ``diagnosis`` is an index; the healthy one first. Empty where none is known."""
+    """Names of the diagnoses, the healthy one first; a case's ``diagnosis`` is an index of them. Empty where none is known."""
     official_test: tuple[int, ...] = ()
     """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
 from ..parameters import check_stored
-from .fit_report import FitReport
+from .fit_report import Control, FitReport
 
 if TYPE_CHECKING:
     import torch
@@ -157,19 +157,15 @@ class Prediction:
     prepared: Floats | None = None
 
 
-Control = Literal["as published", "cross-fitted", "permuted"]
-"""How fused labels were made that depend on the diagnosis; ``DiagnosedLabels`` says what the words mean."""
-
-
 @dataclass(frozen=True, eq=False)
 class DiagnosedLabels:
     """What diagnosis networks say about the fused labels of one case.
 
     A fusion that uses the diagnosis can write it into its labels, so that the networks only read it back. The control says what
-    was done against that: nothing (``as published``: the fusion's network has seen the training cases that it fuses, and networks
-    of the same kind read the labels); ``cross-fitted`` (no network has seen the case that it helps to fuse, and networks of
-    another architecture and seed read the labels); ``permuted`` (as cross-fitted, but with the diagnoses permuted among cases
-    before anything is fused or trained: an area under the curve above .5 is leak).
+    was done against that: nothing (``as published``: the fusion's network has seen the training cases that it fuses, and
+    networks of the same kind read the labels); ``cross-fitted`` (no network has seen the case that it helps to fuse, and
+    networks of another architecture and seed read the labels); ``permuted`` (as cross-fitted, but with the diagnoses permuted
+    among cases before anything is fused or trained: an area under the curve above .5 is leak).
 
     Args:
         case: the case's name.
