@@ -50,7 +50,7 @@ def diagnosis(analysis: Analysis) -> Table | None:
     if table.empty:
         return None
     table = _in_order(table)
-    table = table.assign(**_label_quality(analysis, table))
+    table = _with_label_quality(analysis, table)
     several = table["positive"].nunique() > 1
     controls = table["control"].tolist()
     rules = frozenset(number for number in range(1, len(table)) if controls[number] != controls[number - 1])
@@ -65,7 +65,7 @@ def diagnosis(analysis: Analysis) -> Table | None:
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     """By control, network and diagnosis, each with the candidates in their order."""
     order = {control: place for place, control in enumerate(LABELS)}
-    places = [table["control"].map(order), *(pd.factorize(table[name])[0] for name in ("network", "positive"))]
+    places = table["control"].map(order).to_numpy(int), *(pd.factorize(table[name])[0] for name in ("network", "positive"))
     return table.iloc[np.lexsort(places[::-1])].reset_index(drop=True)
 
 
@@ -102,8 +102,8 @@ def _row(analysis: Analysis, row: pd.Series, *, several: bool) -> list[Cell]:
     ]
 
 
-def _label_quality(analysis: Analysis, table: pd.DataFrame) -> dict[str, list[object]]:
-    """For each row the mean Dice of the labels, over subjects, and what it is against; NaN where it was not measured."""
+def _with_label_quality(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
+    """With ``dice``, the mean of the labels over subjects, and ``dice_reference``; NaN where it was not measured."""
     have = analysis.references.get("dice", [])
     against = next((name for name in ("truth", "raters") if name in have), "")
     predicted = means_by_subject(analysis.rows, "dice", against).mean() if against else pd.Series(dtype=float)
@@ -116,7 +116,7 @@ def _label_quality(analysis: Analysis, table: pd.DataFrame) -> dict[str, list[ob
         (float(predicted.get(name, np.nan)), against) if control == "" else known.get((name, control), (np.nan, ""))
         for name, control in zip(table["candidate"], table["control"], strict=True)
     ]
-    return {"dice": [dice for dice, _ in found], "dice_reference": [reference for _, reference in found]}
+    return table.assign(dice=[dice for dice, _ in found], dice_reference=[reference for _, reference in found])
 
 
 def _caption(analysis: Analysis, table: pd.DataFrame) -> Sequence[str]:
@@ -232,7 +232,7 @@ def diagnosis_words(analysis: Analysis) -> str:
     said += f" ({more} more network{'s' if more > 1 else ''} in the report)" if more else ""
     leaks = table.dropna(subset="leak")
     if len(leaks):
-        worst = leaks.loc[leaks["leak"].idxmax()]
+        worst = leaks.iloc[int(leaks["leak"].argmax())]
         said += (
             f"; largest leak {write_number(worst['leak'], DECIMALS, sign=True)} ({worst['candidate']} by {worst['network']})"
         )

@@ -70,10 +70,11 @@ def diagnosis_table(diagnoses: pd.DataFrame, candidates: Sequence[str], terms: D
         compared = _compared(by_candidate, names, terms) if head["control"] != PERMUTED else {}
         for name in names:
             row = {"candidate": name} | head | _described(by_candidate[name], terms) | compared.get(name, _DIFFERENCE)
-            if head["control"] == PERMUTED:
-                row |= {"leak": row["auc"] - CHANCE, "leak_low": row["low"] - CHANCE, "leak_high": row["high"] - CHANCE}
             rows.append(row | {"circular": head["control"] == CIRCULAR})
-    return pd.DataFrame(rows).reindex(columns=COLUMNS)
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    for leak, column in (("leak", "auc"), ("leak_low", "low"), ("leak_high", "high")):
+        table[leak] = (table[column].astype(float) - CHANCE).where(table["control"] == PERMUTED)
+    return table
 
 
 def _described(scores: NetworkScores, terms: DiagnosisTerms) -> dict[str, object]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..arithmetic import Floats
-from .roc import SPECIFICITY, Mask, Placements, area_under_curve, found_at_specificity, placements
+from .roc import SPECIFICITY, Mask, Placements, found_at_specificity, placements
 
 KIND = ["source", "control", "network", "positive"]
 """Columns that tell apart what may be compared: scores of one network for labels of one kind."""
@@ -37,7 +37,7 @@ class FoldScores:
     @cached_property
     def area(self) -> float:
         """The area under the curve; NaN where all cases are of one class."""
-        return area_under_curve(self.score, self.positive)
+        return float(self.placements.positives.mean()) if self.n_pairs else np.nan
 
     @cached_property
     def placements(self) -> Placements:
@@ -47,6 +47,8 @@ class FoldScores:
     def only(self, cases: npt.NDArray[np.object_]) -> FoldScores:
         """The scores of some cases."""
         kept = np.isin(self.case, cases)
+        if kept.all():
+            return self  # With what it has computed already.
         return FoldScores(self.model, self.case[kept], self.subject[kept], self.positive[kept], self.score[kept])
 
 
@@ -70,7 +72,8 @@ class NetworkScores:
     def weights(self) -> Floats:
         """The share of each fold in the pooled area."""
         pairs = np.array([fold.n_pairs for fold in self.folds], float)
-        return pairs / pairs.sum()
+        shares: Floats = pairs / pairs.sum()
+        return shares
 
     @cached_property
     def area(self) -> float:
@@ -117,18 +120,17 @@ def network_scores(diagnoses: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], d
     for kind, part in known.groupby(KIND, sort=False):
         by_candidate = {}
         for candidate, mine in part.groupby("candidate", sort=False):
-            folds = [_fold(model, rows) for model, rows in mine.groupby(["repeat", "fold"])]
+            folds = [_fold(rows) for _, rows in mine.groupby(["repeat", "fold"])]
             by_candidate[str(candidate)] = NetworkScores.of(folds)
         yield tuple(map(str, kind)), by_candidate
 
 
-def _fold(model: tuple[int, int], rows: pd.DataFrame) -> FoldScores:
+def _fold(rows: pd.DataFrame) -> FoldScores:
     rows = rows.sort_values("case")
+    model = int(rows["repeat"].iloc[0]), int(rows["fold"].iloc[0])
+    case, subject = rows["case"].to_numpy(object), rows["subject"].to_numpy(object)
     positive = (rows["diagnosis"] == rows["positive"]).to_numpy(bool)
-    place = int(model[0]), int(model[1])
-    return FoldScores(
-        place, rows["case"].to_numpy(object), rows["subject"].to_numpy(object), positive, rows["score"].to_numpy(float)
-    )
+    return FoldScores(model, case, subject, positive, rows["score"].to_numpy(float))
 
 
 def areas_by_model(diagnoses: pd.DataFrame) -> pd.DataFrame:

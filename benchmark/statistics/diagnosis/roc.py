@@ -1,4 +1,4 @@
-"""The receiver operating characteristic of scores: area under the curve, placements, and sensitivity at a specificity."""
+"""The receiver operating characteristic of scores: placements, whose mean is the area under the curve, and sensitivity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 class Placements(NamedTuple):
     """For each positive the share of negatives with a lower score, and for each negative of positives with a higher one.
 
-    Ties count half. The mean of either is the area under the curve.
+    Ties count half. The mean of either is the area under the curve: the probability that a positive has the higher score.
     """
 
     positives: Floats
@@ -38,13 +38,6 @@ def placements(score: Floats, positive: Mask) -> Placements:
     m, n = int(positive.sum()), int((~positive).sum())
     above, ours, theirs = midranks(score), midranks(score[positive]), midranks(score[~positive])
     return Placements((above[positive] - ours) / n, 1 - (above[~positive] - theirs) / m)
-
-
-def area_under_curve(score: Floats, positive: Mask) -> float:
-    """The probability that a positive has a higher score than a negative, ties half; NaN without one of either."""
-    if positive.all() or not positive.any():
-        return np.nan
-    return float(placements(score, positive).positives.mean())
 
 
 def found_at_specificity(score: Floats, positive: Mask, specificity: float = SPECIFICITY) -> int:

@@ -36,8 +36,8 @@ def delong_p(ours: NetworkScores, theirs: NetworkScores) -> float:
         if not np.array_equal(fold.positive, match.positive):
             return np.nan  # Diagnoses that were permuted apart: not two scores of the same positives.
         for side, mine, theirs_ in zip((fold.positive, ~fold.positive), fold.placements, match.placements, strict=True):
-            n, gap = side.sum(), mine - theirs_
-            part = weight * (gap - gap.mean()) / np.sqrt(n * (n - 1))
+            n, apart = side.sum(), mine - theirs_
+            part = weight * (apart - apart.mean()) / np.sqrt(n * (n - 1))
             np.add.at(added, np.searchsorted(subjects, fold.subject[side]), part)
     gap, error = one.area - other.area, float(np.sqrt(np.square(added).sum()))
     if error < ROUNDING:
