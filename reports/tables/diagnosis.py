@@ -52,14 +52,18 @@ def diagnosis(analysis: Analysis) -> Table | None:
     table = _in_order(table)
     table = _with_label_quality(analysis, table)
     several = table["positive"].nunique() > 1
-    controls = table["control"].tolist()
-    rules = frozenset(number for number in range(1, len(table)) if controls[number] != controls[number - 1])
+    rules = _rules(table["control"].tolist())
     rows = [_row(analysis, row, several=several) for _, row in table.iterrows()]
     head = ["Candidate", "Labels", "Network", *(["Diagnosis"] if several else []), "AUC ↑", "Interval", "Difference"]
-    head += ["Holm’s interval", "p (Holm)", "Leak", "Sensitivity ↑", "Brier ↓", "Dice ↑", "Cases + / −", "Models"]
+    head += ["Holm’s interval", "p (Holm)", "Leak", "Sensitivity ↑", "Brier ↓", "Dice ↑", "n"]
     words = frozenset({1, 2, 3} if several else {1, 2})
     title = "Diagnosis by the labels of each candidate"
     return Table("diagnosis", title, _caption(analysis, table), head, rows, table, rules, words)
+
+
+def _rules(controls: Sequence[str]) -> frozenset[int]:
+    """A rule before each row of another control than the row above."""
+    return frozenset(number for number in range(1, len(controls)) if controls[number] != controls[number - 1])
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +81,7 @@ def _row(analysis: Analysis, row: pd.Series, *, several: bool) -> list[Cell]:
         ends = [write_number(row[name], DECIMALS, sign=sign) for name in (low, high)]
         return Cell(NO_VALUE if NO_VALUE in ends else f"{ends[0]} to {ends[1]}", note=note)
 
-    n = f"{row['n_positive']:.4g} / {row['n_negative']:.4g}" if row["n_models"] else NO_VALUE
+    n = f"{row['n_positive']:.4g} + {row['n_negative']:.4g} × {row['n_models']:.0f}" if row["n_models"] else NO_VALUE
     difference = shown("difference", sign=True)
     if row["p_holm"] <= analysis.alpha:
         difference = Cell(difference.text, mark=EXPLORED, sort=difference.sort)
@@ -98,7 +102,6 @@ def _row(analysis: Analysis, row: pd.Series, *, several: bool) -> list[Cell]:
         shown("brier"),
         shown("dice"),
         Cell(n, sort=float(row["n_positive"])),
-        Cell(f"{row['n_models']:.0f}", sort=float(row["n_models"])),
     ]
 
 
@@ -140,9 +143,9 @@ def _caption(analysis: Analysis, table: pd.DataFrame) -> Sequence[str]:
         f"these. All of it is exploratory; {EXPLORED}: p ≤ {analysis.alpha:g} after Holm. Sensitivity: the share of cases with "
         "the diagnosis that are found with the lowest threshold of each trained model that calls at most one in ten of the "
         "others positive (none, where there are fewer than ten); who ties with the first too many is not found. Brier: the "
-        f"mean squared error of the score. {f'Dice of the labels: against {joined(against)}. ' if against else ''}Cases with "
-        "and without the diagnosis are those of a repeat. The CSV has DeLong’s test and bootstrap intervals over subjects, "
-        "which do not see the luck of training, and the corrected resampled t-test."
+        f"mean squared error of the score. {f'Dice of the labels: against {joined(against)}. ' if against else ''}n: cases "
+        "with + without the diagnosis in a repeat × trained models. The CSV has DeLong’s test and bootstrap intervals over "
+        "subjects, which do not see the luck of training, and the corrected resampled t-test."
     )
     return [" ".join(about), numbers, *_left_out(table)]
 
@@ -178,15 +181,13 @@ def score_calibration(analysis: Analysis) -> Table | None:
         for candidate, scores in by_candidate.items()
         if scores.folds
     }
-    rows, plain = [], []
+    rows, plain, controls = [], [], []
     several = table["positive"].nunique() > 1
-    for _, row in _in_order(table).iterrows():
-        found = counts.get((row["candidate"], *row[KIND]))
-        if found is None:
-            continue
-        bins = bin_table(found)
-        head = row[["candidate", *KIND, "brier", "calibration_error", "calibration_error_debiased"]].to_dict()
-        plain += [head | entry for entry in bins.to_dict("records")]
+    for _, row in _in_order(table[table["n_models"] > 0]).iterrows():
+        bins = bin_table(counts[row["candidate"], *row[KIND]])
+        same = row[["candidate", *KIND, "brier", "calibration_error", "calibration_error_debiased"]].to_dict()
+        plain += [same | entry for entry in bins.to_dict("records")]
+        controls.append(row["control"])
         n = int(bins["n"].sum())
         mean, share = float(bins["score_sum"].sum()) / n, float(bins["positives"].sum()) / n
         rows.append([
@@ -196,21 +197,19 @@ def score_calibration(analysis: Analysis) -> Table | None:
             *(Cell(write_number(value, DECIMALS), sort=float(value)) for value in (
                 row["brier"], row["calibration_error"], row["calibration_error_debiased"], mean, share
             )),
-            Cell(" ".join(f"{p}/{m}" for p, m in zip(bins["positives"], bins["n"], strict=True))),
         ])  # fmt: skip
-    head_ = ["Candidate", "Labels", "Network", *(["Diagnosis"] if several else []), "Scores", "Brier ↓", "Calibration error ↓"]
-    head_ += ["Debiased", "Mean score", "Share with diagnosis", "In tenths: with diagnosis / all"]
+    head = ["Candidate", "Labels", "Network", *(["Diagnosis"] if several else []), "Scores", "Brier ↓", "Calibration error ↓"]
+    head += ["Debiased", "Mean score", "Share with the diagnosis"]
     caption = (
         "Are the scores probabilities? All scores of all trained models together, in ten bins of equal width from 0 to 1. "
         "Calibration error: the mean over scores of the gap between a bin’s mean score and its share of cases with the "
         "diagnosis; debiased: the squared gap of each bin less its variance over subjects, cut at 0. Where the mean score is "
         "above the share with the diagnosis, the network says too often that a case has it, as one that was trained with "
-        "weighted classes does. Nothing is tested. The CSV has a row for each bin."
+        "weighted classes does. Nothing is tested. The CSV has the counts of each bin."
     )
-    words = frozenset({1, 2, len(head_) - 1} | ({3} if several else set()))
-    return Table(
-        "diagnosis-calibration", "Calibration of the diagnoses", caption, head_, rows, pd.DataFrame(plain), words=words
-    )
+    rules, words = _rules(controls), frozenset({1, 2, 3} if several else {1, 2})
+    title = "Calibration of the diagnoses"
+    return Table("diagnosis-calibration", title, caption, head, rows, pd.DataFrame(plain), rules, words)
 
 
 def diagnosis_words(analysis: Analysis) -> str:

@@ -167,8 +167,8 @@ def diagnosed(tiny, plugin):
     def make(method="reader", *, split=None, candidates=None, options=None, **dataset):
         own = {**SEGMENTER, **(options or {})} if method in ("reader", "careless") else {}
         return tiny(
-            candidates=candidates or (Candidate("it", method, own),), dataset="diagnosed-discs", dataset_options=dataset, plugins=(file,),
-            budget=BUDGET, split=split or Split("holdout"), keep_cases=0, fused_rows=(), metrics=("dice",),
+            candidates=candidates or (Candidate("it", method, own),), dataset="diagnosed-discs", dataset_options=dataset,
+            plugins=(file,), budget=BUDGET, split=split or Split("holdout"), keep_cases=0, fused_rows=(), metrics=("dice",),
             references=("truth", "raters") if dataset.get("truth", True) else ("raters",),
         )  # fmt: skip
 
