@@ -50,7 +50,7 @@ class DiagnosedStudy:
         rng, leaky = np.random.default_rng([place, repeat, fold]), self.candidates[place] in self.leaky
         tested = np.array(self.tested(repeat, fold))
         known = tested[tested < self.cases - self.unknown]
-        parts = [self._scored(PREDICTED, tested, 1 + 0.25 * place, rng)]
+        parts = [self._scored(PREDICTED, tested, 1 + 0.6 * place, rng)]
         for control in (PUBLISHED, CROSSED, PERMUTED) if leaky else (CROSSED, PERMUTED):
             clean = 0.0 if control == PERMUTED else 1.0
             parts.append(self._scored(control, known, {PUBLISHED: 3.0}.get(control, 1.2) if leaky else clean, rng))

@@ -13,9 +13,9 @@ from raterbench.benchmark import read_experiment, run
 from raterbench.benchmark.experiment.factory import build_method, build_metrics
 from raterbench.benchmark.experiment.files import shipped
 from raterbench.benchmark.statistics import compare
-from raterbench.benchmark.store.predictions import FULL
 from raterbench.benchmark.store.diagnoses import COLUMNS as DIAGNOSIS_COLUMNS
 from raterbench.benchmark.store.diagnoses import LABELS_COLUMNS
+from raterbench.benchmark.store.predictions import FULL
 from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, REPAIR_COLUMNS, UNIT_COLUMNS
 from raterbench.reports.describe.compared import direction_of
 from raterbench.reports.published.command import published_beside
