@@ -242,6 +242,8 @@ class Dataset(ABC, Sequence[Case]):
     """What the lengths of all its cases are measured in (``Geometry.unit``)."""
     anonymous_raters: bool = False
     """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
+    diagnoses: tuple[str, ...] = ()
+    """Names of the diagnoses, the healthy one first; a case's ``diagnosis`` is an index of them. Empty where none is known."""
     official_test: tuple[int, ...] = ()
     """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
 
@@ -314,6 +316,7 @@ class Subset(Dataset):
         self.parent, self.positions, self.is_blind, self.needs = parent, list(positions), blind, frozenset(needs)
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
         self.preparation, self.unit, self.anonymous_raters = parent.preparation, parent.unit, parent.anonymous_raters
+        self.diagnoses = parent.diagnoses
         test = set(parent.official_test)
         self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)

@@ -1,4 +1,6 @@
+from .base import CaseFusion as CaseFusion
 from .base import Consensus as Consensus
+from .base import DiagnosedLabels as DiagnosedLabels
 from .base import Fusion as Fusion
 from .base import Method as Method
 from .base import Need as Need

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
 from ..parameters import check_stored
-from .fit_report import FitReport
+from .fit_report import Control, FitReport
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,9 @@ Ratings = Mapping[str, npt.NDArray[Any]] | Sequence[npt.NDArray[Any]] | npt.NDAr
 Raters without names: a sequence of such arrays, or one array of hard labels [R, *S] or soft labels [R, K, *S]. They are then
 called ``rater 1``, ``rater 2`` ... in the order in which they come.
 """
+
+Need = Literal["truth", "diagnosis", "instances"]
+"""What a method may ask to see of training cases beyond images and ratings."""
 
 Status = Literal["ok", "degenerate", "not converged", "not identified"]
 """How an estimate of the raters ended; ``Consensus`` says what the words mean."""
@@ -97,6 +100,38 @@ class Fusion(BaseEstimator, ABC):
         """
 
 
+class CaseFusion(BaseEstimator, ABC):
+    """Merges the label maps of one case into a consensus, and may look at its image and at what it declares in ``needs``.
+
+    ``__init__`` only stores keyword parameters; fitted attributes end in ``_``.
+    """
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it must see of cases beyond images and ratings; the method that uses it needs the same."""
+        return frozenset()
+
+    def check_parameters(self) -> None:
+        """Check the parameters against their type hints; ``fit`` begins with it.
+
+        Raises:
+            RaterbenchError: a parameter is no known word, not finite, or out of range.
+        """
+        check_stored(self)
+
+    @abstractmethod
+    def fit(self, cases: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
+        """Learn from training cases. The same arguments give the same fitted fusion, bit for bit on the CPU."""
+
+    @abstractmethod
+    def fuse_cases(self, cases: Dataset) -> Sequence[Consensus]:
+        """The consensus of each case, training cases of ``fit`` or others.
+
+        Raises:
+            RaterbenchError: a case has no rating, or lacks what the fusion needs.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What a fitted method says about one case, everything in the case's own geometry except ``prepared``.
@@ -108,7 +143,8 @@ class Prediction:
         rater_reliability: the estimated probability that each rater is right at each voxel, by name: [*S] in 0..1, NaN for
             a rater who was never seen. None for methods that estimate none.
         samples: plausible segmentations [n, K, *S] float32, where they were asked for and the method can draw them.
-        diagnosis: [D] float64, the probability of each diagnosis, for methods that give one.
+        diagnosis: the probability of each diagnosis of the data set, [D] float64 that sums to 1, by the name of the network
+            (or rule) that gave it, for methods that diagnose.
         prepared: [n, K, h, w] float32, the probabilities of the slices before they were resampled to the case. Results store
             these, because they are what the network gave; None where a method works in the case's geometry.
     """
@@ -117,12 +153,33 @@ class Prediction:
     rater_confusion: Mapping[str, npt.NDArray[np.float64]] | None = None
     rater_reliability: Mapping[str, Floats] | None = None
     samples: Floats | None = None
-    diagnosis: npt.NDArray[np.float64] | None = None
+    diagnosis: Mapping[str, npt.NDArray[np.float64]] | None = None
     prepared: Floats | None = None
 
 
-Need = Literal["truth", "diagnosis", "instances"]
-"""What a method may ask to see of training cases beyond images and ratings."""
+@dataclass(frozen=True, eq=False)
+class DiagnosedLabels:
+    """What diagnosis networks say about the fused labels of one case.
+
+    A fusion that uses the diagnosis can write it into its labels, so that the networks only read it back. The control says what
+    was done against that: nothing (``as published``: the fusion's network has seen the training cases that it fuses, and
+    networks of the same kind read the labels); ``cross-fitted`` (no network has seen the case that it helps to fuse, and
+    networks of another architecture and seed read the labels); ``permuted`` (as cross-fitted, but with the diagnoses permuted
+    among cases before anything is fused or trained: an area under the curve above .5 is leak).
+
+    Args:
+        case: the case's name.
+        control: as above. A fusion that does not use the diagnosis has no ``as published``.
+        labels: the fused labels [*S] uint8.
+        diagnosis: the diagnosis that counts as true: the case's own, or the one that the permutation gave it.
+        probability: the probability of each diagnosis, [D] float64 that sums to 1, by the name of the network (or rule).
+    """
+
+    case: str
+    control: Control
+    labels: Labels
+    diagnosis: int
+    probability: Mapping[str, npt.NDArray[np.float64]]
 
 
 class Method(BaseEstimator, ABC):
@@ -202,6 +259,15 @@ class Method(BaseEstimator, ABC):
         del case
         return {}
 
+    def diagnose_labels(self, cases: Dataset) -> Sequence[DiagnosedLabels]:
+        """What its diagnosis networks say about the fused labels of new cases, for methods that fuse and diagnose.
+
+        The harness asks after the last prediction, and only a method that needs the diagnosis. The cases have their images,
+        ratings and diagnoses; they change no prediction. Cases whose diagnosis is unknown are left out.
+        """
+        del cases
+        return ()
+
     def weights(self) -> Mapping[str, torch.Tensor]:
         """The fitted weights by name, which results keep if asked to; empty for a method without a network."""
         return {}
@@ -232,3 +298,6 @@ class NestingMethod(Method):
 
     def repair(self, case: Case) -> Mapping[str, Labels]:
         return self.fitted_method.repair(case)
+
+    def diagnose_labels(self, cases: Dataset) -> Sequence[DiagnosedLabels]:
+        return self.fitted_method.diagnose_labels(cases)

@@ -1,12 +1,15 @@
-"""What methods report on their training; apart from the contracts, because results are read without scikit-learn."""
+"""What methods report, and words that results keep; apart from the contracts, as results are read without scikit-learn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+Control = Literal["as published", "cross-fitted", "permuted"]
+"""How fused labels were made that depend on the diagnosis; ``methods.base.DiagnosedLabels`` says what the words mean."""
 
 
 @dataclass

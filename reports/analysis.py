@@ -12,6 +12,7 @@ from ..benchmark.statistics.caption import exploratory_reasons
 from ..benchmark.statistics.collapse import collapsed_candidates, far_behind, overlap_means
 from ..benchmark.statistics.comparison import Comparison, compare_results, split_ratio
 from ..benchmark.statistics.descriptive import breakdowns, means_by_subject
+from ..benchmark.statistics.diagnosis.comparison import DiagnosisTerms, diagnosis_table
 from ..benchmark.statistics.long_rows import LongRows
 from ..benchmark.statistics.metric_table import Protocol
 from ..benchmark.statistics.pooled import PooledCalibration
@@ -262,6 +263,19 @@ class Analysis:
         counts = shared_units(self.results.units).only(counts)
         never = (*self.collapsed, *far_behind(self.comparison.table, self.better(self.metric)))
         return PooledCalibration(counts, self.primary_reference, self.baseline, statistics, never)
+
+    @cached_property
+    def diagnoses(self) -> pd.DataFrame:
+        """The scores of the diagnosis (``Results.diagnoses``) without folds that not all compared candidates have."""
+        scores = self.results.diagnoses
+        return shared_units(self.results.units).only(scores.assign(kind="method")) if len(scores) else scores
+
+    @cached_property
+    def diagnosis(self) -> pd.DataFrame:
+        """How well labels serve the diagnosis (columns: ``statistics.diagnosis.comparison``); empty if nobody diagnosed."""
+        settings, ratio = self.results.experiment.statistics, split_ratio(self.results.units)
+        terms = DiagnosisTerms(self.baseline, self.alpha, ratio, settings.resamples)
+        return diagnosis_table(self.diagnoses, self.candidates, terms)
 
     @cached_property
     def collapsed(self) -> dict[str, str]:

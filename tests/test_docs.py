@@ -13,6 +13,8 @@ from raterbench.benchmark import read_experiment, run
 from raterbench.benchmark.experiment.factory import build_method, build_metrics
 from raterbench.benchmark.experiment.files import shipped
 from raterbench.benchmark.statistics import compare
+from raterbench.benchmark.store.diagnoses import COLUMNS as DIAGNOSIS_COLUMNS
+from raterbench.benchmark.store.diagnoses import LABELS_COLUMNS
 from raterbench.benchmark.store.predictions import FULL
 from raterbench.benchmark.store.results import BY_CASE, CALIBRATION_COLUMNS, LONG_COLUMNS, REPAIR_COLUMNS, UNIT_COLUMNS
 from raterbench.reports.describe.compared import direction_of
@@ -45,7 +47,9 @@ def test_every_edge_case_names_tests_that_exist():
 
 
 @pytest.mark.parametrize(
-    "columns", [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE, REPAIR_COLUMNS], ids=lambda columns: columns[-1]
+    "columns",
+    [LONG_COLUMNS, CALIBRATION_COLUMNS, UNIT_COLUMNS, BY_CASE, REPAIR_COLUMNS, DIAGNOSIS_COLUMNS, LABELS_COLUMNS],
+    ids=lambda columns: columns[-1],
 )
 def test_every_column_of_the_tables_is_described(columns):
     prose = re.sub(r"```.*?```", "", FORMAT, flags=re.DOTALL)

@@ -24,8 +24,9 @@ class PublishedColumn:
     A printed value is ``scale`` times the metric, with ``decimals``. ``tolerance``, in printed units, is what counts as a
     difference where a standard deviation is unknown. ``data`` says how to get the data if they cannot be downloaded.
 
-    ``metric`` is a metric, a value of trained models (``CALIBRATION`` and ``REPAIR`` of ``reports.published.measurements``) or
-    ``composite score``; it is against ``reference``, of the class ``class_name`` (empty: the mean over foreground classes).
+    ``metric`` is a metric, a value of trained models (``CALIBRATION``, ``REPAIR`` and ``DIAGNOSIS`` of
+    ``reports.published.measurements``) or ``composite score``; it is against ``reference`` (``network:NAME`` for a diagnosis),
+    of the class ``class_name`` (empty: the mean over foreground classes).
     ``stand_in`` is another data set that is measured in the place of ``dataset``: only orders and signs can then be compared.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
-from ...methods.base import Fusion, Method, Need
+from ...methods.base import CaseFusion, Fusion, Method, Need
 from ...parameters import has_parameters
 
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
@@ -29,14 +29,16 @@ def estimators_within(value: Any) -> Iterator[Any]:
 
 
 def needs_of(method: Method) -> frozenset[Need]:
-    """What a method, or any method within it, must see of training cases beyond images and ratings."""
-    return frozenset(need for one in estimators_within(method) if isinstance(one, Method) for need in one.needs)
+    """What a method, or any method or fusion within it, must see of training cases beyond images and ratings."""
+    return frozenset(need for one in estimators_within(method) if isinstance(one, Method | CaseFusion) for need in one.needs)
 
 
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
     """Why a method cannot run on a data set, or None: what is not known there, then its own reason and those within it."""
     for need in sorted(needs_of(method)):
-        if getattr(dataset[0], need, None) is None:
+        # Single cases may lack a diagnosis, the first one too.
+        known = bool(dataset.diagnoses) if need == "diagnosis" else getattr(dataset[0], need, None) is not None
+        if not known:
             return f"it needs the {need}, which this data set does not have"
     within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]
     if dataset.anonymous_raters and any(one.needs_rater_identity for one in within):

@@ -22,6 +22,7 @@ from ...methods.base import Method, Prediction
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
 from ..experiment.factory import build_method
+from ..measuring.diagnosis import DiagnosesInProgress
 from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
 from ..measuring.repair import annotated, repair_scores
 from ..store.assignment import pack_assignment
@@ -111,20 +112,23 @@ def _trained(
         if experiment.search_threshold:
             threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
     report, repaired = method.fit_report(), dict[str, Mapping[str, Labels]]()
+    tested, diagnosed = dataset.subset(fold.test), DiagnosesInProgress(dataset)
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
-        for case in dataset.subset(fold.test):
+        for case in tested:
             prediction = checked_prediction(method, case, dataset.n_classes, samples=experiment.samples, seed=seed)
             done = observed_confusions(case, dataset.n_classes)
             maps = reliability_maps(prediction.rater_reliability, prediction.rater_confusion, prediction.probability, case)
             if report.repair is not None:
                 repaired[case.id] = method.repair(annotated(case, report.repair))
             predictions.append(store_prediction(case.id, prediction, maps, repaired.get(case.id, {})))
+            diagnosed.add(case, prediction.diagnosis)
             if prediction.rater_confusion is not None:
                 estimates[case.id] = mean_confusions(prediction.rater_confusion, case, done, dataset.n_classes)
+        diagnoses = diagnosed.finish(method, tested)
     if report.repair is not None and dataset.n_classes == 2:
         learned = dataset.subset([*fold.train, *fold.validation])
         scores = repair_scores("training", learned, method.repaired(), report.repair)
-        scores += repair_scores("test", dataset.subset(fold.test), repaired, report.repair)
+        scores += repair_scores("test", tested, repaired, report.repair)
         report.repair = replace(report.repair, scores=(*report.repair.scores, *scores))
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
@@ -146,6 +150,7 @@ def _trained(
         assignment=pack_assignment(train),
         predicted=tuple(prediction.case for prediction in predictions),
         origin=origin(time.perf_counter() - start, printed=own_output()),
+        diagnoses=diagnoses,
     )
 
 

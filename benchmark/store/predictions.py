@@ -41,7 +41,6 @@ class StoredPrediction:
         reliability: the probability that each of these raters is right at each voxel, [R, *S] of 0..255; None for methods
             that estimate none.
         samples: plausible segmentations, [n, K-1, *S] of 0..255; None where none were asked for.
-        diagnosis: the probability of each diagnosis [D]; None for methods that give none.
         repaired_raters: the raters of ``repaired``.
         repaired: the labels [R, *S] that a method that repairs annotations has in place of those of these raters; None for
             others.
@@ -54,7 +53,6 @@ class StoredPrediction:
     reliability_raters: tuple[str, ...] = ()
     reliability: npt.NDArray[np.uint8] | None = None
     samples: npt.NDArray[np.uint8] | None = None
-    diagnosis: npt.NDArray[np.float64] | None = None
     repaired_raters: tuple[str, ...] = ()
     repaired: npt.NDArray[np.uint8] | None = None
 
@@ -91,7 +89,7 @@ class StoredPrediction:
 def store_prediction(
     case: str, prediction: Prediction, reliability: Mapping[str, Floats], repaired: Mapping[str, Labels] | None = None
 ) -> StoredPrediction:
-    """The compact form of what a method predicted for the case called ``case``.
+    """The compact form of what a method predicted for the case called ``case``, without diagnoses, which units hold together.
 
     ``reliability`` has a map [*S] of each rater, and ``repaired`` the labels [*S] in place of those of each rater.
     """
@@ -105,7 +103,6 @@ def store_prediction(
         tuple(reliability),
         np.stack([_to_byte(map_) for map_ in reliability.values()]) if reliability else None,
         None if prediction.samples is None else _to_byte(prediction.samples[:, 1:]),
-        None if prediction.diagnosis is None else np.asarray(prediction.diagnosis, np.float64),
         tuple(repaired or ()),
         np.stack([np.asarray(labels, np.uint8) for labels in repaired.values()]) if repaired else None,
     )

@@ -19,6 +19,8 @@ from ...text_files import LARGEST_WRITTEN, parse_json, read_text
 from ..experiment.experiment import LABELS, Experiment
 from .assignment import unpack_assignment
 from .completeness import Completeness, StoredUnit, read_units
+from .diagnoses import COLUMNS as DIAGNOSIS_COLUMNS
+from .diagnoses import LABELS_COLUMNS, ModelDiagnoses, labels_table, scores_table
 from .metric_facts import MetricFacts, stored_metric_facts
 from .picture_cases import PictureCase, picture_cases
 from .run_file import planned_units, read_run_file
@@ -78,6 +80,8 @@ class Results:
     completeness: Completeness = field(default_factory=Completeness)
     repairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPAIR_COLUMNS))
     repaired: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPAIRED_COLUMNS))
+    diagnoses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=DIAGNOSIS_COLUMNS))
+    diagnosed_labels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LABELS_COLUMNS))
 
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
@@ -213,6 +217,7 @@ def read_results(folder: str | Path) -> Results:
     if not done:
         reasons = " ".join([*completeness.notices(), *completeness.skipped()])
         raise RaterbenchError(f"{folder} has no finished unit to report on. {reasons}")
+    diagnosed = _diagnosed(done)
     return Results(
         folder=folder,
         experiment=experiment,
@@ -238,6 +243,8 @@ def read_results(folder: str | Path) -> Results:
         completeness=completeness,
         repairs=_repairs(done),
         repaired=_repaired(done),
+        diagnoses=scores_table(diagnosed),
+        diagnosed_labels=labels_table(diagnosed),
     )
 
 
@@ -254,7 +261,7 @@ def _repaired(units: Sequence[StoredUnit]) -> pd.DataFrame:
     """The same for each annotation of a test case."""
     rows = []
     for s, score in _repair_scores(units):
-        subjects = {named.case: named.subject for named in s.measured.cases} if s.measured is not None else {}
+        subjects = _subjects(s)
         if score.part == "test":
             rows += [
                 [*_model(s), score.part, score.against, case, subjects.get(case, ""), before, after]
@@ -266,6 +273,19 @@ def _repaired(units: Sequence[StoredUnit]) -> pd.DataFrame:
 def _repair_scores(units: Sequence[StoredUnit]) -> list[tuple[StoredUnit, RepairScore]]:
     repairs = [(s, s.trained.report.repair) for s in units if s.trained is not None]
     return [(s, score) for s, repair in repairs if repair is not None for score in repair.scores]
+
+
+def _diagnosed(units: Sequence[StoredUnit]) -> list[ModelDiagnoses]:
+    return [
+        ModelDiagnoses(s.unit.name, s.unit.repeat, s.unit.fold, _subjects(s), s.trained.diagnoses)
+        for s in units
+        if s.trained is not None and s.trained.diagnoses is not None
+    ]
+
+
+def _subjects(stored: StoredUnit) -> dict[str, str]:
+    """The subject of each test case."""
+    return {named.case: named.subject for named in stored.measured.cases} if stored.measured is not None else {}
 
 
 def _model(stored: StoredUnit) -> list[Any]:

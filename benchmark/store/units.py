@@ -23,6 +23,7 @@ from ...errors import RaterbenchError
 from ...methods.fit_report import FitReport, ThresholdSearch
 from ...paths import path_kind, unreachable
 from .archive import Archive, DamagedError, write_archive
+from .diagnoses import Diagnoses
 from .predictions import VALUE_BINS, StoredPrediction
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ class TrainingUnit:
     """A fitted method on one fold, without its predictions, which ``read_predictions`` gives one by one.
 
     ``assignment`` has one bit for each training case and rater: who rated what (``store.assignment``). ``predicted`` names the
-    test cases. ``threshold`` is None for more than two classes.
+    test cases. ``threshold`` is None for more than two classes, ``diagnoses`` where nothing was diagnosed.
     """
 
     schema: int
@@ -118,6 +119,7 @@ class TrainingUnit:
     assignment: npt.NDArray[np.uint8] | None = None
     predicted: tuple[str, ...] = ()
     origin: Origin = Origin()
+    diagnoses: Diagnoses | None = None
 
 
 @dataclass(frozen=True)

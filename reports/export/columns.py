@@ -89,6 +89,22 @@ SUBJECTS = (
 )  # fmt: skip
 """``subjects.csv.gz``."""
 
+DIAGNOSES = (
+    CANDIDATE, REPEAT, FOLD, CASE, SUBJECT,
+    Column("source", "string", "Which labels the network saw beside the image: those that the candidate predicts for a test "
+           "image, or those that its fusion makes of the raters.", allowed=("predicted segmentation", "fused labels")),
+    Column("control", "string", "How fused labels were made: as published, so that scores are circular; cross-fitted; or with "
+           "permuted diagnoses, where an area under the curve above .5 is leak.",
+           allowed=("as published", "cross-fitted", "permuted"), empty="the segmentation was predicted"),
+    Column("network", "string", "The network, or rule, that diagnosed."),
+    Column("positive", "string", "The diagnosis of which the score is the probability; the second of two, and of more each in "
+           "turn, against all others."),
+    Column("diagnosis", "string", "The diagnosis that counts as true: the case's own, or the one that the permutation gave it.",
+           empty="it is not known"),
+    Column("score", "number", "The probability of the positive diagnosis.", lowest=0, highest=1),
+)  # fmt: skip
+"""``diagnoses.csv.gz``."""
+
 CASES = (
     CANDIDATE, REPEAT, FOLD, CASE, SUBJECT, CENTRE,
     Column("value", "number", "The value of the metric, the mean over foreground classes where it has one for each.",

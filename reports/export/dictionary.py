@@ -16,7 +16,7 @@ from ... import __version__
 from ..analysis import Analysis
 from ..page.escaping import markdown_text
 from ..tables.table import Cell, Table
-from .columns import BENCHEVAL, CASES, CHALLENGER, LONG, METRICS, SUBJECTS, Column, wide_columns
+from .columns import BENCHEVAL, CASES, CHALLENGER, DIAGNOSES, LONG, METRICS, SUBJECTS, Column, wide_columns
 
 PACKAGE, DICTIONARY = "datapackage.json", "dictionary.md"
 SCHEMA = "https://datapackage.org/profiles/2.0/"
@@ -56,6 +56,12 @@ def subjects_description() -> Described:
     """The values of each subject."""
     title = "The values of each subject and trained model, for raterbench published and for archives"
     return Described("subjects.csv.gz", title, SUBJECTS)
+
+
+def diagnoses_description() -> Described:
+    """The scores of the diagnosis."""
+    key = ("candidate", "repeat", "fold", "case", "source", "control", "network", "positive")
+    return Described("diagnoses.csv.gz", "The score of each test case by each network that diagnosed", DIAGNOSES, key)
 
 
 def form_description(form: str, file: str, label: str, table: pd.DataFrame) -> Described:

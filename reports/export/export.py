@@ -19,6 +19,7 @@ from ..published.measurements import subject_table, subject_text
 from .dictionary import (
     DICTIONARY,
     PACKAGE,
+    diagnoses_description,
     dictionary_text,
     form_description,
     long_description,
@@ -62,6 +63,9 @@ def export_results(folder: str | Path, out: str | Path | None = None) -> Export:
     contents = {"results.csv.gz": long_table(results.long_table), "metrics.csv": csv_bytes(metrics)}
     contents["subjects.csv.gz"] = subject_text(subject_table(results))
     described = [long_description(results.long_table), subjects_description(), metrics_description()]
+    if len(results.diagnoses):
+        contents["diagnoses.csv.gz"] = long_table(results.diagnoses)
+        described.append(diagnoses_description())
     for metric, file in files.items():
         for form, table in per_case_tables(analysis, metric).items():
             description = form_description(form, file, analysis.label(metric), table)

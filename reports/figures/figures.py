@@ -10,6 +10,7 @@ from ..page.part_maker import EXPECTED, PartMaker
 from .annotations.budgets import annotation_cost, repair_by_slices
 from .annotations.repair import repair
 from .costs import costs
+from .diagnosis.areas import areas
 from .effects import effects
 from .entropy import entropy
 from .files.drawing import drawn_figure
@@ -53,6 +54,7 @@ def figure_makers(analysis: Analysis) -> dict[str, Maker]:
         "learning": learning,
         "by-epoch": by_epoch,
         "costs": costs,
+        "diagnosis-auc": areas,
         "confusion-entries": confusion_entries,
         "identification": identification,
         "rater-curve": rater_curve_figure,

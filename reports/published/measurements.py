@@ -15,6 +15,7 @@ import pandas as pd
 from ...benchmark.experiment.published import COMPOSITE_SCORE
 from ...benchmark.labels.csv_text import csv_bytes
 from ...benchmark.statistics.calibration import TREATMENTS, model_errors
+from ...benchmark.statistics.diagnosis.network_scores import areas_by_model
 from ...benchmark.statistics.long_rows import LongRows
 from ...benchmark.statistics.ranking import COMPOSITE, composite_scores
 from ...benchmark.statistics.subjects import FOREGROUND, WHOLE
@@ -32,6 +33,13 @@ CALIBRATION = {last_bin: f"ECE of a trained model (last bin {last_bin})" for las
 """What the calibration errors of trained models are called as a metric, by what becomes of confidence exactly 1."""
 REPAIR = {"before": "Dice of cheap annotations, pooled", "after": "Dice of repaired annotations, pooled"}
 """What the Dice of all voxels of the test cases' annotations is called as a metric, before and after a method repaired them."""
+DIAGNOSIS = {
+    "": "auc",
+    **{control: f"auc of fused labels, {control}" for control in ("as published", "cross-fitted", "permuted")},
+}
+"""What the area under the curve of the diagnosis is called as a metric: by the predicted segmentation, or by fused labels."""
+NETWORK = "network:"
+"""What stands before the name of the network that diagnosed, which is the reference of these areas."""
 ANNOTATIONS, CHEAP = "annotations", "Cheap annotations"
 """The kind of the Dice of test annotations: as they were repaired, by candidate, and as they were given."""
 ALARMS = "alarms"
@@ -112,7 +120,7 @@ def measurements_of(results: Results) -> Measurements:
 
 
 def _trainings(results: Results) -> pd.DataFrame:
-    """Calibration errors over the whole image, alarms, and the quality of repaired annotations, of each trained model."""
+    """What each trained model has as a whole: calibration errors, alarms, repaired annotations, areas of the diagnosis."""
     columns, tables = ["candidate", *MODEL, "class", "reference", "metric", "value"], []
     for reference in pd.unique(results.calibration["reference"]):
         for last_bin, metric in CALIBRATION.items():
@@ -125,7 +133,18 @@ def _trainings(results: Results) -> pd.DataFrame:
     repairs = results.repairs[results.repairs["part"] == "test"].rename(columns={"against": "reference"})
     for column, metric in REPAIR.items():
         tables.append(repairs.assign(**{"class": WHOLE}, metric=metric, value=repairs[column])[columns])
+    if len(results.diagnoses):
+        tables.append(_areas(results)[columns])
     return pd.concat([*tables, alarms[columns]], ignore_index=True)
+
+
+def _areas(results: Results) -> pd.DataFrame:
+    """The area under the curve of the diagnosis of each trained model; of more than two diagnoses the mean over them."""
+    areas = areas_by_model(results.diagnoses)
+    keys = ["candidate", *MODEL, "control", "network"]
+    means = areas.groupby(keys, sort=False)["auc"].mean().rename("value").reset_index()
+    named = means.assign(metric=means["control"].map(DIAGNOSIS), reference=NETWORK + means["network"])
+    return named.assign(**{"class": WHOLE})
 
 
 def _annotations(results: Results) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..analysis import Analysis
 from . import captions
 from .composite import composite
+from .diagnosis import diagnosis, score_calibration
 from .origins import origins_table
 from .panel_tables import interchangeability_table, raters_left_out
 from .rater_tables import alarms, rater_classes, raters
@@ -37,6 +38,8 @@ def table_makers() -> dict[str, TableMaker]:
         "by-centre": by_centre,
         "thresholds": thresholds,
         "calibration": calibration,
+        "diagnosis": diagnosis,
+        "diagnosis-calibration": score_calibration,
         "interchangeability": interchangeability_table,
         "raters-left-out": raters_left_out,
         "raters": raters,

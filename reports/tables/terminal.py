@@ -15,6 +15,7 @@ from ..analysis import Analysis
 from ..page.escaping import terminal_text
 from ..published.tables import WHY, published_tables
 from . import captions
+from .diagnosis import diagnosis_words
 from .origins import mixed_words
 from .rater_wording import alarmed
 from .table import Cell, Table
@@ -130,7 +131,7 @@ def _caption(analysis: Analysis) -> str:
     corrected = analysis.protocol == "model-t"
     test = "model t, Holm" if corrected else "Wilcoxon over trained models, uncorrected"
     bold = "cannot be told from the best" if corrected else "best mean"
-    more = [captions.never_calibrated(analysis), captions.unfinished(analysis)]
+    more = [captions.never_calibrated(analysis), captions.unfinished(analysis), diagnosis_words(analysis)]
     said = " ".join(
         [f"Mean ± standard deviation, {n}; bold: {bold}; p: {test}; ECE with confidence 1 counted.", *filter(None, more)]
     )

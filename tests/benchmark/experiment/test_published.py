@@ -19,7 +19,7 @@ from raterbench.benchmark.experiment.published import (
 )
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.datasets import DATASETS, RaterbenchError
-from raterbench.reports.published.measurements import CALIBRATION, REPAIR
+from raterbench.reports.published.measurements import CALIBRATION, DIAGNOSIS, NETWORK, REPAIR
 
 
 @cache
@@ -76,10 +76,13 @@ def test_the_cells_of_the_upgrade_study_are_those_that_it_prints():
 
 def test_the_cells_of_the_compared_learners_are_those_that_the_paper_prints():
     cup, nodule, lesion = (cells(f"wu2022-table{n}") for n in (2, 3, 4))
-    assert [len(table) for table in (cup, nodule, lesion)] == [7 * (7 + 1), 7 * (5 + 1), 7 * (4 + 1)]
+    assert [len(table) for table in (cup, nodule, lesion)] == [7 * (7 + 2), 7 * (5 + 2), 7 * (4 + 2)]
     assert all(math.isnan(std) and 70 < mean < 90 for table in (cup, nodule, lesion) for mean, std in table.values())
     assert cup["sPU-Net (Kohl et al. 2018)", "r7"][0] == 76.47 and cup["DiFF", "self"][0] == 86.61
     assert nodule["AggNet (Albarqouni et al. 2016)", "r3"][0] == 84.79
+    assert [table["DiFF", "auc"][0] for table in (cup, nodule, lesion)] == [88.13, 87.75, 82.06]
+    assert cup["PHiSeg (Baumgartner et al. 2019)", "auc"][0] == 83.6 and nodule["MRNet (Ji et al. 2021)", "auc"][0] == 85.24
+    assert lesion["WDNet (Guan et al. 2018)", "auc"][0] == 76.66
     assert lesion["MaxMig (Cao et al. 2019)", "self"][0] == 87.44 and lesion["MRNet (Ji et al. 2021)", "r4"][0] == 86.59
 
 
@@ -100,8 +103,9 @@ def test_every_column_is_measured_by_a_shipped_experiment_with_the_candidates(na
         for experiment in map(read_experiment, column.experiments):
             assert experiment.published == name
             assert experiment.dataset in {column.dataset, column.stand_in}
-            assert column.metric in [*experiment.metrics, *CALIBRATION.values(), *REPAIR.values(), COMPOSITE_SCORE]
-            assert column.reference in experiment.reference_names
+            of_models = [*CALIBRATION.values(), *REPAIR.values(), *DIAGNOSIS.values()]
+            assert column.metric in [*experiment.metrics, *of_models, COMPOSITE_SCORE]
+            assert column.reference in experiment.reference_names or column.reference.startswith(NETWORK)
             candidates = {c.name for c in experiment.candidates}
             rows = table.named_as(candidates).rows
             assert {row.candidate for row in rows if column.key in row.cells and not row.mean_of} <= candidates

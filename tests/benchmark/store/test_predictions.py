@@ -59,11 +59,11 @@ def test_a_network_prediction_comes_back_in_the_geometry_of_the_case(settings):
     assert stored.reliability_raters == ("ada",) and set(np.unique(stored.reliability)) == {128}
 
 
-def test_samples_and_diagnosis_are_kept():
+def test_samples_are_kept():
     map_ = np.stack([np.full((2, 2), 0.25), np.full((2, 2), 0.75)]).astype(np.float32)
-    stored = store_prediction("c", Prediction(map_, samples=np.stack([map_, map_[::-1]]), diagnosis=np.array([0.1])), {})
+    stored = store_prediction("c", Prediction(map_, samples=np.stack([map_, map_[::-1]])), {})
     assert stored.samples.shape == (2, 1, 2, 2) and stored.samples[:, 0, 0, 0].tolist() == [191, 64]
-    assert not stored.on_slices and stored.diagnosis.tolist() == [0.1]
+    assert not stored.on_slices
 
 
 def test_values_are_counted_class_by_class_with_exact_0_and_1_apart():
