@@ -56,7 +56,7 @@ def _look_at(dataset: Dataset) -> None:
     if len(dataset.classes) < 2 or not dataset.raters:
         raise RaterbenchError("it needs two classes, the background first, and at least one rater")
     dataset.fingerprint()
-    check_case(dataset[0], dataset.n_classes)
+    check_case(dataset[0], dataset.n_classes, dataset.diagnoses)
 
 
 def _readable(path: str) -> str:
