@@ -14,7 +14,8 @@ from ..registry import Registry
 from ..steps import step
 from .base import Card, Dataset, check_case
 
-DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __package__, f"{__package__}.instances")
+ROOMS = ("instances", "mri", "fundus")
+DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __package__, *(f"{__package__}.{room}" for room in ROOMS))
 """Every known data set by its name."""
 
 
