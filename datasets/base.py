@@ -387,7 +387,9 @@ def _check_diagnoses(case: Case, diagnoses: Sequence[str]) -> None:
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not whole or not 0 <= value < len(diagnoses):
             known = f"0 to {len(diagnoses) - 1} ({', '.join(diagnoses)})" if diagnoses else "none, as the data set names none"
-            raise RaterbenchError(f"case {case.id!r} has the diagnosis {value!r}{whose}, but its data set's diagnoses are {known}")
+            raise RaterbenchError(
+                f"case {case.id!r} has the diagnosis {value!r}{whose}, but its data set's diagnoses are {known}"
+            )
 
 
 def _check_instances(case: Case, instances: Instances, n_classes: int) -> None:

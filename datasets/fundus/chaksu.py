@@ -30,14 +30,14 @@ class Chaksu(DiscAndCup):
 
     The two archives are read as they are: ``{Train,Test}/1.0_Original_Fundus_Images/<camera>/<image>.*``, masks
     ``3.0_Doctors_Annotations_Binary_OD_OC/Expert <n>/<camera>/{Disc,Cup}/<image>.tif``, white on black, and
-    ``6.0_Glaucoma_Decision/Glaucoma_Decision_Comparison_<camera>_majority.csv``. Capitals differ between folders (``cup``), and
-    some experts' decision is spelt ``GLAUCOMA  SUSUPECT``: both are read as what they mean. A few masks are known to be
+    ``6.0_Glaucoma_Decision/Glaucoma_Decision_Comparison_<camera>_majority.csv``. Capitals differ between folders (``cup``),
+    and two experts' decision is spelt ``GLAUCOMA  SUSUPECT``: both are read as what they mean. A few masks are known to be
     broken outlines (expert 2's disc of the training image 145 of the camera Bosch, for one); they are read as they are.
 
-    A case's diagnosis is the published decision of the majority, which is called ``Majority Decision``, in two files of the test
-    part ``Glaucoma Decision``; where there is none, the majority of the experts' own. These are the case's
-    ``rater_diagnoses``. An image that no row names has neither. The official test part is ``Test``. A centre is a camera.
-    Names such as ``P11_image_1`` name a person, who is the subject; every other image is one.
+    A case's diagnosis is the published decision of the majority (``Majority Decision``, or ``Glaucoma Decision`` in two files
+    of the test part); where there is none, the majority of the experts' own, which are the case's ``rater_diagnoses``. An image
+    that no row names has neither. The official test part is ``Test``. A centre is a camera. Names such as ``P11_image_1`` name
+    a person, who is the subject; every other image is a subject.
 
     The layout is what public code that reads the archives agrees on; the archives were not seen.
 
@@ -82,7 +82,9 @@ class Chaksu(DiscAndCup):
                     own = decided.get(stem, {})
                     person = PERSON.match(stem)
                     subject = f"{camera.lower()}-{person[1]}" if person else case
-                    eyes[case] = Eye(file, drawn.get(stem, {}), subject, camera, own.pop("", "") or _majority(own.values()), own)
+                    eyes[case] = Eye(
+                        file, drawn.get(stem, {}), subject, camera, own.pop("", "") or _majority(own.values()), own
+                    )
         self.assign(eyes, tables)
         self.official_test = tuple(i for i, case in enumerate(eyes) if case.startswith("test-"))
 
@@ -123,8 +125,8 @@ def _decisions(file: Path) -> dict[str, dict[str, str]]:
                 decision = " ".join(cell.upper().split())
                 if decision not in known:
                     raise RaterbenchError(
-                        f"{file}, line {line}: {shown(cell)} in the column {column!r} is no decision, which is NORMAL or GLAUCOMA "
-                        "SUSPECT: copy the file from the download again"
+                        f"{file}, line {line}: {shown(cell)} in the column {column!r} is no decision, which is NORMAL or "
+                        "GLAUCOMA SUSPECT: copy the file from the download again"
                     )
                 found[stem][f"expert{number[1]}" if number else ""] = known[decision]
     return found

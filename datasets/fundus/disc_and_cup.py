@@ -53,8 +53,8 @@ class Eye:
 class DiscAndCup(Dataset):
     """Base of data sets of fundus images on which raters drew the optic disc and the cup.
 
-    A subclass calls ``assign`` and implements ``masks``. A rater who did not draw all parts of the target did not rate the case.
-    Sizes of pixels are not published for any of these data sets: distances are in pixels.
+    A subclass calls ``assign`` and implements ``masks``. A rater who did not draw all parts of the target did not rate the
+    case. Sizes of pixels are not published for any of these data sets: distances are in pixels.
     """
 
     listed = False
@@ -97,9 +97,7 @@ class DiscAndCup(Dataset):
         own = {rater: self.diagnoses.index(name) for rater, name in eye.rater_diagnoses.items() if name}
         pixels = (image.pixels / np.float32(255)).astype(np.float32)
         known = self.diagnosis_at(position)
-        return Case(
-            row["case"], eye.subject, eye.centre, pixels, ratings, image.geometry, diagnosis=known, rater_diagnoses=own
-        )
+        return Case(row["case"], eye.subject, eye.centre, pixels, ratings, image.geometry, diagnosis=known, rater_diagnoses=own)
 
     def rating(self, files: Mapping[Part, Path], image: Picture) -> Labels:
         """What one rater drew as class indices [H, W]; where the cup reaches beyond the disc it is cup all the same."""

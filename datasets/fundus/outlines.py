@@ -28,8 +28,8 @@ SOLID = 0.8
 def fill_outlines(image: Floats, drawn: Floats) -> Labels | None:
     """The rim (1) and the cup (2) [H, W] in what was drawn into a copy of an image, both [C, H, W] in 0..255.
 
-    The outer outline is the disc's, the inner one the cup's; they may touch. The border lies in the middle of a stroke. Outlines
-    that are faint or have gaps are completed as far as ``THRESHOLDS`` and ``GAPS`` say.
+    The outer outline is the disc's, the inner one the cup's; they may touch. The border lies in the middle of a stroke.
+    Outlines that are faint or have gaps are completed as far as ``THRESHOLDS`` and ``GAPS`` say.
 
     Returns:
         None where the strokes enclose no disc with a cup.

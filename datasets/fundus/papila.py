@@ -33,8 +33,8 @@ class PAPILA(DiscAndCup):
 
     The archive is read as it is: ``FundusImages/RET<patient>{OD,OS}.jpg``, outlines as text with a point (x, y) a line in
     ``ExpertsSegmentations/Contours/<image>_{disc,cup}_exp{1,2}.txt``, and diagnoses in
-    ``ClinicalData/patient_data_{od,os}.xlsx``. A patient is a subject. Whole numbers of a point are the centres of pixels, as in
-    the authors' own code. An eye without a row has no diagnosis.
+    ``ClinicalData/patient_data_{od,os}.xlsx``. A patient is a subject. Whole numbers of a point are the centres of pixels, as
+    in the authors' own code. An eye without a row has no diagnosis.
 
     The tables call 333 eyes healthy (0), 87 glaucoma (1) and 68 suspect (2): the archive explains the numbers nowhere, the
     article does. Layout and tables are what public code that reads the archive agrees on; the archive was not seen.
@@ -60,9 +60,7 @@ class PAPILA(DiscAndCup):
         source="https://doi.org/10.6084/m9.figshare.14798004",
     )
 
-    def __init__(
-        self, *, data: str | Path | None = None, target: Target = "both", suspects: Suspects = "left out"
-    ) -> None:
+    def __init__(self, *, data: str | Path | None = None, target: Target = "both", suspects: Suspects = "left out") -> None:
         check_arguments(PAPILA, {"target": target, "suspects": suspects}, self.name)
         self.target = target
         self.diagnoses = STATES if suspects == "kept" else STATES[:2]

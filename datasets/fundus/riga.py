@@ -99,8 +99,8 @@ class RIGA(DiscAndCup):
         labels = fill_outlines(image.pixels, copy.pixels)
         if labels is None:
             raise UnclearError(
-                f"{file} differs from {image.file.name} in no two outlines, one within the other: look at it, and take it away so "
-                'that this rater is absent from this image, or set unclear = "ignore"'
+                f"{file} differs from {image.file.name} in no two outlines, one within the other: look at it, and take it away "
+                'so that this rater is absent from this image, or set unclear = "ignore"'
             )
         return {"disc": labels > 0, "cup": labels == 2}
 

@@ -30,7 +30,9 @@ def read_sheet(file: Path) -> list[dict[str, str]]:
     except FileNotFoundError as error:
         raise RaterbenchError(f"{file} is missing: it belongs to the download") from error
     except (OSError, zipfile.BadZipFile, ElementTree.ParseError, ValueError, KeyError, IndexError) as error:
-        raise RaterbenchError(f"{file} cannot be read as an Excel workbook ({error}): copy it from the download again") from error
+        raise RaterbenchError(
+            f"{file} cannot be read as an Excel workbook ({error}): copy it from the download again"
+        ) from error
 
 
 def _parsed(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
@@ -39,7 +41,7 @@ def _parsed(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
     content = archive.read(name)
     if b"<!DOCTYPE" in content:  # entities could make it huge, and no program that saves workbooks writes any
         raise ValueError(f"{name} declares a document type")
-    return ElementTree.fromstring(content)  # noqa: S314 - neither large nor with entities
+    return ElementTree.fromstring(content)
 
 
 def _cells(row: ElementTree.Element, shared: list[str]) -> dict[str, str]:

@@ -63,7 +63,7 @@ def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[st
                 raise RaterbenchError(f"{where}: {shown(values[column])} is no {column}: {mend}")
         if "diagnosis" in named:  # programs that know no missing whole numbers write 1.0 for 1
             named["diagnosis"] = re.sub(r"^(-?\d+)\.0+$", r"\1", named["diagnosis"])
-        table[case] = CaseRow(**{"subject": case, **named}, line=line)
+        table[case] = CaseRow(named.get("subject", case), named.get("centre", "unknown"), named.get("diagnosis", ""), line)
         listed[case] += 1
     for case, count in listed.items():
         if count > 1:
@@ -71,9 +71,10 @@ def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[st
     if unlisted := sorted(set(known) - set(table)):
         others = f", nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else ""
         raise RaterbenchError(f"{file} has no row for the {what} {unlisted[0]!r}{others}: list every case")
-    for place, column in enumerate(COLUMNS[1:]):
-        if column in columns:
-            _check_look_alikes(file, column, {case: row[place] for case, row in table.items() if row[place]})
+    for column in columns:
+        if column != "case":
+            named = {case: str(row._asdict()[column]) for case, row in table.items()}
+            _check_look_alikes(file, column, {case: name for case, name in named.items() if name})
     return table
 
 
@@ -104,8 +105,8 @@ def name_diagnoses(
             written[case] = names[int(value)]
         elif not declared and value and 0 < len(numbers) < len(found) and value in numbers:
             raise RaterbenchError(
-                f"{where} is a whole number, and others are names, such as {min(found - numbers)!r}: write names or numbers alone, "
-                "or name the diagnoses in dataset.toml"
+                f"{where} is a whole number, and others are names, such as {min(found - numbers)!r}: write names or numbers "
+                "alone, or name the diagnoses in dataset.toml"
             )
     return names, written
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
-from raterbench.datasets import RaterbenchError, load_dataset
-from raterbench.datasets.fundus.chaksu import DECISIONS, MASKS, PHOTOGRAPHS, Chaksu
+from raterbench.datasets import Chaksu, RaterbenchError, load_dataset
+from raterbench.datasets.fundus.chaksu import DECISIONS, MASKS, PHOTOGRAPHS
 
 from .made_eyes import disc, photograph, save
 
@@ -85,13 +85,22 @@ def test_the_majority_is_the_diagnosis_and_a_misspelt_decision_counts(download):
     ill, well = of(data, "train-bosch-Image101"), of(data, "test-remidio-IMG_2500")
     assert data.diagnoses == ("normal", "glaucoma suspect")
     assert ill.diagnosis == 1 and list(ill.rater_diagnoses.values()) == [1, 0, 1, 1, 0]
-    assert well.diagnosis == 0 and well.rater_diagnoses == {"expert1": 0, "expert2": 1, "expert3": 0, "expert4": 0, "expert5": 1}
+    assert well.diagnosis == 0 and well.rater_diagnoses == {
+        "expert1": 0,
+        "expert2": 1,
+        "expert3": 0,
+        "expert4": 0,
+        "expert5": 1,
+    }
     assert of(data, "train-forus-1").diagnosis == 0
 
 
 def test_without_the_published_majority_the_experts_have_one_unless_they_are_even(changed):
     table = changed / "Train" / DECISIONS / "Glaucoma_Decision_Comparison_Bosch_majority.csv"
-    rows = ["Images,Expert.1,Expert.2,Expert.3,Expert.4,Expert.5", f"Image101.jpg-Image101-1.jpg,{ILL},{WELL},{ILL},{MISSPELT},{WELL}"]
+    rows = [
+        "Images,Expert.1,Expert.2,Expert.3,Expert.4,Expert.5",
+        f"Image101.jpg-Image101-1.jpg,{ILL},{WELL},{ILL},{MISSPELT},{WELL}",
+    ]
     table.write_text("\n".join([*rows, f"P11_image_1.jpg-P11_image_1-1.jpg,{ILL},{WELL},,,\n"]))
     data = Chaksu(data=changed)
     assert of(data, "train-bosch-Image101").diagnosis == 1

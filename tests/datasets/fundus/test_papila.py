@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
-from raterbench.datasets import RaterbenchError, load_dataset
-from raterbench.datasets.fundus.papila import PAPILA
+from raterbench.datasets import PAPILA, RaterbenchError, load_dataset
 from raterbench.datasets.fundus.workbook import read_sheet
 
 from .made_eyes import circle, dice, disc, photograph, save
@@ -111,7 +110,11 @@ def test_a_missing_outline_is_an_absent_rater_and_an_eye_without_a_row_has_no_di
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("1.0 2.0\n3.0 x\n", "line 2: '3.0 x' is no point"), ("1 2\n\n3 4\n", "has 2 points"), ("1 2\n3 nan\n1 1\n", "no outline")],
+    [
+        ("1.0 2.0\n3.0 x\n", "line 2: '3.0 x' is no point"),
+        ("1 2\n\n3 4\n", "has 2 points"),
+        ("1 2\n3 nan\n1 1\n", "no outline"),
+    ],
 )
 def test_an_outline_that_is_none_is_named(changed, content, words):
     file = changed / "ExpertsSegmentations/Contours/RET002OD_cup_exp1.txt"
@@ -123,7 +126,9 @@ def test_an_outline_that_is_none_is_named(changed, content, words):
 def test_tables_that_are_missing_damaged_or_strange_are_named(changed):
     file = changed / "ClinicalData/patient_data_od.xlsx"
     workbook(file, clinical({"#002": 3}))
-    with pytest.raises(RaterbenchError, match=r"patient_data_od\.xlsx: patient #002 has the diagnosis '3', which must be 0, 1 or 2"):
+    with pytest.raises(
+        RaterbenchError, match=r"patient_data_od\.xlsx: patient #002 has the diagnosis '3', which must be 0, 1 or 2"
+    ):
         PAPILA(data=changed)
     workbook(file, [["ID", "Age"], ["#002", 3]])
     with pytest.raises(RaterbenchError, match="has no column 'Diagnosis'"):

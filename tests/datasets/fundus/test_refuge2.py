@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
-from raterbench.datasets import RaterbenchError, load_dataset
-from raterbench.datasets.fundus.refuge2 import REFUGE2
+from raterbench.datasets import REFUGE2, RaterbenchError, load_dataset
 
 from .made_eyes import disc, photograph, save
 

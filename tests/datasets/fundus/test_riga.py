@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
-from raterbench.datasets import IGNORE, RaterbenchError, load_dataset
+from raterbench.datasets import IGNORE, RIGA, RaterbenchError, load_dataset
 from raterbench.datasets.fundus.outlines import fill_outlines
-from raterbench.datasets.fundus.riga import RIGA
 
 from .made_eyes import MIDDLE, dice, disc, photograph, save, with_circles
 
-FOLDERS = {"MESSIDOR": "tif", "BinRushed/BinRushed1-Corrected": "jpg", "BinRushed/BinRushed2": "jpg", "Magrabia/Magrabia/MagrabiaMale": "tif"}
+FOLDERS = {
+    "MESSIDOR": "tif",
+    "BinRushed/BinRushed1-Corrected": "jpg",
+    "BinRushed/BinRushed2": "jpg",
+    "Magrabia/Magrabia/MagrabiaMale": "tif",
+}
 
 
 @pytest.fixture(scope="module")

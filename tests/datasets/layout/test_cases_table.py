@@ -144,7 +144,11 @@ def test_diagnoses_are_names_or_whole_numbers(tmp_path, cells, declared, names, 
 @pytest.mark.parametrize(
     ("cells", "declared", "words"),
     [
-        (["wel", "ill"], ("well", "ill"), "line 2: the diagnosis 'wel' of case 'c0' is none of 'well', 'ill'; did you mean 'well'"),
+        (
+            ["wel", "ill"],
+            ("well", "ill"),
+            "line 2: the diagnosis 'wel' of case 'c0' is none of 'well', 'ill'; did you mean 'well'",
+        ),
         (["0", "2"], ("well", "ill"), "line 3: the diagnosis '2' of case 'c1' is none of 'well', 'ill'"),
         (["-1", ""], ("well", "ill"), "line 2: the diagnosis '-1'"),
         (["ill", "1"], (), "line 3: the diagnosis '1' of case 'c1' is a whole number, and others are names, such as 'ill'"),
