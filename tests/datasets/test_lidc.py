@@ -159,8 +159,8 @@ def test_a_nodule_is_a_case_and_a_patient_a_subject(download):
 
 
 def test_nodules_that_nearly_touch_are_told_apart_by_a_smaller_tolerance(tmp_path):
-    apart = {1: [((12, 20), 4, (1, 2), [1, 2, 3]), ((26, 20), 4, (1, 2), [4, 5, 5])]}
-    for distance, wanted in ((14, [3, 3]), (12, [])):
+    apart = {1: [((12, 20), 3, (1, 2), [1, 2, 3]), ((22, 20), 3, (1, 2), [4, 5, 5])]}
+    for distance, wanted in ((10, [3, 3]), (8, [])):  # outlines 2 pixels apart, or with a common one
         apart[1][1] = ((12 + distance, 20), *apart[1][1][1:])
         file = tmp_path / f"{distance}.sqlite"
         write_database(file, apart)
