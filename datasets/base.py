@@ -28,7 +28,10 @@ LARGEST_SIDE = 8192
 Side = Annotated[int, Range(1, LARGEST_SIDE)]
 """Pixels along one side of a slice that a network sees."""
 HIDDEN = ("truth", "diagnosis", "instances")
-"""What a case may hold beyond image and ratings: a method sees of it what it needs, on training cases."""
+"""What a case may hold beyond image and ratings: a method sees of it what it needs, on training cases.
+
+``rater_diagnoses`` are part of ``diagnosis``.
+"""
 Unit = Literal["mm", "pixel"]
 """What lengths are measured in: mm, or pixel where the files say nothing trustworthy about size."""
 
@@ -135,6 +138,9 @@ class Case:
     a rater who did not rate the case is an absent key. ``subject`` is never split across train and test. ``instances``
     are given where they are known, whoever rated the case: ``blind`` hides them. The arrays are read-only, since all who get
     the case share them: to change one, copy it.
+
+    ``diagnosis`` is an index into ``Dataset.diagnoses``, None where it is not known. ``rater_diagnoses`` maps a rater's name to
+    what this rater diagnosed, an index of the same kind; a rater who gave none is an absent key.
     """
 
     id: str
@@ -146,6 +152,7 @@ class Case:
     truth: Truth | None = None
     diagnosis: int | None = None
     instances: Instances | None = None
+    rater_diagnoses: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", read_only(self.image))
@@ -164,11 +171,12 @@ class Case:
         truth, diagnosis, instances = (getattr(self, name) if name in needs else None for name in HIDDEN)
         if instances is not None and instances.rater not in self.ratings:
             instances = None
-        return dataclasses.replace(self, truth=truth, diagnosis=diagnosis, instances=instances)
+        own = self.rater_diagnoses if "diagnosis" in needs else {}
+        return dataclasses.replace(self, truth=truth, diagnosis=diagnosis, instances=instances, rater_diagnoses=own)
 
     def unlabelled(self) -> Case:
         """The case as a method may predict it: the image and where it lies, nothing else."""
-        return dataclasses.replace(self, ratings={}, truth=None, diagnosis=None, instances=None)
+        return dataclasses.replace(self, ratings={}, truth=None, diagnosis=None, instances=None, rater_diagnoses={})
 
 
 @dataclass(frozen=True)
@@ -243,7 +251,10 @@ class Dataset(ABC, Sequence[Case]):
     anonymous_raters: bool = False
     """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
     diagnoses: tuple[str, ...] = ()
-    """Names of the diagnoses, the healthy one first; a case's ``diagnosis`` is an index of them. Empty where none is known."""
+    """What a case may be diagnosed as, by name (``Case.diagnosis`` is an index), the healthy one first; empty where none is known.
+
+    The index may have a column ``diagnosis`` with the name of each case's, empty where it is not known; ``blind`` hides it.
+    """
     official_test: tuple[int, ...] = ()
     """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
 
@@ -286,6 +297,11 @@ class Dataset(ABC, Sequence[Case]):
         """Number of classes K, the background included."""
         return len(self.classes)
 
+    def diagnosis_at(self, position: int) -> int | None:
+        """The diagnosis of the case in row ``position`` as the index has it; None where it is not known."""
+        name = self.index["diagnosis"].iloc[position] if "diagnosis" in self.index else ""
+        return self.diagnoses.index(name) if name else None
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -320,6 +336,8 @@ class Subset(Dataset):
         test = set(parent.official_test)
         self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)
+        if blind and "diagnosis" not in self.needs:
+            self.index = self.index.drop(columns="diagnosis", errors="ignore")
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -333,12 +351,12 @@ class Subset(Dataset):
         return case.blind(self.needs) if self.is_blind else case
 
 
-def check_case(case: Case, n_classes: int) -> Case:
-    """The case itself, if it keeps the contract.
+def check_case(case: Case, n_classes: int, diagnoses: Sequence[str] | None = None) -> Case:
+    """The case itself, if it keeps the contract; without ``diagnoses`` its diagnoses are not checked.
 
     Raises:
-        RaterbenchError: a rating or the instances have another size than the image or labels outside the classes, or the image
-            is not finite.
+        RaterbenchError: a rating or the instances have another size than the image or labels outside the classes, the image
+            is not finite, or a diagnosis is none of ``diagnoses``.
     """
     wrong = case.image[~np.isfinite(case.image)]
     if wrong.size:
@@ -356,7 +374,22 @@ def check_case(case: Case, n_classes: int) -> Case:
             )
     if case.instances is not None:
         _check_instances(case, case.instances, n_classes)
+    if diagnoses is not None:
+        _check_diagnoses(case, diagnoses)
     return case
+
+
+def _check_diagnoses(case: Case, diagnoses: Sequence[str]) -> None:
+    given: dict[str, Any] = {f" by {rater!r}": value for rater, value in case.rater_diagnoses.items()}
+    if case.diagnosis is not None:
+        given[""] = case.diagnosis
+    for whose, value in given.items():
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or not 0 <= value < len(diagnoses):
+            known = f"0 to {len(diagnoses) - 1} ({', '.join(diagnoses)})" if diagnoses else "none, as the data set names none"
+            raise RaterbenchError(
+                f"case {case.id!r} has the diagnosis {value!r}{whose}, but its data set's diagnoses are {known}"
+            )
 
 
 def _check_instances(case: Case, instances: Instances, n_classes: int) -> None:

@@ -9,7 +9,10 @@ from .base import Card, Case, Dataset, check_case, index_table
 
 
 class CaseList(Dataset):
-    """Cases held in memory, the simplest data set: ``CaseList("mine", cases, classes=("background", "lesion"))``."""
+    """Cases held in memory, the simplest data set: ``CaseList("mine", cases, classes=("background", "lesion"))``.
+
+    Cases that have a diagnosis need the names of ``diagnoses`` as well.
+    """
 
     listed = False
     card = Card("Cases in memory", citation="", licence="", source="")
@@ -24,7 +27,7 @@ class CaseList(Dataset):
         diagnoses: Sequence[str] = (),
     ) -> None:
         self.name, self.classes, self.diagnoses = name, tuple(classes), tuple(diagnoses)
-        self.cases = [check_case(case, self.n_classes) for case in cases]
+        self.cases = [check_case(case, self.n_classes, self.diagnoses) for case in cases]
         self.unit = self.cases[0].geometry.unit if self.cases else "mm"
         self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))
         self.index = index_table((case.id, case.subject, case.centre, tuple(case.ratings)) for case in self.cases)
@@ -33,6 +36,8 @@ class CaseList(Dataset):
         digest = hashlib.sha256(super().fingerprint().encode())
         for case in self.cases:
             digest.update(f"{case.geometry}|{case.diagnosis}|{list(case.ratings)}|{case.truth is not None}".encode())
+            if case.rater_diagnoses:
+                digest.update(repr(sorted(case.rater_diagnoses.items())).encode())
             known = (case.truth.labels, case.truth.probability) if case.truth else ()
             if case.instances is not None:
                 digest.update(case.instances.rater.encode())

@@ -33,7 +33,7 @@ def find_download(
 
     Args:
         data: the folder that a user named; None reads the variable ``RATERBENCH_DATA``.
-        places: where the files may lie in it, the recommended place first.
+        places: where the files may lie in it, the recommended place first; ``*`` stands for any characters.
         belongs: whether a folder holds them.
         absent: what is said where they are nowhere, such as ``the scans of isbi2015 are not there``.
         get: how to get them, and where to put them.
@@ -44,7 +44,8 @@ def find_download(
     folder = data_folder(data)
     if folder is not None:
         for place in places:
-            if belongs(folder / place):
-                return folder / place
+            for found in sorted(folder.glob(place)) if "*" in place else (folder / place,):
+                if belongs(found):
+                    return found
     looked = "no data folder is named" if folder is None else f"not under {folder}"
     raise RaterbenchError(f"{absent} ({looked}): {get}, and name <data> with --data or {VARIABLE}")

@@ -21,7 +21,7 @@ from .label_files.doubts import copies, questions
 from .label_files.rating_files import load, rating_indices
 from .label_files.value_counts import CaseValues, look_at_case
 from .label_files.vocabulary import find_classes, first_gap
-from .layout.cases_table import read_cases
+from .layout.cases_table import CaseRow, name_diagnoses, read_cases
 from .layout.folder_layout import LAYOUT, RatedFiles, find_rated_files
 from .layout.folder_settings import read_settings
 from .layout.layout_hints import mend_for_images, wrong_layout
@@ -61,9 +61,13 @@ class Folder(Dataset):
         self.unit = "mm" if all(files.in_mm for files in self.files) else "pixel"
         self.raters = tuple(sorted({rater for files in self.files for rater in files.ratings}))
         known = read_cases(self.path / "cases.csv", [files.case for files in self.files])
+        rows = [known.get(files.case, CaseRow(files.case)) for files in self.files]
         self.index = index_table(
-            (files.case, *known.get(files.case, (files.case, "unknown")), tuple(files.ratings)) for files in self.files
+            (files.case, row.subject, row.centre, tuple(files.ratings)) for files, row in zip(self.files, rows, strict=True)
         )
+        self.diagnoses, diagnosed = name_diagnoses(self.path / "cases.csv", known, settings.diagnoses)
+        if self.diagnoses:
+            self.index["diagnosis"] = [diagnosed.get(files.case, "") for files in self.files]
         self._declared = settings.labels
         complete = self._declared is not None and self._declared.complete
         self.labels = find_classes([] if complete else [*self._values, *self._truth_values], self._declared, settings.ignore)
@@ -96,7 +100,8 @@ class Folder(Dataset):
         if loaded.truth is not None and files.truth is not None:
             truth = _truth(self.labels.indices(loaded.truth, files.truth), loaded.ignored, self.n_classes)
         ratings = rating_indices(loaded, self.labels)
-        return Case(row["case"], row["subject"], row["centre"], loaded.pixels, ratings, geometry, truth)
+        diagnosis = self.diagnosis_at(position)
+        return Case(row["case"], row["subject"], row["centre"], loaded.pixels, ratings, geometry, truth, diagnosis)
 
     def source_files(self) -> Mapping[str, Path]:
         named = {file for case in self.files for file in case.files}

@@ -14,7 +14,8 @@ from ..registry import Registry
 from ..steps import step
 from .base import Card, Dataset, check_case
 
-DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __package__, f"{__package__}.instances")
+ROOMS = ("instances", "mri", "fundus")
+DATASETS: Registry[Dataset] = Registry("dataset", Dataset, __package__, *(f"{__package__}.{room}" for room in ROOMS))
 """Every known data set by its name."""
 
 
@@ -56,7 +57,7 @@ def _look_at(dataset: Dataset) -> None:
     if len(dataset.classes) < 2 or not dataset.raters:
         raise RaterbenchError("it needs two classes, the background first, and at least one rater")
     dataset.fingerprint()
-    check_case(dataset[0], dataset.n_classes)
+    check_case(dataset[0], dataset.n_classes, dataset.diagnoses)
 
 
 def _readable(path: str) -> str:

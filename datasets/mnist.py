@@ -23,6 +23,12 @@ MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 THRESHOLD = 127
 """Ink is what is brighter than this, and nothing else is known to be true."""
 
+Diagnosis = Literal["digit", "5 or more"]
+DIAGNOSES: Mapping[Diagnosis, tuple[str, ...]] = {
+    "digit": tuple(str(digit) for digit in range(10)),
+    "5 or more": ("below 5", "5 or more"),
+}
+
 PARTS = {"train": ("train", 60000), "test": ("t10k", 10000)}
 
 
@@ -38,6 +44,7 @@ class MNIST(Dataset):
         regime: ``"all"``: every rater rates each digit; ``"one"``: one rater each, drawn at random with ``seed``.
         seed: Of the fractures of *wrong* (one stream a digit), and of who rates what in the regime ``"one"``.
         raters: Names of the raters to keep; None keeps all five.
+        diagnosis: ``digit``: a case's diagnosis is its digit; ``5 or more``: whether the digit is 5 or more.
         data: Folder of downloaded data; None reads the variable ``RATERBENCH_DATA``.
 
     Raises:
@@ -70,10 +77,12 @@ class MNIST(Dataset):
         regime: Literal["all", "one"] = "all",
         seed: Seed = 0,
         raters: Sequence[str] | None = None,
+        diagnosis: Diagnosis = "digit",
         data: str | Path | None = None,
     ) -> None:
         wanted = {"train": train, "test": test}
-        check_arguments(MNIST, {**wanted, "regime": regime, "seed": seed, "raters": raters}, "mnist")
+        given = {**wanted, "regime": regime, "seed": seed, "raters": raters, "diagnosis": diagnosis}
+        check_arguments(MNIST, given, "mnist")
         if train + test == 0:
             raise RaterbenchError("mnist: train and test are both 0: there is no digit to read")
         if raters is not None and not raters:
@@ -82,6 +91,7 @@ class MNIST(Dataset):
             if rater not in type(self).raters:
                 raise RaterbenchError(f"mnist: there is no rater {rater!r}{nearest(rater, type(self).raters)}")
         self.train, self.test, self.regime, self.seed = train, test, regime, seed
+        self.diagnoses = DIAGNOSES[diagnosis]
         self.raters = tuple(rater for rater in type(self).raters if raters is None or rater in raters)
         folder = data_folder(data)
         names = {part: [f"{PARTS[part][0]}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")] for part in wanted}
@@ -105,8 +115,9 @@ class MNIST(Dataset):
         return self._files
 
     def fingerprint(self) -> str:
-        # The fractures depend on the seed, of which the index knows nothing.
-        return hashlib.sha256(f"{super().fingerprint()}|{self.seed}".encode()).hexdigest()[:16]
+        # The fractures depend on the seed, of which the index knows nothing, and of what the diagnosis is neither.
+        other = "" if self.diagnoses == DIAGNOSES["digit"] else f"|{self.diagnoses}"
+        return hashlib.sha256(f"{super().fingerprint()}|{self.seed}{other}".encode()).hexdigest()[:16]
 
     def load(self, position: int) -> Case:
         pixels, name = self._pixels[position], self._names[position]
@@ -124,7 +135,7 @@ class MNIST(Dataset):
             ratings=ratings,
             geometry=Geometry.axis_aligned(2),
             truth=Truth(labels=ink.astype(np.uint8), probability=np.stack([~ink, ink]).astype(np.float32)),
-            diagnosis=int(self._digits[position]),
+            diagnosis=int(self._digits[position] >= 5) if len(self.diagnoses) == 2 else int(self._digits[position]),
         )
 
     @classmethod

@@ -187,7 +187,7 @@ class Phantom(Dataset):
             truth=Truth(labels=partial.argmax(axis=0).astype(np.uint8), probability=partial),
             diagnosis=diagnosis,
         )
-        return check_case(case, self.n_classes)
+        return check_case(case, self.n_classes, self.diagnoses)
 
     def _anatomy(self, person: int, slice_: int) -> Anatomy:
         level = (slice_ + 0.5) / self.slices

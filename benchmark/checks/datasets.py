@@ -61,7 +61,7 @@ def _describes_itself(cls: type[Dataset], data: str | None) -> None:
     dataset = _unread(cls, data)
     require(isinstance(dataset.name, str) and bool(dataset.name), "it has no name: set self.name")
     require(len(dataset.classes) >= 2, f"its classes are {dataset.classes}: name the background and one class at least")
-    for what, names in (("classes", dataset.classes), ("raters", dataset.raters)):
+    for what, names in (("classes", dataset.classes), ("raters", dataset.raters), ("diagnoses", dataset.diagnoses)):
         require(_names(names), f"its {what} are {names!r}: give a tuple of different names")
     require(
         isinstance(getattr(dataset, "card", None), Card), "it has no card: say in a Card where it comes from, and on what terms"
@@ -97,7 +97,10 @@ def _cases(cls: type[Dataset], data: str | None) -> None:
         require(same, f"{where} has shape {case.shape} and spacing {spacing}: one length for each axis")
         unit, whole = case.geometry.unit, dataset.unit
         require(unit == whole, f"{where} measures lengths in {unit!r}, but the data set's attribute unit is {whole!r}")
-        check_case(case, dataset.n_classes)
+        check_case(case, dataset.n_classes, dataset.diagnoses)
+        if "diagnosis" in row:
+            known = dataset.diagnosis_at(position)
+            require(case.diagnosis == known, f"{where} has the diagnosis {case.diagnosis}, but its index says {known}")
         if (objects := case.instances) is not None:
             known = objects.rater in dataset.raters
             require(known, f"{where} has instances of {objects.rater!r}, who is none of its raters: name the one who drew them")

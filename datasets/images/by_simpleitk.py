@@ -55,7 +55,7 @@ def volume_form(header: VolumeHeader) -> tuple[int, int]:
     Raises:
         RaterbenchError: SimpleITK cannot read the header.
     """
-    with _reader(header) as reader, _reasons(header.file):
+    with _reader(header) as reader, reasons(header.file):
         reader.ReadImageInformation()
         return int(reader.GetNumberOfComponents()), min(int(reader.GetDimension()), 3)
 
@@ -71,7 +71,7 @@ def shortened(message: str) -> str:
 
 
 def _execute(header: Header) -> sitk.Image:
-    with _reader(header) as reader, _reasons(header.file):
+    with _reader(header) as reader, reasons(header.file):
         image: sitk.Image = reader.Execute()
     return image
 
@@ -93,7 +93,8 @@ def _reader(header: Header) -> Iterator[sitk.ImageFileReader]:
 
 
 @contextmanager
-def _reasons(file: Path) -> Iterator[None]:
+def reasons(file: Path) -> Iterator[None]:
+    """Turns what SimpleITK raises about a file into an error that names it and keeps the reason."""
     try:
         yield
     except MemoryError as error:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...steps import counted_step
 from ..base import Card, Case, Dataset, Geometry, index_table
-from ..layout.cases_table import read_cases
+from ..layout.cases_table import CaseRow, read_cases
 from ..layout.folder_settings import read_settings
 from .rating_files import find_cases, label_code, load, rating_questions
 
@@ -45,8 +45,9 @@ class RatingFolder(Dataset):
         self.classes = self.code.labels.classes
         self._questions = rating_questions(found, self.code.labels, declared=settings.labels is not None)
         known = read_cases(self.path / "cases.csv", [files.case for files in self.files], "rating")
+        rows = [known.get(files.case, CaseRow(files.case)) for files in self.files]
         self.index = index_table(
-            (files.case, *known.get(files.case, (files.case, "unknown")), tuple(files.ratings)) for files in self.files
+            (files.case, row.subject, row.centre, tuple(files.ratings)) for files, row in zip(self.files, rows, strict=True)
         )
 
     @property

@@ -1,11 +1,12 @@
-"""``cases.csv``: which subject and centre a case belongs to, read from the table as people save it."""
+"""``cases.csv``: a case's subject, centre and diagnosis, read from the table as people save it."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import RaterbenchError, nearest, shown
 from ...names import clean_name, look_alikes
@@ -13,19 +14,28 @@ from ...paths import read_text
 from ..images import stem_of
 from .delimited import NO_VALUE, Row, delimited_rows
 
-COLUMNS = ("case", "subject", "centre")
+COLUMNS = ("case", "subject", "centre", "diagnosis")
 
 
-def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[str, tuple[str, str]]:
-    """(subject, centre) of every case from ``cases.csv``; empty without the file.
+class CaseRow(NamedTuple):
+    """What is known of a case; ``diagnosis`` is the name or whole number that is written, empty where it is not known."""
+
+    subject: str
+    centre: str = "unknown"
+    diagnosis: str = ""
+    line: int = 0
+
+
+def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[str, CaseRow]:
+    """The row of every case in ``cases.csv``; empty without the file.
 
     Cells may be separated by commas, semicolons, tabs or bars, and the file encoded in UTF-8, UTF-16 or Windows-1252.
     Empty rows and columns are passed over, and capitals and blanks in the names of columns. A case may be written with the
-    ending of its file. Names of subjects and centres are cleaned of what nobody sees.
+    ending of its file. Names are cleaned of what nobody sees. Only a diagnosis may be left empty.
 
     Raises:
         RaterbenchError: it is no such table, does not list exactly the cases, each of which has a ``what``, or has two
-            subjects or centres whose names look alike, so that one person could be in both training and test.
+            subjects, centres or diagnoses whose names look alike, so that one person could be in both training and test.
     """
     text = read_text(file, otherwise="cp1252")
     if text is None:
@@ -36,21 +46,24 @@ def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[st
     columns, rows = _columns(file, found)
     known = list(cases)
     resolve = _Resolver(file, known, what)
-    table: dict[str, tuple[str, str]] = {}
+    table: dict[str, CaseRow] = {}
     listed: Counter[str] = Counter()
     for line, cells in rows:
         values = dict(zip(columns, cells, strict=True))
         where = f"{file}, line {line}"
-        if any(value == "" for value in values.values()):
+        if any(value == "" for column, value in values.items() if column != "diagnosis"):
             raise RaterbenchError(
                 f"{where}: the row of case {shown(values['case'])} has an empty cell: fill it, or delete the row"
             )
         case = resolve(values["case"])
         named = {column: clean_name(values[column]) for column in columns if column != "case"}
         for column, value in named.items():
-            if not value or value.lower() in NO_VALUE or not value.isprintable():
-                raise RaterbenchError(f"{where}: {shown(values[column])} is no {column}: write its name")
-        table[case] = named.get("subject", case), named.get("centre", "unknown")
+            if (not value and column != "diagnosis") or value.lower() in NO_VALUE or not value.isprintable():
+                mend = "leave the cell empty where it is not known" if column == "diagnosis" else "write its name"
+                raise RaterbenchError(f"{where}: {shown(values[column])} is no {column}: {mend}")
+        if "diagnosis" in named:  # programs that know no missing whole numbers write 1.0 for 1
+            named["diagnosis"] = re.sub(r"^(-?\d+)\.0+$", r"\1", named["diagnosis"])
+        table[case] = CaseRow(named.get("subject", case), named.get("centre", "unknown"), named.get("diagnosis", ""), line)
         listed[case] += 1
     for case, count in listed.items():
         if count > 1:
@@ -58,10 +71,44 @@ def read_cases(file: Path, cases: Iterable[str], what: str = "image") -> dict[st
     if unlisted := sorted(set(known) - set(table)):
         others = f", nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else ""
         raise RaterbenchError(f"{file} has no row for the {what} {unlisted[0]!r}{others}: list every case")
-    for place, column in enumerate(COLUMNS[1:]):
-        if column in columns:
-            _check_look_alikes(file, column, {case: both[place] for case, both in table.items()})
+    for column in columns:
+        if column != "case":
+            named = {case: str(row._asdict()[column]) for case, row in table.items()}
+            _check_look_alikes(file, column, {case: name for case, name in named.items() if name})
     return table
+
+
+def name_diagnoses(
+    file: Path, rows: Mapping[str, CaseRow], declared: Sequence[str] = ()
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The names of the diagnoses, and that of each case, empty where it is not known.
+
+    Without ``declared`` names they are those in the table, in sorted order, whole numbers by size. A whole number stands for
+    the declared name at this place, counted from 0, unless it is a name itself.
+
+    Raises:
+        RaterbenchError: a diagnosis is none of the declared, no case has one of them, or some are names and others whole
+            numbers.
+    """
+    written = {case: row.diagnosis for case, row in rows.items()}
+    found = {value for value in written.values() if value}
+    numbers = {value for value in found if re.fullmatch(r"-?\d{1,18}", value)}
+    if declared and not found:
+        raise RaterbenchError(f"dataset.toml names diagnoses, but no case has one: add the column 'diagnosis' to {file}")
+    names = tuple(declared) or tuple(sorted(numbers, key=int) + sorted(found - numbers))
+    for case, value in written.items():
+        where = f"{file}, line {rows[case].line}: the diagnosis {shown(value)} of case {case!r}"
+        if declared and value and value not in names:
+            if value not in numbers or not 0 <= int(value) < len(names):
+                known = ", ".join(f"{name!r}" for name in names)
+                raise RaterbenchError(f"{where} is none of {known}{nearest(value[:80], names)}")
+            written[case] = names[int(value)]
+        elif not declared and value and 0 < len(numbers) < len(found) and value in numbers:
+            raise RaterbenchError(
+                f"{where} is a whole number, and others are names, such as {min(found - numbers)!r}: write names or numbers "
+                "alone, or name the diagnoses in dataset.toml"
+            )
+    return names, written
 
 
 def _columns(file: Path, rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
@@ -132,10 +179,11 @@ class _Resolver:
 
 
 def _check_look_alikes(file: Path, column: str, named: dict[str, str]) -> None:
+    several = "diagnoses" if column == "diagnosis" else f"{column}s"
     for one, other in look_alikes(named.values()):
         cases = [next(case for case, name in named.items() if name == this) for this in (one, other)]
         raise RaterbenchError(
-            f"{file} has the {column}s {one!r} (case {cases[0]!r}) and {other!r} (case {cases[1]!r}), which look alike: "
-            f"write one {column} in one way, or give two {column}s names that differ by more than letters' case, accents, "
+            f"{file} has the {several} {one!r} (case {cases[0]!r}) and {other!r} (case {cases[1]!r}), which look alike: "
+            f"write one {column} in one way, or give two {several} names that differ by more than letters' case, accents, "
             "separators or leading zeros"
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RaterbenchError, nearest, shown
+from ...names import clean_name
 from ...paths import read_text
 from ..base import IGNORE, LARGEST_SIDE, Preparation
 from ..label_files.label_values import LabelValues, with_ignore, with_threshold
@@ -24,7 +25,7 @@ class FolderSettings:
     """The contents of ``dataset.toml``; None is what it does not say.
 
     ``spacing`` [2 or 3] is in mm and in array order. With ``anonymous_raters`` the name of a rater says nothing from one case
-    to the next.
+    to the next. ``diagnoses`` are the names of the diagnoses in ``cases.csv``, in the order of their numbers.
     """
 
     name: str | None = None
@@ -34,6 +35,7 @@ class FolderSettings:
     spacing: tuple[float, ...] | None = None
     layout: FolderLayout = field(default_factory=lambda: FolderLayout({}))
     anonymous_raters: bool = False
+    diagnoses: tuple[str, ...] = ()
 
     def with_options(self, threshold: float | None, darker: bool | None) -> FolderSettings:
         """The settings with a threshold and a side of the object that were given as options, which win over the file's.
@@ -69,8 +71,8 @@ def read_settings(file: Path) -> FolderSettings:
         raise RaterbenchError(f"{file} is no valid TOML that can be read: its values are nested too deeply") from error
     except ValueError as error:  # Also what Python says of whole numbers with thousands of digits.
         raise RaterbenchError(f"{file} is no valid TOML: {shown(str(error), 200)[1:-1]}") from error
-    known = ("name", "classes", "ignore", "threshold", "darker", "preparation", "spacing", "layout", "anonymous_raters")
-    _known_keys(content, known, f"{file}")
+    known = ("name", "classes", "ignore", "threshold", "darker", "preparation", "spacing", "layout")
+    _known_keys(content, (*known, "anonymous_raters", "diagnoses"), f"{file}")
     ignore, anonymous = content.get("ignore"), content.get("anonymous_raters", False)
     if ignore is not None and not _label_value(ignore):
         raise RaterbenchError(
@@ -94,6 +96,7 @@ def read_settings(file: Path) -> FolderSettings:
         spacing=_spacing(content["spacing"], file) if "spacing" in content else None,
         layout=_layout(content.get("layout", {}), file),
         anonymous_raters=anonymous,
+        diagnoses=_diagnoses(content["diagnoses"], file) if "diagnoses" in content else (),
     )
 
 
@@ -106,6 +109,13 @@ def _name(name: Any, file: Path) -> str:
             f"{file}: name = {shown(name)} must be a name of at most {LONGEST_NAME} characters in one line, and no path"
         )
     return name
+
+
+def _diagnoses(names: Any, file: Path) -> tuple[str, ...]:
+    named = isinstance(names, list) and all(isinstance(n, str) and clean_name(n) and n.isprintable() for n in names)
+    if not named or len(names) < 2 or len(set(map(clean_name, names))) < len(names):
+        raise RaterbenchError(f"{file}: diagnoses = {shown(names)} must be a list of two or more different names in quotes")
+    return tuple(map(clean_name, names))
 
 
 def _declared(classes: Any, ignore: int | None, file: Path) -> LabelValues:

@@ -57,6 +57,7 @@ class CaseView(Dataset):
         first = self.places[0].part
         self.name, self.classes, self.raters = first.name, first.classes, first.raters
         self.preparation, self.unit, self.anonymous_raters = first.preparation, first.unit, first.anonymous_raters
+        self.diagnoses = first.diagnoses
         rows = [place.part.index.iloc[place.position] for place in self.places]
         self.index = first.index.iloc[:0].reindex(range(len(rows)))
         for column in ("case", "subject", "centre"):

@@ -74,6 +74,18 @@ PUBLICATIONS: Mapping[str, Publication] = {
         ), 2016, "AggNet: Deep learning from crowds for mitosis detection in breast cancer histology images", TMI, "35", "5",
         "1313–1321", "10.1109/TMI.2016.2528120",
     ),
+    "almazroa2018": Publication(
+        "inproceedings", (
+            "Almazroa, Ahmed", "Alodhayb, Sami", "Osman, Essameldin", "others",
+        ), 2018, "Retinal fundus images for glaucoma analysis: the RIGA dataset",
+        "Medical Imaging 2018: Imaging Informatics for Healthcare, Research, and Applications, Proceedings of SPIE", "10579",
+        pages="105790B", doi="10.1117/12.2293584",
+    ),
+    "armato2011": Publication(
+        "article", ("Armato, Samuel G., III", "others"), 2011,
+        "The Lung Image Database Consortium (LIDC) and Image Database Resource Initiative (IDRI): a completed reference database "
+        "of lung nodules on CT scans", "Medical Physics", "38", "2", "915–931", "10.1118/1.3528204",
+    ),
     "asman2011": Publication(
         "article", ("Asman, Andrew J.", "Landman, Bennett A."), 2011,
         "Robust statistical label fusion through consensus level, labeler accuracy, and truth estimation (COLLATE)",
@@ -130,6 +142,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", ("Epstein, Edward S.",), 1969, "A scoring system for probability forecasts of ranked categories",
         "Journal of Applied Meteorology", "8", "6", "985–987",
     ),
+    "fang2022": Publication(
+        "misc", ("Fang, Huihui", "Li, Fei", "Wu, Junde", "others"), 2022,
+        "REFUGE2 challenge: a treasure trove for multi-dimension analysis and evaluation in glaucoma screening",
+        "arXiv:2202.08994",
+    ),
     "gneiting2007": Publication(
         "article", ("Gneiting, Tilmann", "Raftery, Adrian E."), 2007,
         "Strictly proper scoring rules, prediction, and estimation", "Journal of the American Statistical Association",
@@ -154,6 +171,12 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "inproceedings", ("Gurari, D.", "others"), 2015,
         "How to collect segmentations for biomedical images? A benchmark evaluating the performance of experts, crowdsourced "
         "non-experts, and algorithms", "IEEE Winter Conference on Applications of Computer Vision (WACV)",
+    ),
+    "hancock2016": Publication(
+        "article", ("Hancock, Matthew C.", "Magnan, Jerry F."), 2016,
+        "Lung nodule malignancy classification using only radiologist-quantified image features as inputs to statistical learning "
+        "algorithms: probing the Lung Image Database Consortium dataset with two statistical learning methods",
+        "Journal of Medical Imaging", "3", "4", "044504", "10.1117/1.JMI.3.4.044504",
     ),
     "holm1979": Publication(
         "article", ("Holm, S.",), 1979, "A simple sequentially rejective multiple test procedure",
@@ -189,6 +212,18 @@ PUBLICATIONS: Mapping[str, Publication] = {
             "Kohl, S. A. A.", "Romera-Paredes, B.", "Maier-Hein, K. H.", "Rezende, D. J.", "Eslami, S. M. A.", "Kohli, P.",
             "Zisserman, A.", "Ronneberger, O.",
         ), 2019, "A hierarchical probabilistic U-Net for modeling multi-scale ambiguities", "arXiv:1905.13077",
+    ),
+    "kovalyk2022": Publication(
+        "article", (
+            "Kovalyk, Oleksandr", "Morales-Sánchez, Juan", "Verdú-Monedero, Rafael", "Sellés-Navarro, Inmaculada",
+            "Palazón-Cabanes, Ana", "Sancho-Gómez, José-Luis",
+        ), 2022, "PAPILA: Dataset with fundus images and clinical data of both eyes of the same patient for glaucoma assessment",
+        "Scientific Data", "9", pages="291", doi="10.1038/s41597-022-01388-1",
+    ),
+    "kumar2023": Publication(
+        "article", ("Kumar, J. R. Harish", "Seelamantula, Chandra Sekhar", "Gagan, J. H.", "others"), 2023,
+        "Chákṣu: A glaucoma specific fundus image database", "Scientific Data", "10", pages="70",
+        doi="10.1038/s41597-023-01943-4",
     ),
     "lam1997": Publication(
         "article", ("Lam, L.", "Suen, C. Y."), 1997,
@@ -249,6 +284,11 @@ PUBLICATIONS: Mapping[str, Publication] = {
     "naeini2015": Publication(
         "inproceedings", ("Naeini, M. P.", "Cooper, G.", "Hauskrecht, M."), 2015,
         "Obtaining well calibrated probabilities using Bayesian binning", "AAAI Conference on Artificial Intelligence",
+    ),
+    "orlando2020": Publication(
+        "article", ("Orlando, José Ignacio", "others"), 2020,
+        "REFUGE Challenge: a unified framework for evaluating automated methods for glaucoma assessment from fundus photographs",
+        "Medical Image Analysis", "59", pages="101570",
     ),
     "prados2017": Publication(
         "article", ("Prados, Ferran", "others"), 2017,
@@ -408,12 +448,17 @@ DATASETS: Mapping[str, Sequence[str]] = {
     "brats": ("menze2015", "bakas2017"),
     "bubil": ("gurari2015",),
     "cbia-cells": ("svoboda2009",),
+    "chaksu": ("kumar2023",),
     "deepflash": ("segebarth2020",),
     "epfl-mitochondria": ("lucchi2013",),
     "isbi2015": ("carass2017",),
+    "lidc": ("armato2011", "hancock2016"),
     "lizard": ("graham2021",),
     "mnist": ("lecun1998",),
     "msseg2016": ("commowick2021",),
+    "papila": ("kovalyk2022",),
+    "refuge2": ("orlando2020", "fang2022"),
+    "riga": ("almazroa2018",),
     "scgm": ("prados2017",),
 }
 TESTS: Sequence[str] = ("holm1979", "nadeau2003")

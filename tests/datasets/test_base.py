@@ -25,6 +25,24 @@ def test_a_blind_case_has_no_truth_and_an_unlabelled_one_no_ratings():
     assert case().unlabelled().ratings == {}
 
 
+def test_diagnoses_of_raters_are_hidden_as_the_diagnosis_is():
+    known = case(diagnosis=1, rater_diagnoses={"r1": 0})
+    seen = known.blind({"diagnosis"})
+    assert (seen.diagnosis, seen.rater_diagnoses, seen.truth) == (1, {"r1": 0}, None)
+    for hidden in (known.blind({"truth"}), known.unlabelled()):
+        assert hidden.diagnosis is None and hidden.rater_diagnoses == {}
+
+
+def test_a_subset_that_a_method_sees_has_no_diagnosis_in_its_index_unless_it_needs_it():
+    cases = CaseList("mine", [case("a", diagnosis=1), case("b")], ("background", "x"), diagnoses=("well", "ill"))
+    cases.index["diagnosis"] = ["ill", ""]
+    assert [cases.diagnosis_at(i) for i in range(2)] == [1, None] == [c.diagnosis for c in cases]
+    part = cases.subset([1, 0])
+    assert part.diagnoses == ("well", "ill") and part.diagnosis_at(1) == 1
+    assert "diagnosis" in cases.subset([0], blind=True, needs={"diagnosis"}).index
+    assert "diagnosis" not in cases.subset([0], blind=True, needs={"truth"}).index and "diagnosis" in cases.index
+
+
 def objects(rater: str = "r1", **changes) -> Instances:
     numbers = np.zeros((4, 5), np.int32)
     numbers[0, :2], numbers[2, 3] = 2, 3
@@ -70,11 +88,15 @@ def test_a_subset_keeps_classes_raters_and_the_official_test_part():
         {"truth": None},
         {"geometry": Geometry.axis_aligned(2, (1.0, 2.0))},
         {"diagnosis": 1},
+        {"rater_diagnoses": {"r1": 1}},
         {"instances": objects()},
     ],
 )
 def test_the_fingerprint_of_cases_in_memory_sees_what_they_hold(changes):
-    prints = [CaseList("mine", [case("a"), case("b", **c)], ("background", "x")).fingerprint() for c in ({}, {}, changes)]
+    prints = [
+        CaseList("mine", [case("a"), case("b", **c)], ("background", "x"), diagnoses=("well", "ill")).fingerprint()
+        for c in ({}, {}, changes)
+    ]
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -98,6 +120,22 @@ def test_voxels_that_were_not_judged_are_no_error():
 def test_a_case_that_breaks_the_contract_is_named(changes, words):
     with pytest.raises(RaterbenchError) as error:
         CaseList("mine", [case(**changes)], ("background", "x"))
+    assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "words"),
+    [
+        ({"diagnosis": 2}, ("well", "ill"), ["'a'", "diagnosis 2", "0 to 1 (well, ill)"]),
+        ({"diagnosis": -1}, ("well", "ill"), ["'a'", "diagnosis -1"]),
+        ({"diagnosis": True}, ("well", "ill"), ["'a'", "diagnosis True"]),
+        ({"diagnosis": 0}, (), ["'a'", "diagnosis 0", "names none"]),
+        ({"diagnosis": 0, "rater_diagnoses": {"r1": 5}}, ("well", "ill"), ["'a'", "diagnosis 5 by 'r1'"]),
+    ],
+)
+def test_a_diagnosis_that_the_data_set_does_not_name_is_refused(changes, names, words):
+    with pytest.raises(RaterbenchError) as error:
+        CaseList("mine", [case(**changes)], ("background", "x"), diagnoses=names)
     assert all(word in str(error.value) for word in words)
 
 

@@ -35,6 +35,18 @@ def test_a_folder_needs_nothing_else(folder):
     assert case.truth is None
 
 
+def test_a_diagnosis_is_read_with_the_case(folder):
+    before = Folder(folder)
+    assert before.diagnoses == () and before[0].diagnosis is None and "diagnosis" not in before.index
+    (folder / "cases.csv").write_text("case,diagnosis\na,well\nb,\n")
+    data = Folder(folder)
+    assert data.diagnoses == ("well",) and [case.diagnosis for case in data] == [0, None]
+    (folder / "dataset.toml").write_text("diagnoses = ['ill', 'well']")
+    data = Folder(folder)
+    assert data.diagnoses == ("ill", "well") and [case.diagnosis for case in data] == [1, None]
+    assert data.subset([0], blind=True)[0].diagnosis is None
+
+
 def test_hidden_files_and_pixels_beside_a_header_are_passed_over(folder):
     (folder / "images" / ".DS_Store").write_text("x")
     (folder / "ratings" / "anna" / "._a.png").write_text("x")

@@ -49,6 +49,14 @@ def test_the_parts_and_the_official_test(data):
     assert case.diagnosis == digits.index["digit"][21]
 
 
+def test_the_diagnosis_is_the_digit_or_whether_it_is_5_or_more(data):
+    digits, halves = MNIST(train=20, test=0, data=data), MNIST(train=20, test=0, diagnosis="5 or more", data=data)
+    assert digits.diagnoses == tuple("0123456789") and halves.diagnoses == ("below 5", "5 or more")
+    assert [case.diagnosis for case in digits] == digits.index["digit"].tolist()
+    assert [case.diagnosis for case in halves] == (digits.index["digit"] >= 5).astype(int).tolist()
+    assert digits.fingerprint() != halves.fingerprint()
+
+
 def test_every_rater_rates_every_digit_the_same_way_each_time(data):
     one, other = MNIST(train=8, test=2, data=data), MNIST(train=3, test=2, data=data / "mnist")
     assert tuple(one[0].ratings) == one.raters == ("good", "over", "under", "wrong", "blank")

@@ -1,12 +1,17 @@
 import pytest
 
 from raterbench.datasets import RaterbenchError
-from raterbench.datasets.layout.cases_table import read_cases
+from raterbench.datasets.layout.cases_table import CaseRow, name_diagnoses, read_cases
 from raterbench.names import clean_name, likeness, look_alikes
 
 ROWS = [("case", "subject", "centre"), ("c0", "p0", "Köln"), ("c1", "p0", "Köln"), ("c2", "p1", "Bonn")]
 RIGHT = {"c0": ("p0", "Köln"), "c1": ("p0", "Köln"), "c2": ("p1", "Bonn")}
 CASES = ("c0", "c1", "c2")
+
+
+def known(file, cases=CASES):
+    """Subject and centre of each case."""
+    return {case: row[:2] for case, row in read_cases(file, cases).items()}
 
 
 def text(separator=",", end="\n", rows=ROWS):
@@ -37,18 +42,18 @@ WAYS = {
 @pytest.mark.parametrize("content", WAYS.values(), ids=WAYS)
 def test_a_table_is_read_as_people_save_it(tmp_path, content):
     (tmp_path / "cases.csv").write_bytes(content)
-    assert read_cases(tmp_path / "cases.csv", CASES) == RIGHT
+    assert known(tmp_path / "cases.csv") == RIGHT
 
 
 def test_without_a_table_nothing_is_known(tmp_path):
     assert read_cases(tmp_path / "cases.csv", CASES) == {}
     (tmp_path / "cases.csv").write_text("case\nc0\nc1\nc2\n")
-    assert read_cases(tmp_path / "cases.csv", CASES) == {case: (case, "unknown") for case in CASES}
+    assert known(tmp_path / "cases.csv") == {case: (case, "unknown") for case in CASES}
 
 
 def test_a_cell_may_hold_the_separator_and_a_new_line(tmp_path):
     (tmp_path / "cases.csv").write_text('case,subject,centre\nc0,"Doe, Jane","St.\nPaul"\n"a\nb",x,y\n')
-    found = read_cases(tmp_path / "cases.csv", ["c0", "a\nb"])
+    found = known(tmp_path / "cases.csv", ["c0", "a\nb"])
     assert found == {"c0": ("Doe, Jane", "St. Paul"), "a\nb": ("x", "y")}
 
 
@@ -69,6 +74,9 @@ def test_a_cell_may_hold_the_separator_and_a_new_line(tmp_path):
         ("case,subject\nc0,1\nc1,\u200b\nc2,3\n", "is no subject"),
         ("case,subject\nc0,1\nc1,2\nc2,3\nc2.png,3\n", "'c2' 2 times"),
         (",,\n\n", "no table"),
+        ("case,diagnosis\nc0,ill\nc1,nan\nc2,\n", "line 3: 'nan' is no diagnosis: leave the cell empty where it is not known"),
+        ("case,diagnosis\nc0,ill\nc1,Ill\nc2,\n", r"the diagnoses 'ill' \(case 'c0'\) and 'Ill' .* look alike"),
+        ("case,diagnosis,subject\nc0,ill,\nc1,ill,2\nc2,,3\n", "line 2: the row of case 'c0' has an empty cell"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, content, words):
@@ -108,3 +116,50 @@ def test_names_that_differ_are_no_look_alikes():
     assert look_alikes(different) == []
     assert clean_name("  ﬁ\u200bx\u00a0 2 ") == "fix 2"
     assert likeness("9" * 5000) == likeness("0" + "9" * 5000)
+
+
+def diagnosed(tmp_path, cells, declared=()):
+    (tmp_path / "cases.csv").write_text("case,diagnosis\n" + "".join(f"c{k},{cell}\n" for k, cell in enumerate(cells)))
+    rows = read_cases(tmp_path / "cases.csv", [f"c{k}" for k in range(len(cells))])
+    names, found = name_diagnoses(tmp_path / "cases.csv", rows, declared)
+    return names, list(found.values())
+
+
+@pytest.mark.parametrize(
+    ("cells", "declared", "names", "found"),
+    [
+        (["well", "", "ill"], (), ("ill", "well"), ["well", "", "ill"]),
+        (["10", "2", "2.0", ""], (), ("2", "10"), ["10", "2", "2", ""]),
+        (["", ""], (), (), ["", ""]),
+        (["ill", "well", ""], ("well", "ill"), ("well", "ill"), ["ill", "well", ""]),
+        (["1", "0", "1.0", ""], ("well", "ill"), ("well", "ill"), ["ill", "well", "ill", ""]),
+        (["1", "well"], ("well", "ill"), ("well", "ill"), ["ill", "well"]),
+        (["1", "0"], ("0", "1", "2"), ("0", "1", "2"), ["1", "0"]),
+    ],
+)
+def test_diagnoses_are_names_or_whole_numbers(tmp_path, cells, declared, names, found):
+    assert diagnosed(tmp_path, cells, declared) == (names, found)
+
+
+@pytest.mark.parametrize(
+    ("cells", "declared", "words"),
+    [
+        (
+            ["wel", "ill"],
+            ("well", "ill"),
+            "line 2: the diagnosis 'wel' of case 'c0' is none of 'well', 'ill'; did you mean 'well'",
+        ),
+        (["0", "2"], ("well", "ill"), "line 3: the diagnosis '2' of case 'c1' is none of 'well', 'ill'"),
+        (["-1", ""], ("well", "ill"), "line 2: the diagnosis '-1'"),
+        (["ill", "1"], (), "line 3: the diagnosis '1' of case 'c1' is a whole number, and others are names, such as 'ill'"),
+        (["", ""], ("well", "ill"), "no case has one: add the column 'diagnosis'"),
+    ],
+)
+def test_a_diagnosis_that_is_none_is_named_with_its_line(tmp_path, cells, declared, words):
+    with pytest.raises(RaterbenchError, match=words):
+        diagnosed(tmp_path, cells, declared)
+
+
+def test_without_a_table_no_case_has_a_diagnosis(tmp_path):
+    assert name_diagnoses(tmp_path / "cases.csv", {}) == ((), {})
+    assert CaseRow("s") == ("s", "unknown", "", 0)

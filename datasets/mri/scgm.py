@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..parameters import check_arguments
-from .base import Card, Case, Dataset, Preparation, index_table
-from .downloads import find_download
-from .label_files.label_values import LabelValues
-from .label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
+from ...parameters import check_arguments
+from ..base import Card, Case, Dataset, Preparation, index_table
+from ..downloads import find_download
+from ..label_files.label_values import LabelValues
+from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
 
 Target = Literal["both", "grey matter"]
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import RaterbenchError
-from ..parameters import Seed, check_arguments
-from .base import Card, Case, Dataset, Labels, Preparation, Truth, index_table
-from .downloads import find_download
-from .label_files.label_values import LabelValues
-from .label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
-from .simulation.raters import LESION_RATERS
+from ...errors import RaterbenchError
+from ...parameters import Seed, check_arguments
+from ..base import Card, Case, Dataset, Labels, Preparation, Truth, index_table
+from ..downloads import find_download
+from ..label_files.label_values import LabelValues
+from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
+from ..simulation.raters import LESION_RATERS
 
 Raters = Literal["real", "simulated"]
 Regime = Literal["all", "one"]

@@ -6,7 +6,7 @@ import pytest
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
 from raterbench.datasets import BraTS, RaterbenchError, load_dataset
 
-from .written_files import put
+from ..written_files import put
 
 SHAPE = (4, 8, 9)
 SCANS = {

@@ -7,7 +7,7 @@ import pytest
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
 from raterbench.datasets import SCGM, Geometry, RaterbenchError, load_dataset
 
-from . import written_files
+from .. import written_files
 
 SHAPE = (3, 12, 10)
 put = partial(written_files.put, geometry=Geometry.axis_aligned(3, (5.0, 0.5, 0.5)))

@@ -12,7 +12,7 @@ from raterbench.benchmark.runner.train import train_unit
 from raterbench.benchmark.store.units import Rows, measuring_path, read_measuring
 from raterbench.datasets import ISBI2015, Geometry, RaterbenchError, load_dataset, pooled_confusion
 
-from .written_files import put
+from ..written_files import put
 
 SHAPE = (5, 20, 24)
 TIMES = {1: 4, 2: 4, 3: 5, 4: 4, 5: 4}

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..errors import RaterbenchError, nearest
-from ..parameters import check_arguments
-from .base import Card, Case, Dataset, Preparation, index_table
-from .downloads import find_download
-from .label_files.label_values import LabelValues
-from .label_files.nifti_scan import needed_nifti, read_contrasts, read_mask
+from ...errors import RaterbenchError, nearest
+from ...parameters import check_arguments
+from ..base import Card, Case, Dataset, Preparation, index_table
+from ..downloads import find_download
+from ..label_files.label_values import LabelValues
+from ..label_files.nifti_scan import needed_nifti, read_contrasts, read_mask
 
 Contrast = Literal["t1", "t1ce", "t2", "flair"]
 Target = Literal["regions", "whole tumour", "tumour core"]

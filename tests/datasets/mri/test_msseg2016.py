@@ -7,7 +7,7 @@ import pytest
 from raterbench.benchmark.checks.datasets import CHECKS, check_dataset
 from raterbench.datasets import MSSEG2016, Geometry, RaterbenchError, load_dataset
 
-from . import written_files
+from .. import written_files
 
 SHAPE = (4, 10, 8)
 put = partial(written_files.put, geometry=Geometry.axis_aligned(3, (1.0, 0.5, 0.5)))

@@ -1,0 +1,1 @@
+"""Data sets of MRI drawn by several raters, one a file."""
