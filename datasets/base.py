@@ -251,7 +251,7 @@ class Dataset(ABC, Sequence[Case]):
     anonymous_raters: bool = False
     """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
     diagnoses: tuple[str, ...] = ()
-    """What a case may be diagnosed as, by name (``Case.diagnosis`` is an index), the healthy one first; empty where none is known.
+    """What a case may be diagnosed as (``Case.diagnosis`` is an index), the healthy one first; empty where none is known.
 
     The index may have a column ``diagnosis`` with the name of each case's, empty where it is not known; ``blind`` hides it.
     """
