@@ -180,7 +180,7 @@ def _caption(analysis: Analysis, page: Sequence[Strip]) -> str:
     )
     if any(strip.case.image.ndim > 2 for strip in page):
         text += " Of volumes the slice on which raters disagree on most voxels."
-    return text + " The view is cut to the surroundings of what the raters drew."
+    return text + " The view is cut to what the raters drew, and of many small objects to those on which they disagree."
 
 
 def _alt(cases: Sequence[str], names: Sequence[str]) -> str:

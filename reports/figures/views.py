@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ...benchmark.store.picture_cases import PictureCase
 from ...datasets.base import IGNORE, slicing_axis
 
 LARGEST = 224
 """Pixels of a picture's longer side; more cannot be seen in print."""
+OBJECTS, LEAST = 14, 48
+"""A picture is no wider than so many of its objects side by side, of which more are dots in print, or so many pixels."""
 
 
 def view(case: PictureCase) -> tuple[int | slice, ...]:
-    """The slice of a volume on which raters disagree most, the part around what they drew, and every how-many-th pixel."""
+    """The slice of a volume on which raters disagree most, the part around what they drew, and every how-many-th pixel.
+
+    Where what they drew are many small objects, it is the part of it where raters disagree on most pixels.
+    """
     stack = np.stack([np.where(r == IGNORE, 0, r) for r in case.ratings.values()] or [np.zeros(case.image.shape, np.uint8)])
     volume, axis, best = stack.ndim == 4, slicing_axis(case.image.shape), 0
     if volume:
@@ -22,7 +28,7 @@ def view(case: PictureCase) -> tuple[int | slice, ...]:
         drawn = (stack > 0).any(axis=0).sum(axis=(1, 2))
         best = int(np.argmax(disagreement if disagreement.any() else drawn))
         stack = stack[:, best]
-    sides = surroundings(np.asarray((stack > 0).any(axis=0)))
+    sides = magnified(surroundings(np.asarray((stack > 0).any(axis=0))), stack)
     step = max(1, -(-max(s.stop - s.start for s in sides) // LARGEST))
     where: list[int | slice] = [slice(s.start, s.stop, step) for s in sides]
     if volume:
@@ -42,3 +48,24 @@ def surroundings(drawn: npt.NDArray[np.bool_]) -> list[slice]:
         start = int(np.clip((span[0] + span[-1] + 1 - size) // 2, 0, n - size))
         window.append(slice(start, start + size))
     return window
+
+
+def magnified(sides: list[slice], ratings: npt.NDArray[np.uint8]) -> list[slice]:
+    """The window ``sides``, or the part of it where raters [R, h, w] disagree most, so wide that their objects can be seen.
+
+    The size of an object is the median over the connected parts that each rater drew; of equal parts the first one is taken.
+    """
+    areas = np.concatenate([[0], *(np.bincount(ndimage.label(rating > 0)[0].ravel())[1:] for rating in ratings)])
+    drawn = areas[areas > 0]
+    if not drawn.size:
+        return sides
+    side = max(LEAST, round(OBJECTS * 2 * float(np.sqrt(np.median(drawn) / np.pi))))
+    disagreement = (ratings.max(axis=0) != ratings.min(axis=0))[tuple(sides)]
+    counted = disagreement if disagreement.any() else (ratings > 0).any(axis=0)[tuple(sides)]
+    height, width = (min(side, n) for n in counted.shape)
+    # Sums over all windows, from sums over the rectangles that begin at the first pixel.
+    sums = np.pad(counted.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    found = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    top, left = np.unravel_index(int(found.argmax()), found.shape)
+    corner = zip((top, left), (height, width), sides, strict=True)
+    return [slice(whole.start + int(first), whole.start + int(first) + n) for first, n, whole in corner]

@@ -52,7 +52,8 @@ def repair(analysis: Analysis) -> style.Plot | None:
     figure = _draw([(case, _panels(case, rater, shown)) for case in cases])
     text = (
         f"Cases of the first repeat: the image, the annotation of {rater}, that annotation as a candidate repaired it, and "
-        f"{_better_words(cases[0], rater)}, whose outline is white everywhere. Nothing is learned from these cases."
+        f"{_better_words(cases[0], rater)}, whose outline is white everywhere. Nothing is learned from these cases. "
+        "Of many small objects those are shown on which raters disagree."
     )
     if left_out := names[len(shown) :]:
         text += f" Not shown for lack of space: {', '.join(left_out)}."
