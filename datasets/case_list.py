@@ -23,7 +23,6 @@ class CaseList(Dataset):
         cases: Sequence[Case],
         classes: Sequence[str],
         raters: Sequence[str] | None = None,
-        *,
         diagnoses: Sequence[str] = (),
     ) -> None:
         self.name, self.classes, self.diagnoses = name, tuple(classes), tuple(diagnoses)
