@@ -83,8 +83,8 @@ PUBLICATIONS: Mapping[str, Publication] = {
     ),
     "armato2011": Publication(
         "article", ("Armato, Samuel G., III", "others"), 2011,
-        "The Lung Image Database Consortium (LIDC) and Image Database Resource Initiative (IDRI): a completed reference database "
-        "of lung nodules on CT scans", "Medical Physics", "38", "2", "915–931", "10.1118/1.3528204",
+        "The Lung Image Database Consortium (LIDC) and Image Database Resource Initiative (IDRI): a completed reference "
+        "database of lung nodules on CT scans", "Medical Physics", "38", "2", "915–931", "10.1118/1.3528204",
     ),
     "asman2011": Publication(
         "article", ("Asman, Andrew J.", "Landman, Bennett A."), 2011,
@@ -174,8 +174,8 @@ PUBLICATIONS: Mapping[str, Publication] = {
     ),
     "hancock2016": Publication(
         "article", ("Hancock, Matthew C.", "Magnan, Jerry F."), 2016,
-        "Lung nodule malignancy classification using only radiologist-quantified image features as inputs to statistical learning "
-        "algorithms: probing the Lung Image Database Consortium dataset with two statistical learning methods",
+        "Lung nodule malignancy classification using only radiologist-quantified image features as inputs to statistical "
+        "learning algorithms: probing the Lung Image Database Consortium dataset with two statistical learning methods",
         "Journal of Medical Imaging", "3", "4", "044504", "10.1117/1.JMI.3.4.044504",
     ),
     "holm1979": Publication(
@@ -217,7 +217,8 @@ PUBLICATIONS: Mapping[str, Publication] = {
         "article", (
             "Kovalyk, Oleksandr", "Morales-Sánchez, Juan", "Verdú-Monedero, Rafael", "Sellés-Navarro, Inmaculada",
             "Palazón-Cabanes, Ana", "Sancho-Gómez, José-Luis",
-        ), 2022, "PAPILA: Dataset with fundus images and clinical data of both eyes of the same patient for glaucoma assessment",
+        ), 2022,
+        "PAPILA: Dataset with fundus images and clinical data of both eyes of the same patient for glaucoma assessment",
         "Scientific Data", "9", pages="291", doi="10.1038/s41597-022-01388-1",
     ),
     "kumar2023": Publication(
@@ -287,7 +288,8 @@ PUBLICATIONS: Mapping[str, Publication] = {
     ),
     "orlando2020": Publication(
         "article", ("Orlando, José Ignacio", "others"), 2020,
-        "REFUGE Challenge: a unified framework for evaluating automated methods for glaucoma assessment from fundus photographs",
+        "REFUGE Challenge: a unified framework for evaluating automated methods for glaucoma assessment from fundus "
+        "photographs",
         "Medical Image Analysis", "59", pages="101570",
     ),
     "prados2017": Publication(
