@@ -36,8 +36,8 @@ def needs_of(method: Method) -> frozenset[Need]:
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
     """Why a method cannot run on a data set, or None: what is not known there, then its own reason and those within it."""
     for need in sorted(needs_of(method)):
-        # The diagnosis of a case may be unknown, the first one's too.
-        known = dataset.diagnoses if need == "diagnosis" else getattr(dataset[0], need, None) is not None
+        # A diagnosis may be unknown of some cases, of the first, too.
+        known = bool(dataset.diagnoses) if need == "diagnosis" else getattr(dataset[0], need, None) is not None
         if not known:
             return f"it needs the {need}, which this data set does not have"
     within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]

@@ -340,3 +340,16 @@ def test_a_recipe_that_does_not_fit_the_classes_is_an_error_of_the_candidate(tin
     phantom, options = Phantom(subjects=2, slices=1, size=32), {"recipe": {"recipe": "composed", "activation": "sigmoid"}}
     with pytest.raises(RaterbenchError, match=r"^candidate 'it': the recipe has activation = 'sigmoid'.*\"softmax\"$"):
         planned_method(Candidate("it", "fused-labels", options), built(tiny, "fused-labels", options), phantom)
+
+
+def test_a_method_that_needs_the_diagnosis_runs_where_only_the_first_case_has_none():
+    class Diagnostician(FusedLabels):
+        needs = frozenset({"diagnosis"})
+
+    cases = [
+        dataclasses.replace(case, diagnosis=place or None) for place, case in enumerate(Phantom(subjects=2, slices=1, size=32))
+    ]
+    named = CaseList("named", cases, Phantom.classes, diagnoses=("well", "ill"))
+    nameless = CaseList("nameless", [dataclasses.replace(case, diagnosis=None) for case in cases], Phantom.classes)
+    assert skip_reason(Diagnostician(), named) is None
+    assert "needs the diagnosis" in skip_reason(Diagnostician(), nameless)
