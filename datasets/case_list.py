@@ -14,8 +14,15 @@ class CaseList(Dataset):
     listed = False
     card = Card("Cases in memory", citation="", licence="", source="")
 
-    def __init__(self, name: str, cases: Sequence[Case], classes: Sequence[str], raters: Sequence[str] | None = None) -> None:
-        self.name, self.classes = name, tuple(classes)
+    def __init__(
+        self,
+        name: str,
+        cases: Sequence[Case],
+        classes: Sequence[str],
+        raters: Sequence[str] | None = None,
+        diagnoses: Sequence[str] = (),
+    ) -> None:
+        self.name, self.classes, self.diagnoses = name, tuple(classes), tuple(diagnoses)
         self.cases = [check_case(case, self.n_classes) for case in cases]
         self.unit = self.cases[0].geometry.unit if self.cases else "mm"
         self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))

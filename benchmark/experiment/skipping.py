@@ -36,7 +36,9 @@ def needs_of(method: Method) -> frozenset[Need]:
 def skip_reason(method: Method, dataset: Dataset) -> str | None:
     """Why a method cannot run on a data set, or None: what is not known there, then its own reason and those within it."""
     for need in sorted(needs_of(method)):
-        if getattr(dataset[0], need, None) is None:
+        # The diagnosis of a case may be unknown, the first one's too.
+        known = dataset.diagnoses if need == "diagnosis" else getattr(dataset[0], need, None) is not None
+        if not known:
             return f"it needs the {need}, which this data set does not have"
     within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]
     if dataset.anonymous_raters and any(one.needs_rater_identity for one in within):
