@@ -123,6 +123,11 @@ class SimulatedRater:
     effects: tuple[Effect, ...] = ()
     flips: VoxelFlips | None = None
 
+    def for_diagnosis(self, diagnosis: int | None) -> SimulatedRater:
+        """The rater of cases with this diagnosis (None: there is none): always the same, unless a subclass says otherwise."""
+        del diagnosis
+        return self
+
     def rate(self, distances: Floats, spacing: Sequence[float], random: np.random.Generator) -> Labels:
         """Labels [*S] uint8 drawn from the true distances [K-1, *S]; ``spacing`` [ndim] in mm."""
         for effect in self.effects:

@@ -23,7 +23,8 @@ class Anatomy:
     """The shape of one slice; lengths in mm, angles in radians.
 
     ``half_width`` and ``half_height`` are the cord's; ``grey`` scales the butterfly, ``horn`` the tips of its anterior horns;
-    ``wobble`` [3] are the amplitudes and ``phases`` [3] the phases of the outline's second to fourth harmonic.
+    ``wobble`` [3] are the amplitudes and ``phases`` [3] the phases of the outline's second to fourth harmonic. ``atrophy`` is
+    the share of the grey matter's area that a disease took: the butterfly shrinks towards its middle, among white matter.
     """
 
     half_width: float
@@ -35,6 +36,7 @@ class Anatomy:
     asymmetry: float
     wobble: tuple[float, ...]
     phases: tuple[float, ...]
+    atrophy: float = 0.0
 
     @classmethod
     def draw(cls, person: np.random.Generator, slice_: np.random.Generator, level: float) -> Anatomy:
@@ -86,7 +88,9 @@ def outlines(y: Floats, x: Floats, anatomy: Anatomy) -> Floats:
     cos, sin = np.float32(np.cos(anatomy.tilt)), np.float32(np.sin(anatomy.tilt))
     x, y = x - np.float32(anatomy.shift[0]), y - np.float32(anatomy.shift[1])
     u, v = cos * x + sin * y, cos * y - sin * x
-    return np.stack([_cord(u, v, anatomy), _butterfly(u, v, anatomy)]).astype(np.float32)
+    scale = np.float32(np.sqrt(1 - anatomy.atrophy))  # Of lengths: areas, and what is lost of them, go with its square.
+    grey = scale * _butterfly(np.asarray(u / scale), np.asarray(v / scale), anatomy)
+    return np.stack([_cord(u, v, anatomy), grey]).astype(np.float32)
 
 
 def partial_volumes(shape: tuple[int, int], spacing: tuple[float, float], anatomy: Anatomy) -> Floats:

@@ -1,3 +1,4 @@
+import hashlib
 import itertools
 import pickle
 import time
@@ -51,6 +52,33 @@ def test_the_same_bits_every_time(phantom):
         assert list(one.ratings) == list(other.ratings)
         assert all(np.array_equal(one.ratings[r], other.ratings[r]) for r in one.ratings)
     assert not np.array_equal(Phantom(seed=1)[0].image, phantom[0].image)
+
+
+@pytest.mark.parametrize(
+    ("options", "positions", "fingerprint", "labels", "signal"),
+    [
+        ({}, (0, 17, 59), "a0d11ac7bbad5dab", "fa7249c74b635347", [2043.711, 1953.606, 1329.596]),
+        (
+            {"subjects": 4, "slices": 1, "size": 32, "missing": 0.0, "centres": 4, "seed": 7},
+            (0, 1, 2, 3),
+            "ec5179d270f8a141",
+            "518e7281674fdf5f",
+            [500.780, 457.252, 315.493, 2054.058],
+        ),
+    ],
+    ids=["default", "four centres"],
+)
+def test_new_options_change_neither_old_cases_nor_old_results_keys(options, positions, fingerprint, labels, signal):
+    """Measured before there were patients: ratings and partial volumes hashed, signals summed over each image."""
+    phantom, digest = Phantom(**options), hashlib.sha256()
+    for case in map(phantom.load, positions):
+        for rater, drawn in case.ratings.items():
+            digest.update(rater.encode() + drawn.tobytes())
+        digest.update((case.truth.probability * 64).astype(np.uint8).tobytes())
+        assert case.diagnosis is None
+    assert (phantom.fingerprint(), digest.hexdigest()[:16]) == (fingerprint, labels)
+    assert [phantom[i].image.sum(dtype=float) for i in positions] == pytest.approx(signal, abs=2e-3)
+    assert phantom.diagnoses == ()
 
 
 def test_a_case_depends_on_its_own_subject_and_slice_only(phantom):
@@ -174,7 +202,11 @@ def test_it_is_quick_and_travels_light(phantom):
 
 
 @pytest.mark.parametrize(
-    "options", [{"subjects": 0}, {"slices": "3"}, {"size": 4}, {"missing": 0.9}, {"seed": -1}, {"centres": 5}]
+    "options",
+    [
+        *({"subjects": 0}, {"slices": "3"}, {"size": 4}, {"missing": 0.9}, {"seed": -1}, {"centres": 5}),
+        *({"patients": 1.0}, {"patients": -0.1}, {"atrophy": 0.6}, {"atrophy_sd": -0.01}, {"raters": "know"}),
+    ],
 )
 def test_an_option_out_of_range_is_named(options):
     with pytest.raises(RaterbenchError, match=next(iter(options))):
