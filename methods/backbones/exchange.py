@@ -22,7 +22,7 @@ class Exchange(nn.Module):
 
     Maps are cut into patches of P x P voxels. Each patch of the asking maps is a query, each patch of the changed maps a key
     and a value; positions are added to queries and keys. What the queries find goes through a perceptron of two layers, which
-    gives a patch again, and is added to the changed maps.
+    gives a patch again, and is added to the changed maps. The last layer starts at zero, so that at first nothing changes.
 
     The paper computes with all P^2 C numbers of a patch, which are 16,384 in its own first block, and puts the result in place
     of the changed maps. Here patches are first projected to 64 numbers, and because so few cannot hold a map, the result is
@@ -43,6 +43,8 @@ class Exchange(nn.Module):
         self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
         self.hidden = nn.Linear(WIDTH, WIDTH)
         self.last = nn.Linear(WIDTH, patch**2 * changed)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, asking: torch.Tensor, changed: torch.Tensor) -> torch.Tensor:
         """Maps [B, C, H, W] and [B, D, H, W] -> [B, D, H, W]."""

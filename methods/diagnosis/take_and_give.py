@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -61,6 +61,9 @@ class TakeAndGive(FusedLabels):
     they are a U-Net with a second decoder, which the diagnosis does not change, and a network that diagnoses with its mask.
     Cases without a diagnosis take part in the segmentation alone. A test case is segmented and diagnosed from its image.
 
+    The validation loss, which chooses the epoch, is the cross-entropy of the segmentation alone, as for other candidates with the
+    same labels. Where cases are few, the diagnosis is learned by heart long before the segmentation is learned.
+
     The paper's diagnosis network is trained before and stays as it is; in the published code it reads the image and the coarse
     mask by itself and no loss looks at its diagnosis. Training both together is our reading of "end to end". The paper has
     ResNets with four blocks, whose sides are 2, 4, 8 and 16 times as short as the image's in the published code. The budget's
@@ -75,6 +78,7 @@ class TakeAndGive(FusedLabels):
         blocks: the levels that exchange features, in ascending order; the paper has B1 to B3, as best in its table 5b. None at
             all is an empty list.
         diagnosis_weight: of the diagnosis' cross-entropy in the loss.
+        diagnosis_learning_rate: Adam's for the diagnosis network and what it is given; the rest has the budget's.
         positive_weight: what a case with the second diagnosis counts in it; None lets both diagnoses count alike. The published
             code has 2. Predicted probabilities are corrected for it.
         clip: gradients are cut at plus and minus this value; None leaves them. The published code has 0.1.
@@ -92,6 +96,7 @@ class TakeAndGive(FusedLabels):
         fusion: Fusion | CaseFusion | None = None,
         blocks: tuple[Block, ...] = ("B1", "B2", "B3"),
         diagnosis_weight: Annotated[float, Range(0)] = 1.0,
+        diagnosis_learning_rate: Annotated[float, Range(0, 100, without="low")] = 3e-3,
         positive_weight: Annotated[float, Range(0, without="low")] | None = None,
         clip: Annotated[float, Range(0, without="low")] | None = None,
         budget: Budget | None = None,
@@ -99,6 +104,7 @@ class TakeAndGive(FusedLabels):
         super().__init__(fusion=fusion, budget=budget)
         self.blocks = blocks
         self.diagnosis_weight = diagnosis_weight
+        self.diagnosis_learning_rate = diagnosis_learning_rate
         self.positive_weight = positive_weight
         self.clip = clip
 
@@ -144,8 +150,17 @@ class TakeAndGive(FusedLabels):
             n_channels, n_classes, self.budget_.features, self.blocks, size=self.padded_, dropout=self.budget_.dropout
         )
 
+    def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        parts: Any = module
+        segmenting, diagnosing = (parts.segmentation, parts.coarse, parts.take), (parts.diagnosis, parts.last, parts.give)
+        first, second = ([p for part in half for p in part.parameters()] for half in (segmenting, diagnosing))
+        return [{"params": first}, {"params": second, "lr": self.diagnosis_learning_rate}]
+
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
+        """The whole loss in training, and the cross-entropy of the segmentation in validation."""
         outputs: TakeAndGiveOutputs = module(batch.images)
+        if not module.training:
+            return super().loss(outputs.logits, batch.ratings, batch.present)
         diagnosis = self.diagnosis_loss(outputs.diagnosis, self.diagnoses_[batch.cases])
         return self.loss(outputs, batch.ratings, batch.present) + self.diagnosis_weight * diagnosis
 
