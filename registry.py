@@ -34,7 +34,7 @@ def kebab(name: str) -> str:
 @cache
 def installed(kind: str) -> EntryPoints:
     """What installed packages offer of a kind; for each kind the files of all packages are read once, maybe hundreds."""
-    return entry_points(group=f"raterbench.{kind}s")
+    return entry_points(group=f"raterbench.{kind.replace(' ', '_')}s")
 
 
 class Registry(Generic[T]):

@@ -5,6 +5,10 @@ from .base import Fusion as Fusion
 from .base import Method as Method
 from .base import Need as Need
 from .base import Prediction as Prediction
+from .diagnosis.base import DiagnosisBudget as DiagnosisBudget
+from .diagnosis.base import DiagnosisNetwork as DiagnosisNetwork
+from .diagnosis.diagnosed import Diagnosed as Diagnosed
+from .diagnosis.diagnosis_first import DiagnosisFirst as DiagnosisFirst
 from .fit_report import FitReport as FitReport
 from .fit_report import Trial as Trial
 from .fusion.at_least import AtLeast as AtLeast
@@ -15,6 +19,7 @@ from .fusion.majority import MajorityVote as MajorityVote
 from .fusion.map_staple import MAPSTAPLE as MAPSTAPLE
 from .fusion.one_coin_staple import OneCoinSTAPLE as OneCoinSTAPLE
 from .fusion.simple import SIMPLE as SIMPLE
+from .fusion.single_rater import SingleRater as SingleRater
 from .fusion.soft_average import SoftAverage as SoftAverage
 from .fusion.soft_staple import SoftSTAPLE as SoftSTAPLE
 from .fusion.spatial_staple import SpatialSTAPLE as SpatialSTAPLE
@@ -39,6 +44,7 @@ from .networks.tgce import TGCE as TGCE
 from .networks.tuned import Tuned as Tuned
 from .quality.annotation_budget import AnnotationBudget as AnnotationBudget
 from .quality.chosen_raters import ChosenRaters as ChosenRaters
+from .quality.class_frequencies import ClassFrequencies as ClassFrequencies
 from .quality.confident_learning import ConfidentLearning as ConfidentLearning
 from .quality.intensity_threshold import IntensityThreshold as IntensityThreshold
 from .quality.partial_labelling import PartialLabelling as PartialLabelling
@@ -50,6 +56,7 @@ from .raters.mrnet import MRNet as MRNet
 from .raters.multi_head import MultiHead as MultiHead
 from .raters.ordinal_agreement import OrdinalAgreement as OrdinalAgreement
 from .raters.wdnet import WDNet as WDNet
+from .registries import CASE_FUSIONS as CASE_FUSIONS
 from .registries import FUSIONS as FUSIONS
 from .registries import METHODS as METHODS
 from .sampling.phiseg import PHiSeg as PHiSeg

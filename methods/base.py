@@ -119,6 +119,11 @@ class CaseFusion(BaseEstimator, ABC):
         """
         check_stored(self)
 
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        """Why this fusion cannot run on the data set, in words; None if it can."""
+        del dataset
+        return None
+
     @abstractmethod
     def fit(self, cases: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Learn from training cases. The same arguments give the same fitted fusion, bit for bit on the CPU."""

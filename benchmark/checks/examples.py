@@ -26,7 +26,7 @@ def make_dataset(
 
     Each case lacks one rater (if there are several), and one voxel in twenty of every rating is not judged. ``absent``
     names raters of the data set who rated nothing; ``change`` is applied to every rating, and leaves the images as they are.
-    The first rater also numbered the objects, in the cases that this rater rated.
+    The first rater also numbered the objects, in the cases that this rater rated. Every other case is ill.
     """
     names = [f"rater {r}" for r in range(n_raters)]
     cases = []
@@ -36,7 +36,7 @@ def make_dataset(
         ratings = dict(zip(there, example.ratings.values(), strict=True))
         cases.append(_case(i, ratings, n_classes, change))
     classes = ["background", *(f"class {k}" for k in range(1, n_classes))]
-    return CaseList("made-up", cases, classes=classes, raters=[*names, *absent])
+    return CaseList("made-up", cases, classes=classes, raters=[*names, *absent], diagnoses=("healthy", "ill"))
 
 
 def reorder(dataset: CaseList, raters: Sequence[str]) -> CaseList:
@@ -45,7 +45,7 @@ def reorder(dataset: CaseList, raters: Sequence[str]) -> CaseList:
     for case in dataset.cases:
         ratings = {rater: case.ratings[rater] for rater in raters if rater in case.ratings}
         cases.append(dataclasses.replace(case, ratings=ratings))
-    return CaseList(dataset.name, cases, dataset.classes, raters)
+    return CaseList(dataset.name, cases, dataset.classes, raters, dataset.diagnoses)
 
 
 def renumber(dataset: CaseList, order: Sequence[int]) -> CaseList:
@@ -61,7 +61,7 @@ def renumber(dataset: CaseList, order: Sequence[int]) -> CaseList:
         truth = Truth(new[case.truth.labels], case.truth.probability[list(order)])
         ratings = {rater: new[labels] for rater, labels in case.ratings.items()}
         cases.append(dataclasses.replace(case, ratings=ratings, truth=truth, instances=None))
-    return CaseList(dataset.name, cases, dataset.classes, dataset.raters)
+    return CaseList(dataset.name, cases, dataset.classes, dataset.raters, dataset.diagnoses)
 
 
 def _case(i: int, ratings: dict[str, Labels], n_classes: int, change: Change | None) -> Case:
@@ -79,6 +79,7 @@ def _case(i: int, ratings: dict[str, Labels], n_classes: int, change: Change | N
         ratings=ratings,
         geometry=Geometry.axis_aligned(truth.ndim),
         truth=Truth(truth, np.equal(truth, classes).astype(np.float32)),
+        diagnosis=i % 2,
         instances=_instances(ratings.get("rater 0"), n_classes),
     )
 

@@ -15,6 +15,7 @@ import torch
 from sklearn.base import clone
 
 from ...datasets.case_list import CaseList
+from ...methods.base import CaseFusion
 from ...methods.learning.network import NetworkMethod
 from ...methods.learning.preparation import Batch, Slices
 from .examples import make_dataset, renumber, reorder
@@ -114,6 +115,8 @@ def _rater_order(method: NetworkMethod) -> None:
 
 
 def _class_relabelling(method: NetworkMethod) -> None:
+    if isinstance(method.get_params(deep=False).get("fusion"), CaseFusion):
+        raise NotApplicableError("its fusion may learn with a network, whose first weights know the number of a class")
     plain = example(method)
     order = [0, *range(2, plain.n_classes), 1]
     one, other = start(method, plain), start(method, renumber(plain, order))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest, shown
-from ...methods import FUSIONS, METHODS
+from ...methods import CASE_FUSIONS, FUSIONS, METHODS
 from ...methods.base import Fusion, Method, Need
 from ...methods.learning.budget import BACKBONE, Budget
 from ...parameters import as_hinted, check_arguments, check_keys, classes_in, has_parameters, parameter_hints
@@ -40,11 +40,14 @@ class Shared(NamedTuple):
 def registries() -> dict[str, Registry[Any]]:
     """Everything that a plug-in can add, by the word that ``raterbench list`` has for it."""
     from ...methods.backbones import BACKBONES
+    from ...methods.diagnosis import DIAGNOSIS_NETWORKS
     from ...methods.learning.recipes import RECIPES
 
     return {
         "methods": METHODS,
         "fusions": FUSIONS,
+        "case-fusions": CASE_FUSIONS,
+        "diagnosis-networks": DIAGNOSIS_NETWORKS,
         "recipes": RECIPES,
         "backbones": BACKBONES,
         "datasets": DATASETS,
@@ -152,9 +155,9 @@ def _configured(cls: Any, options: Mapping[str, Any], where: str, shared: Shared
     for key in known:
         if key in built:
             continue
-        if (held := _held(key, hints)) is Budget:
+        if Budget in (held := _held(key, hints)):
             built[key] = build_budget(shared.budget)
-        elif shared.recipe and held is not None and issubclass(held, registries()["recipes"].base):
+        elif shared.recipe and any(issubclass(kind, registries()["recipes"].base) for kind in held):
             built[key] = _from_registry(registries()["recipes"], shared.recipe, "recipe", shared)
     check_arguments(cls, built, where)
     built = {key: as_hinted(hints.get(key), value) for key, value in built.items()}
@@ -167,34 +170,44 @@ def _configured(cls: Any, options: Mapping[str, Any], where: str, shared: Shared
     return configured
 
 
-def _held(key: str, hints: Mapping[str, Any]) -> type | None:
-    """The kind of estimator that a parameter holds: by its type hint, or without one by its name; None for plain values."""
+def _held(key: str, hints: Mapping[str, Any]) -> tuple[type, ...]:
+    """The kinds of estimator that a parameter may hold: by its type hint, or without one by its name; none for plain values."""
     if key in hints:
-        return next((found for found in classes_in(hints[key]) if hasattr(found, "get_params")), None)
+        return tuple(found for found in classes_in(hints[key]) if hasattr(found, "get_params"))
     by_name = {registry.kind: registry.base for registry in registries().values()} | {"budget": Budget}
-    return by_name.get(key)
+    return (by_name[key],) if key in by_name else ()
 
 
-def _value(value: Any, kind: type | None, where: str, shared: Shared) -> Any:
-    """The value of a parameter: an estimator where its ``kind`` is one, a list of them, or a plain value."""
+def _value(value: Any, kinds: tuple[type, ...], where: str, shared: Shared) -> Any:
+    """The value of a parameter: an estimator where it may hold one of some ``kinds``, a list of them, or a plain value."""
     if isinstance(value, list | tuple):
         return (
-            tuple(_value(one, kind, f"{where}[{place}]", shared) for place, one in enumerate(value)) if kind else tuple(value)
+            tuple(_value(one, kinds, f"{where}[{place}]", shared) for place, one in enumerate(value)) if kinds else tuple(value)
         )
-    if kind is None or value is None:
+    if not kinds or value is None:
         return value
-    for registry in registries().values():
-        if issubclass(kind, registry.base):
-            return _from_registry(registry, value, where, shared)
+    found = [registry for registry in registries().values() if any(issubclass(kind, registry.base) for kind in kinds)]
+    if found:
+        return _from_registry(_knowing(found, value), value, where, shared)
     check_table(value, where)
+    (kind,) = kinds
     return _configured(kind, {**shared.budget, **value} if kind is Budget else value, where, shared)
+
+
+def _knowing(found: Sequence[Registry[Any]], value: Any) -> Registry[Any]:
+    """Of registries whose classes a parameter may hold, the one that knows the name in ``value``; the first if none does."""
+    name = value.get("name", value.get(found[0].kind)) if isinstance(value, Mapping) else value
+    if len(found) > 1 and isinstance(name, str):
+        return next((registry for registry in found if {name, kebab(name)} & set(registry.names())), found[0])
+    return found[0]
 
 
 def _from_registry(registry: Registry[Any], value: Any, where: str, shared: Shared) -> Any:
     """A method, fusion ... from its name, or from a table of parameters with the name under ``name`` or under its kind."""
     options = dict(value) if isinstance(value, Mapping) else {"name": value}
-    key = "name" if "name" in options or registry.kind not in options else registry.kind
-    if key not in options:
+    # A fusion of cases stands in the place of a fusion, under the same key.
+    key = next((key for key in ("name", registry.kind, registry.kind.split()[-1]) if key in options), "")
+    if not key:
         raise RaterbenchError(f'{where}: the table has no name: add {registry.kind} = "..."')
     name = options.pop(key)
     if not isinstance(name, str):

@@ -19,7 +19,7 @@ class Features(NamedTuple):
 
 
 Condition = Callable[[torch.Tensor], torch.Tensor]
-"""From the bottleneck's features [B, G, *T] to what the decoder gets in their place."""
+"""From features [B, F, *T], such as those of the bottleneck, to what the next layer gets in their place."""
 
 
 class Backbone(nn.Module, ABC):

@@ -1,12 +1,15 @@
-"""Blocks of convolutions and an encoder, for networks that have another one beside the backbone. They are for slices (2-D)."""
+"""Blocks of convolutions, an encoder and a decoder, for networks beside the backbone. They are for slices (2-D)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from .base import Condition, resize_maps
 
 SLOPE = 0.1
 """Of the leaky ReLU, as in the U-Net."""
@@ -46,12 +49,33 @@ class Encoder(nn.Module):
         pairs = zip((first, *widths), widths, strict=False)
         self.blocks = nn.ModuleList(Block(n_in, n_out, 2 if level else 1) for level, (n_in, n_out) in enumerate(pairs))
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> list[torch.Tensor]:
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, changes: Mapping[int, Condition] | None = None
+    ) -> list[torch.Tensor]:
+        """The features of all levels; those of a level in ``changes`` are replaced by what its function gives."""
         maps = self.images(images)
         if self.labels is not None and labels is not None:
             maps = maps + self.labels(labels)
-        maps, levels = functional.leaky_relu(self.norm(maps), SLOPE), []
+        maps, levels, changes = functional.leaky_relu(self.norm(maps), SLOPE), [], changes or {}
         for level, block in enumerate(self.blocks):
             maps = block(functional.avg_pool2d(maps, 2) if level else maps)
+            if level in changes:
+                maps = changes[level](maps)
             levels.append(maps)
         return levels
+
+
+class PlainDecoder(nn.Module):
+    """Logits [P, K, *S] from an encoder's levels: from the coarsest on upsampled and put beside the next, one block."""
+
+    def __init__(self, widths: Sequence[int], n_classes: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(fine + coarse, fine) for fine, coarse in pairwise(widths))
+        self.last = nn.Conv2d(widths[0], n_classes, 1)
+
+    def forward(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
+        maps = levels[-1]
+        for level in reversed(range(len(self.blocks))):
+            maps = self.blocks[level](torch.cat([levels[level], resize_maps(maps, levels[level].shape[2:])], dim=1))
+        logits: torch.Tensor = self.last(maps)
+        return logits

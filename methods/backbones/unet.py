@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,16 +35,34 @@ class UNet(Backbone):
         self.dropout = dropout
 
     def features(self, images: torch.Tensor, condition: Condition | None = None) -> Features:
+        levels = self.encode(images)
+        if condition is not None:
+            levels[4] = condition(levels[4])
+        return Features(decoder=self.decode(levels), bottleneck=levels[4])
+
+    def encode(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Features of the five levels; level l has ``widths[l]`` channels and sides 2^l times as short."""
         unet: Any = self.unet
         levels = [self._two_layers(unet.conv_0, images)]
         for down in (unet.down_1, unet.down_2, unet.down_3, unet.down_4):
             levels.append(self._two_layers(down.convs, down.max_pooling(levels[-1])))
-        if condition is not None:
-            levels[4] = condition(levels[4])
+        return levels
+
+    def decode(self, levels: Sequence[torch.Tensor], changes: Mapping[int, Condition] | None = None) -> torch.Tensor:
+        """``Features.decoder`` from the features of the five levels.
+
+        ``changes`` has functions by level, 1 to 4: the decoder's features there, the bottleneck's at level 4, become what the
+        function gives, before they are upsampled. They have as many channels as the encoder's of the level.
+        """
+        unet: Any = self.unet
+        ups, changes = (unet.upcat_1, unet.upcat_2, unet.upcat_3, unet.upcat_4), changes or {}
         decoded = levels[4]
-        for up, skip in zip((unet.upcat_4, unet.upcat_3, unet.upcat_2, unet.upcat_1), levels[3::-1], strict=True):
-            decoded = self._two_layers(up.convs, torch.cat([skip, up.upsample(decoded)], dim=1))
-        return Features(decoder=decoded, bottleneck=levels[4])
+        for level in (4, 3, 2, 1):
+            if level in changes:
+                decoded = changes[level](decoded)
+            up = ups[level - 1]
+            decoded = self._two_layers(up.convs, torch.cat([levels[level - 1], up.upsample(decoded)], dim=1))
+        return decoded
 
     def classify(self, decoder: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.unet.final_conv(decoder)

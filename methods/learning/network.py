@@ -38,6 +38,7 @@ class NetworkMethod(Method):
     * ``select_targets``: which targets a training batch sees;
     * ``step_loss``: the loss of a batch where ``loss(outputs, ratings, present)`` is not enough, for example because a second
       network sees the ratings;
+    * ``before_step``: what becomes of the gradients;
     * ``finish`` and ``predict``: what is known after training, and what is said of a case beside the probability.
 
     Args:
@@ -168,6 +169,9 @@ class NetworkMethod(Method):
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
         """The scalar loss of a batch, in training and in validation."""
         return self.loss(module(batch.images), batch.ratings, batch.present)
+
+    def before_step(self, module: nn.Module) -> None:
+        """Called in training between the gradients of a batch and the optimiser's step, for example to clip them."""
 
     def loss(self, outputs: Any, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """The scalar to minimise.

@@ -37,6 +37,8 @@ class Learner(Protocol):
 
     def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor: ...
 
+    def before_step(self, module: nn.Module) -> None: ...
+
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None: ...
 
     def slice_probability(self, module: nn.Module, images: torch.Tensor, window: tuple[slice, slice]) -> torch.Tensor: ...
@@ -98,6 +100,7 @@ def train_network(
                     loss = learner.step_loss(module, batch._replace(ratings=ratings, present=present))
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
+                learner.before_step(module)
                 optimiser.step()
                 if after_each_step:
                     schedule.step()

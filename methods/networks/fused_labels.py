@@ -7,14 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
+import torch
 
-from ...datasets.base import IGNORE, Case, Dataset
-from ..base import Fusion
+from ...datasets.base import Case, Dataset
+from ...datasets.case_list import CaseList
+from ..base import CaseFusion, Consensus, Fusion, Need
+from ..fusion.engine.cases import fitted_fusion, fuse_cases, judged_voxels
 from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
-from ..learning.preparation import one_hot
+from ..learning.preparation import Slices, one_hot
 from ..learning.recipes import SINGLE, Recipe
 
 
@@ -28,7 +30,8 @@ class FusedLabels(NetworkMethod):
     gives, and an undecided voxel is left out as if nobody had judged it.
 
     Args:
-        fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion is fitted on the training part only.
+        fusion: how labels are fused; None is ``MajorityVote()``. A pooled fusion, and one that sees the case, is fitted on the
+            training part only. What the latter needs, the method needs; predictions are made from the image alone.
         target: ``posterior`` learns the fusion's probabilities; ``consensus`` its labels, each voxel one class, as where
             STAPLE's result is a binary mask. Resampling and augmentation make both softer. Undecided voxels have no label and
             are left out.
@@ -38,7 +41,7 @@ class FusedLabels(NetworkMethod):
     def __init__(
         self,
         *,
-        fusion: Fusion | None = None,
+        fusion: Fusion | CaseFusion | None = None,
         target: Literal["posterior", "consensus"] = "posterior",
         recipe: Recipe | None = None,
         budget: Budget | None = None,
@@ -48,8 +51,12 @@ class FusedLabels(NetworkMethod):
         self.target = target
 
     @property
+    def needs(self) -> frozenset[Need]:
+        return self.fusion.needs if isinstance(self.fusion, CaseFusion) else frozenset()
+
+    @property
     def needs_rater_identity(self) -> bool:
-        return self.fusion is not None and self.fusion.needs_rater_identity
+        return isinstance(self.fusion, Fusion) and self.fusion.needs_rater_identity
 
     def check_parameters(self) -> None:
         super().check_parameters()
@@ -57,29 +64,46 @@ class FusedLabels(NetworkMethod):
             self.fusion.check_parameters()
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        """Why the fusion cannot run on the data set: it needs more raters than some cases have."""
+        """Why the fusion cannot run on the data set: its own reason, or it needs more raters than some cases have."""
         super().skip_reason(dataset)
+        if isinstance(self.fusion, CaseFusion):
+            return self.fusion.skip_reason(dataset)
         needed = self.fusion.min_raters() if self.fusion is not None else 1
         fewer = sum(len(raters) < needed for raters in dataset.index["raters"])
         if not fewer:
             return None
         return f"{type(self.fusion).__name__} needs {needed} raters a case, and {fewer} of {len(dataset)} cases have fewer"
 
-    def fit_targets(self, train: Dataset) -> None:
-        self.fusion_: Fusion = clone(self.fusion) if self.fusion is not None else MajorityVote()
-        self.fusion_.fit(train, train.n_classes)
+    def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
+        self.check_parameters()
+        self._fused: dict[str, Consensus] = {}
+        self.fusion_ = fitted_fusion(self.fusion or MajorityVote(), train, seed=seed, device=device)
+        return super().prepare(train, seed=seed, device=device)
 
     def target_names(self, train: Dataset) -> tuple[str, ...]:
         del train
         return ("consensus",)
 
+    def slices(self, part: Dataset) -> Slices:
+        if isinstance(self.fusion_, CaseFusion):  # All at once, which is much faster than one by one.
+            self._fused = {case.id: consensus for case, consensus in fuse_cases(self.fusion_, part)}
+        prepared = super().slices(part)
+        self._fused = {}
+        return prepared
+
     def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
-        consensus = self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
+        consensus = self._fused.get(case.id) or self._consensus(case)
         probability, labels = consensus.probability, consensus.labels
         if self.target == "consensus":
             return {"consensus": labels}
-        judged = np.any([given != IGNORE for given in case.ratings.values()], axis=0)
+        judged = judged_voxels(consensus, case)
         if self.recipe_.makes_hard:
             tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1
             probability = np.where(tied, one_hot(labels, len(probability)), probability).astype(np.float32)
         return {"consensus": probability if judged.all() else np.where(judged, probability, np.float32(0))}
+
+    def _consensus(self, case: Case) -> Consensus:
+        if isinstance(self.fusion_, Fusion):
+            return self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
+        alone = CaseList("one case", [case], classes=[str(k) for k in range(self.n_classes_)], raters=self.raters_)
+        return self.fusion_.fuse_cases(alone)[0]

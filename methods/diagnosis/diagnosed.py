@@ -1,0 +1,204 @@
+"""Segment, and let diagnosis networks judge the segmentations and the fused labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+
+import torch
+from sklearn.base import clone
+
+from ...datasets.base import Case, Dataset
+from ...errors import RaterbenchError
+from ..base import CaseFusion, Control, DiagnosedLabels, Fusion, Method, Need, NestingMethod, Prediction
+from ..fit_report import FitReport
+from ..fusion.majority import MajorityVote
+from ..learning.budget import Budget
+from ..learning.recipes import Recipe
+from ..networks.fused_labels import FusedLabels
+from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
+from .controls import JudgedFusion, Judges, judged_fusion, judging_networks, name_of, possible_controls
+from .dl_att import DLAtt
+from .dl_cat import DLCat
+from .residual_network import NoMask
+
+CONTROLS: tuple[Control, ...] = ("as published", "cross-fitted", "permuted")
+
+
+class Diagnosed(NestingMethod):
+    """Measures what a way of learning from raters is worth for the diagnosis (Wu et al., 2022, section 4.3).
+
+    End to end: diagnosis networks learn from the training images with the majority vote as the mask, the same for all
+    candidates. Of a test case they see the image and the segmenter's probability (tables 2 to 4).
+
+    Of fused labels: networks of their own learn from the training images with the labels of ``fusion`` as the mask, and judge
+    its labels of test cases (figures 2 and 4) under the ``controls``, which ``DiagnosedLabels`` describes. A fusion that uses
+    the diagnosis is cross-fitted or not as the control says, whatever its own setting, and networks of the kind that it uses
+    judge it only ``as published``.
+
+    A case of which the diagnosis is unknown teaches the segmenter alone.
+
+    Args:
+        segmenter: the method that segments; None is ``FusedLabels(fusion=fusion)`` with ``recipe`` and ``budget``. For a study of
+            fusions alone take ``class-frequencies``, which costs nothing, and ``end_to_end = false``.
+        fusion: whose labels are judged; None is ``MajorityVote()``.
+        networks: the diagnosis networks, each of a different kind; None are ``no-mask``, ``dl-cat`` and ``dl-att``.
+        end_to_end: whether the segmentations are judged.
+        controls: those to compute; what means nothing for the fusion is left out. Empty: its labels are not judged.
+        diagnosis_budget: how the networks are trained; None is ``DiagnosisBudget()``.
+        recipe, budget: of the segmenter where none is given.
+
+    After ``fit``: ``segmenter_``, ``judges_`` (None unless end to end) and ``judged_fusions_``.
+
+    >>> from raterbench.methods.diagnosis.diagnosed import Diagnosed
+    >>> from raterbench.methods.diagnosis.dl_roi import DLROI
+    >>> Diagnosed(networks=(DLROI(),), controls=("cross-fitted",)).check_parameters()
+    """
+
+    def __init__(
+        self,
+        *,
+        segmenter: Method | None = None,
+        fusion: Fusion | CaseFusion | None = None,
+        networks: tuple[DiagnosisNetwork, ...] | None = None,
+        end_to_end: bool = True,
+        controls: tuple[Control, ...] = CONTROLS,
+        diagnosis_budget: DiagnosisBudget | None = None,
+        recipe: Recipe | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.segmenter = segmenter
+        self.fusion = fusion
+        self.networks = networks
+        self.end_to_end = end_to_end
+        self.controls = controls
+        self.diagnosis_budget = diagnosis_budget
+        self.recipe = recipe
+        self.budget = budget
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        fused = self.fusion.needs if isinstance(self.fusion, CaseFusion) else frozenset[Need]()
+        return frozenset[Need]({"diagnosis"}) | fused | self._inner().needs
+
+    @property
+    def needs_rater_identity(self) -> bool:
+        return self._fusion().needs_rater_identity if isinstance(self._fusion(), Fusion) else False
+
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        """Why it cannot run: there are not two diagnoses, or a part of it cannot run."""
+        reasons = [diagnosis_skip_reason(dataset), self._inner().skip_reason(dataset)]
+        if isinstance(self.fusion, CaseFusion):
+            reasons.append(self.fusion.skip_reason(dataset))
+        reasons += [f"{name_of(network)}: {reason}" for network in self._networks() if (reason := network.skip_reason(dataset))]
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def n_networks(self, n_raters: int) -> int:
+        """Those of the segmenter; diagnosis networks take seconds."""
+        return self._inner().n_networks(n_raters)
+
+    def check_parameters(self) -> None:
+        """Check the parameters and those of all parts.
+
+        Raises:
+            RaterbenchError: one is wrong; there is no network, or there are two of one kind; or a control has no network that may
+                judge.
+        """
+        super().check_parameters()
+        self._inner().check_parameters()
+        self._fusion().check_parameters()
+        if self.diagnosis_budget is not None:
+            self.diagnosis_budget.check_parameters()
+        names = [name_of(network) for network in self._networks()]
+        for network in self._networks():
+            network.check_parameters()
+        if not names:
+            raise RaterbenchError("Diagnosed: networks names none: name at least one, or leave it out")
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise RaterbenchError(f"Diagnosed: networks names {min(twice)!r} twice: each kind has one place in the results")
+        for control in self._controls():
+            if not judging_networks(self._fusion(), control, self._networks()):
+                raise RaterbenchError(
+                    f"Diagnosed: the control {control!r} has no network that may judge: the fusion itself uses the kind of "
+                    f"{', '.join(names)}; name another in networks, or leave the control out"
+                )
+
+    def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
+        """Fit the segmenter, then the diagnosis networks on the majority vote, then those of each control.
+
+        Raises:
+            RaterbenchError: no training case has a known diagnosis, or a part raises one.
+        """
+        self.check_parameters()
+        inner: Method = clone(self._inner())
+        parts = (part.subset(range(len(part)), blind=True, needs=inner.needs) for part in (train, validation))
+        self.segmenter_: Method = inner.fit(*parts, seed=seed, device=device)
+        self.judges_: Judges | None = None
+        if self.end_to_end:
+            judges = Judges(self._networks(), self.diagnosis_budget, seed, device)
+            self.judges_ = judges.fit(MajorityVote(), train, validation)
+        self.judged_fusions_: list[JudgedFusion] = [
+            judged_fusion(
+                control,
+                self._fusion(),
+                train,
+                validation,
+                networks=self._networks(),
+                budget=self.diagnosis_budget,
+                seed=seed,
+                device=device,
+            )
+            for control in self._controls()
+        ]
+        return self
+
+    @property
+    def fitted_method(self) -> Method:
+        return self.segmenter_
+
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        prediction = self.segmenter_.predict(case, samples=samples, seed=seed)
+        if self.judges_ is None:
+            return prediction
+        return replace(prediction, diagnosis=self.judges_.diagnose(case, prediction.probability))
+
+    def diagnose_labels(self, cases: Dataset) -> Sequence[DiagnosedLabels]:
+        return [found for judged in self.judged_fusions_ for found in judged.diagnose_labels(cases)]
+
+    def fit_report(self) -> FitReport:
+        """That of the segmenter, with the trainings of all diagnosis networks in ``stages``."""
+        own = self.segmenter_.fit_report()
+        stages, told = dict(own.stages), list[str]()
+        for where, judges in self._judges().items():
+            for name, network in judges.networks.items():
+                stages[f"{name}, {where}"] = report = network.fit_report()
+                told += [f"{name}, {where}: {text}" for text in report.warnings]
+        return replace(own, stages=stages, warnings=[*own.warnings, *told])
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Those of the segmenter and of all diagnosis networks, which begin with ``segmenter.`` or the name of the network."""
+        found = {f"segmenter.{name}": tensor for name, tensor in self.segmenter_.weights().items()}
+        for where, judges in self._judges().items():
+            for kind, network in judges.networks.items():
+                found |= {f"{kind}, {where}.{name}": tensor for name, tensor in network.weights().items()}
+        return found
+
+    def _judges(self) -> dict[str, Judges]:
+        """All judges, by the masks that they learned from."""
+        end_to_end = {"majority vote": self.judges_} if self.judges_ is not None else {}
+        return end_to_end | {f"fused labels {judged.control}": judged.judges for judged in self.judged_fusions_}
+
+    def _inner(self) -> Method:
+        if self.segmenter is not None:
+            return self.segmenter
+        return FusedLabels(fusion=self.fusion, recipe=self.recipe, budget=self.budget)
+
+    def _fusion(self) -> Fusion | CaseFusion:
+        return self.fusion if self.fusion is not None else MajorityVote()
+
+    def _networks(self) -> tuple[DiagnosisNetwork, ...]:
+        return self.networks if self.networks is not None else (NoMask(), DLCat(), DLAtt())
+
+    def _controls(self) -> list[Control]:
+        return [control for control in possible_controls(self._fusion()) if control in self.controls]

@@ -1,0 +1,52 @@
+"""Both kinds of fusions used alike: those that see label maps alone, and those that see the whole case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import clone
+
+from ....datasets.base import IGNORE, Case, Dataset, Floats
+from ....seeds import derived_seed
+from ...base import CaseFusion, Consensus, Fusion
+
+FUSION = 6
+"""The stream of random numbers of a fusion that is fitted within a method; see ``learning.training`` for the others."""
+
+
+def fitted_fusion(
+    fusion: Fusion | CaseFusion, train: Dataset, *, seed: int, device: str | torch.device = "cpu"
+) -> Fusion | CaseFusion:
+    """A clone that has learned from the training cases; ``seed`` is that of the method, of which the fusion gets its own."""
+    fresh: Fusion | CaseFusion = clone(fusion)
+    if isinstance(fresh, CaseFusion):
+        return fresh.fit(train, seed=derived_seed(seed, FUSION), device=device)
+    return fresh.fit(train, train.n_classes)
+
+
+def fuse_cases(fusion: Fusion | CaseFusion, cases: Dataset) -> Iterator[tuple[Case, Consensus]]:
+    """Each case with its consensus, in order.
+
+    Raises:
+        RaterbenchError: as ``Fusion.fuse`` and ``CaseFusion.fuse_cases`` do.
+    """
+    if isinstance(fusion, CaseFusion):
+        yield from zip(cases, fusion.fuse_cases(cases), strict=True)
+        return
+    for case in cases:
+        yield case, fusion.fuse(case.ratings, cases.n_classes, geometry=case.geometry)
+
+
+def judged_voxels(consensus: Consensus, case: Case) -> npt.NDArray[np.bool_]:
+    """The voxels [*S] that one of the raters whom the consensus is made of judged."""
+    given = [case.ratings[rater] for rater in consensus.raters]
+    return np.any([labels != IGNORE for labels in given], axis=0) if given else np.zeros(case.shape, np.bool_)
+
+
+def judged_probability(consensus: Consensus, case: Case) -> Floats:
+    """The probability of a consensus [K, *S], and zeros where nobody judged the voxel."""
+    judged = judged_voxels(consensus, case)
+    return consensus.probability if judged.all() else np.where(judged, consensus.probability, np.float32(0))
