@@ -15,7 +15,10 @@ from .errors import nearest, shown
 from .names import visible
 from .parameters import Range
 
-KINDS = ("methods", "fusions", "recipes", "backbones", "datasets", "metrics", "splits", "experiments")
+KINDS = (
+    *("methods", "fusions", "case-fusions", "diagnosis-networks", "recipes", "backbones"),
+    *("datasets", "metrics", "splits", "experiments"),
+)
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 

@@ -170,7 +170,8 @@ class DiagnosedLabels:
     was done against that: nothing (``as published``: the fusion's network has seen the training cases that it fuses, and
     networks of the same kind read the labels); ``cross-fitted`` (no network has seen the case that it helps to fuse, and
     networks of another architecture and seed read the labels); ``permuted`` (as cross-fitted, but with the diagnoses permuted
-    among cases before anything is fused or trained: an area under the curve above .5 is leak).
+    among subjects before cases are fused and networks learn to read their labels: an area under the curve above .5 is leak. The
+    fusion's own network has learned from the true ones, or it would not know how to write a diagnosis into labels).
 
     Args:
         case: the case's name.

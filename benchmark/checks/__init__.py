@@ -20,7 +20,7 @@ LONGEST = 600.0
 def check_file(path: str | Path, *, timeout: float = LONGEST) -> Iterator[CheckResult]:
     """The findings on every class that a Python file defines and that can be checked, listed or not.
 
-    That is every method, fusion, recipe, backbone, metric, split policy and data set.
+    That is every method, fusion, diagnosis network, recipe, backbone, metric, split policy and data set.
 
     Each class is checked in a process of its own, so that one that hangs, crashes or ends its process is a failed check.
     A check's name starts with the class: ``"SymmetricCrossEntropy: rater order"``. ``timeout`` is in seconds, for each class.
@@ -56,8 +56,8 @@ def class_names(path: str | Path) -> list[str]:
     names = [cls.__name__ for cls, _ in _checkable(load_plugin(path))]
     if not names:
         raise RaterbenchError(
-            f"{str(path)!r} defines no method, fusion, recipe, backbone, metric, split policy or data set to check: "
-            "subclass one of raterbench's bases in it, and implement what the base leaves open"
+            f"{str(path)!r} defines no method, fusion, diagnosis network, recipe, backbone, metric, split policy or data "
+            "set to check: subclass one of raterbench's bases in it, and implement what the base leaves open"
         )
     return names
 
@@ -81,14 +81,16 @@ def check_name(cls: type) -> list[CheckResult]:
     """Whether a class can be found by a name of its own."""
     from ...datasets import DATASETS
     from ...errors import RaterbenchError
-    from ...methods import FUSIONS, METHODS
+    from ...methods import CASE_FUSIONS, FUSIONS, METHODS
     from ...methods.backbones import BACKBONES
+    from ...methods.diagnosis import DIAGNOSIS_NETWORKS
     from ...methods.learning.recipes import RECIPES
     from ...registry import Registry
     from ..experiment.splits import SPLITS
     from ..metrics import METRICS
 
-    registries: tuple[Registry[Any], ...] = (METHODS, FUSIONS, RECIPES, BACKBONES, DATASETS, METRICS, SPLITS)
+    of_methods: tuple[Registry[Any], ...] = (METHODS, FUSIONS, CASE_FUSIONS, DIAGNOSIS_NETWORKS, RECIPES, BACKBONES)
+    registries: tuple[Registry[Any], ...] = (*of_methods, DATASETS, METRICS, SPLITS)
     try:
         for registry in registries:
             if issubclass(cls, registry.base):
@@ -102,12 +104,14 @@ def _checkable(module: ModuleType) -> Iterator[tuple[type, Callable[[Any], list[
     """Each concrete class that the module defines, in the order of the file, with what checks it."""
     from ...datasets.base import Dataset
     from ...methods.backbones.base import Backbone
-    from ...methods.base import Fusion, Method
+    from ...methods.base import CaseFusion, Fusion, Method
+    from ...methods.diagnosis.base import DiagnosisNetwork
     from ...methods.learning.recipes import Recipe
     from ..experiment.splits import SplitPolicy
     from ..metrics.base import MetricBase
     from .backbones import check_backbone, check_recipe
     from .datasets import check_dataset
+    from .diagnosis import check_case_fusion, check_diagnosis_network
     from .fusions import check_fusion
     from .methods import check_method
     from .metrics import check_metric
@@ -116,6 +120,8 @@ def _checkable(module: ModuleType) -> Iterator[tuple[type, Callable[[Any], list[
     kinds: dict[type, Callable[[Any], list[CheckResult]]] = {
         Method: check_method,
         Fusion: check_fusion,
+        CaseFusion: check_case_fusion,
+        DiagnosisNetwork: check_diagnosis_network,
         Recipe: check_recipe,
         Backbone: check_backbone,
         Dataset: check_dataset,

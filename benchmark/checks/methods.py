@@ -13,16 +13,14 @@ from sklearn.base import clone
 
 from ...datasets.base import IGNORE, Case, Floats
 from ...datasets.case_list import CaseList
-from ...methods.base import Method, Need, Prediction
-from ...methods.diagnosis.base import DiagnosisBudget
-from ...methods.diagnosis.diagnosed import Diagnosed
-from ...methods.diagnosis.diagnosis_first import DiagnosisFirst
+from ...methods.base import CaseFusion, Method, Need, Prediction
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.networks.fused_labels import FusedLabels
 from ...methods.networks.tuned import Tuned
 from ...methods.quality.annotation_budget import AnnotationBudget
 from ...methods.quality.chosen_raters import ChosenRaters
+from .diagnosis import shortened
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
 from .parameters import parameters_are_stored
@@ -61,11 +59,9 @@ def small(method: Method, **changes: Any) -> Method:
     if "budget" in parameters:
         budget: Budget = clone(parameters["budget"] or Budget())
         fresh.set_params(budget=budget.set_params(epochs=2, batch_size=4, features=(4, 4, 4, 8, 8, 4), **changes))
-    if isinstance(fresh, Diagnosed):
-        fresh.set_params(diagnosis_budget=DiagnosisBudget(epochs=1, batch_size=4, features=(2, 2, 2, 2)))
-    if isinstance(fusion := parameters.get("fusion"), DiagnosisFirst):
-        brief = DiagnosisBudget(epochs=1, batch_size=4, features=(2, 2, 2, 2))
-        fresh.set_params(fusion=clone(fusion).set_params(steps=2, diagnosis_budget=brief))
+    fresh = shortened(fresh)
+    if isinstance(fusion := parameters.get("fusion"), CaseFusion):
+        fresh.set_params(fusion=shortened(fusion))
     if isinstance(fresh, Tuned):
         fresh.set_params(trials=2)
     if "segmenter" in parameters:

@@ -41,7 +41,7 @@ class DiagnosisBudget(Parameterised):
         *,
         epochs: Annotated[int, Range(1, 1_000_000)] = 25,
         batch_size: Annotated[int, Range(1, 100_000)] = 16,
-        learning_rate: Annotated[float, Range(0, 100, without="low")] = 3e-3,
+        learning_rate: Annotated[float, Range(0, 100, without="low")] = 1e-2,
         weight_decay: Annotated[float, Range(0, 100)] = 1e-2,
         features: tuple[Width, Width, Width, Width] = (8, 16, 32, 64),
         rotation: Annotated[float, Range(0, 180)] = 10.0,
@@ -105,7 +105,7 @@ class DiagnosisNetwork(BaseEstimator, ABC):
 
     @abstractmethod
     def predict(self, slices: MaskedSlices) -> npt.NDArray[np.float64]:
-        """The probability of each diagnosis [N, D] of each slice, which sums to 1. The diagnoses of ``slices`` are not looked at."""
+        """The probability of each diagnosis [N, D] of each slice, which sums to 1; it does not look at their diagnoses."""
 
     def fit_report(self) -> FitReport:
         """The report of ``fit``; empty by default."""

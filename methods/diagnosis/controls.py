@@ -108,15 +108,19 @@ def judged_fusion(
     seed: int,
     device: str | torch.device,
 ) -> JudgedFusion:
-    """Fit a fusion to the training cases, and networks to what it makes of them, under one control."""
-    if control == "permuted":
-        train, validation = (
-            PermutedDiagnoses(part, derived_seed(seed, PERMUTED, place)) for place, part in enumerate((train, validation))
-        )
+    """Fit a fusion to the training cases, and networks to what it makes of them, under one control.
+
+    Diagnoses are permuted after the fusion has learned: a fusion that learned from permuted ones would not know how to write a
+    diagnosis into labels, and a leak could not be seen.
+    """
     used: Any = clone(fusion)
     if isinstance(used, DiagnosisFusion):
         used.set_params(cross_fitted=control != "as published")
     fitted = fitted_fusion(used, train, seed=seed, device=device)
+    if control == "permuted":
+        train, validation = (
+            PermutedDiagnoses(part, derived_seed(seed, PERMUTED, place)) for place, part in enumerate((train, validation))
+        )
     judges = Judges(judging_networks(fusion, control, networks), budget, seed, device)
     return JudgedFusion(control, fitted, judges.fit(fitted, train, validation), seed)
 

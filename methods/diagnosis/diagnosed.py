@@ -40,8 +40,8 @@ class Diagnosed(NestingMethod):
     A case of which the diagnosis is unknown teaches the segmenter alone.
 
     Args:
-        segmenter: the method that segments; None is ``FusedLabels(fusion=fusion)`` with ``recipe`` and ``budget``. For a study of
-            fusions alone take ``class-frequencies``, which costs nothing, and ``end_to_end = false``.
+        segmenter: the method that segments; None is ``FusedLabels(fusion=fusion)`` with ``recipe`` and ``budget``. For a study
+            of fusions alone take ``class-frequencies``, which costs nothing, and ``end_to_end = false``.
         fusion: whose labels are judged; None is ``MajorityVote()``.
         networks: the diagnosis networks, each of a different kind; None are ``no-mask``, ``dl-cat`` and ``dl-att``.
         end_to_end: whether the segmentations are judged.
@@ -102,8 +102,8 @@ class Diagnosed(NestingMethod):
         """Check the parameters and those of all parts.
 
         Raises:
-            RaterbenchError: one is wrong; there is no network, or there are two of one kind; or a control has no network that may
-                judge.
+            RaterbenchError: one is wrong; there is no network, or there are two of one kind; or a control has no network that
+                may judge.
         """
         super().check_parameters()
         self._inner().check_parameters()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Self
 
@@ -22,7 +22,7 @@ from ..fusion.majority import MajorityVote
 from ..learning.preparation import Slices, prepare_case, restore_maps, stack
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .dl_cat import DLCat
-from .expertness import Optimised, Parameterisation, RatedSlices, optimise_logits, softmax_over_raters
+from .expertness import MapSettings, Optimised, Parameterisation, RatedSlices, optimise_logits, softmax_over_raters
 from .slices import UNKNOWN, MaskedSlices, masked_slices
 
 BATCH = 32
@@ -53,7 +53,7 @@ class DiagnosisFusion(CaseFusion):
 
 
 class DiagnosisFirst(DiagnosisFusion):
-    """Weighs the raters at each voxel so that a frozen network diagnoses the case rightly (DF-GT; Wu et al., 2022, section 3.2.1).
+    """Weighs the raters at each voxel so that a frozen network diagnoses the case rightly (DF-GT; Wu et al., 2022, 3.2.1).
 
     A network (``dl-cat``) learns to diagnose from image and majority vote. It is then frozen, and the weights of the raters of
     each image are optimised by themselves: Adam descends the cross-entropy of the true diagnosis, given the image and the
@@ -61,7 +61,8 @@ class DiagnosisFirst(DiagnosisFusion):
 
     So the consensus depends on the diagnosis of its case, and a network may read it back. ``cross_fitted`` is the least that
     can be done: the network that helps to fuse a case has seen neither it nor another case of its subject. Subjects that
-    ``fit`` did not see get one of the networks, chosen by their names. With one subject nothing is cross-fitted. A case whose diagnosis is unknown gets equal weights.
+    ``fit`` did not see get one of the networks, chosen by their names. With one subject nothing is cross-fitted. A case whose
+    diagnosis is unknown gets equal weights.
     Volumes are fused slice by slice.
 
     Args:
@@ -217,7 +218,7 @@ class DiagnosisFirst(DiagnosisFusion):
         groups: dict[tuple[int, torch.Size], list[Row]] = {}
         for position, (case, part) in enumerate(zip(cases, parts, strict=True)):
             if case.diagnosis is not None:
-                number = self.fold_of_.get(case.subject, zlib.crc32(case.subject.encode()) % len(self.networks_))
+                number = self.fold_of_.get(case.subject, _number_of(case.subject) % len(self.networks_))
                 group = groups.setdefault((number, part.images.shape[1:]), [])
                 group += [(position, slice_) for slice_ in range(len(part))]
         for (number, _), rows in groups.items():
@@ -231,17 +232,14 @@ class DiagnosisFirst(DiagnosisFusion):
             present=torch.stack([parts[position].present[slice_] for position, slice_ in rows]).to(self.device_),
             diagnoses=torch.tensor([float(cases[position].diagnosis == 1) for position, _ in rows], device=self.device_),
         )
-        seeds = [derived_seed(self.seed_, MAPS, zlib.crc32(cases[position].id.encode()), slice_) for position, slice_ in rows]
+        seeds = [derived_seed(self.seed_, MAPS, _number_of(cases[position].id), slice_) for position, slice_ in rows]
         return optimise_logits(
             network,
             slices,
             [torch.Generator().manual_seed(seed) for seed in seeds],
-            parameterisation=self.parameterisation,
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            bounded=self.bounded,
-            channels=self.channels,
-            layers=self.layers,
+            MapSettings(
+                self.parameterisation, self.steps, self.learning_rate, self.bounded, channels=self.channels, layers=self.layers
+            ),
         )
 
     def _restored(self, case: Case, logits: torch.Tensor, raters: Sequence[str]) -> Mapping[str, Floats]:
@@ -249,6 +247,11 @@ class DiagnosisFirst(DiagnosisFusion):
         there = torch.tensor([rater in case.ratings for rater in raters]).view(1, -1, 1, 1).expand(logits.shape)
         maps = restore_maps(softmax_over_raters(logits, there), case, self.preparation_)
         return {rater: maps[r] for r, rater in enumerate(raters) if rater in case.ratings}
+
+
+def _number_of(name: str) -> int:
+    """The same number of 32 bits for a name in every process."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
 
 
 def _consensus(

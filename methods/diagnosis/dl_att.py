@@ -14,8 +14,9 @@ from .training import TrainedDiagnosis
 class DLAtt(TrainedDiagnosis):
     """Diagnoses from the image, looking more at the object (DL-ATT; Li et al., 2019, as in Wu et al., 2022).
 
-    The features of each block are multiplied by 1 + a, where a is the mask at the block's resolution: for two classes the
-    probability of the foreground, for nested structures the mean over them, so that the innermost counts most.
+    The features of the first convolution and of each block are multiplied by 1 + a, where a is the mask at their resolution:
+    for two classes the probability of the foreground, for nested structures the mean over them, so that the innermost counts
+    most.
 
     >>> from raterbench.methods.diagnosis.dl_att import DLAtt
     >>> DLAtt().check_parameters()
@@ -29,9 +30,9 @@ class DLAtt(TrainedDiagnosis):
 class _Attentive(ResidualNetwork):
     def forward(self, channels: torch.Tensor, masks: torch.Tensor | None = None) -> torch.Tensor:
         assert masks is not None
-        attention, features = mean_structure(masks), self.stem(channels)
-        for block in self.blocks:
-            features = block(features)
+        attention, features = mean_structure(masks), channels
+        for layer in (self.stem, *self.blocks):
+            features = layer(features)
             features = features * (1 + functional.avg_pool2d(attention, masks.shape[-1] // features.shape[-1]))
         return self.head(features)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -43,7 +44,7 @@ class _TwoEncoders(nn.Module):
         self.mask_stem = nn.Sequential(
             nn.Conv2d(n_classes - 1, half[0], 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(half[0]), nn.ReLU()
         )
-        self.mask_blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in zip(half, half[1:], strict=False))
+        self.mask_blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in pairwise(half))
         self.attentions = nn.ModuleDict({str(i): _Attention(features[i + 1], half[i + 1]) for i in ATTENDED})
 
     def forward(self, images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:

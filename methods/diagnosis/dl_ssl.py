@@ -59,7 +59,8 @@ class DLSSL(DLCat):
         random, dropped = np.random.default_rng(seed_sequence(seed, UNDIAGNOSED)), list[int]()
         for diagnosis in (0, 1):
             cases = train.cases[train.diagnoses == diagnosis].unique().tolist()
-            dropped += random.permutation(cases)[: min(int(self.dropped * len(cases)), len(cases) - 1)].tolist() if cases else []
+            n_dropped = max(0, min(int(self.dropped * len(cases)), len(cases) - 1))
+            dropped += random.permutation(cases)[:n_dropped].tolist()
         hidden = torch.isin(train.cases, torch.tensor(dropped, dtype=train.cases.dtype))
         return train.diagnosed_as(train.diagnoses.masked_fill(hidden, UNKNOWN))
 

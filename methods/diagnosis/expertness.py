@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -19,7 +19,7 @@ Parameterisation = Literal["pixel", "fourier", "transrob", "expg"]
 SMALL = 0.01
 """Standard deviation of the first logits."""
 ROTATION, SCALING, SHIFT = math.radians(10), 0.2, 20 / 256
-"""The largest random rotation, change of scale and shift (as a share of the side) of ``transrob``: those of the released code."""
+"""The largest random rotation, change of scale and shift (as a share of the side) of ``transrob``, from the released code."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,17 @@ class RatedSlices:
         return (apart & self.present.unsqueeze(2)).any(dim=2).any(dim=1)
 
 
+class MapSettings(NamedTuple):
+    """What decides how maps are optimised; ``DiagnosisFirst`` says what each means."""
+
+    parameterisation: Parameterisation
+    steps: int
+    learning_rate: float
+    bounded: bool = False
+    channels: int = 24
+    layers: int = 4
+
+
 class Optimised(NamedTuple):
     """``logits`` [B, R, H, W] of the raters, and the log-likelihood of the diagnosis after each step, [steps, B]."""
 
@@ -67,36 +78,26 @@ def softmax_over_raters(logits: torch.Tensor, present: torch.Tensor) -> torch.Te
 
 
 def optimise_logits(
-    network: nn.Module,
-    slices: RatedSlices,
-    generators: Sequence[torch.Generator],
-    *,
-    parameterisation: Parameterisation,
-    steps: int,
-    learning_rate: float,
-    bounded: bool,
-    channels: int,
-    layers: int,
+    network: nn.Module, slices: RatedSlices, generators: Sequence[torch.Generator], settings: MapSettings
 ) -> Optimised:
-    """Descend the cross-entropy of each slice's diagnosis, given its image and its fused mask, by Adam (Wu et al., 2022, eq. 3).
+    """Descend the cross-entropy of the diagnosis of each slice, given its image and fused mask, by Adam (Wu et al., 2022).
 
     The sum over the slices is descended, and Adam treats each number by itself, so that every slice gets the maps that it
-    would get alone. Equation 4 prints a plus before the gradient, which would ascend.
+    would get alone. It is equation 3; equation 4 prints a plus before the gradient, which would ascend.
 
     Args:
         network: from images [B, C, H, W] and masks [B, K, H, W] to logits [B]; frozen.
         slices: what is fused.
         generators: one a slice, for everything that is random.
-        parameterisation: as in ``DiagnosisFirst``, and so are the rest.
+        settings: what decides how.
     """
-    voxels = _Contested(slices)
-    kind = {"pixel": _Pixels, "transrob": _Pixels, "fourier": _Spectrum, "expg": _Generator}[parameterisation]
-    maps: _Maps = kind(slices.present, voxels.places, generators, channels=channels, layers=layers)
-    moves = _random_moves(generators, steps).to(slices.images.device) if parameterisation == "transrob" else None
-    optimiser = torch.optim.Adam(maps.parameters, lr=learning_rate)
+    voxels, moved = _Contested(slices), settings.parameterisation == "transrob"
+    maps = MAPS[settings.parameterisation](slices.present, voxels.places, generators, settings)
+    moves = _random_moves(generators, settings.steps).to(slices.images.device) if moved else None
+    optimiser = torch.optim.Adam(maps.parameters, lr=settings.learning_rate)
     found = []
-    for step in range(steps if voxels.any else 0):
-        logits = torch.sigmoid(maps.at_places()) if bounded else maps.at_places()
+    for step in range(settings.steps if voxels.any else 0):
+        logits = torch.sigmoid(maps.at_places()) if settings.bounded else maps.at_places()
         images, masks = slices.images, voxels.fused(logits)
         if moves is not None:
             images, masks = _moved(images, masks, moves[:, step])
@@ -107,7 +108,7 @@ def optimise_logits(
         optimiser.step()
         found.append(-loss.detach())
     with torch.no_grad():
-        everywhere = torch.sigmoid(maps.everywhere()) if bounded else maps.everywhere()
+        everywhere = torch.sigmoid(maps.everywhere()) if settings.bounded else maps.everywhere()
     return Optimised(everywhere, torch.stack(found) if found else torch.zeros(0, len(slices.images)))
 
 
@@ -145,15 +146,9 @@ class _Maps(ABC):
     parameters: list[torch.Tensor]
 
     def __init__(
-        self,
-        present: torch.Tensor,
-        places: torch.Tensor,
-        generators: Sequence[torch.Generator],
-        *,
-        channels: int,
-        layers: int,
+        self, present: torch.Tensor, places: torch.Tensor, generators: Sequence[torch.Generator], settings: MapSettings
     ) -> None:
-        self.shape, self.places, self.channels, self.layers = present.shape, places, channels, layers
+        self.shape, self.places, self.settings = present.shape, places, settings
         self.there = present.flatten(2).any(dim=2).cpu()
         self.parameters = [parameter.to(places.device).requires_grad_() for parameter in self.start(generators)]
 
@@ -209,7 +204,8 @@ class _Spectrum(_Maps):
 
     def everywhere(self) -> torch.Tensor:
         spectrum = torch.view_as_complex(self.parameters[0]) * self.scale
-        return torch.fft.irfft2(spectrum, s=tuple(self.shape[2:]), norm="ortho") / 4
+        maps: torch.Tensor = torch.fft.irfft2(spectrum, s=tuple(self.shape[2:]), norm="ortho")
+        return maps / 4
 
 
 class _Generator(_Maps):
@@ -219,13 +215,15 @@ class _Generator(_Maps):
         _, n_raters, height, width = self.shape
         sides = (torch.linspace(-math.sqrt(3), math.sqrt(3), side) for side in (height, width))
         self.coordinates = torch.stack(torch.meshgrid(*sides, indexing="ij"), dim=-1).flatten(0, 1).to(self.places.device)
-        widths = [2, *[2 * self.channels] * (self.layers - 1)]  # The activation doubles the channels.
+        widths = [2, *[2 * self.settings.channels] * (self.settings.layers - 1)]  # The activation doubles the channels.
         hidden = [
-            torch.stack([torch.randn(n, self.channels, generator=generator) / math.sqrt(n) for generator in generators])
+            torch.stack(
+                [torch.randn(n, self.settings.channels, generator=generator) / math.sqrt(n) for generator in generators]
+            )
             for n in widths[:-1]
         ]
         last = torch.zeros(len(generators), widths[-1], n_raters)
-        biases = [torch.zeros(len(generators), 1, self.channels) for _ in hidden]
+        biases = [torch.zeros(len(generators), 1, self.settings.channels) for _ in hidden]
         return [*hidden, *biases, last, torch.zeros(len(generators), 1, n_raters)]
 
     def at_places(self) -> torch.Tensor:
@@ -243,6 +241,12 @@ class _Generator(_Maps):
             bent = torch.atan(torch.baddbmm(bias, features, weight))
             features = torch.cat([bent / 0.67, bent.square() / 0.6], dim=2)
         return torch.baddbmm(last_bias, features, last).transpose(1, 2)
+
+
+MAPS: Mapping[Parameterisation, type[_Maps]] = {
+    "pixel": _Pixels, "fourier": _Spectrum, "transrob": _Pixels, "expg": _Generator,
+}  # fmt: skip
+"""What each parameterisation is made of."""
 
 
 def _random_moves(generators: Sequence[torch.Generator], steps: int) -> torch.Tensor:

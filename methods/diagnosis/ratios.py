@@ -54,14 +54,15 @@ class RatioThreshold(DiagnosisNetwork):
         """
         del validation, seed, budget, device
         self.check_parameters()
-        known, self.report_, self.classifier_ = train.known(), FitReport(), None
+        known, self.report_ = train.known(), FitReport()
+        self.classifier_: Any = None
         diagnoses = known.diagnoses.cpu().numpy()
         if not len(known):
             raise RaterbenchError("no training case has a known diagnosis: give cases with one, or leave diagnosis out")
         if len(np.unique(diagnoses)) == 1:
             self.report_.warnings.append("all training cases have the same diagnosis, so that the other one cannot be learned")
         else:
-            self.classifier_: Any = make_pipeline(StandardScaler(), self.classifier())
+            self.classifier_ = make_pipeline(StandardScaler(), self.classifier())
             self.classifier_.fit(self.ratios(known), diagnoses)
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -48,7 +49,7 @@ class ResidualNetwork(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(n_channels, features[0], 3, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(features[0])
-        self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in zip(features, features[1:], strict=False))
+        self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in pairwise(features))
         self.last = nn.Linear(features[-1], 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # A fifth faster on the CPU.
 
@@ -78,8 +79,10 @@ class ResidualNetwork(nn.Module):
 
 
 def _fold(module: nn.Module, convolution: str, norm: str) -> None:
-    folded = fuse_conv_bn_eval(module.get_submodule(convolution), module.get_submodule(norm))
-    setattr(module, convolution, folded)
+    before, after = module.get_submodule(convolution), module.get_submodule(norm)
+    assert isinstance(before, nn.Conv2d)
+    assert isinstance(after, nn.BatchNorm2d)
+    setattr(module, convolution, fuse_conv_bn_eval(before, after))
     setattr(module, norm, nn.Identity())
 
 

@@ -10,10 +10,21 @@ from ... import __version__
 from ..analysis import Analysis
 from ..tables.wording import words_of
 from .escaping import latex_text
-from .publications import BACKBONES, DATASETS, FUSIONS, METHODS, METRICS, PUBLICATIONS, RECIPES, REFERENCES, TESTS
+from .publications import (
+    BACKBONES,
+    CASE_FUSIONS,
+    DATASETS,
+    FUSIONS,
+    METHODS,
+    METRICS,
+    PUBLICATIONS,
+    RECIPES,
+    REFERENCES,
+    TESTS,
+)
 
 REGISTERED: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "method": METHODS, "fusion": FUSIONS, "recipe": RECIPES, "backbone": BACKBONES,
+    "method": METHODS, "fusion": {**FUSIONS, **CASE_FUSIONS}, "recipe": RECIPES, "backbone": BACKBONES,
 }  # fmt: skip
 """By the key of an experiment that names something registered."""
 
@@ -50,7 +61,7 @@ def citations(analysis: Analysis) -> Citations:
         bibtex.insert(0, _misc("data", str(facts.get("title", "")) or experiment.dataset, cited, str(facts.get("source", ""))))
     benchmark = "raterbench: the benchmark suite for learning to segment from raters who disagree"
     bibtex.append(_misc("raterbench", benchmark, f"Version {__version__}, split {facts['split_hash'] or 'unknown'}", ""))
-    known = {**METHODS, "fused-labels": (), "tuned": (), "chosen-raters": (), "annotation-budget": ()}
+    known = {**METHODS, "fused-labels": (), "tuned": (), "chosen-raters": (), "annotation-budget": (), "class-frequencies": ()}
     unknown = [c.name for c in experiment.candidates if any(kind == "method" and n not in known for kind, n in _names(c))]
     return Citations(entries, unknown, "\n\n".join(bibtex) + "\n")
 

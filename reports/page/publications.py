@@ -388,6 +388,7 @@ METHODS: Mapping[str, Sequence[str]] = {
     "cr-network": ("lopezperez2023", "lopezperez2024"),
     "crowd-layer": ("rodrigues2018",),
     "confident-learning": ("vadineanu2025",),
+    "diagnosed": ("wu2022",),
     "gce": ("zhang2018",),
     "intensity-threshold": ("vadineanu2025",),
     "max-mig": ("cao2019",),
@@ -417,6 +418,7 @@ FUSIONS: Mapping[str, Sequence[str]] = {
     "spatial-staple": ("asman2012",),
     "staple": ("warfield2004", "dawid1979"),
 }
+CASE_FUSIONS: Mapping[str, Sequence[str]] = {"diagnosis-first": ("wu2022",)}
 RECIPES: Mapping[str, Sequence[str]] = {
     "composed": ("lemay2022thesis", "gros2021", "wang2019", "wang2023"),
     "conventional": ("lemay2022thesis",),

@@ -1,10 +1,11 @@
 import pytest
 
+from raterbench.arguments import KINDS
 from raterbench.benchmark.experiment.listing import describe
 from raterbench.datasets import RaterbenchError
 
 
-@pytest.mark.parametrize("kind", ["methods", "fusions", "recipes", "datasets", "metrics", "splits", "experiments"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_everything_that_is_listed_says_what_it_is_for(kind):
     listed = describe(kind)
     assert listed == sorted(listed)
@@ -16,6 +17,8 @@ def test_everything_that_is_listed_says_what_it_is_for(kind):
     [
         ("methods", {"fused-labels", "random-rater", "confusion-network", "tgce"}),
         ("fusions", {"majority-vote", "staple", "soft-average"}),
+        ("case-fusions", {"diagnosis-first"}),
+        ("diagnosis-networks", {"no-mask", "dl-cat", "ratio-svm"}),
         ("recipes", {"soft-cross-entropy", "conventional", "softseg"}),
         ("datasets", {"phantom", "mnist", "deepflash", "folder"}),
         ("metrics", {"dice", "hd95", "brier", "entropy"}),

@@ -17,6 +17,7 @@ from raterbench.methods import (
     LogOpinionPoolSTAPLE,
     MajorityVote,
     OneCoinSTAPLE,
+    SingleRater,
     SoftAverage,
     SoftSTAPLE,
     SpatialSTAPLE,
@@ -97,6 +98,7 @@ EM = {"max_iterations": ITERATIONS}
 PLAIN = [
     (SoftAverage(), lambda: SUM / RATERS),
     (MajorityVote(), lambda: two(SUM[1] > SUM[0] + 1e-9)),
+    (SingleRater(rater="rater 2"), lambda: VOTES[1]),
     (AtLeast(votes=2), lambda: two(SUM[1] >= 2 - 1e-9)),
     (AtLeast(share=0.3), lambda: two(SUM[1] >= 0.3 * RATERS - 1e-9)),
     (Intersection(), lambda: two(VOTES[:, 1].min(axis=0))),

@@ -4,10 +4,19 @@ import pytest
 
 from raterbench.benchmark.checks.methods import check_method
 from raterbench.datasets import AnnotationErrors
-from raterbench.methods import AnnotationBudget, ChosenRaters, ConfidentLearning, IntensityThreshold, PartialLabelling, Upgrade
+from raterbench.methods import (
+    AnnotationBudget,
+    ChosenRaters,
+    ClassFrequencies,
+    ConfidentLearning,
+    IntensityThreshold,
+    PartialLabelling,
+    Upgrade,
+)
 
 LEFT_OUT = {
     "IntensityThreshold": {"probabilities of 3-D volumes"},
+    "ClassFrequencies": set(),
     "AnnotationBudget": {"training with one rater"},
     "ChosenRaters": {"training with one rater"},
     "PartialLabelling": {"training with one rater"},
@@ -18,6 +27,7 @@ LEFT_OUT = {
 METHODS = [
     AnnotationBudget(segmenter=PartialLabelling()),
     ChosenRaters(each_case="first"),
+    ClassFrequencies(),
     ConfidentLearning(),
     IntensityThreshold(),
     PartialLabelling(),

@@ -11,7 +11,7 @@ from raterbench.benchmark.experiment.experiment import Candidate
 from raterbench.benchmark.metrics import METRICS
 from raterbench.datasets.loading import DATASETS
 from raterbench.methods.learning.recipes import RECIPES
-from raterbench.methods.registries import FUSIONS, METHODS
+from raterbench.methods.registries import CASE_FUSIONS, FUSIONS, METHODS
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.page import publications
 from raterbench.reports.page.citations import citations
@@ -20,7 +20,14 @@ from raterbench.reports.page.publications import PUBLICATIONS
 
 @pytest.mark.parametrize(
     ("table", "registry"),
-    [("METHODS", METHODS), ("FUSIONS", FUSIONS), ("RECIPES", RECIPES), ("METRICS", METRICS), ("DATASETS", DATASETS)],
+    [
+        ("METHODS", METHODS),
+        ("FUSIONS", FUSIONS),
+        ("CASE_FUSIONS", CASE_FUSIONS),
+        ("RECIPES", RECIPES),
+        ("METRICS", METRICS),
+        ("DATASETS", DATASETS),
+    ],
 )
 def test_publications_are_of_what_is_registered(table: str, registry: object) -> None:
     found = getattr(publications, table)
