@@ -9,6 +9,7 @@ from .diagnosis.base import DiagnosisBudget as DiagnosisBudget
 from .diagnosis.base import DiagnosisNetwork as DiagnosisNetwork
 from .diagnosis.diagnosed import Diagnosed as Diagnosed
 from .diagnosis.diagnosis_first import DiagnosisFirst as DiagnosisFirst
+from .diagnosis.take_and_give import TakeAndGive as TakeAndGive
 from .fit_report import FitReport as FitReport
 from .fit_report import Trial as Trial
 from .fusion.at_least import AtLeast as AtLeast
