@@ -13,7 +13,8 @@ from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset, Floats
 from ...seeds import derived_seed, seed_sequence
-from ..base import CaseFusion, Control, DiagnosedLabels, Fusion
+from ..base import CaseFusion, DiagnosedLabels, Fusion
+from ..fit_report import Control
 from ..fusion.engine.cases import fitted_fusion, fuse_cases, judged_probability
 from . import DIAGNOSIS_NETWORKS
 from .base import DiagnosisBudget, DiagnosisNetwork

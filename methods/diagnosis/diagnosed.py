@@ -11,8 +11,8 @@ from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
-from ..base import CaseFusion, Control, DiagnosedLabels, Fusion, Method, Need, NestingMethod, Prediction
-from ..fit_report import FitReport
+from ..base import CaseFusion, DiagnosedLabels, Fusion, Method, Need, NestingMethod, Prediction
+from ..fit_report import Control, FitReport
 from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe

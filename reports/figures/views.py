@@ -60,8 +60,9 @@ def magnified(sides: list[slice], ratings: npt.NDArray[np.uint8]) -> list[slice]
     if not drawn.size:
         return sides
     side = max(LEAST, round(OBJECTS * 2 * float(np.sqrt(np.median(drawn) / np.pi))))
-    disagreement = (ratings.max(axis=0) != ratings.min(axis=0))[tuple(sides)]
-    counted = disagreement if disagreement.any() else (ratings > 0).any(axis=0)[tuple(sides)]
+    window = (slice(None), *sides)
+    disagreement = np.asarray(ratings[window].max(axis=0) != ratings[window].min(axis=0))
+    counted = disagreement if disagreement.any() else np.asarray((ratings[window] > 0).any(axis=0))
     height, width = (min(side, n) for n in counted.shape)
     # Sums over all windows, from sums over the rectangles that begin at the first pixel.
     sums = np.pad(counted.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
