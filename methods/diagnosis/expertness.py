@@ -215,15 +215,14 @@ class _Generator(_Maps):
         _, n_raters, height, width = self.shape
         sides = (torch.linspace(-math.sqrt(3), math.sqrt(3), side) for side in (height, width))
         self.coordinates = torch.stack(torch.meshgrid(*sides, indexing="ij"), dim=-1).flatten(0, 1).to(self.places.device)
-        widths = [2, *[2 * self.settings.channels] * (self.settings.layers - 1)]  # The activation doubles the channels.
+        channels = self.settings.channels
+        widths = [2, *[2 * channels] * (self.settings.layers - 1)]  # The activation doubles the channels.
         hidden = [
-            torch.stack(
-                [torch.randn(n, self.settings.channels, generator=generator) / math.sqrt(n) for generator in generators]
-            )
+            torch.stack([torch.randn(n, channels, generator=generator) / math.sqrt(n) for generator in generators])
             for n in widths[:-1]
         ]
         last = torch.zeros(len(generators), widths[-1], n_raters)
-        biases = [torch.zeros(len(generators), 1, self.settings.channels) for _ in hidden]
+        biases = [torch.zeros(len(generators), 1, channels) for _ in hidden]
         return [*hidden, *biases, last, torch.zeros(len(generators), 1, n_raters)]
 
     def at_places(self) -> torch.Tensor:

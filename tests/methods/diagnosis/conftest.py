@@ -14,7 +14,7 @@ CLASSES, DIAGNOSES = ("background", "outer", "inner"), ("healthy", "ill")
 
 @pytest.fixture(scope="session")
 def discs():
-    """Makes cases of ``disc_case``, every other one ill; ``told_by`` "mask" or "image"."""
+    """Makes cases of ``disc_case``, every other one ill; ``told_by`` "mask", "doubtful mask" or "image"."""
 
     def make(n_cases, told_by="mask", *, first=0, slices=0):
         cases = [disc_case(first + i, told_by, slices) for i in range(n_cases)]
@@ -24,19 +24,23 @@ def discs():
 
 
 def disc_case(number, told_by, slices=0):
-    """Three raters draw an outer and an inner disc; in the ill the inner one is smaller, or brighter in the image."""
+    """Three raters draw an outer and an inner disc; in the ill the inner one is smaller, or brighter in the image.
+
+    Of a doubtful mask they disagree about the inner one, whatever the diagnosis.
+    """
     random = np.random.default_rng(number)
     y, x = np.mgrid[:SIZE, :SIZE]
     distance = np.hypot(y - random.uniform(13, 19), x - random.uniform(13, 19))
     ill, radius = number % 2, random.uniform(9, 12)
-    inner = radius * (0.45 if ill and told_by == "mask" else 0.65)
+    inner = radius * (0.65 if told_by == "image" or not ill else 0.45)
+    doubt = 0.25 if told_by == "doubtful mask" else 0.0
     image = (distance < radius) + random.normal(0, 0.2, distance.shape)
     if told_by == "image":
         image += (0.8 if ill else -0.8) * (distance < inner)
     ratings = {}
     for rater in ("a", "b", "c"):
-        there = distance * random.uniform(0.93, 1.07)
-        ratings[rater] = ((there < radius).astype(np.uint8) + (there < inner)).astype(np.uint8)
+        there, apart = distance * random.uniform(0.93, 1.07), random.uniform(1 - doubt, 1 + doubt)
+        ratings[rater] = ((there < radius).astype(np.uint8) + (there < inner * apart)).astype(np.uint8)
     if slices:
         image, ratings = np.stack([image] * slices), {rater: np.stack([labels] * slices) for rater, labels in ratings.items()}
     return Case(
@@ -90,7 +94,7 @@ def bar_case(number):
 @pytest.fixture(scope="session")
 def quickly():
     """Trainings that take a second or less."""
-    return DiagnosisBudget(epochs=16, batch_size=8, learning_rate=0.02, features=(4, 8, 16, 16))
+    return DiagnosisBudget(epochs=24, batch_size=8, learning_rate=0.02, features=(4, 8, 16, 16))
 
 
 @pytest.fixture(autouse=True)

@@ -143,6 +143,18 @@ def test_labels_that_know_the_diagnosis_are_judged_by_networks_of_other_kinds(pa
     assert fusion.cross_fitted, "the fusion itself is left as it was"
 
 
+def test_a_leak_is_seen_in_permuted_diagnoses(discs, quickly):
+    """Raters err without knowing the disease: what their labels, weighed by a permuted diagnosis, tell of it is leak."""
+    everything = discs(100, "doubtful mask")
+    train, validation, test = (everything.subset(part) for part in (range(48), range(48, 60), range(60, 100)))
+    fusion = DiagnosisFirst(parameterisation="pixel", steps=30, learning_rate=0.2, folds=3, diagnosis_budget=quickly)
+    options = {"segmenter": ClassFrequencies(), "networks": RULES, "end_to_end": False, "controls": ("permuted",)}
+    knowing = Diagnosed(fusion=fusion, **options).fit(train, validation, seed=0)
+    average = Diagnosed(fusion=SoftAverage(), **options).fit(train, validation, seed=0)
+    leak, none = (aucs(method.diagnose_labels(test), "permuted") for method in (knowing, average))
+    assert all(leak[name] > none[name] + 0.1 and leak[name] > 0.65 for name in leak), (leak, none)
+
+
 def test_diagnoses_of_test_cases_change_no_weight_and_no_prediction(parts, quickly):
     _, train, validation, test = parts
     short = DiagnosisFirst(parameterisation="pixel", steps=3, folds=2, diagnosis_budget=quickly)

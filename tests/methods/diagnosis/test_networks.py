@@ -49,7 +49,7 @@ def test_the_network_of_the_best_epoch_is_kept(disc_slices, quickly):
     train, validation = disc_slices(32), disc_slices(16, first=100)
     network = DLCat().fit(train, validation, seed=0, budget=quickly)
     losses = [loss for _, _, loss in network.report_.curve]
-    assert len(losses) == 16 and network.report_.best_epoch == int(np.argmin(losses))
+    assert len(losses) == 24 and network.report_.best_epoch == int(np.argmin(losses))
     p = network.predict(validation)
     weighted = -np.log(p[np.arange(16), validation.diagnoses.numpy()])  # both diagnoses are equally frequent here
     assert weighted.mean() == pytest.approx(min(losses), abs=1e-4)
