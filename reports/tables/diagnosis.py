@@ -173,6 +173,7 @@ def _left_out(table: pd.DataFrame) -> list[str]:
 def score_calibration(analysis: Analysis) -> Table | None:
     """Whether the scores are probabilities, with the counts of their bins; None where nothing was diagnosed."""
     table = analysis.diagnosis
+    table = table[table["n_models"] > 0]
     if table.empty:
         return None
     counts = {
@@ -183,7 +184,7 @@ def score_calibration(analysis: Analysis) -> Table | None:
     }
     rows, plain, controls = [], [], []
     several = table["positive"].nunique() > 1
-    for _, row in _in_order(table[table["n_models"] > 0]).iterrows():
+    for _, row in _in_order(table).iterrows():
         bins = bin_table(counts[row["candidate"], *row[KIND]])
         same = row[["candidate", *KIND, "brier", "calibration_error", "calibration_error_debiased"]].to_dict()
         plain += [same | entry for entry in bins.to_dict("records")]

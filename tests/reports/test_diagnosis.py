@@ -115,6 +115,16 @@ def test_folds_of_one_class_are_named(tmp_path: Path) -> None:
     )
 
 
+def test_cases_of_one_class_alone_have_a_row_without_numbers_and_no_figure(analysed: Analysis) -> None:
+    scores = analysed.results.diagnoses
+    ill = Analysis(replace(analysed.results, diagnoses=scores[scores["diagnosis"] == "ill"]))
+    table = found(diagnosis(ill))
+    assert row(table, "STAPLE", "predicted")[
+        "AUC ↑"
+    ] == "–" and "the test cases of each trained model are of one class" in " ".join(table.paragraphs)
+    assert score_calibration(ill) is None and areas(ill) is None
+
+
 def test_the_calibration_table_has_the_counts_of_each_bin(analysed: Analysis) -> None:
     table = found(score_calibration(analysed))
     scores = analysed.results.diagnoses
