@@ -11,7 +11,7 @@ from .base import Card, Case, Dataset, check_case, index_table
 class CaseList(Dataset):
     """Cases held in memory, the simplest data set: ``CaseList("mine", cases, classes=("background", "lesion"))``.
 
-    Cases that have a diagnosis need the names of ``diagnoses`` as well.
+    Without names of ``diagnoses`` those that cases have are called by their numbers, ``0`` and on.
     """
 
     listed = False
@@ -23,9 +23,10 @@ class CaseList(Dataset):
         cases: Sequence[Case],
         classes: Sequence[str],
         raters: Sequence[str] | None = None,
-        diagnoses: Sequence[str] = (),
+        diagnoses: Sequence[str] | None = None,
     ) -> None:
-        self.name, self.classes, self.diagnoses = name, tuple(classes), tuple(diagnoses)
+        self.name, self.classes = name, tuple(classes)
+        self.diagnoses = tuple(diagnoses) if diagnoses is not None else _numbered(cases)
         self.cases = [check_case(case, self.n_classes, self.diagnoses) for case in cases]
         self.unit = self.cases[0].geometry.unit if self.cases else "mm"
         self.raters = tuple(raters) if raters is not None else tuple(sorted({r for case in self.cases for r in case.ratings}))
@@ -47,3 +48,9 @@ class CaseList(Dataset):
 
     def load(self, position: int) -> Case:
         return self.cases[position]
+
+
+def _numbered(cases: Sequence[Case]) -> tuple[str, ...]:
+    """A name for each diagnosis that cases or their raters have, and for those with lower numbers; none where they have none."""
+    given = [[*case.rater_diagnoses.values(), *([] if case.diagnosis is None else [case.diagnosis])] for case in cases]
+    return tuple(str(number) for number in range(1 + max((max(numbers) for numbers in given if numbers), default=-1)))

@@ -77,7 +77,7 @@ class FusedLabels(NetworkMethod):
     def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
         self.check_parameters()
         self._fused: dict[str, Consensus] = {}
-        self.diagnoses_ = train.diagnoses
+        self.diagnosis_names_ = train.diagnoses
         self.fusion_ = fitted_fusion(self.fusion or MajorityVote(), train, seed=seed, device=device)
         return super().prepare(train, seed=seed, device=device)
 
@@ -107,5 +107,5 @@ class FusedLabels(NetworkMethod):
         if isinstance(self.fusion_, Fusion):
             return self.fusion_.fuse(case.ratings, self.n_classes_, geometry=case.geometry)
         classes = [str(k) for k in range(self.n_classes_)]
-        alone = CaseList("one case", [case], classes=classes, raters=self.raters_, diagnoses=self.diagnoses_)
+        alone = CaseList("one case", [case], classes=classes, raters=self.raters_, diagnoses=self.diagnosis_names_)
         return self.fusion_.fuse_cases(alone)[0]
