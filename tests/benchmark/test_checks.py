@@ -390,7 +390,10 @@ def test_the_command_line_says_what_failed(tmp_path, capsys):
 
 
 def test_a_file_without_anything_to_check_is_an_error(tmp_path):
-    with pytest.raises(RaterbenchError, match="defines no method, fusion, recipe, backbone, metric, split policy or data set"):
+    with pytest.raises(
+        RaterbenchError,
+        match="defines no method, fusion, diagnosis network, recipe, backbone, metric",
+    ):
         list(check_file(written(tmp_path, "")))
 
 

@@ -314,7 +314,7 @@ def test_identity_knows_the_source_of_what_is_from_elsewhere(tiny, plugin):
 def test_a_plugin_without_anything_of_use_is_a_sentence(tmp_path):
     file = tmp_path / "nothing.py"
     file.write_text("x = 1\n")
-    with pytest.raises(RaterbenchError, match="defines no method, fusion, recipe, backbone, dataset, metric or split"):
+    with pytest.raises(RaterbenchError, match="defines no method, fusion, case fusion, diagnosis network, recipe, backbone"):
         load_plugins((str(file),))
 
 
