@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from .base import resize_maps
+from .base import Condition, resize_maps
 
 SLOPE = 0.1
 """Of the leaky ReLU, as in the U-Net."""
@@ -49,13 +49,18 @@ class Encoder(nn.Module):
         pairs = zip((first, *widths), widths, strict=False)
         self.blocks = nn.ModuleList(Block(n_in, n_out, 2 if level else 1) for level, (n_in, n_out) in enumerate(pairs))
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> list[torch.Tensor]:
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, changes: Mapping[int, Condition] | None = None
+    ) -> list[torch.Tensor]:
+        """The features of all levels; those of a level in ``changes`` are replaced by what its function gives."""
         maps = self.images(images)
         if self.labels is not None and labels is not None:
             maps = maps + self.labels(labels)
-        maps, levels = functional.leaky_relu(self.norm(maps), SLOPE), []
+        maps, levels, changes = functional.leaky_relu(self.norm(maps), SLOPE), [], changes or {}
         for level, block in enumerate(self.blocks):
             maps = block(functional.avg_pool2d(maps, 2) if level else maps)
+            if level in changes:
+                maps = changes[level](maps)
             levels.append(maps)
         return levels
 

@@ -16,8 +16,8 @@ from torch.nn import functional
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
 from ...parameters import Range
-from ..backbones.base import Condition
-from ..backbones.encoder import PlainDecoder
+from ..backbones.base import spatial_mean
+from ..backbones.encoder import Encoder, PlainDecoder
 from ..backbones.exchange import Exchange, patch_side
 from ..backbones.unet import UNet
 from ..base import CaseFusion, Fusion, Need, Prediction
@@ -26,12 +26,11 @@ from ..learning.losses import masked_mean
 from ..learning.preparation import Batch, Slices
 from ..networks.fused_labels import FusedLabels
 from .base import diagnosis_skip_reason
-from .residual_network import ResidualNetwork
 from .slices import UNKNOWN
 
 Block = Literal["B1", "B2", "B3", "B4"]
 LEVEL = {"B1": 1, "B2": 2, "B3": 3, "B4": 4}
-"""The level of the U-Net that stands for a block of the paper's ResNets: sides are 2^level times as short as the image's."""
+"""The level of the U-Net that stands for a block of the paper's ResNets: sides 2, 4, 8 and 16 times as short as the image's."""
 HEADS = {"B1": 1, "B2": 2, "B3": 4, "B4": 8}
 """Heads of the attention, as in the published code."""
 
@@ -65,12 +64,11 @@ class TakeAndGive(FusedLabels):
     The validation loss, which chooses the epoch, is the cross-entropy of the segmentation alone, as for other candidates with
     the same labels. Where cases are few, the diagnosis is learned by heart long before the segmentation is learned.
 
-    The paper's networks are ResNets of four blocks, whose sides are 2, 4, 8 and 16 times as short as the image's in the
-    published code. Here the segmentation network is the budget's U-Net: B1 to B4 are its four levels below the image's own,
-    which exchanges nothing. At B4, the bottleneck, what is taken changes what the decoder starts from. The diagnosis network is
-    the suite's residual network (``DLCat``), with the U-Net's widths at the same four levels. The paper trains it before and
-    leaves it as it is; in the published code it reads image and coarse mask by itself, and no loss looks at its diagnosis.
-    Training both together is our reading of "end to end".
+    The paper's diagnosis network is trained before and stays as it is; in the published code it reads the image and the coarse
+    mask by itself and no loss looks at its diagnosis. Training both together is our reading of "end to end". The paper has
+    ResNets with four blocks, whose sides are 2, 4, 8 and 16 times as short as the image's in the published code. The budget's
+    U-Net has five levels: B1 to B4 are the four below the image's own, which exchanges nothing. B4 is the U-Net's bottleneck,
+    where what is taken changes what the decoder starts from.
 
     Volumes are segmented and diagnosed slice by slice, each slice as if it had the case's diagnosis; the probability of a
     volume is the mean over its slices. For data sets with two diagnoses.
@@ -154,7 +152,7 @@ class TakeAndGive(FusedLabels):
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
         parts: Any = module
-        segmenting, diagnosing = (parts.segmentation, parts.coarse, parts.take), (parts.diagnosis, parts.give)
+        segmenting, diagnosing = (parts.segmentation, parts.coarse, parts.take), (parts.diagnosis, parts.last, parts.give)
         first, second = ([p for part in half for p in part.parameters()] for half in (segmenting, diagnosing))
         return [{"params": first}, {"params": second, "lr": self.diagnosis_learning_rate}]
 
@@ -208,7 +206,7 @@ class TakeAndGive(FusedLabels):
 
 
 class TakeAndGiveNetwork(nn.Module):
-    """A U-Net, a plain decoder for the coarse mask, a residual network that diagnoses, and two exchanges for each block.
+    """A U-Net, a plain decoder for the coarse mask, an encoder that diagnoses, and an exchange in both directions a block.
 
     Args:
         n_channels: of the images.
@@ -232,7 +230,8 @@ class TakeAndGiveNetwork(nn.Module):
         super().__init__()
         self.segmentation = UNet(n_channels, n_classes, widths, dropout=dropout)
         self.coarse = PlainDecoder(widths[:5], n_classes)
-        self.diagnosis = ResidualNetwork(n_channels + n_classes, widths[1:5])
+        self.diagnosis = Encoder(n_channels, widths[:5], n_classes)
+        self.last = nn.Linear(sum(widths[:5]), 1)
         self.blocks = tuple(blocks)
         self.give, self.take = nn.ModuleDict(), nn.ModuleDict()
         for block in blocks:
@@ -243,12 +242,10 @@ class TakeAndGiveNetwork(nn.Module):
     def forward(self, images: torch.Tensor) -> TakeAndGiveOutputs:
         levels = self.segmentation.encode(images)
         coarse = self.coarse(levels)
-        takes: dict[int, Condition] = {}
-        maps = torch.cat([images, coarse.detach().softmax(dim=1)], dim=1)
-        for block, layer in zip(LEVEL, (self.diagnosis.stem, *self.diagnosis.blocks), strict=True):
-            maps = layer(maps)
-            if block in self.blocks:
-                maps = self.give[block](levels[LEVEL[block]], maps)
-                takes[LEVEL[block]] = partial(self.take[block], maps)
+        gives = {LEVEL[block]: partial(self.give[block], levels[LEVEL[block]]) for block in self.blocks}
+        diagnosed = self.diagnosis(images, coarse.detach().softmax(dim=1), gives)
+        takes = {LEVEL[block]: partial(self.take[block], diagnosed[LEVEL[block]]) for block in self.blocks}
         logits = self.segmentation.classify(self.segmentation.decode(levels, takes))
-        return TakeAndGiveOutputs(logits, coarse, self.diagnosis.head(maps))
+        # The means of all levels: of the coarsest alone, behind eight normalisations, the size of an object is hard to learn.
+        means = torch.cat([spatial_mean(maps).flatten(1) for maps in diagnosed], dim=1)
+        return TakeAndGiveOutputs(logits, coarse, self.last(means).squeeze(1))

@@ -257,7 +257,8 @@ def test_it_is_skipped_with_a_reason(parts, bars):
     unknown = [dataclasses.replace(case, diagnosis=None) for case in everything.cases[:1]] + everything.cases[1:4]
     first_unknown = CaseList("x", unknown, everything.classes, diagnoses=("healthy", "ill"))
     assert skip_reason(Diagnosed(), first_unknown) is None
-    without = CaseList("x", everything.cases[:4], everything.classes)
+    unnamed = [dataclasses.replace(case, diagnosis=None) for case in everything.cases[:4]]
+    without = CaseList("x", unnamed, everything.classes)
     assert skip_reason(Diagnosed(), without) == "it needs the diagnosis, which this data set does not have"
     three = CaseList("x", everything.cases[:4], everything.classes, diagnoses=("none", "mild", "severe"))
     assert skip_reason(Diagnosed(), three) == "it tells two diagnoses apart, and there are 3"

@@ -48,6 +48,7 @@ def gradients(method, loss):
         "decoder": [unet.upcat_4, unet.upcat_3, unet.upcat_2, unet.upcat_1, unet.final_conv],
         "coarse": [module.coarse],
         "diagnosis": [module.diagnosis],
+        "last": [module.last],
         **{f"{kind} {block}": [getattr(module, kind)[block]] for kind in ("give", "take") for block in module.blocks},
     }
     found = {}
@@ -97,7 +98,7 @@ def test_the_diagnosis_network_has_a_learning_rate_of_its_own():
     module = method.module_
     ours, theirs = method.parameter_groups(module)
     assert "lr" not in ours and theirs["lr"] == 0.5
-    diagnosing = {id(p) for part in (module.diagnosis, module.give) for p in part.parameters()}
+    diagnosing = {id(p) for part in (module.diagnosis, module.last, module.give) for p in part.parameters()}
     assert {id(p) for p in theirs["params"]} == diagnosing
     assert len(ours["params"]) + len(theirs["params"]) == len(list(module.parameters()))
     assert not diagnosing & {id(p) for p in ours["params"]}
@@ -119,11 +120,11 @@ def test_the_loss_is_that_of_segmentation_coarse_mask_and_diagnosis():
 
 
 def test_cases_without_a_diagnosis_teach_segmentation_alone():
-    method, batch = begun(diagnoses=[None] * 4, blocks=())
+    method, batch = begun(diagnoses=[None] * 4)
     loss = method.step_loss(method.module_, batch)
     outputs = method.module_(batch.images)
     assert loss.item() == pytest.approx(method.loss(outputs, batch.ratings, batch.present).item())
-    assert gradients(method, loss)["diagnosis"] == 0 < gradients(method, loss)["decoder"]
+    assert gradients(method, loss)["last"] == 0 < gradients(method, loss)["decoder"]
 
 
 def test_without_blocks_the_diagnosis_changes_nothing_of_the_segmentation_network():
@@ -132,7 +133,7 @@ def test_without_blocks_the_diagnosis_changes_nothing_of_the_segmentation_networ
     outputs = method.module_(batch.images)
     diagnosed = gradients(method, method.diagnosis_loss(outputs.diagnosis, method.diagnoses_[batch.cases]))
     segmented = gradients(method, method.loss(outputs, batch.ratings, batch.present))
-    assert {name for name, size in diagnosed.items() if size > 0} == {"diagnosis"}
+    assert {name for name, size in diagnosed.items() if size > 0} == {"diagnosis", "last"}
     assert {name for name, size in segmented.items() if size > 0} == {"encoder", "decoder", "coarse"}
 
 
@@ -145,7 +146,7 @@ def test_with_blocks_each_loss_reaches_both_networks(blocks):
     final = gradients(method, outputs.logits.square().mean())
     coarse = gradients(method, outputs.coarse.square().mean())
     gives, takes = ({f"{kind} {block}" for block in blocks} for kind in ("give", "take"))
-    assert {name for name, size in diagnosed.items() if size > 0} == {"encoder", "diagnosis"} | gives
+    assert {name for name, size in diagnosed.items() if size > 0} == {"encoder", "diagnosis", "last"} | gives
     assert {name for name, size in final.items() if size > 0} == {"encoder", "decoder", "diagnosis"} | gives | takes
     assert {name for name, size in coarse.items() if size > 0} == {"encoder", "coarse"}
 
@@ -190,12 +191,11 @@ def test_probabilities_are_corrected_for_the_weight_of_the_positives():
     """A network that has learned nothing but the weights says how frequent the diagnosis is."""
     method, batch = begun(5, diagnoses=[0, 0, 0, 0, 1])
     assert method.positive_weight_ == 4.0
-    last = method.module_.diagnosis.last
-    for parameter in last.parameters():
+    for parameter in method.module_.last.parameters():
         torch.nn.init.zeros_(parameter)
     loss = method.diagnosis_loss(method.module_(batch.images).diagnosis, method.diagnoses_[batch.cases])
     # With the weight both diagnoses count alike, so the loss is flat where the logit is 0.
-    assert gradients(method, loss)["diagnosis"] > 0 and last.bias.grad.item() == pytest.approx(0, abs=1e-7)
+    assert gradients(method, loss)["last"] > 0 and method.module_.last.bias.grad.item() == pytest.approx(0, abs=1e-7)
     found = method.predict(told(5)[0].unlabelled()).diagnosis["take-and-give"]
     assert found.dtype == np.float64 and found.tolist() == pytest.approx([0.8, 0.2])
 

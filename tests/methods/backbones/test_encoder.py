@@ -1,12 +1,28 @@
-"""Decoders: the plain one, and that of the U-Net, whose features others may change at each level."""
+"""The parts of networks beside the backbone: what changes the features of a level, and the plain decoder."""
 
 import pytest
 import torch
 
-from raterbench.methods.backbones.encoder import PlainDecoder
+from raterbench.methods.backbones.encoder import Encoder, PlainDecoder
 from raterbench.methods.backbones.unet import UNet
 
 WIDTHS = (4, 6, 8, 10, 12)
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_what_changes_a_level_of_the_encoder_reaches_the_coarser_ones_alone(level):
+    torch.manual_seed(0)
+    encoder, images, seen = Encoder(1, WIDTHS, 2), torch.randn(2, 1, 32, 48), []
+
+    def change(maps):
+        seen.append(tuple(maps.shape))
+        return 3 * maps.sin()
+
+    labels = torch.randn(2, 2, 32, 48)
+    plain, changed = encoder(images, labels), encoder(images, labels, {level: change})
+    assert seen == [(2, WIDTHS[level], 32 >> level, 48 >> level)]
+    assert all(torch.equal(plain[i], changed[i]) for i in range(level))
+    assert not any(torch.allclose(plain[i], changed[i], atol=1e-4) for i in range(level, 5))
 
 
 def test_the_plain_decoder_looks_at_all_levels():
