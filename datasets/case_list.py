@@ -51,6 +51,6 @@ class CaseList(Dataset):
 
 
 def _numbered(cases: Sequence[Case]) -> tuple[str, ...]:
-    """A name for each diagnosis that cases or their raters have, and for those with lower numbers; none where they have none."""
+    """The numbers 0 to the largest diagnosis of a case, or of one of its raters, as names; none where nobody has one."""
     given = [[*case.rater_diagnoses.values(), *([] if case.diagnosis is None else [case.diagnosis])] for case in cases]
     return tuple(str(number) for number in range(1 + max((max(numbers) for numbers in given if numbers), default=-1)))
