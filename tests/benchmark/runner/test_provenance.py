@@ -17,7 +17,7 @@ INDIFFERENT = {
     "benchmark/experiment/local_modules.py",  # for keys
     "benchmark/experiment/skipping.py",  # which candidates run
     "benchmark/experiment/published.py",  # what papers say
-    *("benchmark/store/archive.py", "benchmark/store/units.py", "benchmark/store/completeness.py"),  # write results
+    *(f"benchmark/store/{name}.py" for name in ("archive", "completeness", "diagnoses", "units")),  # write results
     *("benchmark/runner/provenance.py", "benchmark/runner/workers.py"),  # say where results come from
 }
 """Modules that a unit imports and whose code does not decide about its numbers."""
