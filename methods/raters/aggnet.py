@@ -30,8 +30,11 @@ class AggNet(MajorityStart):
     that a step descends the negative log-likelihood of the votes, which also is the validation loss.
 
     Like all matrices that all voxels share, these do not fix the truth: votes along outlines depend on one another, and then
-    a truth near the rater who draws most may explain them best. So the matrices start from the majority vote, and so does the
-    network (``MajorityStart``). Alarms say where the truth leaves the majority nevertheless.
+    a truth near the rater who draws most may explain them best. Each round moves the matrices there, and the network, which
+    is the prior of the next round, follows. So the matrices start from the majority vote, as the network does
+    (``MajorityStart``), and the votes count against the majority, too, beside the posterior (``anchor``): a prior of the
+    matrices with these counts. The published method has no such prior. Alarms say where the truth leaves the majority
+    nevertheless.
 
     Differences from published codes: columns of the matrices sum to 1 whatever the pseudo-count, the posterior is normalised,
     and absent raters have no effect.
@@ -39,6 +42,8 @@ class AggNet(MajorityStart):
     Args:
         warmup: as in ``MajorityStart``.
         pseudo_count: voxels that are added to each entry of a matrix.
+        anchor: how often each vote counts against the majority while it counts once against the posterior; 0 is plain maximum
+            likelihood, as published.
         budget: what all candidates share.
     """
 
@@ -50,10 +55,12 @@ class AggNet(MajorityStart):
         *,
         warmup: Warmup = 0.2,
         pseudo_count: Annotated[float, Range(0, without="low")] = 1.0,
+        anchor: Annotated[float, Range(0, 1_000_000)] = 1.0,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(warmup=warmup, budget=budget)
         self.pseudo_count = pseudo_count
+        self.anchor = anchor
 
     def prepare(self, train: Dataset, **options: Any) -> Slices:
         slices = super().prepare(train, **options)
@@ -65,7 +72,8 @@ class AggNet(MajorityStart):
 
     def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
         """As ``NetworkMethod.train``, with matrices that start from the majority vote."""
-        self._set_confusion(counted_votes(slices, majority_of, self.device_))
+        self.of_majority_ = counted_votes(slices, majority_of, self.device_).to(self.device_)
+        self._set_confusion(self.of_majority_)
         super().train(module, slices, validation, report, seed=seed)
 
     def start_epoch(self, module: nn.Module, epoch: int) -> None:
@@ -86,7 +94,9 @@ class AggNet(MajorityStart):
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
         super().end_epoch(module, epoch, validation)
         if self.is_warmed_up_:
-            self._set_confusion(self.counts_)
+            # An epoch may have several passes, so the votes are counted again as often as its posteriors were.
+            passes = self.counts_.sum() / self.of_majority_.sum()
+            self._set_confusion(self.counts_ + self.anchor * passes * self.of_majority_)
 
     def confusion(self) -> npt.NDArray[np.float64]:
         matrices: npt.NDArray[np.float64] = self.module_.confusion.double().cpu().numpy()

@@ -77,11 +77,26 @@ def test_in_the_warm_up_the_majority_is_learned_and_the_matrices_stay_there(conf
     assert any("only the majority vote was learned" in alarm for alarm in method.report_.alarms)
 
 
+@pytest.mark.parametrize("anchor", [0.0, 1.0, 3.0])
+def test_votes_count_against_the_majority_as_often_as_the_anchor_says(confused_cases, anchor):
+    """However many passes an epoch has."""
+    method = begun(confused_cases({"ann": GOOD, "bob": POOR}, 2), anchor=anchor)
+    method.is_warmed_up_ = True
+    method.of_majority_ = torch.tensor([[[60.0, 4], [6, 30]], [[50, 10], [16, 24]]], dtype=torch.float64)
+    posterior = torch.tensor([[[40.0, 4], [2, 54]], [[30, 10], [12, 48]]], dtype=torch.float64)
+    slices = method.slices(confused_cases({"ann": GOOD, "bob": POOR}, 2))
+    for passes in (1, 5):
+        method.counts_ = passes * posterior
+        method.end_epoch(method.module_, 0, slices)
+        together = passes * (posterior + anchor * method.of_majority_) + 1
+        np.testing.assert_allclose(method.confusion(), together / together.sum(dim=1, keepdim=True), atol=1e-6)
+
+
 def test_it_finds_matrices_that_the_majority_vote_does_not_show(confused_cases):
     """Two poor raters of three outvote the good one: the majority vote finds it worse than it is."""
     train = confused_cases({"good": GOOD, "poor": POOR, "worse": POOR}, 16)
     budget = Budget(epochs=20, batch_size=4, learning_rate=2e-2, backbone="shallow", **STILL)
-    method = AggNet(budget=budget).fit(train, train, seed=0)
+    method = AggNet(anchor=0.0, budget=budget).fit(train, train, seed=0)
     for rater, true in {"good": GOOD, "poor": POOR, "worse": POOR}.items():
         np.testing.assert_allclose(method.predict(train[0]).rater_confusion[rater], true, atol=0.04)
     right = [((method.predict_proba(case)[1] > 0.5) == case.truth.labels).mean() for case in train[:4]]
