@@ -16,16 +16,16 @@ SLOPE = 0.1
 
 
 class Block(nn.Module):
-    """Convolutions of 3 voxels, each with a normalisation over all channels and voxels of a slice and a leaky ReLU.
+    """Convolutions of 3 voxels, each with a batch normalisation and a leaky ReLU.
 
-    Unlike an instance normalisation it keeps what is constant over a slice, such as a latent variable or the size of a mask,
-    and unlike a batch normalisation it does the same in training and prediction, whatever the batch.
+    Unlike an instance normalisation it keeps what is constant over a slice, such as a latent variable or the size of a mask.
+    A normalisation over all channels and voxels of a slice keeps it, too, but with it networks learned much more slowly.
     """
 
     def __init__(self, n_in: int, n_out: int, layers: int = 1) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(nn.Conv2d(n_out if i else n_in, n_out, 3, padding=1) for i in range(layers))
-        self.norms = nn.ModuleList(nn.GroupNorm(1, n_out) for _ in range(layers))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(n_out) for _ in range(layers))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         first = widths[0]
         self.images = nn.Conv2d(n_channels, first, 3, padding=1)
         self.labels = nn.Conv2d(n_classes, first, 3, padding=1, bias=False) if n_classes else None
-        self.norm = nn.GroupNorm(1, first)
+        self.norm = nn.BatchNorm2d(first)
         pairs = zip((first, *widths), widths, strict=False)
         self.blocks = nn.ModuleList(Block(n_in, n_out, 2 if level else 1) for level, (n_in, n_out) in enumerate(pairs))
 

@@ -84,25 +84,28 @@ class LatentHead(nn.Module):
     """Logits [P, 1, K, *S] from a backbone's features and a latent variable [P, D] that is the same at every voxel.
 
     Three pointwise layers, the last of which is the backbone's own (Kohl et al. 2018). The first is linear in features and
-    latent variable together; that of the features is computed once for all samples.
+    latent variable together; that of the features is computed once for all samples. Unlike there, what the first two layers
+    give is added to the features: in place of them it makes training slow, because no normalisation follows.
     """
 
     def __init__(self, backbone: Backbone, n_latents: int) -> None:
         super().__init__()
         width = backbone.decoder_width
         self.backbone = backbone
-        self.features = backbone.pointwise(width, width)
+        self.first = backbone.pointwise(width, width)
         self.latent = nn.Linear(n_latents, width, bias=False)
         self.second = backbone.pointwise(width, width)
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        encoded: torch.Tensor = self.features(self.backbone.features(images).decoder)
-        return encoded
+    def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The features [B, F, *S], and the part of the first layer that needs no latent variable."""
+        features = self.backbone.features(images).decoder
+        return features, self.first(features)
 
-    def forward(self, encoded: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: torch.Tensor, first: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         shift = self.latent(latent)
-        hidden = nn.functional.leaky_relu(encoded + shift.view(*shift.shape, *[1] * (encoded.ndim - 2)), 0.1)
-        return self.backbone.classify(nn.functional.leaky_relu(self.second(hidden), 0.1)).unsqueeze(1)
+        hidden = nn.functional.leaky_relu(first + shift.view(*shift.shape, *[1] * (first.ndim - 2)), 0.1)
+        added = nn.functional.leaky_relu(self.second(hidden), 0.1)
+        return self.backbone.classify(features + added).unsqueeze(1)
 
 
 class SamplingMethod(NetworkMethod):
@@ -172,7 +175,7 @@ class SamplingMethod(NetworkMethod):
         total = batch.images.new_zeros(())
         for (rows, raters), part in zip((part.unbind(1) for part in pairs.split(CHUNK)), noise.split(CHUNK), strict=True):
             votes, seen = batch.ratings[rows, raters], batch.present[rows, raters]
-            labels = (votes - 0.5) * seen.unsqueeze(1)
+            labels = posterior_labels(votes, seen)
             outputs = module.reconstruct(_rows(encoded, rows), batch.images[rows], labels, raters, part)
             if module.training:
                 outputs = outputs._replace(divergence=self.ramp_ * outputs.divergence)
@@ -286,6 +289,11 @@ class SamplingMethod(NetworkMethod):
             f"the samples of a case hardly differ: {between / whole:.1%} of the variance of the prediction lies between them; "
             "the network ignores its latent variable: lower beta, or train longer"
         ]
+
+
+def posterior_labels(votes: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """What ``LatentNetwork.reconstruct`` gets of votes [P, K, *S] where ``seen`` [P, *S]: 1/2 and -1/2, and 0 elsewhere."""
+    return (votes - 0.5) * seen.unsqueeze(1)
 
 
 def _rows(encoded: Encoded, rows: torch.Tensor) -> Encoded:

@@ -114,7 +114,7 @@ class _OfRaters(LatentNetwork):
         return Gaussian(self.mean[raters], functional.softplus(self.raw[raters]) + FLOOR)
 
     def encode(self, images: torch.Tensor) -> Encoded:
-        return (self.head.encode(images),)
+        return self.head.encode(images)
 
     def reconstruct(
         self, encoded: Encoded, images: torch.Tensor, labels: torch.Tensor, raters: torch.Tensor, noise: torch.Tensor

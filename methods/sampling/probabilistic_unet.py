@@ -68,20 +68,20 @@ class _WithLatent(LatentNetwork):
         return self.n_latents
 
     def encode(self, images: torch.Tensor) -> Encoded:
-        return self.head.encode(images), *self.prior(images)
+        return *self.head.encode(images), *self.prior(images)
 
     def reconstruct(
         self, encoded: Encoded, images: torch.Tensor, labels: torch.Tensor, raters: torch.Tensor, noise: torch.Tensor
     ) -> SampledOutputs:
         del raters
-        features, *prior = encoded
+        *features, mean, sigma = encoded
         posterior = self.posterior(images, labels)
-        return SampledOutputs(self.head(features, posterior.at(noise)), kl_divergence(posterior, Gaussian(*prior)))
+        return SampledOutputs(self.head(*features, posterior.at(noise)), kl_divergence(posterior, Gaussian(mean, sigma)))
 
     def sample(self, encoded: Encoded, raters: torch.Tensor, noise: torch.Tensor) -> SampledOutputs:
         del raters
-        features, *prior = encoded
-        return SampledOutputs(self.head(features, Gaussian(*prior).at(noise)), noise.new_zeros(len(noise)))
+        *features, mean, sigma = encoded
+        return SampledOutputs(self.head(*features, Gaussian(mean, sigma).at(noise)), noise.new_zeros(len(noise)))
 
 
 class _WholeSlice(nn.Module):
