@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,14 @@ from .datasets.base import Floats, Labels
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+
+BLOCK = 1 << 16
+"""Voxels that are computed together: few enough that all intermediate arrays stay in the processor's cache."""
+
+
+def blocks(n_voxels: int) -> Iterator[slice]:
+    """Slices of ``BLOCK`` voxels that together cover ``n_voxels``."""
+    return (slice(start, start + BLOCK) for start in range(0, n_voxels, BLOCK))
 
 
 def argmax_with_confidence(probability: Floats) -> tuple[Labels, Floats]:
@@ -24,12 +34,14 @@ def argmax_with_confidence(probability: Floats) -> tuple[Labels, Floats]:
 def label_counts(first: Labels, second: Labels, n_classes: int) -> Counts:
     """``[i, j]`` = number of voxels that ``first`` calls i and ``second`` calls j, [K, K]; ``IGNORE`` is left out."""
     wide = n_classes + 1
-    # IGNORE becomes one class more, so that one pass counts everything without a mask.
-    code = np.minimum(first, n_classes).astype(np.intp)
-    code *= wide
-    code += np.minimum(second, n_classes)
-    counts = np.bincount(code.ravel(), minlength=wide * wide).reshape(wide, wide)
-    return counts[:n_classes, :n_classes].astype(np.int64)
+    counts, rows, columns = np.zeros(wide * wide, np.int64), first.ravel(), second.ravel()
+    for block in blocks(rows.size):
+        # IGNORE becomes one class more, so that one pass counts everything without a mask.
+        code = np.minimum(rows[block], n_classes).astype(np.intp)
+        code *= wide
+        code += np.minimum(columns[block], n_classes)
+        counts += np.bincount(code, minlength=wide * wide)
+    return counts.reshape(wide, wide)[:n_classes, :n_classes]
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike, otherwise: float = np.nan) -> Doubles:

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all: in a folder of their own beside their place, brought to the disk, and moved."""
+"""Writes files whole or not at all: beside their place, brought to the disk, and moved."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import errno
 import os
 import platform
 import re
+import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import RaterbenchError
 
 TEMPORARY = ".raterbench-tmp"
 """How the names of temporary folders end."""
+UNFINISHED = ".raterbench-new"
+"""How the names of temporary files end."""
 ABANDONED_SECONDS = 86_400.0
-"""After so long without a change, a temporary folder of another machine belongs to a process that ended."""
+"""After so long without a change, what is temporary and of another machine belongs to a process that ended."""
 MENDS = {
     errno.ENOSPC: "make room on the disk, or write to another one",
     errno.EDQUOT: "make room within your quota, or write to another disk",
@@ -47,6 +52,27 @@ def replacing(path: Path) -> Iterator[Path]:
         with staging(path.parent) as folder:
             yield folder / path.name
             move({path: folder / path.name})
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[BinaryIO]:
+    """As ``replacing``, but gives an open file. It needs no temporary folder, which takes as long as to write a small file.
+
+    Raises:
+        RaterbenchError: it cannot be written; the file, the reason and the mend are named.
+    """
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.parent / f".{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}"
+        try:
+            with made.open("x+b") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            made.replace(path)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -96,15 +122,19 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary folders in ``folder`` whose processes were killed; nothing else, however similar its name."""
-    form = re.compile(rf"\.(\w+)-(\d+)-\w+{re.escape(TEMPORARY)}")
-    for entry in folder.glob(f".*{TEMPORARY}"):
-        found = form.fullmatch(entry.name)
-        if found and (not _is_running(int(found[2])) if found[1] == _machine() else _is_old(entry)):
-            # It removes folders alone: neither files nor links.
-            shutil.rmtree(entry, ignore_errors=True)
+    """Remove temporary folders and files in ``folder`` whose processes were killed; nothing else, however similar its name."""
+    for ending, is_ours in ((TEMPORARY, Path.is_dir), (UNFINISHED, Path.is_file)):
+        form = re.compile(rf"\.(\w+)-(\d+)-\w+{re.escape(ending)}")
+        for entry in folder.glob(f".*{ending}"):
+            found = form.fullmatch(entry.name)
+            if found is None or entry.is_symlink() or not is_ours(entry):
+                continue
+            if not _is_running(int(found[2])) if found[1] == _machine() else _is_old(entry):
+                with suppress(OSError):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
+@cache
 def _machine() -> str:
     """The name of this machine, in characters that a file's name may have: the number of a process means nothing elsewhere."""
     return re.sub(r"[^A-Za-z0-9]", "_", platform.node())[:40] or "unknown"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from raterbench.datasets import RaterbenchError
-from raterbench.whole_files import remove_leftovers, replacing, staging
+from raterbench.whole_files import remove_leftovers, replacing, replacing_file, staging
 
 
 def write(path: Path, content: bytes) -> None:
@@ -100,3 +100,39 @@ def test_leftovers_of_killed_processes_go_and_nothing_else(tmp_path: Path) -> No
     remove_leftovers(tmp_path)
     assert set(tmp_path.iterdir()) == {*others[1:], tmp_path / "mine"}
     assert (tmp_path / "mine" / "photo").read_text() == "mine"
+
+
+def test_a_file_that_a_killed_process_left_goes_and_nothing_like_it(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from raterbench.whole_files import replacing_file\n"
+        "with replacing_file(Path(sys.argv[1]) / 'a') as stream: stream.write(b'half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    [left] = tmp_path.iterdir()
+    node, process, rest = left.name.removeprefix(".").split("-", 2)
+    others = [tmp_path / f".{node}-{process}-{kind}.raterbench-new" for kind in ("folder", "link")]
+    others += [tmp_path / f".elsewhere-{process}-{rest}", tmp_path / "mine.raterbench-new"]
+    others[0].mkdir()
+    others[1].symlink_to(tmp_path / "mine.raterbench-new")
+    for other in others[2:]:
+        other.write_text("mine")
+    remove_leftovers(tmp_path)
+    assert set(tmp_path.iterdir()) == set(others)
+
+
+def test_an_open_file_is_moved_to_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "folder" / "a"
+    with replacing_file(place) as stream:
+        stream.write(b"first")
+        assert not place.exists()
+    with pytest.raises(KeyboardInterrupt), replacing_file(place) as stream:
+        stream.write(b"second")
+        raise KeyboardInterrupt
+    assert [entry.name for entry in place.parent.iterdir()] == ["a"]
+    assert place.read_bytes() == b"first"
+    # As any file that this user writes.
+    (tmp_path / "b").write_bytes(b"")
+    assert place.stat().st_mode == (tmp_path / "b").stat().st_mode
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RaterbenchError, match="a file is where a folder is needed"), replacing_file(tmp_path / "file" / "a"):
+        pass

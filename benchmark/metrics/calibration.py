@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Floats, Labels
-from ...voxel_counts import Counts, Doubles, argmax_with_confidence, ratio
+from ...voxel_counts import Counts, Doubles, argmax_with_confidence, blocks, ratio
 from .base import Mask, PooledMetric, Segmentation
 
 N_BINS = 11
@@ -21,7 +22,6 @@ UNIT = 2.0**-24
 LastBin = Literal["open", "closed"]
 
 _EDGES = np.linspace(0.0, 1.0, N_BINS)
-_CHUNK = 1 << 22
 
 
 def _float32_edges() -> Floats:
@@ -31,37 +31,45 @@ def _float32_edges() -> Floats:
 
 
 class Confidence(NamedTuple):
-    """The predicted class, bin and fixed-point confidence of each voxel of a probability map."""
+    """The predicted class [*S], bin [*S] and confidence [*S] of each voxel; confidence is in units of 2^-24."""
 
     labels: Labels
     bins: Labels
-    fixed: Counts
+    fixed: npt.NDArray[np.int32]
 
 
 def confidence_of(probability: Floats) -> Confidence:
     """Predicted class (the lowest on ties), bin, and confidence in units of 2^-24, each [*S], of a map [K, *S]."""
-    labels, best = argmax_with_confidence(np.asarray(probability, np.float32))
-    np.minimum(best, np.float32(1), out=best)
-    bins = np.zeros(best.shape, np.uint8)
-    for edge in _float32_edges()[1:]:
-        bins += best >= edge
-    return Confidence(labels, bins, np.rint(best * np.float32(1 / UNIT)).astype(np.int64))
+    channels = np.asarray(probability, np.float32).reshape(len(probability), -1)
+    n_voxels, edges = channels.shape[1], _float32_edges()[1:]
+    found = Confidence(np.empty(n_voxels, np.uint8), np.zeros(n_voxels, np.uint8), np.empty(n_voxels, np.int32))
+    for block in blocks(n_voxels):
+        labels, best = argmax_with_confidence(channels[:, block])
+        np.minimum(best, np.float32(1), out=best)
+        for edge in edges:
+            found.bins[block] += best >= edge
+        found.labels[block], found.fixed[block] = labels, np.rint(best * np.float32(1 / UNIT))
+    return Confidence(*(array.reshape(probability.shape[1:]) for array in found))
 
 
 def count_confidence(confidence: Confidence, labels: Labels, region: Mask | None = None) -> Counts:
     """Counts [11, 3] of ``calibration_counts`` from a map that is binned already."""
-    keep = labels != IGNORE
-    if region is not None:
-        keep &= region
-    everything = bool(keep.all())
-    arrays = [a.ravel() if everything else a[keep] for a in (*confidence, labels)]
+    predicted, bins, fixed, true = (array.reshape(-1) for array in (*confidence, labels))
+    inside = None if region is None else region.reshape(-1)
     counts = np.zeros((N_BINS, 3), np.int64)
-    # bincount adds weights as float64: whole numbers below 2^24 stay exact in a chunk of 2^22, and int64 takes over.
-    for start in range(0, arrays[0].size, _CHUNK):
-        predicted, bins, fixed, true = (a[start : start + _CHUNK] for a in arrays)
-        counts[:, 0] += np.bincount(bins, minlength=N_BINS)
-        counts[:, 1] += np.bincount(bins[predicted == true], minlength=N_BINS)
-        counts[:, 2] += np.bincount(bins, weights=fixed, minlength=N_BINS).astype(np.int64)
+    for block in blocks(true.size):
+        code = 2 * bins[block].astype(np.intp)
+        code += predicted[block] == true[block]
+        weights = fixed[block]
+        keep = true[block] != IGNORE
+        if inside is not None:
+            keep &= inside[block]
+        if not keep.all():
+            code, weights = code[keep], weights[keep]
+        counts[:, :2] += np.bincount(code, minlength=2 * N_BINS).reshape(N_BINS, 2)
+        # bincount adds weights as float64: whole numbers below 2^24 stay exact in a block, and int64 takes over.
+        counts[:, 2] += np.bincount(code >> 1, weights=weights, minlength=N_BINS).astype(np.int64)
+    counts[:, 0] += counts[:, 1]
     return counts
 
 

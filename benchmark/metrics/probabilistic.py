@@ -10,8 +10,11 @@ import numpy as np
 from scipy.special import entr
 
 from ...datasets.base import IGNORE, Floats
-from ...voxel_counts import Doubles
+from ...voxel_counts import Doubles, blocks
 from .base import Mask, Metric, Segmentation, judged, needed, remember
+
+SMALLEST = np.finfo(np.float32).tiny
+"""A probability below it counts as 0 in an entropy."""
 
 
 def mean_over(values: Floats, mask: Mask | None) -> Doubles:
@@ -23,8 +26,11 @@ def mean_over(values: Floats, mask: Mask | None) -> Doubles:
 def entropy_map(probability: Floats) -> Floats:
     """-sum_k p_k ln p_k of each voxel, [*S]; 0 ln 0 is 0."""
     total = np.zeros(probability.shape[1:], np.float32)
-    for channel in probability:
-        total += entr(channel)
+    channels, sums = probability.reshape(len(probability), -1), total.reshape(-1)
+    for block in blocks(sums.size):
+        for channel in channels:
+            p = channel[block]
+            sums[block] -= p * np.log(np.maximum(p, SMALLEST))
     return total
 
 
@@ -37,9 +43,13 @@ def _squares(prediction: Segmentation, reference: Segmentation) -> Floats:
 
     def compute() -> Floats:
         total = np.zeros(prediction.labels.shape, np.float32)
-        for p, g in zip(prediction.probability, reference.probability, strict=True):
-            total += np.square(p - g)
-        return total / np.float32(prediction.n_classes)
+        sums, share = total.reshape(-1), np.float32(1 / prediction.n_classes)
+        maps = [segmentation.probability.reshape(prediction.n_classes, -1) for segmentation in (prediction, reference)]
+        for block in blocks(sums.size):
+            for p, g in zip(*maps, strict=True):
+                sums[block] += np.square(p[block] - g[block])
+            sums[block] *= share
+        return total
 
     return remember(prediction, reference, "squares", compute)
 

@@ -11,6 +11,7 @@ def measure(repeats: int = 5) -> Iterator[str]:
 
     from .confusion import confusion
     from .fusions import fusions
+    from .metrics import metrics
     from .spatial import spatial
     from .training import training
 
@@ -19,3 +20,4 @@ def measure(repeats: int = 5) -> Iterator[str]:
     yield from spatial(repeats)
     yield from training(repeats)
     yield from confusion(repeats)
+    yield from metrics(repeats)

@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 import numpy as np
 
-from ...whole_files import replacing
+from ...whole_files import replacing_file
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def write_archive(path: Path, parts: Mapping[str, Any]) -> None:
     Raises:
         TypeError: a part holds something else than plain values, dataclasses and arrays of numbers.
     """
-    with replacing(path) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         members: list[str] = []
 
         def add(name: str, content: bytes) -> None:
@@ -71,9 +71,9 @@ def write_archive(path: Path, parts: Mapping[str, Any]) -> None:
             text = msgspec.json.encode(part, enc_hook=partial(_reference, name, arrays))
             add(f"{name}.json", text)
             for number, array in enumerate(arrays):
-                stream = io.BytesIO()
-                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
-                add(f"{name}.{number}.npy", stream.getvalue())
+                content = io.BytesIO()
+                np.lib.format.write_array(content, np.asarray(array), allow_pickle=False)
+                add(f"{name}.{number}.npy", content.getvalue())
         archive.writestr(zipfile.ZipInfo(CONTENTS, FIXED_DATE), msgspec.json.encode(members), zipfile.ZIP_DEFLATED)
 
 

@@ -159,39 +159,51 @@ def read_units(
             continue  # Files of systems, and half-written ones.
         if why := not_a_file(path):
             foreign[path.name] = ForeignFile(path.name, why)
-            continue
-        key, place = _key_in(path), expected.get(path.name)
-        if place is not None and key in (place.key, None):
-            continue  # As planned, or damaged.
-        if key is not None and key in by_key:
-            held = f"it holds {by_key[key].owner} {by_key[key].place}, whose file has another name"
-            foreign[path.name] = ForeignFile(path.name, held)
-        elif place is None and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
-            other_settings += 1
-        else:
-            foreign[path.name] = ForeignFile(path.name, "no unit, or a damaged one")
+        elif path.name not in expected:  # Else it is opened once, below.
+            key = _key_in(path)
+            if key not in by_key and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
+                other_settings += 1
+            else:
+                foreign[path.name] = ForeignFile(path.name, _what_holds(key, by_key))
     units, states = [], []
     for unit in planned:
-        stored, state = _state_of(folder, unit, parts[unit.kind], foreign)
+        stored, state = _state_of(folder, unit, parts[unit.kind], foreign, by_key)
         states.append(state)
         if state.state in ("done", "failed", "skipped"):
             units.append(stored)
-    return units, Completeness(states, list(foreign.values()), other_settings, running_process(folder))
+    others = [foreign[name] for name in sorted(foreign)]
+    return units, Completeness(states, others, other_settings, running_process(folder))
+
+
+def _what_holds(key: str | None, by_key: Mapping[str, PlannedUnit]) -> str:
+    """What a file is that holds another unit than its name says; ``key`` is that unit's."""
+    if key is None or key not in by_key:
+        return "no unit, or a damaged one"
+    return f"it holds {by_key[key].owner} {by_key[key].place}, whose file has another name"
 
 
 def _state_of(
-    folder: Path, unit: PlannedUnit, wanted: Sequence[str], foreign: Mapping[str, ForeignFile]
+    folder: Path,
+    unit: PlannedUnit,
+    wanted: Sequence[str],
+    foreign: dict[str, ForeignFile],
+    by_key: Mapping[str, PlannedUnit],
 ) -> tuple[StoredUnit, UnitState]:
     """What is stored of a unit, and whether that is all that was planned."""
     trained = None
     if unit.kind == "method":
         path = training_path(folder, unit)
         trained, state, why = _whole(path, foreign, read_training)
+        if trained is not None and trained.key != unit.key:
+            trained, state, why = None, *_is_foreign(path, trained.key, foreign, by_key)
         if trained is None:
             return StoredUnit(unit, None, None, {}), UnitState(unit, state, why)
         if trained.status != "done":
             return StoredUnit(unit, trained, None, {}), UnitState(unit, trained.status, trained.reason)
-    found, state, why = _whole(measuring_path(folder, unit), foreign, partial(read_measuring, wanted=wanted))
+    path = measuring_path(folder, unit)
+    found, state, why = _whole(path, foreign, partial(read_measuring, wanted=wanted))
+    if found is not None and found[0].key != unit.key:
+        found, state, why = None, *_is_foreign(path, found[0].key, foreign, by_key)
     if found is None:
         not_measured = "trained, but not measured" if trained is not None and state == "missing" and not why else why
         return StoredUnit(unit, trained, None, {}), UnitState(unit, state, not_measured)
@@ -216,6 +228,14 @@ def _whole(
         return read(path), "damaged", ""
     except (OSError, RaterbenchError) as error:
         return None, "damaged", getattr(error, "strerror", None) or str(error)
+
+
+def _is_foreign(
+    path: Path, key: str, foreign: dict[str, ForeignFile], by_key: Mapping[str, PlannedUnit]
+) -> tuple[Literal["missing"], str]:
+    """Note that a file in the place of a unit holds another one; that it is missing, and why."""
+    foreign[path.name] = ForeignFile(path.name, _what_holds(key, by_key))
+    return "missing", f"in its place is another file: {foreign[path.name].why}"
 
 
 def _key_in(path: Path) -> str | None:

@@ -390,18 +390,24 @@ def _pooled(units: Sequence[StoredUnit]) -> pd.DataFrame:
 
 def _values(units: Sequence[StoredUnit]) -> pd.DataFrame:
     """How many voxels have which predicted probability, a row for each case, class and bin that has some."""
-    frames = []
+    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in VALUE_COLUMNS}
     for stored in units:
         assert stored.measured is not None
+        cases, subjects = (np.array([getattr(c, key) for c in stored.measured.cases], object) for key in ("case", "subject"))
         for part in stored.parts.values():
             if isinstance(part, ValueCounts):
                 case, class_, number = np.nonzero(part.counts)
-                cases = [stored.measured.cases[place] for place in case]
-                columns = {"candidate": stored.unit.name, "repeat": stored.unit.repeat, "fold": stored.unit.fold}
-                columns |= {"case": [c.case for c in cases], "subject": [c.subject for c in cases]}
-                columns |= {"class": np.array(part.classes, object)[class_], "bin": number}
-                frames.append(pd.DataFrame({**columns, "n": part.counts[case, class_, number]}))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=VALUE_COLUMNS)
+                columns["candidate"].append(np.full(len(case), stored.unit.name, object))
+                columns["repeat"].append(np.full(len(case), stored.unit.repeat))
+                columns["fold"].append(np.full(len(case), stored.unit.fold))
+                columns["case"].append(cases[case])
+                columns["subject"].append(subjects[case])
+                columns["class"].append(np.array(part.classes, object)[class_])
+                columns["bin"].append(number)
+                columns["n"].append(part.counts[case, class_, number])
+    if not columns["n"]:
+        return pd.DataFrame(columns=VALUE_COLUMNS)
+    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def _searches(units: Sequence[StoredUnit]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix
 
 from raterbench.benchmark.metrics.calibration import (
     UNIT,
@@ -15,6 +16,7 @@ from raterbench.benchmark.metrics.calibration import (
     reliability_curve,
 )
 from raterbench.datasets.base import IGNORE
+from raterbench.voxel_counts import BLOCK, label_counts
 
 
 def two_classes(foreground):
@@ -148,3 +150,20 @@ def test_a_large_image_is_counted_quickly():
         seconds.append(time.process_time() - start)
     # About 0.02 s; the margin is for slow and busy machines.
     assert min(seconds) < 0.12
+
+
+@pytest.mark.parametrize("n_voxels", [BLOCK, 2 * BLOCK + 3])
+def test_counts_of_more_voxels_than_a_block_are_those_of_the_whole_map(n_voxels):
+    random = np.random.default_rng(n_voxels)
+    probability = random.dirichlet([0.3, 0.3, 0.3], n_voxels).T.astype(np.float32)
+    labels = random.choice([0, 1, 2, IGNORE], n_voxels).astype(np.uint8)
+    region = random.random(n_voxels) < 0.4
+    found = calibration_counts(probability, labels, region)
+    judged = region & (labels != IGNORE)
+    best, right = probability.max(axis=0)[judged], (probability.argmax(axis=0) == labels)[judged]
+    bins = np.digitize(best.astype(np.float64), np.linspace(0, 1, 11)) - 1
+    for b in range(11):
+        assert found[b, 0] == (bins == b).sum() and found[b, 1] == right[bins == b].sum()
+        assert found[b, 2] * 2.0**-24 == pytest.approx(best[bins == b].sum(dtype=np.float64), rel=1e-6)
+    predicted = probability.argmax(axis=0).astype(np.uint8)
+    np.testing.assert_array_equal(label_counts(predicted, labels, 3), confusion_matrix(predicted, labels, labels=[0, 1, 2]))
