@@ -73,7 +73,7 @@ class Folder(Dataset):
         self.labels = find_classes([] if complete else [*self._values, *self._truth_values], self._declared, settings.ignore)
         if self._declared is None:
             self._check_classes_found()
-        self.classes = self.labels.classes
+        self.classes, self.class_values = self.labels.classes, self.labels.written
 
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> Folder:

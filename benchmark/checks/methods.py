@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import numpy as np
@@ -20,6 +22,7 @@ from ...methods.networks.fused_labels import FusedLabels
 from ...methods.networks.tuned import Tuned
 from ...methods.quality.annotation_budget import AnnotationBudget
 from ...methods.quality.chosen_raters import ChosenRaters
+from ..models.weights_file import WeightsAbout, read_weights, write_weights
 from .diagnosis import shortened
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
@@ -200,6 +203,33 @@ def _predicting_changes_nothing(method: Method, trained: Trained) -> None:
     require(np.array_equal(first, done.predict_proba(dataset[0].unlabelled())), sentence)
 
 
+def _restored(method: Method, trained: Trained) -> None:
+    """What results keep of a method is written to a file, and read by a method that was never fitted."""
+    del method
+    done, dataset, _ = trained.odd
+    if done.facts() is None:
+        raise NotApplicableError("it has no facts, so that no model can be made of its weights")
+    with TemporaryDirectory() as folder:
+        write_weights(Path(folder) / "it.safetensors", done, WeightsAbout())
+        kept = read_weights(Path(folder) / "it.safetensors")
+    again: Method = clone(done)
+    again.restore(kept.weights, kept.about.facts or {})
+    for case in dataset:
+        before, after = (one.predict(case.unlabelled(), samples=1, seed=SEED) for one in (done, again))
+        sentence = (
+            "restored from its weights and facts it predicts otherwise: name every fitted attribute that build or a "
+            "prediction needs in predicts_with"
+        )
+        require(np.array_equal(before.probability, after.probability), sentence)
+        for one, other in (
+            (before.rater_confusion, after.rater_confusion),
+            (before.rater_reliability, after.rater_reliability),
+        ):
+            alike = one is None or (other is not None and all(np.array_equal(one[r], other[r], equal_nan=True) for r in one))
+            require(alike, sentence)
+        require(before.samples is None or np.array_equal(before.samples, after.samples), sentence)
+
+
 def _input_is_left_alone(method: Method, trained: Trained) -> None:
     del method
     _, dataset = trained.plain
@@ -274,6 +304,7 @@ CHECKS: dict[str, Callable[[Method, Trained], None]] = {
     "probabilities of 3-D volumes": _probabilities_3d,
     "determinism": _determinism,
     "predicting changes nothing": _predicting_changes_nothing,
+    "a model of it predicts the same": _restored,
     "the cases are left as they are": _input_is_left_alone,
     "order of the raters in a case": _order_in_a_case,
     "a rater who rated nothing": _missing_rater,

@@ -44,6 +44,12 @@ class LabelValues:
         """Values of voxels that were not judged."""
         return frozenset(value for value, index in self.table.items() if index == IGNORE)
 
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The value that is written for each class: of several the first, and its number where no value is left for it."""
+        first = {index: value for value, index in reversed(self.table.items())}
+        return tuple(first.get(k, k) for k in range(len(self.classes)))
+
     def identity(self) -> str:
         """Text that is equal only where all values stand for the same: part of a result's key."""
         side = "" if self.threshold is None else f"{'<' if self.darker else '>='}{self.threshold:g}"
