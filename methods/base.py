@@ -298,8 +298,8 @@ class Method(BaseEstimator, ABC):
         """
         del weights, facts, device
         raise RaterbenchError(
-            f"{type(self).__name__} cannot be restored from stored weights: a class that is no NetworkMethod must implement facts "
-            "and restore"
+            f"{type(self).__name__} cannot be restored from stored weights: its class must be a NetworkMethod, or implement "
+            "facts and restore"
         )
 
 

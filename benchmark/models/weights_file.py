@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +31,13 @@ class WeightsAbout:
         facts: ``Method.facts``; None for a method that cannot be restored.
         seen: the images that it learned from; None where nobody noted them.
         key: of the training unit; empty for a model that is none.
+        seed: of the fold, which methods that sample draw with.
     """
 
     facts: dict[str, Any] | None = None
     seen: SeenImages | None = None
     key: str = ""
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ def write_weights(path: Path, method: Method, about: WeightsAbout) -> None:
     from safetensors.torch import save_file
 
     facts = method.facts()
-    header = WeightsAbout(None if facts is None else dict(facts), about.seen, about.key)
+    header = replace(about, facts=None if facts is None else dict(facts))
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in method.weights().items()}
     with replacing(path) as place:
         try:

@@ -135,7 +135,7 @@ def _trained(
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
         try:
-            about = WeightsAbout(seen=seen.found(), key=task.unit.key)
+            about = WeightsAbout(seen=seen.found(), key=task.unit.key, seed=seed)
             write_weights(weights_path(task.setting.folder, task.unit), method, about)
         except RaterbenchError as error:
             # The training is done and its predictions are there; the next run trains again for the weights.

@@ -45,8 +45,8 @@ class Tuned(NestingMethod):
         trials: how many settings to try; where ``space`` has only lists, not more than it has settings.
         metric: the score, ``dice`` or ``jaccard``, 1 where prediction and rater are both empty.
 
-    After ``fit``: ``best_``, the fitted method with the best score, the first of equals, and its ``best_setting_``. The report is
-    that of ``best_``, with every setting and score in ``trials`` and the report of each trial in ``stages``.
+    After ``fit``: ``best_``, the fitted method with the best score, the first of equals, and its ``best_setting_``. The report
+    is that of ``best_``, with every setting and score in ``trials`` and the report of each trial in ``stages``.
 
     >>> from raterbench.methods import GCE, Budget, Tuned
     >>> method = Tuned(segmenter=GCE(), space={"q": [0.1, 0.4, 0.7], "budget.epochs": {"low": 20, "high": 60}}, trials=5)
