@@ -288,9 +288,13 @@ def train(options: argparse.Namespace) -> int:
         write_model(model, options.out)
         print_trained(model.card, options.out, _console())
         return 0
-    if results is not None and (options.set or options.dataset):
-        raise RaterbenchError(f"{source} holds results, whose settings and data set are fixed: leave out --set and --dataset")
-    experiment = read_experiment(options.source, options.set, options.dataset) if results is None else results.experiment
+    if results is None:
+        experiment = read_experiment(options.source, options.set, options.dataset)
+    elif options.set:
+        raise RaterbenchError(f"{source} holds results, whose settings are fixed: leave out --set")
+    else:
+        # The same data may lie elsewhere now.
+        experiment = results.experiment.replace(dataset=options.dataset or results.experiment.dataset)
     # What results name is data: the plug-ins are those that the user names now.
     plugins = tuple(str(Path(p).absolute()) for p in options.plugin)
     load_plugins(plugins)

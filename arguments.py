@@ -315,7 +315,8 @@ def _train(command: argparse.ArgumentParser) -> None:
     add("-o", "--out", type=some_path, required=True, metavar="MODEL", help="the new folder of the model")
     add("--folds", action="store_true",
         help="train nothing: the fold models of the results, whose weights were kept, become one model")  # fmt: skip
-    add("--dataset", type=some_text, metavar="NAME|folder:PATH", help="train an experiment's candidate on this data set")
+    add("--dataset", type=some_text, metavar="NAME|folder:PATH",
+        help="train an experiment's candidate on this data set; with results, where the same data lie now")  # fmt: skip
     add("--data", type=path_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
     add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     add("--set", action="append", type=some_text, default=[], metavar="KEY=VALUE",

@@ -91,7 +91,10 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Member:
-    """One fitted method of a model: its file, which fold it is of, and the threshold that makes labels of two classes."""
+    """One fitted method of a model: its file, which fold it is of, and the threshold that makes labels of two classes.
+
+    ``alarms`` and ``warnings`` are those of its training.
+    """
 
     file: str
     repeat: int
@@ -101,6 +104,8 @@ class Member:
     train: int
     validation: int
     sha256: str = ""
+    alarms: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -117,7 +122,7 @@ class ModelCard:
         name: of the candidate.
         kind: ``folds``, the fold models of a benchmark; or ``all cases``, one model that learned from all cases.
         method: the method with all its parameters (``factory.method_table``).
-        sources: hashes of classes outside the package that the method consists of; empty for a method of the package.
+        sources: hashes of the method's classes outside the package, and of what these import; empty for one of the package.
         data: the data set.
         seen: the images that its members learned from.
         preparation: from a case to what the network sees.

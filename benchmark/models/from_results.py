@@ -12,7 +12,7 @@ from ... import __version__
 from ...datasets.base import Preparation
 from ...errors import RaterbenchError, nearest
 from ..experiment.experiment import Candidate, Experiment
-from ..experiment.factory import build_method, method_table, sources_within
+from ..experiment.factory import build_method, method_table
 from ..runner.provenance import code_version, versions
 from ..store.results import Results, read_results
 from ..store.units import PlannedUnit, read_training, training_path, weights_path
@@ -55,6 +55,7 @@ def kept_models(folder: Path, candidate: str | None) -> tuple[ModelCard, list[Ke
         seen=merged(seen),
         preparation=preparation,
         members=members,
+        sources=kept[0].about.sources,
     )
     return with_measured(card, results), kept
 
@@ -69,9 +70,7 @@ def find_candidate(experiment: Experiment, name: str | None, where: object) -> C
     if name is None and len(names) == 1:
         name = names[0]
     if name is None:
-        raise RaterbenchError(
-            f"{where} has {len(names)} candidates, {', '.join(map(repr, names))}: name one (--candidate NAME)"
-        )
+        raise RaterbenchError(f"{where} has {len(names)} candidates, {', '.join(map(repr, names))}: name one of them")
     if name not in names:
         raise RaterbenchError(f"{where} has no candidate {name!r}{nearest(name, names)}")
     return experiment.candidates[names.index(name)]
@@ -85,6 +84,7 @@ def candidate_card(
     seen: SeenImages,
     preparation: Preparation,
     members: tuple[Member, ...],
+    sources: Sequence[str],
 ) -> ModelCard:
     """What is known of a candidate's model before anything was measured.
 
@@ -94,7 +94,11 @@ def candidate_card(
     try:
         method = build_method(candidate, experiment)
     except RaterbenchError as error:
-        mend = "; the experiment has plug-ins: give their files (--plugin FILE)" if experiment.plugins else ""
+        mend = (
+            "; the experiment has plug-ins, and no code that results name is run: give their files"
+            if experiment.plugins
+            else ""
+        )
         raise RaterbenchError(f"{error}{mend}") from error
     split = experiment.split
     return ModelCard(
@@ -102,7 +106,7 @@ def candidate_card(
         name=candidate.name,
         kind="folds",
         method={**method_table(method), "name": candidate.method},
-        sources=tuple(sources_within(method)),
+        sources=tuple(sources),
         data=data,
         seen=seen,
         preparation=preparation,
@@ -148,4 +152,6 @@ def _member(folder: Path, unit: PlannedUnit, kept: KeptWeights) -> Member:
         train=trained.n_train,
         validation=trained.n_validation,
         sha256=file_hash(path),
+        alarms=tuple(trained.report.alarms),
+        warnings=tuple(trained.report.warnings),
     )

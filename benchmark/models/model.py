@@ -207,9 +207,9 @@ def restored(card: ModelCard, kept: KeptWeights, device: str | torch.device) -> 
     try:
         method = method_from_table(card.method, where)
     except RaterbenchError as error:
-        mend = "; if a plug-in defines it, give its file (--plugin FILE)" if card.sources else ""
+        mend = "; it came from a plug-in: give its file" if card.sources else ""
         raise RaterbenchError(f"{error}{mend}") from error
-    if sources_within(method) != list(card.sources):
+    if tuple(sources_within(method)) != kept.about.sources:
         raise RaterbenchError(
             f"{where}: the plug-in is not the one that it was trained with, so that it may predict otherwise: give the file as "
             "it was, or train again"

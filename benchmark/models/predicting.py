@@ -56,7 +56,8 @@ def plan_predictions(
 
     Raises:
         RaterbenchError: there is no image, two have one name, an image has other channels or axes than the model knows, or an
-            output would replace an image, or, unless ``overwrite``, anything else.
+            output would replace an image, or, unless ``overwrite``, anything else but what a run of the same model left that
+            was stopped.
     """
     if ending not in ENDINGS:
         raise RaterbenchError(f"predictions are not written as {ending!r}: give one of {', '.join(ENDINGS)}")
@@ -73,22 +74,25 @@ def plan_predictions(
         if os.path.realpath(file) in read:
             raise RaterbenchError(f"{file} is one of the images, and would be replaced: give another folder")
     there = [file for file in (*written, folder / TABLE, folder / CARD) if os.path.lexists(file)]
-    if there and not overwrite:
+    if there and not overwrite and not _was_stopped(model, folder):
         more = f" and {len(there) - 1} more files are" if len(there) > 1 else " is"
-        raise RaterbenchError(f"{there[0]}{more} there already: give another folder, or --overwrite to replace them")
+        raise RaterbenchError(f"{there[0]}{more} there already: give another folder, or allow to overwrite them")
     return list(plan.values())
 
 
 def predict_files(model: Model, plan: Sequence[Places], folder: Path) -> list[PredictedImage]:
     """Predict each image and write labels, as the data set's files have them, and probabilities, on the image's own grid.
 
-    The probability of two classes is that of the second; of more, each class is a channel. Beside them are written the model's
-    card and a table of all images.
+    The probability of two classes is that of the second; of more, each class is a channel. The model's card is written beside
+    them first, and a table of all images last.
 
     Raises:
         RaterbenchError: an image cannot be read, or an output cannot be written.
     """
     found = []
+    with naming(folder / TABLE):
+        (folder / TABLE).unlink(missing_ok=True)
+    _write(folder / CARD, model.card.text().encode())
     for places in counted_step(f"predicting {len(plan)} images", plan):
         predicted = model.predict_image(places.image)
         for part in (places.labels.parent, places.probability.parent):
@@ -98,10 +102,21 @@ def predict_files(model: Model, plan: Sequence[Places], folder: Path) -> list[Pr
         p = predicted.probability
         write_probability(places.probability, p[1:] if len(p) == 2 else p, predicted.geometry)
         found.append(PredictedImage(places, _sizes(model, predicted), predicted.warnings))
-    for name, content in ((TABLE, _table(model, found)), (CARD, model.card.text().encode())):
-        with replacing(folder / name) as place:
-            place.write_bytes(content)
+    _write(folder / TABLE, _table(model, found))
     return found
+
+
+def _was_stopped(model: Model, folder: Path) -> bool:
+    """Whether the folder holds what a run of this model left that did not come to its end: the card, and no table."""
+    card = folder / CARD
+    if os.path.lexists(folder / TABLE) or card.is_symlink() or path_kind(card) != "file":
+        return False
+    return card.read_bytes() == model.card.text().encode()
+
+
+def _write(file: Path, content: bytes) -> None:
+    with replacing(file) as place:
+        place.write_bytes(content)
 
 
 def size_words(model: Model) -> str:

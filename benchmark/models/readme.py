@@ -101,6 +101,9 @@ def _body(card: ModelCard) -> Iterator[str]:
     for member in card.members:
         name = "all cases" if card.kind == "all cases" else member.name
         yield f"| {name} | {member.train} | {member.validation} | {member.threshold:g} |"
+    told = [("Alarm", alarm) for one in card.members for alarm in one.alarms]
+    told += [("Warning", warning) for one in card.members for warning in one.warnings]
+    yield from (f"\n{word} of training: {_text(words)}" for word, words in dict.fromkeys(told))
     yield f"\n## Method and versions\n\n```json\n{json.dumps(card.method, indent=1)}\n```\n"
     yield ", ".join(f"{name} {number}" for name, number in card.versions.items())
 

@@ -10,9 +10,10 @@ import torch
 from ...errors import RaterbenchError
 from ...methods.base import Method
 from ...methods.thresholds import majority_threshold
+from ...plugin_errors import calling
 from ...steps import step
 from ..experiment.experiment import Experiment
-from ..experiment.factory import build_method
+from ..experiment.factory import build_method, sources_within
 from ..experiment.skipping import needs_of, skip_reason
 from ..experiment.splits import without_test
 from ..runner.tasks import open_dataset, seed_everything, seed_of
@@ -73,14 +74,16 @@ def train_model(
     seed_everything(seed)
     seen = SeenCases(dataset)
     train, validation = (seen.watched(part, needs_of(method)) for part in (fold.train, fold.validation))
-    with step(f"training {chosen.name!r} on {len(fold.train)} cases, {len(fold.validation)} validate"):
+    search, words = None, f"training {chosen.name!r} on {len(fold.train)} cases, {len(fold.validation)} validate"
+    with step(words), calling(type(method), f"candidate {chosen.name!r}"):
         method.fit(train, validation, seed=seed, device=torch.device(device))
-    if method.facts() is None:
-        raise not_restorable(chosen.name, type(method).__name__)
-    search = None
-    if experiment.search_threshold:
-        search = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
-    write_weights(folder / WEIGHTS, method, WeightsAbout(seen=seen.found(), seed=seed))
+        if method.facts() is None:
+            raise not_restorable(chosen.name, type(method).__name__)
+        if experiment.search_threshold:
+            search = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
+        report = method.fit_report()
+        sources = tuple(sources_within(method))
+        write_weights(folder / WEIGHTS, method, WeightsAbout(seen=seen.found(), seed=seed, sources=sources))
     member = Member(
         file=WEIGHTS,
         repeat=0,
@@ -90,6 +93,8 @@ def train_model(
         train=len(fold.train),
         validation=len(fold.validation),
         sha256=file_hash(folder / WEIGHTS),
+        alarms=tuple(report.alarms),
+        warnings=tuple(report.warnings),
     )
     card = candidate_card(experiment, chosen, data=known, seen=seen.found(), preparation=dataset.preparation, members=(member,))
     card = replace(card, kind="all cases")

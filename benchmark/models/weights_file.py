@@ -32,12 +32,14 @@ class WeightsAbout:
         seen: the images that it learned from; None where nobody noted them.
         key: of the training unit; empty for a model that is none.
         seed: of the fold, which methods that sample draw with.
+        sources: hashes of the method's classes outside the package, and of what these import.
     """
 
     facts: dict[str, Any] | None = None
     seen: SeenImages | None = None
     key: str = ""
     seed: int = 0
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from ...errors import RaterbenchError, StoppedError
 from ...methods.base import Method, Prediction
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
-from ..experiment.factory import build_method
+from ..experiment.factory import build_method, sources_within
 from ..measuring.diagnosis import DiagnosesInProgress
 from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
 from ..measuring.repair import annotated, repair_scores
@@ -135,7 +135,7 @@ def _trained(
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
         try:
-            about = WeightsAbout(seen=seen.found(), key=task.unit.key, seed=seed)
+            about = WeightsAbout(None, seen.found(), task.unit.key, seed, tuple(sources_within(method)))
             write_weights(weights_path(task.setting.folder, task.unit), method, about)
         except RaterbenchError as error:
             # The training is done and its predictions are there; the next run trains again for the weights.

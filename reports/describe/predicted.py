@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from ...benchmark.models.card import ModelCard
+from ...benchmark.models.card import CARD, ModelCard
 from ...benchmark.models.predicting import PredictedImage
 from ...benchmark.models.readme import about_ensemble, measured_lines
 from ..page.escaping import terminal_text
@@ -32,6 +32,8 @@ def print_predicted(card: ModelCard, found: Sequence[PredictedImage], sizes: str
     for one in found:
         for warning in one.warnings:
             _say(console, f"PLEASE CHECK {one.places.image}: {warning}", "bold red")
+    if alarmed := sum(bool(one.alarms) for one in card.members):
+        _say(console, f"Trainings with alarms: {alarmed} of {len(card.members)}; {CARD} has them.", "bold red")
     print_measured(card, console)
     _say(console, f"written: {folder}")
 
@@ -43,6 +45,10 @@ def print_trained(card: ModelCard, folder: Path, console: Console) -> None:
         _say(console, f"{card.name}: {count_of(len(card.members), 'fold model')}, whose mean is predicted")
     else:
         _say(console, f"{card.name}: learned from {count_of(member.train, 'case')}, {member.validation} more validated")
+    for alarm in dict.fromkeys(alarm for one in card.members for alarm in one.alarms):
+        _say(console, f"ALARM: {alarm}", "bold red")
+    for warning in dict.fromkeys(warning for one in card.members for warning in one.warnings):
+        _say(console, f"warning: {warning}")
     print_measured(card, console)
     _say(console, f"model: {folder}")
 
