@@ -227,7 +227,8 @@ def _restored(method: Method, trained: Trained) -> None:
         ):
             alike = one is None or (other is not None and all(np.array_equal(one[r], other[r], equal_nan=True) for r in one))
             require(alike, sentence)
-        require(before.samples is None or np.array_equal(before.samples, after.samples), sentence)
+        if before.samples is not None:
+            require(after.samples is not None and np.array_equal(before.samples, after.samples), sentence)
 
 
 def _input_is_left_alone(method: Method, trained: Trained) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from ... import __version__
 from ...datasets.base import Preparation
 from ...errors import RaterbenchError, nearest
+from ...methods import FUSIONS
 from ..experiment.experiment import Candidate, Experiment
 from ..experiment.factory import build_method, method_table
 from ..runner.provenance import code_version, versions
@@ -71,6 +72,11 @@ def find_candidate(experiment: Experiment, name: str | None, where: object) -> C
         name = names[0]
     if name is None:
         raise RaterbenchError(f"{where} has {len(names)} candidates, {', '.join(map(repr, names))}: name one of them")
+    if name not in names and name in FUSIONS.names():
+        raise RaterbenchError(
+            f"{name!r} is no candidate of {where}, but a fusion of labels, which needs raters and is no model: name a "
+            "candidate that learned from them"
+        )
     if name not in names:
         raise RaterbenchError(f"{where} has no candidate {name!r}{nearest(name, names)}")
     return experiment.candidates[names.index(name)]

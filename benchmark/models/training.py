@@ -96,7 +96,15 @@ def train_model(
         alarms=tuple(report.alarms),
         warnings=tuple(report.warnings),
     )
-    card = candidate_card(experiment, chosen, data=known, seen=seen.found(), preparation=dataset.preparation, members=(member,))
+    card = candidate_card(
+        experiment,
+        chosen,
+        data=known,
+        seen=seen.found(),
+        preparation=dataset.preparation,
+        members=(member,),
+        sources=sources,
+    )
     card = replace(card, kind="all cases")
     if results is not None:
         card = with_measured(card, results)

@@ -67,6 +67,8 @@ class Upgrade(Method):
     >>> Upgrade(errors=AnnotationErrors(omission=0.7)).check_parameters()
     """
 
+    repaired_: dict[str, dict[str, Labels]]
+
     def __init__(
         self,
         *,
@@ -234,7 +236,7 @@ class Upgrade(Method):
 
     def _repair(self, train: Dataset, validation: Dataset) -> tuple[RepairScore, ...]:
         """Repair every cheap annotation; how near to the careful labels it is then, where the case has both."""
-        self.repaired_: dict[str, dict[str, Labels]] = {}
+        self.repaired_ = {}
         both = []
         for place in places_rated_by(self.lq, train, validation):
             case = place.part[place.position]
