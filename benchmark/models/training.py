@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from sklearn.base import clone
 
 from ...errors import RaterbenchError
 from ...methods.base import Method
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import calling
 from ...steps import step
+from ..checks.methods import FORGOTTEN, predicts_alike
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_method, sources_within
 from ..experiment.skipping import needs_of, skip_reason
@@ -51,8 +53,8 @@ def train_model(
         results: of the same experiment, from which the card takes what was measured.
 
     Raises:
-        RaterbenchError: there is no such candidate, it cannot run on the data set or be restored, the data are not those of the
-            results, or the folder is there already.
+        RaterbenchError: there is no such candidate, it cannot run on the data set or be restored to predict the same, the data
+            are not those of the results, or the folder is there already.
     """
     folder = Path(folder)
     check_model_place(folder)
@@ -82,6 +84,10 @@ def train_model(
         if experiment.search_threshold:
             search = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
         report = method.fit_report()
+        again: Method = clone(method)
+        again.restore(method.weights(), method.facts() or {}, device=device)
+        if not predicts_alike(method, again, validation[0]):
+            raise RaterbenchError(FORGOTTEN)
         sources = tuple(sources_within(method))
         write_weights(folder / WEIGHTS, method, WeightsAbout(seen=seen.found(), seed=seed, sources=sources))
     member = Member(
