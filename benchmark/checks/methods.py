@@ -229,12 +229,9 @@ def predicts_alike(one: Method, other: Method, case: Case) -> bool:
         after = other.predict(case.unlabelled(), samples=1, seed=SEED)
     except AttributeError:
         return False
-    maps = (
-        (before.rater_confusion or {}, after.rater_confusion or {}),
-        (before.rater_reliability or {}, after.rater_reliability or {}),
-    )
-    arrays = [(before.probability, after.probability), (before.samples, after.samples)]
-    arrays += [(a.get(rater), b.get(rater)) for a, b in maps for rater in {**a, **b}]
+    arrays: list[tuple[Any, Any]] = [(before.probability, after.probability), (before.samples, after.samples)]
+    for a, b in ((before.rater_confusion, after.rater_confusion), (before.rater_reliability, after.rater_reliability)):
+        arrays += [((a or {}).get(rater), (b or {}).get(rater)) for rater in {**(a or {}), **(b or {})}]
     return all(a is b is None or (a is not None and b is not None and np.array_equal(a, b, equal_nan=True)) for a, b in arrays)
 
 

@@ -260,6 +260,13 @@ def test_a_plugins_model_is_restored_with_its_file_alone(plugin, balls, dataset,
         load_model(tmp_path / "model", plugins=[plugin('predicts_with = ("shift_",)  # edited', "other.py")])
 
 
+def test_a_model_that_would_predict_otherwise_is_not_written(plugin, balls, tmp_path):
+    experiment = experiment_on(balls, candidates=(Candidate("Mine", "shifted"),), plugins=(plugin("shift_ = 0.0"),))
+    with pytest.raises(RaterbenchError, match=r"candidate 'Mine': .*it predicts otherwise: name every fitted attribute"):
+        train_model(experiment, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_method_that_cannot_be_restored_is_refused_before_it_is_trained(plugin, balls, tmp_path):
     experiment = experiment_on(balls, candidates=(Candidate("Flat", "constant"),), plugins=(plugin(),))
     with pytest.raises(RaterbenchError, match="'Flat' cannot be a model: Constant cannot be restored"):
