@@ -2,6 +2,8 @@ from .benchmark.experiment.experiment import Candidate as Candidate
 from .benchmark.experiment.experiment import Experiment as Experiment
 from .benchmark.experiment.experiment import read_experiment as read_experiment
 from .benchmark.experiment.splits import Split as Split
+from .benchmark.models.model import Model as Model
+from .benchmark.models.model import load_model as load_model
 from .benchmark.runner.run import run as run
 from .benchmark.store.results import read_results as read_results
 from .datasets.base import Case as Case

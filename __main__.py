@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "published": published,
         "fuse": fuse,
         "describe": describe,
+        "train": train,
+        "predict": predict,
         "list": list_names,
     }
     calls |= {"check": check, "perf": perf}
@@ -261,6 +263,60 @@ def describe(options: argparse.Namespace) -> int:
     description = describe_data(dataset, fusion, cases=options.cases, jobs=options.jobs or cores())
     page = write_description(description, dataset, fusion, folder)
     print_description(description, page, _console())
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """``raterbench train``: a candidate as a model, trained on all cases, or made of the fold models of results."""
+    from .benchmark.experiment.experiment import read_experiment
+    from .benchmark.experiment.factory import load_plugins
+    from .benchmark.models.model import load_model
+    from .benchmark.models.training import train_model
+    from .benchmark.models.writing import check_model_place, write_model
+    from .benchmark.runner.run import check_device
+    from .benchmark.store.results import read_results
+    from .reports.describe.predicted import print_trained
+
+    check_model_place(options.out)
+    device = check_device(options.device)
+    source = Path(options.source)
+    results = read_results(source) if (source / "experiment.json").is_file() else None
+    if options.folds:
+        if results is None:
+            raise RaterbenchError(f"--folds takes the fold models of results, and {source} is no results folder: run it first")
+        model = load_model(source, candidate=options.candidate, plugins=options.plugin)
+        write_model(model, options.out)
+        print_trained(model.card, options.out, _console())
+        return 0
+    if results is None:
+        experiment = read_experiment(options.source, options.set, options.dataset)
+    elif options.set:
+        raise RaterbenchError(f"{source} holds results, whose settings are fixed: leave out --set")
+    else:
+        # The same data may lie elsewhere now.
+        experiment = results.experiment.replace(dataset=options.dataset or results.experiment.dataset)
+    # What results name is data: the plug-ins are those that the user names now.
+    plugins = tuple(str(Path(p).absolute()) for p in options.plugin)
+    load_plugins(plugins)
+    experiment = experiment.replace(plugins=plugins if results is not None else (*experiment.plugins, *plugins))
+    card = train_model(experiment, options.out, candidate=options.candidate, data=options.data, device=device, results=results)
+    print_trained(card, options.out, _console())
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """``raterbench predict``: image files in, label maps and probabilities out."""
+    from .benchmark.models.model import load_model
+    from .benchmark.models.predicting import plan_predictions, predict_files, size_words
+    from .benchmark.runner.run import check_device
+    from .reports.describe.predicted import print_predicted
+
+    names = ("candidate", "repeat", "fold")
+    settings = {name: getattr(options, name) for name in names}
+    model = load_model(options.model, **settings, plugins=options.plugin, device=check_device(options.device))
+    plan = plan_predictions(model, options.images, options.out, ending=options.ending, overwrite=options.overwrite)
+    found = predict_files(model, plan, options.out)
+    print_predicted(model.card, found, size_words(model), options.out, _console())
     return 0
 
 

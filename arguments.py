@@ -135,6 +135,8 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     _published(add("published", "a paper's table beside measured values, from the values of each subject"))
     _fuse(add("fuse", "merge the label files of several raters into one consensus"))
     _describe(add("describe", "show what the raters do, before anything is trained"))
+    _train(add("train", "make a model of a candidate, trained on all cases, once a benchmark has chosen it"))
+    _predict(add("predict", "predict images with a model, or with the fold models of results"))
     command = add("list", "list methods, fusions, data sets and more by name")
     command.add_argument("kind", choices=KINDS)
     command.add_argument(
@@ -303,6 +305,39 @@ def _describe(command: argparse.ArgumentParser) -> None:
     )
     add("--cases", type=whole_number(1, 10**9), metavar="N", help="use only N cases, spread evenly over the data set")
     add("--jobs", type=JOBS, default=0, metavar="N", help="cases side by side, default one a core")
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("source", type=path_text, metavar="RESULTS|EXPERIMENT",
+        help="a results folder, whose measurements go with the model; or an experiment by name or file")  # fmt: skip
+    add("--candidate", type=some_text, metavar="NAME", help="which candidate, if there are several")
+    add("-o", "--out", type=some_path, required=True, metavar="MODEL", help="the new folder of the model")
+    add("--folds", action="store_true",
+        help="train nothing: the fold models of the results, whose weights were kept, become one model")  # fmt: skip
+    add("--dataset", type=some_text, metavar="NAME|folder:PATH",
+        help="train an experiment's candidate on this data set; with results, where the same data lie now")  # fmt: skip
+    add("--data", type=path_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
+    add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
+    add("--set", action="append", type=some_text, default=[], metavar="KEY=VALUE",
+        help="change a setting of an experiment, e.g. budget.epochs=20")  # fmt: skip
+    add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method")
+
+
+def _predict(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("model", type=some_path, metavar="MODEL|RESULTS",
+        help="what raterbench train wrote, or results whose weights were kept (keep_weights = true)")  # fmt: skip
+    add("images", type=some_path, metavar="IMAGE", nargs="+", help="image files, or folders of them")
+    add("-o", "--out", type=some_path, required=True, metavar="FOLDER", help="where labels and probabilities go")
+    add("--candidate", type=some_text, metavar="NAME", help="which candidate of results, if there are several")
+    add("--repeat", type=whole_number(0, 10**9), metavar="N", help="only the members of this repeat")
+    add("--fold", type=whole_number(0, 10**9), metavar="N", help="only the members of this fold")
+    add("--ending", type=some_text, default=".nii.gz", metavar="ENDING",
+        help="the format of what is written: .nii.gz (default), .nii, .mha or .nrrd")  # fmt: skip
+    add("--overwrite", action="store_true", help="replace predictions that are there")
+    add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
+    add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method")
 
 
 def _add_protocol(command: argparse.ArgumentParser) -> None:

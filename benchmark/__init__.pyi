@@ -3,6 +3,10 @@ from .experiment.experiment import Experiment as Experiment
 from .experiment.experiment import Statistics as Statistics
 from .experiment.experiment import read_experiment as read_experiment
 from .experiment.splits import Split as Split
+from .models.model import Model as Model
+from .models.model import load_model as load_model
+from .models.training import train_model as train_model
+from .models.writing import write_model as write_model
 from .runner.run import run as run
 from .store.results import Results as Results
 from .store.results import read_results as read_results

@@ -250,6 +250,8 @@ class Dataset(ABC, Sequence[Case]):
     """What the lengths of all its cases are measured in (``Geometry.unit``)."""
     anonymous_raters: bool = False
     """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
+    class_values: tuple[int, ...] = ()
+    """The value of each class in its label files, which predictions get, too; empty where these are 0 to K - 1."""
     diagnoses: tuple[str, ...] = ()
     """What a case may be diagnosed as (``Case.diagnosis`` is an index), the healthy one first; empty where none is known.
 
@@ -332,7 +334,7 @@ class Subset(Dataset):
         self.parent, self.positions, self.is_blind, self.needs = parent, list(positions), blind, frozenset(needs)
         self.name, self.classes, self.raters = parent.name, parent.classes, parent.raters
         self.preparation, self.unit, self.anonymous_raters = parent.preparation, parent.unit, parent.anonymous_raters
-        self.diagnoses = parent.diagnoses
+        self.class_values, self.diagnoses = parent.class_values, parent.diagnoses
         test = set(parent.official_test)
         self.official_test = tuple(i for i, position in enumerate(self.positions) if position in test)
         self.index = parent.index.iloc[self.positions].reset_index(drop=True)

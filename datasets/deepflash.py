@@ -51,6 +51,7 @@ class DeepFlash(Dataset):
     def __init__(self, *, data: str | Path | None = None) -> None:
         self.path = _laboratory(data)
         self.labels = LabelValues(self.classes, {0: 0, 255: 1})
+        self.class_values = self.labels.written()
         cases = sorted(file.stem for file in (self.path / "images").glob("[!.]*.png"))
         rated = {case: tuple(r for r in self.raters if self._rating(r, case).is_file()) for case in cases}
         self.index = index_table((case, case, LABORATORY, rated[case]) for case in cases)

@@ -70,10 +70,13 @@ class Folder(Dataset):
             self.index["diagnosis"] = [diagnosed.get(files.case, "") for files in self.files]
         self._declared = settings.labels
         complete = self._declared is not None and self._declared.complete
-        self.labels = find_classes([] if complete else [*self._values, *self._truth_values], self._declared, settings.ignore)
+        found = [] if complete else [*self._values, *self._truth_values]
+        self.labels = find_classes(found, self._declared, settings.ignore)
         if self._declared is None:
             self._check_classes_found()
         self.classes = self.labels.classes
+        present = {value for case in found for file in case.files.values() for value in file.counts}
+        self.class_values = self.labels.written(present)
 
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> Folder:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from ..datasets.base import Case, Dataset, Floats, Geometry, Labels
+from ..errors import RaterbenchError
 from ..parameters import check_stored
 from .fit_report import Control, FitReport
 
@@ -278,6 +279,29 @@ class Method(BaseEstimator, ABC):
         """The fitted weights by name, which results keep if asked to; empty for a method without a network."""
         return {}
 
+    def facts(self) -> Mapping[str, Any] | None:
+        """What ``restore`` must know beside the parameters and the ``weights``: plain values of JSON by name.
+
+        None, the default, for a method that cannot be restored. It names no case: models are given to others.
+        """
+        return None
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        """Be as the fitted method was that gave these ``weights`` and ``facts``, without any case.
+
+        It has the same parameters. Then it predicts the same bits on the same machine; its fit report is empty.
+
+        Raises:
+            RaterbenchError: weights and facts are not those of such a method, or it cannot be restored.
+        """
+        del weights, facts, device
+        raise RaterbenchError(
+            f"{type(self).__name__} cannot be restored from stored weights: its class must be a NetworkMethod, or implement "
+            "facts and restore"
+        )
+
 
 class NestingMethod(Method):
     """Base of methods that fit another method and then predict, repair and report as that one does."""
@@ -298,6 +322,10 @@ class NestingMethod(Method):
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         return self.fitted_method.weights()
+
+    def facts(self) -> Mapping[str, Any] | None:
+        """Those of the fitted method; a subclass that can be restored implements ``restore``."""
+        return None if type(self).restore is Method.restore else self.fitted_method.facts()
 
     def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
         return self.fitted_method.repaired()

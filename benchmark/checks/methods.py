@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import numpy as np
@@ -20,6 +22,7 @@ from ...methods.networks.fused_labels import FusedLabels
 from ...methods.networks.tuned import Tuned
 from ...methods.quality.annotation_budget import AnnotationBudget
 from ...methods.quality.chosen_raters import ChosenRaters
+from ..models.weights_file import WeightsAbout, read_weights, write_weights
 from .diagnosis import shortened
 from .examples import make_dataset, reorder
 from .losses import LOSS_CHECKS
@@ -27,6 +30,10 @@ from .parameters import parameters_are_stored
 from .result import CheckResult, NotApplicableError, require, run_checks
 
 SEED = 3
+FORGOTTEN = (
+    "restored from its weights and facts it predicts otherwise: name every fitted attribute that build or a prediction needs "
+    "in predicts_with"
+)
 SMALL = [(32, 32)] * 4
 ODD = [(37, 45), (32, 32), (37, 45), (30, 45), (37, 45)]
 VOLUMES = [(3, 20, 28), (2, 20, 28), (3, 20, 28), (3, 17, 28), (3, 20, 28)]
@@ -200,6 +207,34 @@ def _predicting_changes_nothing(method: Method, trained: Trained) -> None:
     require(np.array_equal(first, done.predict_proba(dataset[0].unlabelled())), sentence)
 
 
+def _restored(method: Method, trained: Trained) -> None:
+    """What results keep of a method is written to a file, and read by a method that was never fitted."""
+    del method
+    done, dataset, _ = trained.odd
+    if done.facts() is None:
+        raise NotApplicableError("it has no facts, so that no model can be made of its weights")
+    with TemporaryDirectory() as folder:
+        write_weights(Path(folder) / "it.safetensors", done, WeightsAbout())
+        kept = read_weights(Path(folder) / "it.safetensors")
+    again: Method = clone(done)
+    again.restore(kept.weights, kept.about.facts or {})
+    for case in dataset:
+        require(predicts_alike(done, again, case), FORGOTTEN)
+
+
+def predicts_alike(one: Method, other: Method, case: Case) -> bool:
+    """Whether two methods predict the same bits of a case, but for diagnoses, which a restored method need not give."""
+    before = one.predict(case.unlabelled(), samples=1, seed=SEED)
+    try:
+        after = other.predict(case.unlabelled(), samples=1, seed=SEED)
+    except AttributeError:
+        return False
+    arrays: list[tuple[Any, Any]] = [(before.probability, after.probability), (before.samples, after.samples)]
+    for a, b in ((before.rater_confusion, after.rater_confusion), (before.rater_reliability, after.rater_reliability)):
+        arrays += [((a or {}).get(rater), (b or {}).get(rater)) for rater in {**(a or {}), **(b or {})}]
+    return all(a is b is None or (a is not None and b is not None and np.array_equal(a, b, equal_nan=True)) for a, b in arrays)
+
+
 def _input_is_left_alone(method: Method, trained: Trained) -> None:
     del method
     _, dataset = trained.plain
@@ -274,6 +309,7 @@ CHECKS: dict[str, Callable[[Method, Trained], None]] = {
     "probabilities of 3-D volumes": _probabilities_3d,
     "determinism": _determinism,
     "predicting changes nothing": _predicting_changes_nothing,
+    "a model of it predicts the same": _restored,
     "the cases are left as they are": _input_is_left_alone,
     "order of the raters in a case": _order_in_a_case,
     "a rater who rated nothing": _missing_rater,

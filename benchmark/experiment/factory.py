@@ -73,6 +73,37 @@ def build_method(candidate: Candidate, experiment: Experiment) -> Method:
     return method
 
 
+def method_table(method: Method) -> dict[str, Any]:
+    """A method with all its parameters, those by default too, as a table of plain values from which it can be built again."""
+    table: dict[str, Any] = _plain(method)
+    return table
+
+
+def method_from_table(table: Mapping[str, Any], where: str) -> Method:
+    """The method that ``method_table`` describes.
+
+    Raises:
+        RaterbenchError: a name is unknown, such as that of a plug-in which is not loaded, or a parameter is wrong.
+    """
+    method: Method = _from_registry(METHODS, table, where, Shared())
+    return method
+
+
+def _plain(value: Any) -> Any:
+    if has_parameters(value):
+        parameters = {name: _plain(parameter) for name, parameter in value.get_params(deep=False).items()}
+        registry = next((registry for registry in registries().values() if isinstance(value, registry.base)), None)
+        return parameters if registry is None else {"name": registry.name_of(type(value)), **parameters}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def sources_within(method: Method) -> list[str]:
+    """A hash of the source of each class outside the package that a method consists of, and of what these import."""
+    return sorted({mark for one in estimators_within(method) for mark in class_identity(type(one))[1:]})
+
+
 def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
     """The fusions whose labels are measured without a network, by the name they have in tables.
 

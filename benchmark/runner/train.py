@@ -11,7 +11,6 @@ import traceback
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,12 @@ from ...errors import RaterbenchError, StoppedError
 from ...methods.base import Method, Prediction
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
-from ..experiment.factory import build_method
+from ..experiment.factory import build_method, sources_within
 from ..measuring.diagnosis import DiagnosesInProgress
 from ..measuring.rater_estimates import mean_confusions, observed_confusions, reliability_maps
 from ..measuring.repair import annotated, repair_scores
+from ..models.seen_images import SeenCases
+from ..models.weights_file import WeightsAbout, write_weights
 from ..store.assignment import pack_assignment
 from ..store.predictions import StoredPrediction, store_prediction
 from ..store.units import (
@@ -104,7 +105,8 @@ def _trained(
     seed = seed_of(dataset, experiment.seed if own is None else own, fold)
     seed_everything(seed)
     method = build_method(task.candidate, experiment)
-    train, validation = (dataset.subset(part, blind=True, needs=method.needs) for part in (fold.train, fold.validation))
+    seen = SeenCases(dataset)
+    train, validation = (seen.watched(part, method.needs) for part in (fold.train, fold.validation))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         method.fit(train, validation, seed=seed, device=task.setting.device)
@@ -133,7 +135,8 @@ def _trained(
     report.warnings += sorted({str(w.message) for w in caught if _is_ours(w)} - set(report.warnings))
     if experiment.keep_weights:
         try:
-            _keep_weights(method, weights_path(task.setting.folder, task.unit))
+            about = WeightsAbout(None, seen.found(), task.unit.key, seed, tuple(sources_within(method)))
+            write_weights(weights_path(task.setting.folder, task.unit), method, about)
         except RaterbenchError as error:
             # The training is done and its predictions are there; the next run trains again for the weights.
             report.warnings.append(f"the weights could not be kept: {error}")
@@ -152,25 +155,6 @@ def _trained(
         origin=origin(time.perf_counter() - start, printed=own_output()),
         diagnoses=diagnoses,
     )
-
-
-def _keep_weights(method: Method, path: Path) -> None:
-    """Write the weights; the file of a method without weights is empty, so that the next run does not train again for them.
-
-    Raises:
-        RaterbenchError: the file cannot be written.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    from ...whole_files import replacing
-
-    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in method.weights().items()}
-    with replacing(path) as place:
-        try:
-            save_file(weights, place)
-        except SafetensorError as error:  # As it names a full disk.
-            raise RaterbenchError(f"{path} cannot be written: {error}") from error
 
 
 def _is_ours(caught: warnings.WarningMessage) -> bool:

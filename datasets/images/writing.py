@@ -31,7 +31,7 @@ def write_labels(file: Path | str, labels: npt.NDArray[Any], geometry: Geometry,
     if values is not None:
         table = np.arange(256)
         table[: len(values)] = values
-        labels = table[labels].astype(np.uint8 if max(values) < 256 else np.int32)
+        labels = table[labels].astype(np.uint8 if min(values) >= 0 and max(values) < 256 else np.int32)
     if suffix_of(file) in WITHOUT_GEOMETRY:
         labels = _for_raster(file, labels)
 

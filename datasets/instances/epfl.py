@@ -68,6 +68,7 @@ class EPFLMitochondria(TwoQualities):
     ) -> None:
         check_arguments(EPFLMitochondria, locals(), self.name)
         self.labels, self._stacks = LabelValues(self.classes, {0: 0, 255: 1}), Stacks()
+        self.class_values = self.labels.written()
         self.path = find_download(
             data,
             PLACES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +43,17 @@ class LabelValues:
     def ignored(self) -> frozenset[int]:
         """Values of voxels that were not judged."""
         return frozenset(value for value, index in self.table.items() if index == IGNORE)
+
+    def written(self, present: Collection[int] = ()) -> tuple[int, ...]:
+        """The value that is written for each class, whose number it is where no value is left for it.
+
+        Of several values it is the largest of those ``present`` in files, or else the first.
+        """
+        values = []
+        for k in range(len(self.classes)):
+            mine = [value for value, index in self.table.items() if index == k] or [k]
+            values.append(max(set(mine) & set(present), default=mine[0]))
+        return tuple(values)
 
     def identity(self) -> str:
         """Text that is equal only where all values stand for the same: part of a result's key."""

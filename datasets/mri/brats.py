@@ -75,7 +75,7 @@ class BraTS(Dataset):
         if not contrasts:
             raise RaterbenchError("brats: contrasts is empty: name 't1', 't1ce', 't2' or 'flair'")
         self.labels, self.contrasts = TARGETS[target], tuple(contrasts)
-        self.classes = self.labels.classes
+        self.classes, self.class_values = self.labels.classes, self.labels.written()
         self.path = find_download(
             data,
             PLACES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from sklearn.base import clone
@@ -24,6 +24,8 @@ from .dl_cat import DLCat
 from .residual_network import NoMask
 
 CONTROLS: tuple[Control, ...] = ("as published", "cross-fitted", "permuted")
+SEGMENTER = "segmenter."
+"""How the names of the segmenter's weights begin."""
 
 
 class Diagnosed(NestingMethod):
@@ -157,6 +159,16 @@ class Diagnosed(NestingMethod):
     def fitted_method(self) -> Method:
         return self.segmenter_
 
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        """Restore the segmenter alone: the diagnosis networks judged it, and what is restored diagnoses nothing."""
+        self.check_parameters()
+        own = {name.removeprefix(SEGMENTER): tensor for name, tensor in weights.items() if name.startswith(SEGMENTER)}
+        self.segmenter_ = clone(self._inner()).restore(own, facts, device=device)
+        self.judges_, self.judged_fusions_ = None, []
+        return self
+
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
         prediction = self.segmenter_.predict(case, samples=samples, seed=seed)
         if self.judges_ is None:
@@ -178,7 +190,7 @@ class Diagnosed(NestingMethod):
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """Those of the segmenter and of all diagnosis networks, which begin with ``segmenter.`` or the name of the network."""
-        found = {f"segmenter.{name}": tensor for name, tensor in self.segmenter_.weights().items()}
+        found = {f"{SEGMENTER}{name}": tensor for name, tensor in self.segmenter_.weights().items()}
         for where, judges in self._judges().items():
             for kind, network in judges.networks.items():
                 found |= {f"{kind}, {where}.{name}": tensor for name, tensor in network.weights().items()}

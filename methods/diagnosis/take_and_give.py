@@ -88,6 +88,7 @@ class TakeAndGive(FusedLabels):
     """
 
     name = "take-and-give"
+    predicts_with = ("both_known_", "positive_weight_")
     module_: TakeAndGiveNetwork
 
     def __init__(

@@ -32,9 +32,10 @@ class LearnedTruthMethod(NetworkMethod):
 
     listed = False
     needs_rater_identity = True
+    predicts_with = ("unseen_",)
 
     def prepare(self, train: Dataset, **options: Any) -> Slices:
-        self.unseen_ = frozenset(absent_raters(train))
+        self.unseen_ = tuple(absent_raters(train))
         return super().prepare(train, **options)
 
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:

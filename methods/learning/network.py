@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import clone
 from torch import nn
 
-from ...datasets.base import Case, Dataset, Floats
+from ...datasets.base import Case, Dataset, Floats, Preparation
 from ...errors import RaterbenchError
 from ..backbones import BACKBONES, Backbone
 from ..base import Method, Prediction
@@ -20,6 +21,7 @@ from .alarms import lost_classes
 from .budget import Budget
 from .preparation import Batch, Slices, crop_padding, prepare_case, prepare_image, remove_padding, restore_prepared, stack
 from .recipes import Recipe, SoftCrossEntropy
+from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights, read_facts, set_fitted
 from .training import train_network
 
 CHUNK = 32
@@ -46,10 +48,13 @@ class NetworkMethod(Method):
         recipe: activation and loss; None is cross-entropy on soft labels.
 
     After ``fit``: ``module_``, ``report_`` (what ``fit_report`` gives), ``raters_``, ``target_names_``, ``n_classes_``,
-    ``budget_``, ``recipe_``, ``preparation_``, ``device_``.
+    ``n_channels_``, ``budget_``, ``recipe_``, ``preparation_``, ``device_``. A restored method has these again, and what
+    ``predicts_with`` names.
     """
 
     listed = False
+    predicts_with: ClassVar[tuple[str, ...]] = ()
+    """Fitted attributes of this class that ``build`` or a prediction needs: numbers, texts, tuples of them, arrays, tensors."""
     module_: nn.Module
 
     def __init__(self, *, budget: Budget | None = None, recipe: Recipe | None = None) -> None:
@@ -85,23 +90,31 @@ class NetworkMethod(Method):
 
     def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
         """Set all that does not change in training and the network with its first weights; return the training slices."""
-        self.check_parameters()
-        self.device_ = torch.device(device)
-        self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
-        self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
-        self.preparation_ = train.preparation
-        self.n_classes_, self.raters_ = train.n_classes, train.raters
-        self.recipe_.check_classes(self.n_classes_)
-        self.report_ = FitReport()
+        self._set_up(train.preparation, train.n_classes, train.raters, device)
         self.fit_targets(train)
         self.target_names_ = self.target_names(train)
         self.padded_ = (1, 1)
         slices = self.slices(train)
         self.padded_ = (slices.images.shape[-2], slices.images.shape[-1])
+        self.n_channels_ = slices.images.shape[1]
+        self.module_ = self._built(seed)
+        return slices
+
+    def _set_up(self, preparation: Preparation, n_classes: int, raters: tuple[str, ...], device: str | torch.device) -> None:
+        """Set what depends on the parameters and on what is known of the data set without its cases."""
+        self.check_parameters()
+        self.device_ = torch.device(device)
+        self.budget_: Budget = clone(self.budget) if self.budget is not None else Budget()
+        self.recipe_: Recipe = clone(self.recipe) if self.recipe is not None else SoftCrossEntropy()
+        self.preparation_, self.n_classes_, self.raters_ = preparation, n_classes, raters
+        self.recipe_.check_classes(self.n_classes_)
+        self.report_ = FitReport()
+
+    def _built(self, seed: int) -> nn.Module:
+        """The network with its first weights, on the device."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.module_ = self.build(slices.images.shape[1], self.n_classes_, len(self.target_names_)).to(self.device_)
-        return slices
+            return self.build(self.n_channels_, self.n_classes_, len(self.target_names_)).to(self.device_)
 
     def fit_targets(self, train: Dataset) -> None:
         """Learn what ``targets`` needs from the training cases."""
@@ -207,8 +220,32 @@ class NetworkMethod(Method):
         return self.report_
 
     def weights(self) -> Mapping[str, torch.Tensor]:
-        weights: Mapping[str, torch.Tensor] = self.module_.state_dict()
-        return weights
+        """Those of the network, and the arrays among ``predicts_with``, as ``fitted/<name>``."""
+        return {**self.module_.state_dict(), **fitted_arrays(self)}
+
+    def facts(self) -> Mapping[str, Any] | None:
+        known = NetworkFacts(
+            n_channels=self.n_channels_,
+            n_classes=self.n_classes_,
+            raters=tuple(self.raters_),
+            target_names=tuple(self.target_names_),
+            padded=self.padded_,
+            preparation=self.preparation_,
+            fitted=fitted_values(self),
+        )
+        facts: Mapping[str, Any] = msgspec.to_builtins(known)
+        return facts
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        known = read_facts(facts, type(self).__name__)
+        self._set_up(known.preparation, known.n_classes, known.raters, device)
+        self.target_names_, self.padded_, self.n_channels_ = known.target_names, known.padded, known.n_channels
+        set_fitted(self, known.fitted, weights)
+        self.module_ = self._built(seed=0)
+        load_weights(self.module_, weights, type(self).__name__)
+        return self
 
     def predict_proba(self, case: Case) -> Floats:
         return self.predict(case).probability

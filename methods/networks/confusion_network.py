@@ -80,6 +80,7 @@ class ConfusionNetwork(LearnedTruthMethod):
     """
 
     module_: WithMatrices
+    predicts_with = ("confusion_",)
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ class CrowdLayer(LearnedTruthMethod):
     """
 
     module_: _WithCrowd
+    predicts_with = ("confusion_",)
 
     def __init__(self, *, connection: Connection = "matrix", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)

@@ -36,6 +36,7 @@ class OracleConfusionNetwork(NetworkMethod):
 
     needs: frozenset[Need] = frozenset({"truth"})
     needs_rater_identity = True
+    predicts_with = ("confusion_",)
 
     def __init__(self, *, level: Literal["global", "image"] = "image", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)

@@ -24,11 +24,13 @@ class SeparateNetworks(NetworkMethod):
     For a rater who judged nothing in the validation part the training slices validate, and one who judged nothing in the
     training part has no network; the report warns of both.
 
-    The report has the mean of all curves, and each rater's own report in ``stages``.
+    After ``fit``: ``trained_raters_``, whose networks were trained. The report has the mean of all curves, and each rater's own
+    report in ``stages``.
     """
 
     module_: _SideBySide
     needs_rater_identity = True
+    predicts_with = ("trained_raters_",)
 
     def loss(self, outputs: torch.Tensor, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """The mean over raters of the recipe's loss of each network, logits [B, R, K, *S], against its own rater."""
@@ -62,6 +64,7 @@ class SeparateNetworks(NetworkMethod):
                 )
             report.stages[rater] = FitReport()
             self.train(_SideBySide([self.module_.networks[r]]), mine, theirs, report.stages[rater], seed=seed)
+        self.trained_raters_ = tuple(report.stages)
         report.curve = mean_curve([own.curve for own in report.stages.values()])
         report.best_epoch = max(own.best_epoch for own in report.stages.values())
         self.finish(train, held_out)
@@ -76,7 +79,7 @@ class SeparateNetworks(NetworkMethod):
 
     def predicting_raters(self) -> tuple[str, ...]:
         """The raters whose networks make the prediction: those seen in training."""
-        return tuple(self.report_.stages)
+        return self.trained_raters_
 
     @torch.no_grad()
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:

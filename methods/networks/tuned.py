@@ -45,8 +45,8 @@ class Tuned(NestingMethod):
         trials: how many settings to try; where ``space`` has only lists, not more than it has settings.
         metric: the score, ``dice`` or ``jaccard``, 1 where prediction and rater are both empty.
 
-    After ``fit``: ``best_``, the fitted method with the best score, the first of equals. The report is that of ``best_``, with
-    every setting and score in ``trials`` and the report of each trial in ``stages``.
+    After ``fit``: ``best_``, the fitted method with the best score, the first of equals, and its ``best_setting_``. The report
+    is that of ``best_``, with every setting and score in ``trials`` and the report of each trial in ``stages``.
 
     >>> from raterbench.methods import GCE, Budget, Tuned
     >>> method = Tuned(segmenter=GCE(), space={"q": [0.1, 0.4, 0.7], "budget.epochs": {"low": 20, "high": 60}}, trials=5)
@@ -123,7 +123,7 @@ class Tuned(NestingMethod):
                 continue
             trials.append(Trial(recorded, score, failed="" if np.isfinite(score) else "it has no finite score"))
             if score > best_score:
-                best, best_score = method, score
+                best, best_score, self.best_setting_ = method, score, setting
         if best is None:
             reasons = "; ".join(dict.fromkeys(trial.failed for trial in trials))
             raise RaterbenchError(f"all {len(trials)} trials failed: {reasons}")
@@ -139,6 +139,21 @@ class Tuned(NestingMethod):
     @property
     def fitted_method(self) -> Method:
         return self.best_
+
+    def facts(self) -> Mapping[str, Any] | None:
+        """The best setting, and the facts of the method that has it; None where a value is an object, and no plain value."""
+        inner = self.best_.facts()
+        plain = not any(has_parameters(value) for value in self.best_setting_.values())
+        return {"setting": dict(self.best_setting_), "method": inner} if plain and inner is not None else None
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        self.check_parameters()
+        self.best_setting_ = dict(facts["setting"])
+        self.best_ = with_parameters(self._inner(), self.best_setting_).restore(weights, facts["method"], device=device)
+        self.report_ = self.best_.fit_report()
+        return self
 
     def n_networks(self, n_raters: int) -> int:
         return self.trials * self._inner().n_networks(n_raters)

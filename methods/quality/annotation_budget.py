@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import torch
 from sklearn.base import clone
@@ -123,6 +123,14 @@ class AnnotationBudget(NestingMethod):
     @property
     def fitted_method(self) -> Method:
         return self.segmenter_
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        self.check_parameters()
+        self.segmenter_ = clone(self._inner()).restore(weights, facts, device=device)
+        self.report_ = self.segmenter_.fit_report()
+        return self
 
     def _inner(self) -> Method:
         return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from sklearn.base import clone
@@ -115,6 +116,14 @@ class ChosenRaters(NestingMethod):
     @property
     def fitted_method(self) -> Method:
         return self.segmenter_
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        self.check_parameters()
+        self.segmenter_ = clone(self._inner()).restore(weights, facts, device=device)
+        self.report_ = self.segmenter_.fit_report()
+        return self
 
     def _inner(self) -> Method:
         return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -49,3 +50,13 @@ class ClassFrequencies(Method):
 
     def weights(self) -> dict[str, torch.Tensor]:
         return {"frequencies": torch.from_numpy(self.frequencies_)}
+
+    def facts(self) -> Mapping[str, Any]:
+        return {}
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        del facts, device
+        self.frequencies_ = weights["frequencies"].cpu().numpy()
+        return self

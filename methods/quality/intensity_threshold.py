@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,17 @@ class IntensityThreshold(Method):
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         return {"threshold": torch.tensor(self.threshold_)}
+
+    def facts(self) -> Mapping[str, Any]:
+        return {}
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        del facts, device
+        self.check_parameters()
+        self.threshold_, self.report_ = int(weights["threshold"]), FitReport()
+        return self
 
     def _percent(self, case: Case) -> npt.NDArray[np.intp]:
         """The brightness of each voxel [*S] in whole percent, rounded down."""

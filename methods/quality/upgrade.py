@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import torch
 from sklearn.base import clone
@@ -66,6 +66,8 @@ class Upgrade(Method):
     >>> from raterbench.methods import Upgrade
     >>> Upgrade(errors=AnnotationErrors(omission=0.7)).check_parameters()
     """
+
+    repaired_: dict[str, dict[str, Labels]]
 
     def __init__(
         self,
@@ -174,6 +176,25 @@ class Upgrade(Method):
         stages = {"upgrade": self.network_, "segmenter": self.segmenter_}
         return {f"{stage}.{name}": tensor for stage, method in stages.items() for name, tensor in method.weights().items()}
 
+    def facts(self) -> Mapping[str, Any] | None:
+        """Those of both stages."""
+        network, segmenter = self.network_.facts(), self.segmenter_.facts()
+        return {"upgrade": network, "segmenter": segmenter} if segmenter is not None else None
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        """Restore both stages: it segments, and repairs annotations of new cases."""
+        self.check_parameters()
+        first, second = (
+            {name.removeprefix(stage): tensor for name, tensor in weights.items() if name.startswith(stage)}
+            for stage in ("upgrade.", "segmenter.")
+        )
+        self.network_ = self._network(AnnotationErrors(), 1).restore(first, facts["upgrade"], device=device)
+        self.segmenter_ = clone(self._inner()).restore(second, facts["segmenter"], device=device)
+        self.repaired_, self.report_ = {}, self.segmenter_.fit_report()
+        return self
+
     def repaired(self) -> Mapping[str, Mapping[str, Labels]]:
         return self.repaired_
 
@@ -215,7 +236,7 @@ class Upgrade(Method):
 
     def _repair(self, train: Dataset, validation: Dataset) -> tuple[RepairScore, ...]:
         """Repair every cheap annotation; how near to the careful labels it is then, where the case has both."""
-        self.repaired_: dict[str, dict[str, Labels]] = {}
+        self.repaired_ = {}
         both = []
         for place in places_rated_by(self.lq, train, validation):
             case = place.part[place.position]

@@ -25,9 +25,11 @@ class BestRater(SeparateNetworks):
     After ``fit``: ``best_rater_``. The report has each rater's Dice in ``trials``.
     """
 
+    predicts_with = ("best_rater_",)
+
     def finish(self, train: Dataset, validation: Slices) -> None:
         """Choose the rater, and report as ``NetworkMethod``."""
-        dice = {rater: self._majority_dice(self.raters_.index(rater), validation) for rater in self.report_.stages}
+        dice = {rater: self._majority_dice(self.raters_.index(rater), validation) for rater in self.trained_raters_}
         self.best_rater_ = max(dice, key=dice.__getitem__)
         self.report_.trials = [Trial({"rater": rater}, score) for rater, score in dice.items()]
         super().finish(train, validation)

@@ -39,6 +39,7 @@ class MajorityStart(LearnedTruthMethod):
     """
 
     listed = False
+    predicts_with = ("confusion_",)
 
     def __init__(self, *, warmup: Warmup = 0.2, budget: Budget | None = None) -> None:
         super().__init__(budget=budget)

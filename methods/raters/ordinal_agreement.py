@@ -31,6 +31,8 @@ class OrdinalAgreement(NetworkMethod):
     After ``fit``: ``most_``, the number M.
     """
 
+    predicts_with = ("most_",)
+
     def __init__(self, *, foreground: Literal["share", "majority"] = "share", budget: Budget | None = None) -> None:
         super().__init__(budget=budget)
         self.foreground = foreground

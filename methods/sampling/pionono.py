@@ -42,6 +42,7 @@ class Pionono(SamplingMethod):
     """
 
     needs_rater_identity = True
+    predicts_with = ("seen_",)
     module_: _OfRaters
 
     def __init__(

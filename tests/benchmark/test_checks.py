@@ -9,7 +9,7 @@ from raterbench.__main__ import main
 from raterbench.benchmark.checks import check_file
 from raterbench.benchmark.checks.backbones import check_backbone, check_recipe
 from raterbench.benchmark.checks.datasets import check_dataset
-from raterbench.benchmark.checks.methods import CHECKS
+from raterbench.benchmark.checks.methods import CHECKS, Trained, small
 from raterbench.benchmark.checks.metrics import check_metric
 from raterbench.benchmark.checks.result import run_checks
 from raterbench.benchmark.metrics import METRICS
@@ -18,6 +18,7 @@ from raterbench.datasets.phantom import Phantom
 from raterbench.methods import NetworkMethod
 from raterbench.methods.backbones import BACKBONES
 from raterbench.methods.learning.recipes import RECIPES
+from raterbench.registry import load_plugin
 
 HEAD = """
 import numpy as np
@@ -92,6 +93,34 @@ def test_a_good_method_passes_everything(tmp_path):
     results = list(check_file(written(tmp_path, GOOD)))
     assert all(result.passed and not result.message for result in results)
     assert results[0].name == "Mine: parameters are only stored"
+
+
+SHIFTED = """
+class Mine(NetworkMethod):
+    {declared}
+
+    def fit_targets(self, train):
+        self.shift_ = torch.tensor([float(len(train)), 0.0])
+
+    def logits(self, outputs):
+        return outputs + self.shift_.view(1, 2, 1, 1)
+"""
+FORGOTTEN = "restored from its weights and facts it predicts otherwise: name every fitted attribute"
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ('predicts_with = ("shift_",)', None),
+        ("shift_ = torch.zeros(2)", FORGOTTEN),
+        ("listed = True", FORGOTTEN),
+        ('predicts_with = ("shift_", "other_")', "predicts_with names 'other_', which fit does not set"),
+    ],
+)
+def test_a_fitted_attribute_that_models_would_lose_is_found(declared, message, tmp_path):
+    method = load_plugin(written(tmp_path, SHIFTED.format(declared=declared))).Mine()
+    (result,) = run_checks({"model": CHECKS["a model of it predicts the same"]}, method, Trained(small(method), small(method)))
+    assert result.passed == (message is None) and (message or "") in result.message
 
 
 def test_heads_that_start_at_random_are_no_broken_rater_order(tmp_path):

@@ -4,7 +4,7 @@ To add a way, write a class in a file here or in a plug-in: ``base.SplitPolicy``
 """
 
 from .base import SPLITS, Parts, SplitCases, SplitPolicy
-from .make import PARTS, Fold, check_folds, folds_of, make_folds
+from .make import PARTS, Fold, check_folds, folds_of, make_folds, without_test
 from .manifest import manifest, manifest_hash, read_manifest
 from .settings import Split
 
@@ -22,4 +22,5 @@ __all__ = [
     "manifest",
     "manifest_hash",
     "read_manifest",
+    "without_test",
 ]

@@ -53,10 +53,7 @@ def folds_of(policy: SplitPolicy, dataset: Dataset, seed: int, *, repeats: int, 
         RaterbenchError: the policy cannot split the data set, or a subject is in two parts of a fold.
     """
     name = SPLITS.name_of(type(policy))
-    by_name = np.argsort(dataset.index["case"].to_numpy(str), kind="stable")
-    ordered = dataset.subset(by_name.tolist())
-    subjects, centres = (ordered.index[column].to_numpy(str) for column in ("subject", "centre"))
-    cases = SplitCases(dataset.name, subjects, centres, np.array(ordered.official_test or (), np.intp))
+    by_name, cases = _by_name(dataset)
     folds = []
     for repeat in range(repeats):
         with calling(type(policy), f"split policy {name!r}"):
@@ -68,6 +65,27 @@ def folds_of(policy: SplitPolicy, dataset: Dataset, seed: int, *, repeats: int, 
                 folds.append(Fold(repeat, number, *positions))
     check_folds(folds, dataset, f"data set {dataset.name!r} with split.policy = {name!r}")
     return folds
+
+
+def without_test(dataset: Dataset, validation: float, seed: int) -> Fold:
+    """All cases to learn from, for a model that nothing is left to test; a share of the subjects validates, as in a fold.
+
+    Raises:
+        RaterbenchError: there is one subject alone.
+    """
+    by_name, cases = _by_name(dataset)
+    parts = Parts(np.arange(len(dataset)), np.empty(0, np.intp))
+    drawn = _train_and_validation(parts, cases, validation, np.random.default_rng(seed_sequence(seed)))
+    train, validating = (tuple(by_name[np.sort(part)].tolist()) for part in drawn)
+    return Fold(0, 0, train, validating, ())
+
+
+def _by_name(dataset: Dataset) -> tuple[Positions, SplitCases]:
+    """The positions of the cases in the order of their names, and the cases in this order."""
+    by_name = np.argsort(dataset.index["case"].to_numpy(str), kind="stable")
+    ordered = dataset.subset(by_name.tolist())
+    subjects, centres = (ordered.index[column].to_numpy(str) for column in ("subject", "centre"))
+    return by_name, SplitCases(dataset.name, subjects, centres, np.array(ordered.official_test or (), np.intp))
 
 
 def _train_and_validation(

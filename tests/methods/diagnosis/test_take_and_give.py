@@ -62,7 +62,7 @@ def gradients(method, loss):
 @pytest.mark.parametrize("other", [{"clip": 0.1, "positive_weight": 2.0}], ids=str)
 def test_it_keeps_the_contract_of_methods(blocks, other):
     results = check_method(TakeAndGive(blocks=blocks, **(other if blocks else {})))
-    assert len(results) == 18
+    assert len(results) == 19
     assert not [f"{result.name}: {result.message}" for result in results if result.message]
 
 

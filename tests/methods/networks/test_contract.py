@@ -49,7 +49,7 @@ VARIANTS = [
 @pytest.mark.parametrize("method", EVERY, ids=lambda cls: cls.__name__)
 def test_every_listed_method_keeps_the_contract_with_its_defaults(method):
     results = check_method(method)
-    assert len(results) == (18 if issubclass(method, NetworkMethod) else 12)
+    assert len(results) == (19 if issubclass(method, NetworkMethod) else 13)
     assert not [f"{result.name}: {result.message}" for result in results if result.message]
 
 
