@@ -14,6 +14,7 @@ from torch import nn
 from ...datasets.base import Case, Dataset, Floats
 from ...errors import RaterbenchError
 from ..backbones import BACKBONES, Backbone
+from ..backbones.weights import load_weights
 from ..base import Method, Prediction
 from ..fit_report import FitReport
 from .alarms import lost_classes
@@ -51,6 +52,7 @@ class NetworkMethod(Method):
 
     listed = False
     module_: nn.Module
+    spatial_dims_: int = 2
 
     def __init__(self, *, budget: Budget | None = None, recipe: Recipe | None = None) -> None:
         self.budget = budget
@@ -142,10 +144,12 @@ class NetworkMethod(Method):
         """The budget's backbone with its first weights."""
         kind: Any = BACKBONES.get(self.budget_.backbone)
         budget = self.budget_
-        options = {"dropout": budget.dropout} if budget.dropout else {}
-        backbone: Backbone = kind(
-            n_channels, n_classes, budget.features, spatial_dims=2, **options
-        )  # Preparation makes slices.
+        options: dict[str, Any] = {"dropout": budget.dropout} if budget.dropout else {}
+        if budget.normalisation is not None:
+            options["normalisation"] = budget.normalisation
+        backbone: Backbone = kind(n_channels, n_classes, budget.features, spatial_dims=self.spatial_dims_, **options)
+        if budget.weights is not None:
+            load_weights(backbone, budget.weights)
         return backbone
 
     def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
