@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ...datasets.base import Dataset, Preparation
+from ...datasets.base import OF_VOLUMES, Dataset, Preparation
 from ...errors import RaterbenchError, nearest
 from ...methods.base import Fusion
 from ...plugin_errors import calling
@@ -364,8 +364,10 @@ def preparation_identity(preparation: Preparation) -> dict[str, Any]:
 
     So units that were computed before these were there keep their keys.
     """
-    later = ("pixel_size", "crop")
-    return {name: identity(value) for name, value in vars(preparation).items() if name not in later or value is not None}
+    unused = {name for name in ("pixel_size", "crop") if getattr(preparation, name) is None}
+    if preparation.mode == "slices":
+        unused |= {"mode", *OF_VOLUMES}
+    return {name: identity(value) for name, value in vars(preparation).items() if name not in unused}
 
 
 def _design(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ..backbones.unet import UNet
 from ..base import CaseFusion, Fusion, Need, Prediction
 from ..learning.budget import BACKBONE, Budget
 from ..learning.losses import masked_mean
-from ..learning.preparation import Batch, Slices
+from ..learning.preparation import Batch, PreparedSlices, Slices
 from ..networks.fused_labels import FusedLabels
 from .base import diagnosis_skip_reason
 from .slices import UNKNOWN
@@ -88,6 +88,7 @@ class TakeAndGive(FusedLabels):
     """
 
     name = "take-and-give"
+    takes_volumes = False
     module_: TakeAndGiveNetwork
 
     def __init__(
@@ -140,6 +141,7 @@ class TakeAndGive(FusedLabels):
     def slices(self, part: Dataset) -> Slices:
         """As there; ``cases`` are positions in ``diagnoses_``, to which those of the part are added."""
         slices, first = super().slices(part), len(self.diagnoses_)
+        assert isinstance(slices, PreparedSlices)
         known = [UNKNOWN if case.diagnosis is None else case.diagnosis for case in part]
         self.diagnoses_ = torch.cat([self.diagnoses_, torch.tensor(known, device=self.device_)])
         return replace(slices, cases=slices.cases + first)

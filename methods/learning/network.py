@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,22 @@ from ..base import Method, Prediction
 from ..fit_report import FitReport
 from .alarms import lost_classes
 from .budget import Budget
-from .preparation import Batch, Slices, crop_padding, prepare_case, prepare_image, remove_padding, restore_prepared, stack
+from .preparation import (
+    Batch,
+    PreparedSlices,
+    Slices,
+    crop_padding,
+    is_volume,
+    prepare_case,
+    prepare_image,
+    remove_padding,
+    restore_prepared,
+    store_slices,
+)
 from .recipes import Recipe, SoftCrossEntropy
 from .training import train_network
+from .volumes.patches import Volume, prepare_volume, store_volumes
+from .volumes.windows import in_windows
 
 CHUNK = 32
 """Slices that go through the network at once where no gradient is needed."""
@@ -52,6 +66,8 @@ class NetworkMethod(Method):
 
     listed = False
     module_: nn.Module
+    takes_volumes: ClassVar[bool] = True
+    """Whether it works in 3-D, where ``Preparation.mode`` is ``volumes``."""
     spatial_dims_: int = 2
 
     def __init__(self, *, budget: Budget | None = None, recipe: Recipe | None = None) -> None:
@@ -68,13 +84,15 @@ class NetworkMethod(Method):
             self.recipe.check_parameters()
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        """None. A recipe that cannot be used with so many classes is an error, so that no candidate is lost by a wrong word.
+        """Why it cannot learn volumes in 3-D, where they are learned so. A wrong recipe is an error, so that no candidate is lost.
 
         Raises:
-            RaterbenchError: it cannot.
+            RaterbenchError: the recipe cannot be used with so many classes.
         """
         if self.recipe is not None:
             self.recipe.check_classes(dataset.n_classes)
+        if not self.takes_volumes and dataset.preparation.mode == "volumes":
+            return 'its network is for slices, and preparation.mode = "volumes"'
         return None
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
@@ -97,12 +115,12 @@ class NetworkMethod(Method):
         self.report_ = FitReport()
         self.fit_targets(train)
         self.target_names_ = self.target_names(train)
-        self.padded_ = (1, 1)
+        self.padded_: tuple[int, ...] = ()
         slices = self.slices(train)
-        self.padded_ = (slices.images.shape[-2], slices.images.shape[-1])
+        self.padded_, self.spatial_dims_ = slices.sides, len(slices.sides)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.module_ = self.build(slices.images.shape[1], self.n_classes_, len(self.target_names_)).to(self.device_)
+            self.module_ = self.build(slices.n_channels, self.n_classes_, len(self.target_names_)).to(self.device_)
         return slices
 
     def fit_targets(self, train: Dataset) -> None:
@@ -119,21 +137,39 @@ class NetworkMethod(Method):
     def slices(self, part: Dataset) -> Slices:
         """The slices of all cases of which at least one rater judged a voxel; all are padded like those of training.
 
+        They lie in files. Where volumes are learned in 3-D they are patches, as large as those of training.
+
         Raises:
-            RaterbenchError: a case has no rating, or no case has a judged voxel.
+            RaterbenchError: a case has no rating, no case has a judged voxel, or images and volumes are mixed in 3-D.
         """
-        prepared = []
+        prepared = self._prepared(part)
+        first = next(prepared)
+        slices: Slices
+        if isinstance(first, Volume):
+            volumes = chain([first], (one for one in prepared if isinstance(one, Volume)))
+            slices = store_volumes(volumes, self.preparation_, self.padded_ or None)
+        else:
+            flat = chain([first], (one for one in prepared if isinstance(one, PreparedSlices)))
+            slices = store_slices(flat, self.padded_ or (1, 1))
+        if not len(slices):
+            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
+        return slices
+
+    def _prepared(self, part: Dataset) -> Iterator[PreparedSlices | Volume]:
+        """The cases of a part, each as it is learned, one after the other."""
+        axes = None
         for position, case in enumerate(part):
             if not case.ratings:
                 raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
+            if self.preparation_.mode == "volumes" and axes not in (None, len(case.shape)):
+                raise RaterbenchError(
+                    f"case {case.id!r} has {len(case.shape)} axes, and others have {axes}, so that they cannot be learned together "
+                    'with preparation.mode = "volumes": set it to "slices", or take the case out'
+                )
+            axes = len(case.shape)
+            prepare = prepare_volume if is_volume(case.shape, self.preparation_) else prepare_case
             targets = self.targets(case)
-            prepared.append(
-                prepare_case(case, targets, self.target_names_, self.n_classes_, self.preparation_, position=position)
-            )
-        judged = stack(prepared, self.padded_).judged()
-        if not len(judged):
-            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
-        return judged
+            yield prepare(case, targets, self.target_names_, self.n_classes_, self.preparation_, position=position)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         """The network, from images [B, C, *S] to outputs; ``n_raters`` is the number of target names."""
@@ -228,14 +264,19 @@ class NetworkMethod(Method):
 
     @torch.no_grad()
     def outputs(self, case: Case, part: Callable[[Any], Any] | None = None) -> Any:
-        """The network's outputs for all slices of a case, still padded.
+        """The network's outputs for all slices of a case, still padded; for a volume the weighted mean over windows.
 
         With ``part``, what it takes of the outputs of each chunk of slices, so that the rest need not be held in memory.
         """
         self.module_.eval()
+        return self.predicted(case, lambda images: self.module_(images) if part is None else part(self.module_(images)))
+
+    def predicted(self, case: Case, predict: Callable[[torch.Tensor], Any]) -> Any:
+        """What ``predict`` gives for the padded slices of a case, some at a time, or for the windows of a volume."""
         images = self.padded_image(case)
-        found = (self.module_(chunk) for chunk in images.split(CHUNK))
-        return _concatenate([outputs if part is None else part(outputs) for outputs in found])
+        if is_volume(case.shape, self.preparation_):
+            return in_windows(predict, images, self.padded_, self.preparation_.overlap)
+        return _concatenate([predict(chunk) for chunk in images.split(CHUNK)])
 
     def padded_image(self, case: Case) -> torch.Tensor:
         """The slices [n, C, H, W] of a case on the device, at least as large as those of training."""
