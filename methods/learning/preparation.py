@@ -174,16 +174,18 @@ def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1))
     Raises:
         RaterbenchError: there is no room for the files.
     """
-    files, cases, sides = [ScratchFile() for _ in TENSORS], list[torch.Tensor](), np.array(least)
+    # Numbers and no tensors are kept of a part: small ones between large ones that come and go would fragment the memory.
+    files, cases, sides = [ScratchFile() for _ in TENSORS], list[int](), np.array(least)
     for part in parts:
         sides = np.maximum(sides, part.sides)
         judged = part.judged()
-        cases.append(judged.cases)
+        cases += judged.cases.tolist()
         for file, name in zip(files, TENSORS, strict=True):
             file.add(getattr(judged, name))
     shape: tuple[int, ...] = tuple(sides.tolist())
     if any(len({(kind, form[1:]) for _, kind, form in file.entries}) > 1 for file in files) or files[0].shapes != {shape}:
-        stored = [PreparedSlices(*tensors, cases[0]) for tensors in zip(*(file.tensors() for file in files), strict=True)]
+        nobody = torch.zeros(0, dtype=torch.int64)
+        stored = [PreparedSlices(*tensors, nobody) for tensors in zip(*(file.tensors() for file in files), strict=True)]
         soft = any(part.ratings.is_floating_point() for part in stored)
         files = [ScratchFile() for _ in TENSORS]
         for part in stored:
@@ -192,7 +194,7 @@ def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1))
             for file, name in zip(files, TENSORS, strict=True):
                 file.add(getattr(padded, name))
     images, ratings, present = (file.joined() for file in files)
-    return PreparedSlices(images, ratings, present, torch.cat(cases))
+    return PreparedSlices(images, ratings, present, torch.tensor(cases, dtype=torch.int64))
 
 
 def _padded(part: PreparedSlices, sides: tuple[int, ...]) -> PreparedSlices:

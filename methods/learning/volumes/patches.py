@@ -169,18 +169,19 @@ def store_volumes(volumes: Iterable[Volume], preparation: Preparation, least: Se
     Patches have the sides ``least``, those of training; None makes them those of the preparation, but no larger than the
     largest volume needs.
     """
-    file, kept, largest = ScratchFile(), list[Volume](), np.ones(3, int)
+    # All that is kept of a volume until the end is some numbers: small arrays between large ones that come and go would keep
+    # the memory of these from being used again.
+    file, places, largest = ScratchFile(), list[tuple[int, tuple[float, ...]]](), np.ones(3, int)
     for volume in volumes:
-        for tensor in (volume.parts.images, volume.parts.ratings, volume.parts.present):
+        for tensor in (volume.parts.images, volume.parts.ratings, volume.parts.present, volume.marked):
             file.add(tensor)
-        largest = np.maximum(largest, volume.parts.images.shape[2:])
-        nothing = torch.empty(0)
-        kept.append(Volume(PreparedSlices(nothing, nothing, nothing, volume.parts.cases), volume.marked, volume.spacing))
+        largest = np.maximum(largest, volume.parts.sides)
+        places.append((int(volume.parts.cases[0]), volume.spacing))
     tensors = iter(file.tensors())
-    mapped = [
-        Volume(PreparedSlices(next(tensors), next(tensors), next(tensors), volume.parts.cases), volume.marked, volume.spacing)
-        for volume in kept
-    ]
+    mapped = []
+    for position, spacing in places:
+        images, ratings, present, marked = (next(tensors) for _ in range(4))
+        mapped.append(Volume(PreparedSlices(images, ratings, present, torch.tensor([position])), marked, spacing))
     needed = -(-largest // preparation.multiple) * preparation.multiple
     sides = np.minimum(preparation.patch, needed).tolist() if least is None else least
     return Patches(mapped, sides, preparation.foreground)
