@@ -35,9 +35,9 @@ class Backbone(nn.Module, ABC):
 
     A class that sets ``takes_dropout`` also takes the keyword ``dropout``, the share of ``Budget.dropout``. One that sets
     ``takes_normalisation`` takes the keyword ``normalisation``, a word of ``Budget.normalisation``; without it the network has
-    its own. ``last_layer`` is how the names of the weights begin that make logits of the last features: these depend on the
-    classes, and first weights from a file may be without them. One that sets ``takes_condition`` has ``features(images, condition=None)``: a function of the bottleneck [B, G, *T] that gives what the
-    decoder gets in its place.
+    its own. One that sets ``takes_condition`` has ``features(images, condition=None)``: a function of the bottleneck
+    [B, G, *T] that gives what the decoder gets in its place. ``last_layer`` is how the names of the weights begin that make
+    logits of the last features: these depend on the classes, and first weights from a file may be without them.
     """
 
     takes_dropout: ClassVar[bool] = False

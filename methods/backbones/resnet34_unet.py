@@ -25,8 +25,8 @@ class ResNet34UNet(Backbone):
     ``Budget.features``, from the fine to the coarse level: ``features = [16, 32, 64, 128, 256, 16]`` gives MONAI's. Dropout is
     that of whole channels after each convolution of the decoder. First weights are random unless ``Budget.weights`` names a
     file; nothing is downloaded. MONAI's ResNet-34 has shortcuts without weights, those of MedicalNet: weights of torchvision,
-    whose shortcuts have some, are those of another network. Sides of images must be divisible by 32, and one of them by 64, so that a voxel is not alone at the
-    coarsest level.
+    whose shortcuts have some, are those of another network. Sides of images must be divisible by 32, and one of them by 64, so
+    that a voxel is not alone at the coarsest level.
     """
 
     name = "resnet34-unet"

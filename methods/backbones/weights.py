@@ -30,8 +30,8 @@ def load_weights(backbone: Backbone, path: str) -> None:
     last = {name for name in state if name.startswith(backbone.last_layer)}
     if not found.keys() & state.keys():
         raise RaterbenchError(
-            f"{where}: no name in it, such as {min(found, default='none')!r}, is one of the backbone {type(backbone).__name__}, such as "
-            f"{min(state)!r}: rename what it holds"
+            f"{where}: no name in it, such as {min(found, default='none')!r}, is one of the backbone "
+            f"{type(backbone).__name__}, such as {min(state)!r}: rename what it holds"
         )
     missing = [name for name in state if name not in found and name not in last and not name.endswith(COUNTER)]
     if missing:

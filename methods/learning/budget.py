@@ -115,7 +115,8 @@ class Budget(Parameterised):
                 )
             if self.normalisation is not None and not kind.takes_normalisation:
                 raise RaterbenchError(
-                    f"{where}: normalisation = {self.normalisation!r}, but the backbone {self.backbone!r} has its own: leave it out"
+                    f"{where}: normalisation = {self.normalisation!r}, but the backbone {self.backbone!r} has its own: "
+                    "leave it out"
                 )
         if self.weights is not None and not Path(self.weights).is_file():
             raise RaterbenchError(f"{where}: weights = {shown(self.weights)} is no file: give one in the format safetensors")

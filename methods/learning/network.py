@@ -84,7 +84,7 @@ class NetworkMethod(Method):
             self.recipe.check_parameters()
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        """Why it cannot learn volumes in 3-D, where they are learned so. A wrong recipe is an error, so that no candidate is lost.
+        """Why it cannot learn volumes in 3-D, where they are learned so. A wrong recipe is an error: no candidate is lost.
 
         Raises:
             RaterbenchError: the recipe cannot be used with so many classes.
@@ -163,8 +163,8 @@ class NetworkMethod(Method):
                 raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
             if self.preparation_.mode == "volumes" and axes not in (None, len(case.shape)):
                 raise RaterbenchError(
-                    f"case {case.id!r} has {len(case.shape)} axes, and others have {axes}, so that they cannot be learned together "
-                    'with preparation.mode = "volumes": set it to "slices", or take the case out'
+                    f"case {case.id!r} has {len(case.shape)} axes, and others have {axes}, so that they cannot be learned "
+                    'together with preparation.mode = "volumes": set it to "slices", or take the case out'
                 )
             axes = len(case.shape)
             prepare = prepare_volume if is_volume(case.shape, self.preparation_) else prepare_case

@@ -260,8 +260,8 @@ def _volume_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
     if not all(1 <= side <= LARGEST_SIDE for side in sides):
         raise RaterbenchError(
             f"preparation.voxel_size = {list(preparation.voxel_size)} makes {' x '.join(map(str, sides))} voxels of case "
-            f"{case.id!r}, whose own {' x '.join(map(str, case.shape))} have {list(case.geometry.spacing)} {case.geometry.unit}: "
-            f"choose one that gives 1 to {LARGEST_SIDE} voxels along each side, or correct the spacing of the image"
+            f"{case.id!r}, whose own {' x '.join(map(str, case.shape))} have {list(case.geometry.spacing)} "
+            f"{case.geometry.unit}: choose one that gives 1 to {LARGEST_SIDE} voxels along each side, or correct the spacing of the image"
         )
     return tuple(sides)
 

@@ -50,7 +50,7 @@ def prepare_volume(
 
 
 def marked_voxels(case: Case, size: Sequence[int], n_classes: int) -> torch.Tensor:
-    """Up to 1,000 voxels [n, 3] of the case on a grid of ``size`` that some rater marked, from all ratings, whatever is learned.
+    """Up to 1,000 voxels [n, 3] of the case on a grid of ``size`` that some rater marked, of all ratings, whatever is learned.
 
     So patches lie at the same places for all candidates.
     """

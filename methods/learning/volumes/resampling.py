@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def resize_volume(volumes: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """Volumes [n, C, D, H, W] resampled linearly to the spatial shape ``size``; what shrinks is averaged, so nothing is skipped.
+    """Volumes [n, C, D, H, W] resampled linearly to the spatial shape ``size``; what shrinks is averaged.
 
     A triangular filter in each axis is the product of one within slices and one across them, which PyTorch has for images.
     """

@@ -105,7 +105,7 @@ def test_a_full_disk_is_a_clear_error(monkeypatch):
 
     monkeypatch.setattr(scratch.tempfile, "TemporaryFile", lambda **_: Full())
     with pytest.raises(
-        RaterbenchError, match="cannot be written to .*: No space left on device: make room there, or set .*TMPDIR"
+        RaterbenchError, match=r"cannot be written to .*: No space left on device: make room there, or set .*TMPDIR"
     ):
         ScratchFile().add(torch.rand(3))
 
