@@ -148,8 +148,9 @@ class TakeAndGive(FusedLabels):
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         del n_raters
+        height, width = self.padded_
         return TakeAndGiveNetwork(
-            n_channels, n_classes, self.budget_.features, self.blocks, size=self.padded_, dropout=self.budget_.dropout
+            n_channels, n_classes, self.budget_.features, self.blocks, size=(height, width), dropout=self.budget_.dropout
         )
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -185,7 +185,8 @@ def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1))
     shape: tuple[int, ...] = tuple(sides.tolist())
     if any(len({(kind, form[1:]) for _, kind, form in file.entries}) > 1 for file in files) or files[0].shapes != {shape}:
         nobody = torch.zeros(0, dtype=torch.int64)
-        stored = [PreparedSlices(*tensors, nobody) for tensors in zip(*(file.tensors() for file in files), strict=True)]
+        tensors = zip(*(file.tensors() for file in files), strict=True)
+        stored = [PreparedSlices(images, ratings, present, nobody) for images, ratings, present in tensors]
         soft = any(part.ratings.is_floating_point() for part in stored)
         files = [ScratchFile() for _ in TENSORS]
         for part in stored:
@@ -261,7 +262,7 @@ def _volume_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
         raise RaterbenchError(
             f"preparation.voxel_size = {list(preparation.voxel_size)} makes {' x '.join(map(str, sides))} voxels of case "
             f"{case.id!r}, whose own {' x '.join(map(str, case.shape))} have {list(case.geometry.spacing)} "
-            f"{case.geometry.unit}: choose one that gives 1 to {LARGEST_SIDE} voxels along each side, or correct the spacing of the image"
+            f"{case.geometry.unit}: choose one that gives 1 to {LARGEST_SIDE} voxels along each side, or correct the image's spacing"
         )
     return tuple(sides)
 
@@ -463,7 +464,8 @@ def _middle(slices: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """[..., *S] cut around the middle to at most ``shape``."""
     sides = slices.shape[-len(shape) :]
     starts = [max(side - most, 0) // 2 for side, most in zip(sides, shape, strict=True)]
-    return slices[(..., *(slice(start, start + most) for start, most in zip(starts, shape, strict=True)))]
+    window: tuple[Any, ...] = (..., *(slice(start, start + most) for start, most in zip(starts, shape, strict=True)))
+    return slices[window]
 
 
 def pad(slices: torch.Tensor, shape: Sequence[int], mode: str = "constant", value: float = 0) -> torch.Tensor:

@@ -90,12 +90,19 @@ class OwnPreparation(NestingMethod):
     def prepared(self, part: Dataset) -> Dataset:
         """The same cases with this method's preparation."""
         view = part.subset(range(len(part)))
+        below = part.preparation
         if self.mode == "slices":
-            view.preparation = replace(part.preparation, mode="slices")
+            view.preparation = replace(below, mode="slices")
         else:
-            kept = {name: getattr(part.preparation, name) for name in ("slice_axis", "multiple", "image_order")}
-            own = {"voxel_size": self.voxel_size, "patch": self.patch, "foreground": self.foreground, "overlap": self.overlap}
-            view.preparation = Preparation(mode="volumes", **kept, **own)
+            view.preparation = Preparation(
+                multiple=below.multiple,
+                image_order=below.image_order,
+                mode="volumes",
+                voxel_size=self.voxel_size,
+                patch=self.patch,
+                foreground=self.foreground,
+                overlap=self.overlap,
+            )
         return view
 
     def _inner(self) -> Method:

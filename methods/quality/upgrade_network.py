@@ -67,6 +67,7 @@ class UpgradeNetwork(NetworkMethod):
         self.random_ = np.random.default_rng(seed_sequence(seed, ERRORS))
         self.errors_ = self.errors if self.errors is not None else AnnotationErrors()
         slices = super().prepare(train, seed=seed, device=device)
+        assert isinstance(slices, PreparedSlices)
         self.redrawn_ = (self.drawable_, slices)
         return slices
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ....datasets.base import OF_SLICES, Dataset, Preparation
+from ....datasets.base import Dataset, Preparation
 
 ANISOTROPIC = 3.0
 """Volumes are slices where the largest spacing is more than so many times the smallest (Isensee et al. 2021)."""
@@ -33,7 +33,7 @@ def chosen_preparation(dataset: Dataset) -> tuple[Preparation, str]:
     if ratio > ANISOTROPIC:
         chosen, why = replace(preparation, mode="slices"), "more than"
     else:
-        chosen, why = replace(preparation, mode="volumes", **dict.fromkeys(OF_SLICES)), "at most"
+        chosen, why = replace(preparation, mode="volumes", size=None, pixel_size=None, crop=None), "at most"
     told = f"{_learned(chosen)}: voxels of {size}, the largest side {ratio:.3g} times the smallest, {why} {ANISOTROPIC:g} times"
     return chosen, f'{told} (preparation.mode = "auto").'
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,17 +145,17 @@ class Patches(Slices):
         return [start for start in product(*starts) if self._present(parts, start).any()]
 
     def _present(self, parts: PreparedSlices, start: Sequence[int]) -> torch.Tensor:
-        present = parts.present[(..., *self._window(start))]
+        present = parts.present[self._window(start)]
         return present if self.counted is None else present & self.counted.view(-1, 1, 1, 1)
 
-    def _window(self, start: Sequence[int]) -> tuple[slice, ...]:
-        return tuple(slice(low, low + side) for low, side in zip(start, self.sides, strict=True))
+    def _window(self, start: Sequence[int]) -> tuple[Any, ...]:
+        return (..., *(slice(low, low + side) for low, side in zip(start, self.sides, strict=True)))
 
     def _cut(self, places: Sequence[tuple[int, tuple[int, ...]]], device: torch.device) -> Batch:
         """The patches at some places (volume, first voxel); a volume that is smaller is padded as its slices would be."""
         images, ratings, present = [], [], []
         for number, start in places:
-            parts, window = self.volumes[number].parts, (..., *self._window(start))
+            parts, window = self.volumes[number].parts, self._window(start)
             images.append(pad(parts.images[window], self.sides, mode="replicate"))
             ratings.append(pad(parts.ratings[window].float(), self.sides))
             present.append(pad(self._present(parts, start), self.sides))
