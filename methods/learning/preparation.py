@@ -262,7 +262,7 @@ def _volume_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
         raise RaterbenchError(
             f"preparation.voxel_size = {list(preparation.voxel_size)} makes {' x '.join(map(str, sides))} voxels of case "
             f"{case.id!r}, whose own {' x '.join(map(str, case.shape))} have {list(case.geometry.spacing)} "
-            f"{case.geometry.unit}: choose one that gives 1 to {LARGEST_SIDE} voxels along each side, or correct the image's spacing"
+            f"{case.geometry.unit}: choose one that gives 1 to {LARGEST_SIDE} voxels a side, or correct the image's spacing"
         )
     return tuple(sides)
 
