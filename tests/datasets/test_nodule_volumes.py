@@ -10,7 +10,7 @@ from raterbench.datasets.nodule_volumes import NoduleVolumes
 
 def test_it_keeps_the_contract_and_raters_draw_as_they_are_called():
     small = NoduleVolumes(cases=3, depth=16, size=32)
-    assert not [result.message for result in check_dataset(small) if result.message]
+    assert not [result.message for result in check_dataset(NoduleVolumes) if result.message]
     assert small[0].geometry.spacing == (6.0, 3.0, 3.0)
     size = {rater: np.mean([(case.ratings[rater] == 1).mean() for case in small]) for rater in small.raters}
     assert size["sparing"] < size["steady"] < size["generous"]
