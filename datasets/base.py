@@ -27,6 +27,14 @@ Floats = npt.NDArray[np.float32]
 LARGEST_SIDE = 8192
 Side = Annotated[int, Range(1, LARGEST_SIDE)]
 """Pixels along one side of a slice that a network sees."""
+Spacing = Annotated[float, Range(0, 1000, without="low")]
+"""The size of a voxel along one axis."""
+PatchSide = Annotated[int, Range(32, 512, step=32)]
+"""Voxels along one side of a patch of a volume."""
+Mode = Literal["slices", "volumes", "auto"]
+OF_SLICES = ("size", "pixel_size", "crop")
+OF_VOLUMES = ("voxel_size", "patch", "foreground", "overlap")
+"""The settings of ``Preparation`` that have a meaning for slices, and for volumes, alone."""
 HIDDEN = ("truth", "diagnosis", "instances")
 """What a case may hold beyond image and ratings: a method sees of it what it needs, on training cases.
 
@@ -210,8 +218,17 @@ class Preparation:
     whole, and background there, so that it counts as missed. Smaller slices are padded to it, so that the network gets all
     slices of all cases in one shape: set it where ``pixel_size`` gives several, since training pads all slices to the largest.
 
+    ``mode`` says how volumes are learned: slice by slice, or as ``volumes`` of which a network sees patches in 3-D. ``auto``
+    takes slices where the largest spacing is more than three times the smallest, in the median over cases, and volumes else
+    (Isensee et al. 2021). 2-D images are slices in any case. What follows is for volumes, which take no other setting but
+    ``multiple`` and ``image_order``. ``voxel_size`` (z, y, x), in the unit of the geometry, is what volumes are resampled to;
+    without it they keep their grid. ``patch`` (z, y, x) is the size of the patches in voxels, at most that of the largest
+    volume. ``foreground`` is the share of the patches of training that have a voxel in which a rater marked foreground; the
+    others lie anywhere. No prediction uses a label: windows of the size of a patch cover the volume, each overlaps the next by
+    ``overlap``, and what they give is averaged with Gaussian weights.
+
     Raises:
-        RaterbenchError: ``pixel_size`` or ``crop`` is out of its range, or both ``size`` and ``pixel_size`` are given.
+        RaterbenchError: a setting is out of its range, or two exclude each other.
     """
 
     slice_axis: Literal["z", "y", "x"] = "z"
@@ -220,9 +237,18 @@ class Preparation:
     image_order: Literal[1, 2] = 1
     pixel_size: Annotated[float, Range(0, 1000, without="low")] | None = None
     crop: tuple[Side, Side] | None = None
+    mode: Mode = "slices"
+    voxel_size: tuple[Spacing, Spacing, Spacing] | None = None
+    patch: tuple[PatchSide, PatchSide, PatchSide] = (64, 64, 64)
+    foreground: Annotated[float, Range(0, 1)] = 0.5
+    overlap: Annotated[float, Range(0, 0.9)] = 0.5
 
     def __post_init__(self) -> None:
-        check_arguments(Preparation, {"pixel_size": self.pixel_size, "crop": self.crop}, "preparation")
+        checked = ("pixel_size", "crop", "mode", "voxel_size", "patch", "foreground", "overlap")
+        check_arguments(Preparation, {name: getattr(self, name) for name in checked}, "preparation")
+        object.__setattr__(self, "patch", tuple(self.patch))
+        if self.voxel_size is not None:
+            object.__setattr__(self, "voxel_size", tuple(map(float, self.voxel_size)))
         if self.pixel_size is not None:  # 1 and 1.0 are one setting, and one key of results.
             object.__setattr__(self, "pixel_size", float(self.pixel_size))
         if self.size is not None and self.pixel_size is not None:
@@ -230,6 +256,17 @@ class Preparation:
                 f"preparation: size = {shown(self.size)} and pixel_size = {shown(self.pixel_size)} exclude each other, as both "
                 "say how slices are resampled: leave one of them out"
             )
+        if self.mode == "volumes":
+            for name in OF_SLICES:
+                if (value := getattr(self, name)) is not None:
+                    raise RaterbenchError(
+                        f'preparation: {name} = {shown(value)} is for slices, and mode = "volumes": leave it out, or give '
+                        "voxel_size and patch"
+                    )
+            if any(side % self.multiple for side in self.patch):
+                raise RaterbenchError(
+                    f"preparation: patch = {shown(self.patch)} must have sides divisible by multiple = {self.multiple}"
+                )
 
 
 class Dataset(ABC, Sequence[Case]):

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from ...datasets.case_list import CaseList
 from ...methods.base import CaseFusion
 from ...methods.learning.network import NetworkMethod
-from ...methods.learning.preparation import Batch, Slices
+from ...methods.learning.preparation import Batch, PreparedSlices
 from .examples import make_dataset, renumber, reorder
 from .result import NotApplicableError, require
 from .weights import alike, narrowed, outside, relabelled
@@ -33,7 +33,7 @@ class Start:
     """A method at its first weights, and all slices of the example in one batch."""
 
     method: NetworkMethod
-    slices: Slices
+    slices: PreparedSlices
 
     def batch(self) -> Batch:
         """All slices."""
@@ -48,6 +48,7 @@ def start(method: NetworkMethod, dataset: CaseList) -> Start:
     """A clone of the method, prepared for the data set but not trained."""
     fresh: NetworkMethod = clone(method)
     slices = fresh.prepare(dataset, seed=0)
+    assert isinstance(slices, PreparedSlices)
     fresh.module_.eval()
     return Start(fresh, slices)
 

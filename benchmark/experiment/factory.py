@@ -14,7 +14,7 @@ from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest, shown
 from ...methods import CASE_FUSIONS, FUSIONS, METHODS
 from ...methods.base import Fusion, Method, Need
-from ...methods.learning.budget import BACKBONE, Budget
+from ...methods.learning.budget import BACKBONE, LATER, Budget
 from ...parameters import as_hinted, check_arguments, check_keys, classes_in, has_parameters, parameter_hints
 from ...plugin_errors import calling, is_foreign
 from ...registry import Registry, kebab, load_plugin
@@ -304,10 +304,16 @@ def identity(value: Any) -> Any:
     """
     if has_parameters(value):
         parameters = {name: identity(parameter) for name, parameter in value.get_params(deep=False).items()}
-        if isinstance(value, Budget) and value.backbone != BACKBONE:
-            from ...methods.backbones import BACKBONES
+        if isinstance(value, Budget):
+            parameters = {name: given for name, given in parameters.items() if name not in LATER or given is not None}
+            if value.backbone != BACKBONE:
+                from ...methods.backbones import BACKBONES
 
-            parameters["backbone"] = [value.backbone, *class_identity(BACKBONES.get(value.backbone))]
+                parameters["backbone"] = [value.backbone, *class_identity(BACKBONES.get(value.backbone))]
+            if value.weights is not None:
+                from ...methods.backbones.weights import weights_hash
+
+                parameters["weights"] = weights_hash(value.weights)
         return [class_identity(type(value)), parameters]
     if isinstance(value, Mapping):
         return {str(key): identity(entry) for key, entry in value.items()}

@@ -150,8 +150,10 @@ def _read_toml(name: str) -> dict[str, Any]:
 
 def _place_beside(values: dict[str, Any], folder: Path) -> None:
     """Make the paths in a file independent of where the command is given; ``~`` is the user's home."""
-    plugins, split = values.get("plugins"), values.get("split")
+    plugins, split, budget = values.get("plugins"), values.get("split"), values.get("budget")
     if isinstance(plugins, list):
         values["plugins"] = [str(folder / os.path.expanduser(p)) if isinstance(p, str) else p for p in plugins]  # noqa: PTH111 - it never raises
     if isinstance(split, dict) and isinstance(split.get("manifest"), str) and split["manifest"]:
         split["manifest"] = str(folder / os.path.expanduser(split["manifest"]))  # noqa: PTH111 - it never raises
+    if isinstance(budget, dict) and isinstance(budget.get("weights"), str):
+        budget["weights"] = str(folder / os.path.expanduser(budget["weights"]))  # noqa: PTH111 - it never raises

@@ -34,7 +34,7 @@ def training(repeats: int) -> Iterator[str]:
 def bare_loop(method: FusedLabels, train: Dataset) -> None:
     """The least that training the same network on as many batches of the same shape can cost."""
     slices = method.slices(train)
-    module = method.build(slices.images.shape[1], train.n_classes, 1)
+    module = method.build(slices.n_channels, train.n_classes, 1)
     optimiser = torch.optim.AdamW(module.parameters(), lr=method.budget_.learning_rate, weight_decay=0)
     batches = [slices.batch(rows, torch.device("cpu")) for rows in torch.arange(len(slices)).split(method.budget_.batch_size)]
     for _ in range(method.budget_.epochs):

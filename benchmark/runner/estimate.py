@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -13,7 +14,7 @@ from ...methods.fusion.soft_average import SoftAverage
 from ...methods.learning.augmentation import augment
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
-from ...methods.learning.preparation import prepare_case, stack
+from ...methods.networks.own_preparation import OwnPreparation
 from ...steps import step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_budget, build_method, build_metrics, build_references
@@ -51,7 +52,7 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
         with step("measuring a case, to estimate how long it will take"):
             measuring = _measuring(experiment, dataset, fold)
         with step("timing a few training steps, to estimate how long it will take"):
-            training = networks(experiment, dataset) * _training(build_budget(experiment.budget), dataset, fold)
+            training = _mean_training(experiment, dataset, fold)
     finally:
         torch.set_num_threads(threads)
     raters = float(dataset.index["raters"].map(len).mean())
@@ -66,22 +67,34 @@ def networks(experiment: Experiment, dataset: Dataset) -> float:
     return sum(n) / len(n)
 
 
+def _mean_training(experiment: Experiment, dataset: Dataset, fold: Fold) -> float:
+    """Seconds that a unit trains, the mean over candidates: slices are timed once for all of them, and so are volumes."""
+    budget, total, timed = build_budget(experiment.budget), 0.0, dict[str, float]()
+    methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
+    for method in methods:
+        seen = method.prepared(dataset) if isinstance(method, OwnPreparation) else dataset
+        prepared = repr(seen.preparation)
+        if prepared not in timed:
+            timed[prepared] = _training(budget, seen, fold)
+        total += method.n_networks(len(dataset.raters)) * timed[prepared]
+    return total / len(methods)
+
+
 def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
     """Reading, preparing and training for all epochs."""
     start = time.perf_counter()
-    sample = [dataset[i] for i in fold.train[: budget.batch_size]]
-    slices = stack([prepare_case(c, c.ratings, dataset.raters, dataset.n_classes, dataset.preparation) for c in sample])
-    reading = (time.perf_counter() - start) / len(sample) * (len(fold.train) + len(fold.validation))
+    sample = dataset.subset(fold.train[: budget.batch_size])
     method = NetworkMethod(budget=budget)
-    method.budget_ = budget
-    with torch.random.fork_rng(devices=[]):
-        module = method.build(slices.images.shape[1], dataset.n_classes, len(dataset.raters))
+    slices = method.prepare(sample, seed=0)
+    module = method.module_
+    reading = (time.perf_counter() - start) / len(sample) * (len(fold.train) + len(fold.validation))
     # Of large slices a few are enough: on the CPU a batch costs the sum of its slices.
-    few = max(1, MOST_PIXELS // slices.images[0, 0].numel())
+    few = max(1, MOST_PIXELS // prod(slices.sides))
     rows = torch.arange(min(len(slices), budget.batch_size, few))
 
     def train_once() -> None:
-        batch = augment(slices.batch(rows, torch.device("cpu")), budget, torch.Generator())
+        drawn = slices.draw(rows, torch.device("cpu"), torch.Generator())
+        batch = augment(drawn, budget, torch.Generator(), slices.spacing(rows))
         loss = module(batch.images).square().mean() + batch.ratings.mean()
         module.zero_grad()
         loss.backward()

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from ...datasets.base import Dataset, Preparation
+from ...datasets.base import OF_VOLUMES, Dataset, Preparation
 from ...errors import RaterbenchError, nearest
 from ...methods.base import Fusion
+from ...methods.learning.volumes.choice import chosen_preparation
 from ...plugin_errors import calling
 from ..experiment.experiment import Experiment, check_units
 from ..experiment.factory import (
@@ -206,6 +207,8 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     fusions = build_fusions(experiment)
     metrics, references = build_metrics(experiment), build_references(experiment)
     dataset = open_dataset(experiment, data)
+    with calling(type(dataset), f"data set {dataset.name!r}"):
+        dataset.preparation, learned = chosen_preparation(dataset)
     check_same_data(folder, experiment, dataset.fingerprint())
     check_identity(fusions, dataset)
     check_references(experiment, dataset)
@@ -220,7 +223,10 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         "schema": SCHEMA,
         "dataset": [dataset.name, fingerprint, class_identity(type(dataset)), experiment.dataset_options],
     }
-    setting = Setting(experiment, data, device, plugins_hash(experiment.plugins), folder.absolute())
+    # What was chosen for the whole data set is given to the workers.
+    auto = experiment.preparation.get("mode") == "auto"
+    decided = experiment.replace(preparation=asdict(dataset.preparation)) if auto else experiment
+    setting = Setting(decided, data, device, plugins_hash(experiment.plugins), folder.absolute())
     names = dataset.index["case"].tolist()
     units: list[PlannedUnit] = []
     training: dict[PlannedUnit, TrainingTask] = {}
@@ -251,6 +257,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
                 key = _key({**here, "fusion": identity(fusion)})
                 units.append(PlannedUnit(key, name, "fusion", 0, fold.fold, stem(f"fusion {name}", 0, fold.fold, key)))
     facts = _facts(experiment, dataset, listed, kept) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
+    facts["learned"] = learned
     facts["warnings"] = tolerance_warnings(experiment, facts)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if "truth" in method.needs]
     facts["warnings"] += _told_of_needs(experiment, planned)
@@ -364,8 +371,10 @@ def preparation_identity(preparation: Preparation) -> dict[str, Any]:
 
     So units that were computed before these were there keep their keys.
     """
-    later = ("pixel_size", "crop")
-    return {name: identity(value) for name, value in vars(preparation).items() if name not in later or value is not None}
+    unused = {name for name in ("pixel_size", "crop") if getattr(preparation, name) is None}
+    if preparation.mode == "slices":
+        unused |= {"mode", *OF_VOLUMES}
+    return {name: identity(value) for name, value in vars(preparation).items() if name not in unused}
 
 
 def _design(dataset: Dataset, folds: Sequence[Fold]) -> dict[str, Any]:

@@ -128,6 +128,8 @@ def announce(plan: Plan, jobs: int, todo: Todo, seconds: float = 0.0, console: C
         f"{counted(len(facts['raters']), 'rater')}, {len(facts['classes'])} classes), {policy}, "
         f"{counted(folds, 'fold')}, {counted(repeats, 'repeat')}; results in {plan.folder}",
     )
+    if facts["learned"]:
+        _say(console, facts["learned"])
     for warning in facts["warnings"]:
         _say(console, f"warning: {warning}", "yellow")
     for name, reason in plan.skipped.items():

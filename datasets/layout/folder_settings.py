@@ -193,7 +193,7 @@ def _layout(content: Any, file: Path) -> FolderLayout:
 def _preparation(content: Any, file: Path) -> Preparation:
     if not isinstance(content, dict):
         raise RaterbenchError(f"{file}: preparation must be a table, [preparation]")
-    _known_keys(content, ("slice_axis", "size", "pixel_size", "crop"), f"{file}, [preparation]")
+    _known_keys(content, ("slice_axis", "size", "pixel_size", "crop", "mode", "voxel_size", "patch"), f"{file}, [preparation]")
     axis, size, crop = content.get("slice_axis", "z"), content.get("size"), content.get("crop")
     if axis not in ("z", "y", "x"):
         raise RaterbenchError(f"{file}: slice_axis = {shown(axis)} must be 'z', 'y' or 'x'")
@@ -203,8 +203,9 @@ def _preparation(content: Any, file: Path) -> Preparation:
             f"{file}: size = {shown(size)} must be two whole numbers from 1 to {LARGEST_SIDE}, [height, width] in pixels"
         )
     size, crop = (tuple(given) if isinstance(given, list) else given for given in (size, crop))
+    own = {key: content[key] for key in ("pixel_size", "mode", "voxel_size", "patch") if key in content}
     try:
-        return Preparation(slice_axis=axis, size=size, pixel_size=content.get("pixel_size"), crop=crop)
+        return Preparation(slice_axis=axis, size=size, crop=crop, **own)
     except RaterbenchError as error:
         raise RaterbenchError(f"{file}, {error}") from error
 

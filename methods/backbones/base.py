@@ -34,12 +34,16 @@ class Backbone(nn.Module, ABC):
         bottleneck_width: G, the channels of ``Features.bottleneck``.
 
     A class that sets ``takes_dropout`` also takes the keyword ``dropout``, the share of ``Budget.dropout``. One that sets
-    ``takes_condition`` has ``features(images, condition=None)``: a function of the bottleneck [B, G, *T] that gives what the
-    decoder gets in its place.
+    ``takes_normalisation`` takes the keyword ``normalisation``, a word of ``Budget.normalisation``; without it the network has
+    its own. One that sets ``takes_condition`` has ``features(images, condition=None)``: a function of the bottleneck
+    [B, G, *T] that gives what the decoder gets in its place. ``last_layer`` is how the names of the weights begin that make
+    logits of the last features: these depend on the classes, and first weights from a file may be without them.
     """
 
     takes_dropout: ClassVar[bool] = False
     takes_condition: ClassVar[bool] = False
+    takes_normalisation: ClassVar[bool] = False
+    last_layer: ClassVar[str] = "last."
 
     def __init__(self, *, spatial_dims: int, decoder_width: int, bottleneck_width: int) -> None:
         super().__init__()
@@ -56,6 +60,10 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.classify(self.features(images).decoder)
+
+    def pretrained_parts(self) -> list[nn.Module]:
+        """The parts of which a file may hold the first weights (``Budget.weights``), the whole network first."""
+        return [self]
 
     def pointwise(self, n_in: int, n_out: int, *, bias: bool = True) -> nn.Conv2d | nn.Conv3d:
         """A layer for a head: the same linear map of the channels at every voxel."""

@@ -10,6 +10,7 @@ from monai.networks.nets.basic_unet import BasicUNet
 from torch.nn import functional
 
 from .base import Backbone, Condition, Features
+from .norms import Normalisation, monai_norm
 
 SMALL = 2**14
 """Numbers in a batch of maps up to which a plain matrix product is faster on the CPU than oneDNN, whose calls take longer than
@@ -17,7 +18,7 @@ the arithmetic."""
 
 
 class UNet(Backbone):
-    """MONAI's BasicUNet with instance normalisation; sides of images must be divisible by 32.
+    """MONAI's BasicUNet, with instance normalisation unless another one is asked for; sides of images are divisible by 32.
 
     The layers and first weights are MONAI's. The walk through them is here, with the calls that are fastest for the small
     networks and batches of a benchmark: results differ from MONAI's by rounding error. In training ``dropout`` is the
@@ -25,14 +26,23 @@ class UNet(Backbone):
     """
 
     name = "unet"
-    takes_dropout = takes_condition = True
+    takes_dropout = takes_condition = takes_normalisation = True
+    last_layer = "unet.final_conv."
 
     def __init__(
-        self, n_channels: int, n_classes: int, widths: Sequence[int], *, spatial_dims: int = 2, dropout: float = 0.0
+        self,
+        n_channels: int,
+        n_classes: int,
+        widths: Sequence[int],
+        *,
+        spatial_dims: int = 2,
+        dropout: float = 0.0,
+        normalisation: Normalisation = "instance",
     ) -> None:
         super().__init__(spatial_dims=spatial_dims, decoder_width=int(widths[5]), bottleneck_width=int(widths[4]))
-        self.unet = BasicUNet(spatial_dims, n_channels, n_classes, tuple(widths))
-        self.dropout = dropout
+        norm = monai_norm(normalisation, widths)
+        self.unet = BasicUNet(spatial_dims, n_channels, n_classes, tuple(widths), norm=norm)
+        self.normalisation, self.dropout = normalisation, dropout
 
     def features(self, images: torch.Tensor, condition: Condition | None = None) -> Features:
         levels = self.encode(images)
@@ -69,12 +79,15 @@ class UNet(Backbone):
         return logits
 
     def _two_layers(self, block: Any, maps: torch.Tensor) -> torch.Tensor:
-        """Twice a convolution, an instance normalisation, a leaky ReLU, and the dropout of whole channels."""
+        """Twice a convolution, a normalisation, a leaky ReLU, and the dropout of whole channels."""
         for layer in (block.conv_0, block.conv_1):
             norm = layer.adn.N
             maps = _convolved(layer.conv, maps)
-            # The same function as instance normalisation, in a kernel that takes half the time.
-            maps = functional.group_norm(maps, maps.shape[1], norm.weight, norm.bias, norm.eps)
+            if self.normalisation == "instance":
+                # The same function as instance normalisation, in a kernel that takes half the time.
+                maps = functional.group_norm(maps, maps.shape[1], norm.weight, norm.bias, norm.eps)
+            else:
+                maps = norm(maps)
             maps = functional.leaky_relu_(maps, layer.adn.A.negative_slope)
             if self.dropout:
                 maps = torch.feature_dropout(maps, self.dropout, self.training)

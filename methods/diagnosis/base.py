@@ -120,6 +120,8 @@ def diagnosis_skip_reason(dataset: Dataset) -> str | None:
     """Why no diagnosis can be learned on a data set; None if it has two diagnoses."""
     if not dataset.diagnoses:
         return "it needs the diagnosis, which this data set does not have"
+    if dataset.preparation.mode == "volumes":
+        return 'it diagnoses slices, and preparation.mode = "volumes"'
     if len(dataset.diagnoses) != TWO:
         return f"it tells two diagnoses apart, and there are {len(dataset.diagnoses)}"
     return None

@@ -19,7 +19,7 @@ from ..base import CaseFusion, Consensus, Need
 from ..fusion.engine.cases import judged_probability
 from ..fusion.engine.ties import Ties, best_classes, break_ties
 from ..fusion.majority import MajorityVote
-from ..learning.preparation import Slices, prepare_case, restore_maps, stack
+from ..learning.preparation import PreparedSlices, prepare_case, restore_maps, stack
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .dl_cat import DLCat
 from .expertness import MapSettings, Optimised, Parameterisation, RatedSlices, optimise_logits, softmax_over_raters
@@ -193,7 +193,7 @@ class DiagnosisFirst(DiagnosisFusion):
 
     def _maps(self, cases: Dataset) -> list[tuple[Mapping[str, Floats], list[float]]]:
         """The weight maps of each case in its own geometry, and the mean log-likelihood of its slices after each step."""
-        known, parts, raters = list(cases), list[Slices](), sorted(cases.raters)
+        known, parts, raters = list(cases), list[PreparedSlices](), sorted(cases.raters)
         for case in known:
             if not case.ratings:
                 raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
@@ -213,7 +213,7 @@ class DiagnosisFirst(DiagnosisFusion):
             found.append((self._restored(case, maps, raters), mean))
         return found
 
-    def _batches(self, cases: Sequence[Case], parts: Sequence[Slices]) -> Iterator[tuple[int, list[Row]]]:
+    def _batches(self, cases: Sequence[Case], parts: Sequence[PreparedSlices]) -> Iterator[tuple[int, list[Row]]]:
         """Slices of one shape that have the same network, with its number; without those of an unknown diagnosis."""
         groups: dict[tuple[int, torch.Size], list[Row]] = {}
         for position, (case, part) in enumerate(zip(cases, parts, strict=True)):
@@ -225,7 +225,9 @@ class DiagnosisFirst(DiagnosisFusion):
             for start in range(0, len(rows), BATCH):
                 yield number, rows[start : start + BATCH]
 
-    def _optimised(self, network: nn.Module, cases: Sequence[Case], parts: Sequence[Slices], rows: Sequence[Row]) -> Optimised:
+    def _optimised(
+        self, network: nn.Module, cases: Sequence[Case], parts: Sequence[PreparedSlices], rows: Sequence[Row]
+    ) -> Optimised:
         slices = RatedSlices(
             images=torch.stack([parts[position].images[slice_] for position, slice_ in rows]).to(self.device_),
             ratings=torch.stack([parts[position].ratings[slice_] for position, slice_ in rows]).to(self.device_).float(),

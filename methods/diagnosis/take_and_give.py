@@ -23,7 +23,7 @@ from ..backbones.unet import UNet
 from ..base import CaseFusion, Fusion, Need, Prediction
 from ..learning.budget import BACKBONE, Budget
 from ..learning.losses import masked_mean
-from ..learning.preparation import Batch, Slices
+from ..learning.preparation import Batch, PreparedSlices, Slices
 from ..networks.fused_labels import FusedLabels
 from .base import diagnosis_skip_reason
 from .slices import UNKNOWN
@@ -89,6 +89,7 @@ class TakeAndGive(FusedLabels):
 
     name = "take-and-give"
     predicts_with = ("both_known_", "positive_weight_")
+    takes_volumes = False
     module_: TakeAndGiveNetwork
 
     def __init__(
@@ -141,14 +142,16 @@ class TakeAndGive(FusedLabels):
     def slices(self, part: Dataset) -> Slices:
         """As there; ``cases`` are positions in ``diagnoses_``, to which those of the part are added."""
         slices, first = super().slices(part), len(self.diagnoses_)
+        assert isinstance(slices, PreparedSlices)
         known = [UNKNOWN if case.diagnosis is None else case.diagnosis for case in part]
         self.diagnoses_ = torch.cat([self.diagnoses_, torch.tensor(known, device=self.device_)])
         return replace(slices, cases=slices.cases + first)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         del n_raters
+        height, width = self.padded_
         return TakeAndGiveNetwork(
-            n_channels, n_classes, self.budget_.features, self.blocks, size=self.padded_, dropout=self.budget_.dropout
+            n_channels, n_classes, self.budget_.features, self.blocks, size=(height, width), dropout=self.budget_.dropout
         )
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:

@@ -11,20 +11,20 @@ from .budget import Budget
 from .preparation import Batch, normalise_labels
 
 
-def augment(batch: Batch, budget: Budget, generator: torch.Generator) -> Batch:
-    """The batch after one random affine map for each image, within the plane of the last two axes.
+def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: torch.Tensor | None = None) -> Batch:
+    """The batch after one random affine map for each image.
 
-    Labels are interpolated linearly, so they become soft at boundaries. Numbers are drawn from ``generator`` on the CPU, so
-    every device gets the same ones.
+    Slices move within their plane, in pixels. Patches of volumes move in mm, with the ``spacing`` [B, 3] (z, y, x) of their
+    voxels: a rotation is one of the body, and no shear, however thick slices are. Labels are interpolated linearly, so they
+    become soft at boundaries. Numbers are drawn from ``generator`` on the CPU, so every device gets the same ones.
     """
     if not budget.augments:
         return batch
     images, ratings, present = batch.images, batch.ratings, batch.present
-    theta = _affine(len(images), images.shape[-2:], budget, generator).to(images.device)
     if images.ndim == 5:
-        volume = torch.eye(3, 4, device=theta.device).repeat(len(theta), 1, 1)
-        volume[:, :2, :2], volume[:, :2, 3] = theta[:, :, :2], theta[:, :, 2]
-        theta = volume
+        theta = _affine_in_space(images.shape, spacing, budget, generator).to(images.device)
+    else:
+        theta = _affine(len(images), images.shape[-2:], budget, generator).to(images.device)
     grid = functional.affine_grid(theta, [len(images), 1, *images.shape[2:]], align_corners=False)
     images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     judged = ratings * present.unsqueeze(2)
@@ -45,3 +45,28 @@ def _affine(n: int, shape: torch.Size, budget: Budget, generator: torch.Generato
     top = torch.stack([mirror * cosine, -sine * ratio, shift[:, 0]], dim=1)
     bottom = torch.stack([mirror * sine / ratio, cosine, shift[:, 1]], dim=1)
     return torch.stack([top, bottom], dim=1)
+
+
+def _affine_in_space(
+    shape: torch.Size, spacing: torch.Tensor | None, budget: Budget, generator: torch.Generator
+) -> torch.Tensor:
+    """Matrices [n, 3, 4] in the units of ``affine_grid``, axes x, y, z, of maps in mm of patches [n, C, D, H, W].
+
+    A rotation about each axis is drawn, up to ``budget.rotation``; the mirror exchanges left and right (x).
+    """
+    n, draw = shape[0], torch.rand(shape[0], 8, generator=generator) * 2 - 1
+    rotation = torch.eye(3)
+    for axis in range(3):
+        angle = draw[:, axis] * math.radians(budget.rotation)
+        cosine, sine = angle.cos(), angle.sin()
+        one = torch.eye(3).repeat(n, 1, 1)
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        one[:, first, first], one[:, first, second], one[:, second, first], one[:, second, second] = cosine, -sine, sine, cosine
+        rotation = rotation @ one
+    moved = rotation / (1 + draw[:, 3] * budget.scaling).view(-1, 1, 1)
+    if budget.flip:
+        moved[:, :, 0] *= torch.where(draw[:, 7] < 0, -1.0, 1.0).view(-1, 1)
+    # affine_grid measures each axis in half the side of the patch.
+    half = torch.tensor(shape[2:]).flip(0) * (torch.ones(n, 3) if spacing is None else spacing.flip(1)) / 2
+    linear = moved * half.unsqueeze(1) / half.unsqueeze(2)
+    return torch.cat([linear, 2 * budget.translation * draw[:, 4:7].unsqueeze(2)], dim=2)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from ...errors import RaterbenchError
+from ...errors import RaterbenchError, shown
 from ...parameters import Parameterised, Range, check_stored
 
 Width = Annotated[int, Range(1, 4096)]
@@ -13,6 +14,10 @@ Width = Annotated[int, Range(1, 4096)]
 
 BACKBONE = "unet"
 """The backbone unless another one is named."""
+
+
+LATER = ("normalisation", "weights")
+"""Settings that came later: a key holds them where they are not None, so that units from before keep their keys."""
 
 
 class Budget(Parameterised):
@@ -41,6 +46,8 @@ class Budget(Parameterised):
         flip: mirror half of the slices left to right; off where left and right differ.
         backbone: the network, by its name in ``methods/backbones``.
         dropout: the probability that a channel is set to zero, after each convolution of the U-Net; 0 is none.
+        normalisation: ``instance``, ``batch`` or ``group`` (at most 8 groups of channels); None is the backbone's own.
+        weights: a safetensors file with first weights of the backbone in place of random ones (``backbones/weights.py``).
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
         keep_epochs: after so many epochs, from the first to the last at equal ratios, and after the best, the prediction of
@@ -70,6 +77,8 @@ class Budget(Parameterised):
         mixed_precision: bool = True,
         keep_epochs: Annotated[int, Range(0, 50)] = 0,
         least_steps: Annotated[int, Range(1, 1_000_000)] = 1,
+        normalisation: Literal["instance", "batch", "group"] | None = None,
+        weights: str | None = None,
     ) -> None:
         self.epochs = epochs
         self.least_steps = least_steps
@@ -90,6 +99,8 @@ class Budget(Parameterised):
         self.dropout = dropout
         self.mixed_precision = mixed_precision
         self.keep_epochs = keep_epochs
+        self.normalisation = normalisation
+        self.weights = weights
 
     def check_parameters(self, where: str = "budget") -> None:
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""
@@ -97,10 +108,18 @@ class Budget(Parameterised):
         if self.backbone != BACKBONE:
             from ..backbones import BACKBONES  # Only here, because it needs torch.
 
-            if self.dropout and not BACKBONES.get(self.backbone).takes_dropout:
+            kind = BACKBONES.get(self.backbone)
+            if self.dropout and not kind.takes_dropout:
                 raise RaterbenchError(
                     f"{where}: dropout = {self.dropout:g}, but the backbone {self.backbone!r} has none: set it to 0"
                 )
+            if self.normalisation is not None and not kind.takes_normalisation:
+                raise RaterbenchError(
+                    f"{where}: normalisation = {self.normalisation!r}, but the backbone {self.backbone!r} has its own: "
+                    "leave it out"
+                )
+        if self.weights is not None and not Path(self.weights).is_file():
+            raise RaterbenchError(f"{where}: weights = {shown(self.weights)} is no file: give one in the format safetensors")
 
     @property
     def augments(self) -> bool:

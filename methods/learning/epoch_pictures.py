@@ -15,7 +15,7 @@ from .preparation import Slices
 
 
 class Predictor(Protocol):
-    """What gives the probabilities [B, K, h, w] of a window of images [B, C, H, W]."""
+    """What gives the probabilities [B, K, h, w] of a window of images [B, C, H, W], of patches in each of their planes."""
 
     def slice_probability(self, module: nn.Module, images: torch.Tensor, window: tuple[slice, slice]) -> torch.Tensor: ...
 
@@ -35,7 +35,8 @@ class EpochWatch:
         self.best: tuple[int, npt.NDArray[np.uint8]] | None = None
         if self.epochs:
             row = int((validation.cases == validation.cases[0]).sum()) // 2
-            self.images, judged = validation.images[row : row + 1], validation.present[row].any(dim=0)
+            batch = validation.batch(torch.tensor([row]), torch.device("cpu"))
+            self.images, judged = batch.images, _plane(batch.present[0].any(dim=0))
             self.window = _extent(judged.any(dim=1)), _extent(judged.any(dim=0))
 
     @torch.no_grad()
@@ -45,7 +46,7 @@ class EpochWatch:
             return
         module.eval()
         probability = self.predictor.slice_probability(module, self.images.to(self.device), self.window)
-        foreground = (255 * (1 - probability[0, 0].float())).round().clamp(0, 255).byte().cpu().numpy()
+        foreground = (255 * (1 - _plane(probability[0, 0]).float())).round().clamp(0, 255).byte().cpu().numpy()
         if epoch in self.epochs:
             self.found[epoch] = foreground
         if epoch == best_epoch:
@@ -55,11 +56,16 @@ class EpochWatch:
         """All that was kept; None where nothing was asked for."""
         if self.best is None:
             return None
-        image = self.images[0, 0][self.window].numpy()
+        image = _plane(self.images[0, 0])[self.window].numpy()
         low, high = np.percentile(image, [0.5, 99.5])
         scaled = (255 * np.clip((image - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
         epochs = (*self.found, self.best[0])
         return EpochPictures(scaled, epochs, np.stack([*self.found.values(), self.best[1]]))
+
+
+def _plane(maps: torch.Tensor) -> torch.Tensor:
+    """[H, W] as it is, and of a patch [D, H, W] the middle plane."""
+    return maps if maps.ndim == 2 else maps[len(maps) // 2]
 
 
 def _extent(some: torch.Tensor) -> slice:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -15,14 +16,28 @@ from torch import nn
 from ...datasets.base import Case, Dataset, Floats, Preparation
 from ...errors import RaterbenchError
 from ..backbones import BACKBONES, Backbone
+from ..backbones.weights import load_first_weights
 from ..base import Method, Prediction
 from ..fit_report import FitReport
 from .alarms import lost_classes
 from .budget import Budget
-from .preparation import Batch, Slices, crop_padding, prepare_case, prepare_image, remove_padding, restore_prepared, stack
+from .preparation import (
+    Batch,
+    PreparedSlices,
+    Slices,
+    crop_padding,
+    is_volume,
+    prepare_case,
+    prepare_image,
+    remove_padding,
+    restore_prepared,
+    store_slices,
+)
 from .recipes import Recipe, SoftCrossEntropy
 from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights, read_facts, set_fitted
 from .training import train_network
+from .volumes.patches import Volume, prepare_volume, store_volumes
+from .volumes.windows import in_windows
 
 CHUNK = 32
 """Slices that go through the network at once where no gradient is needed."""
@@ -56,6 +71,9 @@ class NetworkMethod(Method):
     predicts_with: ClassVar[tuple[str, ...]] = ()
     """Fitted attributes of this class that ``build`` or a prediction needs: numbers, texts, tuples of them, arrays, tensors."""
     module_: nn.Module
+    takes_volumes: ClassVar[bool] = True
+    """Whether it works in 3-D, where ``Preparation.mode`` is ``volumes``."""
+    spatial_dims_: int = 2
 
     def __init__(self, *, budget: Budget | None = None, recipe: Recipe | None = None) -> None:
         self.budget = budget
@@ -71,13 +89,15 @@ class NetworkMethod(Method):
             self.recipe.check_parameters()
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        """None. A recipe that cannot be used with so many classes is an error, so that no candidate is lost by a wrong word.
+        """Why it cannot learn volumes in 3-D, where they are learned so. A wrong recipe is an error: no candidate is lost.
 
         Raises:
-            RaterbenchError: it cannot.
+            RaterbenchError: the recipe cannot be used with so many classes.
         """
         if self.recipe is not None:
             self.recipe.check_classes(dataset.n_classes)
+        if not self.takes_volumes and dataset.preparation.mode == "volumes":
+            return 'its network is for slices, and preparation.mode = "volumes"'
         return None
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
@@ -93,10 +113,10 @@ class NetworkMethod(Method):
         self._set_up(train.preparation, train.n_classes, train.raters, device)
         self.fit_targets(train)
         self.target_names_ = self.target_names(train)
-        self.padded_ = (1, 1)
+        self.padded_: tuple[int, ...] = ()
         slices = self.slices(train)
-        self.padded_ = (slices.images.shape[-2], slices.images.shape[-1])
-        self.n_channels_ = slices.images.shape[1]
+        self.padded_, self.spatial_dims_ = slices.sides, len(slices.sides)
+        self.n_channels_ = slices.n_channels
         self.module_ = self._built(seed)
         return slices
 
@@ -130,21 +150,39 @@ class NetworkMethod(Method):
     def slices(self, part: Dataset) -> Slices:
         """The slices of all cases of which at least one rater judged a voxel; all are padded like those of training.
 
+        They lie in files. Where volumes are learned in 3-D they are patches, as large as those of training.
+
         Raises:
-            RaterbenchError: a case has no rating, or no case has a judged voxel.
+            RaterbenchError: a case has no rating, no case has a judged voxel, or images and volumes are mixed in 3-D.
         """
-        prepared = []
+        prepared = self._prepared(part)
+        first = next(prepared)
+        slices: Slices
+        if isinstance(first, Volume):
+            volumes = chain([first], (one for one in prepared if isinstance(one, Volume)))
+            slices = store_volumes(volumes, self.preparation_, self.padded_ or None)
+        else:
+            flat = chain([first], (one for one in prepared if isinstance(one, PreparedSlices)))
+            slices = store_slices(flat, self.padded_ or (1, 1))
+        if not len(slices):
+            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
+        return slices
+
+    def _prepared(self, part: Dataset) -> Iterator[PreparedSlices | Volume]:
+        """The cases of a part, each as it is learned, one after the other."""
+        axes = None
         for position, case in enumerate(part):
             if not case.ratings:
                 raise RaterbenchError(f"case {case.id!r} has no rater at all: add a rating or take the case out")
+            if self.preparation_.mode == "volumes" and axes not in (None, len(case.shape)):
+                raise RaterbenchError(
+                    f"case {case.id!r} has {len(case.shape)} axes, and others have {axes}, so that they cannot be learned "
+                    'together with preparation.mode = "volumes": set it to "slices", or take the case out'
+                )
+            axes = len(case.shape)
+            prepare = prepare_volume if is_volume(case.shape, self.preparation_) else prepare_case
             targets = self.targets(case)
-            prepared.append(
-                prepare_case(case, targets, self.target_names_, self.n_classes_, self.preparation_, position=position)
-            )
-        judged = stack(prepared, self.padded_).judged()
-        if not len(judged):
-            raise RaterbenchError(f"no rater judged a voxel of the {len(part)} cases to learn from: give other cases")
-        return judged
+            yield prepare(case, targets, self.target_names_, self.n_classes_, self.preparation_, position=position)
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         """The network, from images [B, C, *S] to outputs; ``n_raters`` is the number of target names."""
@@ -155,10 +193,12 @@ class NetworkMethod(Method):
         """The budget's backbone with its first weights."""
         kind: Any = BACKBONES.get(self.budget_.backbone)
         budget = self.budget_
-        options = {"dropout": budget.dropout} if budget.dropout else {}
-        backbone: Backbone = kind(
-            n_channels, n_classes, budget.features, spatial_dims=2, **options
-        )  # Preparation makes slices.
+        options: dict[str, Any] = {"dropout": budget.dropout} if budget.dropout else {}
+        if budget.normalisation is not None:
+            options["normalisation"] = budget.normalisation
+        backbone: Backbone = kind(n_channels, n_classes, budget.features, spatial_dims=self.spatial_dims_, **options)
+        if budget.weights is not None:
+            load_first_weights(backbone, budget.weights)
         return backbone
 
     def train(self, module: nn.Module, slices: Slices, validation: Slices, report: FitReport, *, seed: int) -> None:
@@ -242,6 +282,8 @@ class NetworkMethod(Method):
         known = read_facts(facts, type(self).__name__)
         self._set_up(known.preparation, known.n_classes, known.raters, device)
         self.target_names_, self.padded_, self.n_channels_ = known.target_names, known.padded, known.n_channels
+        self.spatial_dims_ = len(known.padded)
+        self.budget_.weights = None  # The file of the first weights need not be here: all are replaced.
         set_fitted(self, known.fitted, weights)
         self.module_ = self._built(seed=0)
         load_weights(self.module_, weights, type(self).__name__)
@@ -261,14 +303,19 @@ class NetworkMethod(Method):
 
     @torch.no_grad()
     def outputs(self, case: Case, part: Callable[[Any], Any] | None = None) -> Any:
-        """The network's outputs for all slices of a case, still padded.
+        """The network's outputs for all slices of a case, still padded; for a volume the weighted mean over windows.
 
         With ``part``, what it takes of the outputs of each chunk of slices, so that the rest need not be held in memory.
         """
         self.module_.eval()
+        return self.predicted(case, lambda images: self.module_(images) if part is None else part(self.module_(images)))
+
+    def predicted(self, case: Case, predict: Callable[[torch.Tensor], Any]) -> Any:
+        """What ``predict`` gives for the padded slices of a case, some at a time, or for the windows of a volume."""
         images = self.padded_image(case)
-        found = (self.module_(chunk) for chunk in images.split(CHUNK))
-        return _concatenate([outputs if part is None else part(outputs) for outputs in found])
+        if is_volume(case.shape, self.preparation_):
+            return in_windows(predict, images, self.padded_, self.preparation_.overlap)
+        return _concatenate([predict(chunk) for chunk in images.split(CHUNK)])
 
     def padded_image(self, case: Case) -> torch.Tensor:
         """The slices [n, C, H, W] of a case on the device, at least as large as those of training."""

@@ -1,10 +1,11 @@
-"""From a case's native geometry to the padded slices that a network gets, and back to whole slices."""
+"""From a case's native geometry to what a network gets, padded slices or a volume, and back to the whole case."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,14 @@ from torch.nn import functional
 
 from ...datasets.base import LARGEST_SIDE, Case, Floats, Preparation, slicing_axis
 from ...errors import RaterbenchError
+from .volumes.resampling import resize_volume
+from .volumes.scratch import ScratchFile
 
 AXES = ("z", "y", "x")
+TENSORS = ("images", "ratings", "present")
+"""What of prepared slices lies in files."""
+PART = 64
+"""Stored slices that are in memory at once where all of them are changed."""
 T = TypeVar("T")
 
 
@@ -32,12 +39,70 @@ class Batch(NamedTuple):
     cases: torch.Tensor
 
 
+class Slices(ABC):
+    """The training or validation part as a network sees it: N slices, or patches of volumes.
+
+    ``cases`` [N] int64 is the position of each slice's case in the part; ``sides`` the spatial shape that a batch has.
+    """
+
+    cases: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @property
+    @abstractmethod
+    def n_channels(self) -> int:
+        """C."""
+
+    @property
+    @abstractmethod
+    def n_raters(self) -> int:
+        """R, those of the targets."""
+
+    @property
+    @abstractmethod
+    def n_classes(self) -> int:
+        """K."""
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[int, ...]:
+        """The spatial shape of a batch."""
+
+    @abstractmethod
+    def batch(self, rows: torch.Tensor, device: torch.device) -> Batch:
+        """The slices of some ``rows``, on the device, the same each time."""
+
+    def draw(self, rows: torch.Tensor, device: torch.device, generator: torch.Generator) -> Batch:
+        """What a training step sees of some ``rows``; of volumes it is drawn."""
+        del generator
+        return self.batch(rows, device)
+
+    def spacing(self, rows: torch.Tensor) -> torch.Tensor | None:
+        """The size of the voxels [B, 3] of some ``rows``; None for slices, which are augmented in pixels."""
+        del rows
+        return None
+
+    @abstractmethod
+    def seen_raters(self) -> torch.Tensor:
+        """Which raters [R] judged a voxel."""
+
+    @abstractmethod
+    def of_rater(self, r: int) -> Slices:
+        """The slices of which rater ``r`` judged a voxel, with this rater alone."""
+
+    @abstractmethod
+    def only_raters(self, counted: torch.Tensor) -> Slices:
+        """The slices of which one of the ``counted`` raters [R] judged a voxel, as if the others had judged nothing."""
+
+
 @dataclass(frozen=True, eq=False)
-class Slices:
-    """The training or validation part as a network sees it, held in memory.
+class PreparedSlices(Slices):
+    """Slices as tensors, in memory or in files that are mapped into it.
 
     ``images`` [N, C, *S] float32; ``ratings`` [N, R, K, *S], uint8 where every label is hard and float32 else, zero where
-    ``present`` [N, R, *S] is False; ``cases`` [N] int64, the position of each slice's case in the part.
+    ``present`` [N, R, *S] is False.
     """
 
     images: torch.Tensor
@@ -45,34 +110,97 @@ class Slices:
     present: torch.Tensor
     cases: torch.Tensor
 
-    def __len__(self) -> int:
-        return len(self.images)
+    @property
+    def n_channels(self) -> int:
+        return int(self.images.shape[1])
 
-    def judged(self) -> Slices:
-        """Only the slices of which at least one rater judged a voxel."""
-        some = self.present.flatten(1).any(dim=1)
-        if bool(some.all()):
-            return self
-        return Slices(self.images[some], self.ratings[some], self.present[some], self.cases[some])
+    @property
+    def n_raters(self) -> int:
+        return int(self.ratings.shape[1])
 
-    def of_rater(self, r: int) -> Slices:
-        """The slices of which rater ``r`` judged a voxel, with this rater alone."""
-        return Slices(self.images, self.ratings[:, r : r + 1], self.present[:, r : r + 1], self.cases).judged()
+    @property
+    def n_classes(self) -> int:
+        return int(self.ratings.shape[2])
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        return tuple(self.images.shape[2:])
 
     def batch(self, rows: torch.Tensor, device: torch.device) -> Batch:
-        """The slices of some ``rows``, on the device."""
         parts = (self.images, self.ratings, self.present, self.cases)
         images, ratings, present, cases = (part[rows].to(device, non_blocking=True) for part in parts)
         return Batch(images, ratings.float(), present, cases)
 
+    def judged(self) -> PreparedSlices:
+        """Only the slices of which at least one rater judged a voxel, in memory."""
+        some = self.present.flatten(1).any(dim=1)
+        if bool(some.all()):
+            return self
+        return PreparedSlices(self.images[some], self.ratings[some], self.present[some], self.cases[some])
 
-def stack(parts: Sequence[Slices], least: tuple[int, int] = (1, 1)) -> Slices:
-    """The slices of all parts in one, padded to the largest of them, and to ``least`` (height and width)."""
+    def seen_raters(self) -> torch.Tensor:
+        return self.present.flatten(2).any(dim=2).any(dim=0)
+
+    def of_rater(self, r: int) -> PreparedSlices:
+        chosen = slice(r, r + 1)
+        return store_slices(
+            replace(part, ratings=part.ratings[:, chosen], present=part.present[:, chosen]) for part in self._parts()
+        )
+
+    def only_raters(self, counted: torch.Tensor) -> PreparedSlices:
+        there = counted.view(-1, *[1] * (self.present.ndim - 2))
+        return store_slices(replace(part, present=part.present & there) for part in self._parts())
+
+    def _parts(self) -> Iterator[PreparedSlices]:
+        """Some slices at a time."""
+        parts = (part.split(PART) for part in (self.images, self.ratings, self.present, self.cases))
+        for tensors in zip(*parts, strict=True):
+            yield PreparedSlices(*tensors)
+
+
+def stack(parts: Sequence[PreparedSlices], least: tuple[int, ...] = (1, 1)) -> PreparedSlices:
+    """The slices of all parts in one, in memory, padded to the largest of them, and to ``least`` (height and width)."""
     height, width = (max(low, *(part.images.shape[axis] for part in parts)) for low, axis in zip(least, (-2, -1), strict=True))
-    images = torch.cat([pad(part.images, (height, width), mode="replicate") for part in parts])
-    ratings = torch.cat([pad(part.ratings, (height, width)) for part in parts])
-    present = torch.cat([pad(part.present, (height, width)) for part in parts])
-    return Slices(images, ratings, present, torch.cat([part.cases for part in parts]))
+    padded = [_padded(part, (height, width)) for part in parts]
+    images, ratings, present, cases = (
+        torch.cat([getattr(part, name) for part in padded]) for name in ("images", "ratings", "present", "cases")
+    )
+    return PreparedSlices(images, ratings, present, cases)
+
+
+def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1)) -> PreparedSlices:
+    """As ``stack`` of the slices that a rater judged, which lie in files: only one part at a time is in memory.
+
+    Raises:
+        RaterbenchError: there is no room for the files.
+    """
+    # Numbers and no tensors are kept of a part: small ones between large ones that come and go would fragment the memory.
+    files, cases, sides = [ScratchFile() for _ in TENSORS], list[int](), np.array(least)
+    for part in parts:
+        sides = np.maximum(sides, part.sides)
+        judged = part.judged()
+        cases += judged.cases.tolist()
+        for file, name in zip(files, TENSORS, strict=True):
+            file.add(getattr(judged, name))
+    shape: tuple[int, ...] = tuple(sides.tolist())
+    if any(len({(kind, form[1:]) for _, kind, form in file.entries}) > 1 for file in files) or files[0].shapes != {shape}:
+        nobody = torch.zeros(0, dtype=torch.int64)
+        tensors = zip(*(file.tensors() for file in files), strict=True)
+        stored = [PreparedSlices(images, ratings, present, nobody) for images, ratings, present in tensors]
+        soft = any(part.ratings.is_floating_point() for part in stored)
+        files = [ScratchFile() for _ in TENSORS]
+        for part in stored:
+            padded = _padded(part, shape)
+            padded = replace(padded, ratings=padded.ratings.float()) if soft else padded
+            for file, name in zip(files, TENSORS, strict=True):
+                file.add(getattr(padded, name))
+    images, ratings, present = (file.joined() for file in files)
+    return PreparedSlices(images, ratings, present, torch.tensor(cases, dtype=torch.int64))
+
+
+def _padded(part: PreparedSlices, sides: tuple[int, ...]) -> PreparedSlices:
+    images = pad(part.images, sides, mode="replicate")
+    return PreparedSlices(images, pad(part.ratings, sides), pad(part.present, sides), part.cases)
 
 
 def prepare_case(
@@ -83,18 +211,32 @@ def prepare_case(
     preparation: Preparation,
     *,
     position: int = 0,
-) -> Slices:
-    """The slices of one case, whose ``position`` in its part is noted, with ``targets`` as in ``prepare_ratings``."""
+) -> PreparedSlices:
+    """The slices of one case, whose ``position`` in its part is noted, with ``targets`` as in ``prepare_ratings``.
+
+    Where it is learned as a volume, that stands in the place of a slice, without padding.
+    """
     images = prepare_image(case, preparation)
-    return Slices(images, *prepare_ratings(case, targets, names, n_classes, preparation), torch.full((len(images),), position))
+    return PreparedSlices(
+        images, *prepare_ratings(case, targets, names, n_classes, preparation), torch.full((len(images),), position)
+    )
 
 
-def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, int]:
+def is_volume(shape: Sequence[int], preparation: Preparation) -> bool:
+    """Whether a case of this spatial shape is learned in 3-D."""
+    return preparation.mode == "volumes" and len(shape) == 3
+
+
+def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
     """Height and width of a case's slices once they are resampled, without padding and before they are cut.
 
+    Of a case that is learned as a volume its depth, height and width.
+
     Raises:
-        RaterbenchError: with ``preparation.pixel_size`` a side would have no pixel, or too many.
+        RaterbenchError: with ``preparation.pixel_size`` or ``voxel_size`` a side would have no voxel, or too many.
     """
+    if is_volume(case.shape, preparation):
+        return _volume_shape(case, preparation)
     native, pixel = _slice_shape(case.shape, preparation), preparation.pixel_size
     if pixel is None:
         height, width = preparation.size or native
@@ -110,12 +252,27 @@ def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, int]:
     return height, width
 
 
-def prepare_image(case: Case, preparation: Preparation, least: tuple[int, int] = (1, 1)) -> torch.Tensor:
+def _volume_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
+    if preparation.voxel_size is None:
+        return case.shape
+    sides = [
+        round(n * step / size) for n, step, size in zip(case.shape, case.geometry.spacing, preparation.voxel_size, strict=True)
+    ]
+    if not all(1 <= side <= LARGEST_SIDE for side in sides):
+        raise RaterbenchError(
+            f"preparation.voxel_size = {list(preparation.voxel_size)} makes {' x '.join(map(str, sides))} voxels of case "
+            f"{case.id!r}, whose own {' x '.join(map(str, case.shape))} have {list(case.geometry.spacing)} "
+            f"{case.geometry.unit}: choose one that gives 1 to {LARGEST_SIDE} voxels a side, or correct the image's spacing"
+        )
+    return tuple(sides)
+
+
+def prepare_image(case: Case, preparation: Preparation, least: Sequence[int] = ()) -> torch.Tensor:
     """The case's image as normalised slices [n, C, H, W] float32, cut to ``preparation.crop`` and padded for the network.
 
     They have at least the height and width ``least``: a network whose layers normalise over a slice must see as much padding
     in a prediction as it saw in training. Each channel has mean 0 and standard deviation 1 over the whole case.
-    ``preparation.image_order`` says how it is resampled.
+    ``preparation.image_order`` says how it is resampled. A case that is learned as a volume is one, [1, C, D, H, W].
     """
     image = case.image.astype(np.float32, copy=False)
     axes = tuple(range(1, image.ndim))
@@ -123,8 +280,8 @@ def prepare_image(case: Case, preparation: Preparation, least: tuple[int, int] =
     native = _to_slices((image - mean) / np.where(std > 0, std, 1), preparation)
     slices = (_resize if preparation.image_order == 1 else _resize_by_splines)(native, prepared_shape(case, preparation))
     slices = _cut(slices, preparation)
-    height, width = (max(sides) for sides in zip(padded_shape(slices.shape[-2:], preparation), least, strict=True))
-    return pad(slices, (height, width), mode="replicate")
+    padded = padded_shape(slices.shape[2:], preparation)
+    return pad(slices, [max(sides) for sides in zip(padded, least or padded, strict=True)], mode="replicate")
 
 
 def prepare_ratings(
@@ -149,7 +306,7 @@ def prepare_ratings(
         present, ratings = normalise_labels(ratings)
     else:
         present = ratings.sum(dim=2) > 0
-    padded = padded_shape(some.shape[-2:], preparation)
+    padded = padded_shape(some.shape[2:], preparation)
     return pad(ratings, padded), pad(present, padded)
 
 
@@ -176,10 +333,10 @@ def restore_prepared(prepared: Floats, case_shape: Sequence[int], preparation: P
     """Probabilities of slices [n, K, h, w] as a map [K, *S] float32 in the case's own geometry, summing to 1.
 
     ``prepared`` has no padding (``remove_padding``); results store it, and this makes of it exactly what was predicted. Its own
-    height and width say how the slices had been resampled.
+    height and width say how the slices had been resampled. A case that is learned as a volume has one of [1, K, d, h, w].
     """
     slices = _native_slices(torch.from_numpy(prepared), case_shape, preparation)
-    if prepared.shape[-2:] != slices.shape[-2:]:
+    if prepared.shape[2:] != slices.shape[2:]:
         slices = slices / slices.sum(dim=1, keepdim=True)
     return _from_slices(slices, case_shape, preparation)
 
@@ -197,18 +354,21 @@ def restore_maps(maps: torch.Tensor, case: Case, preparation: Preparation) -> Fl
 
 
 def _native_slices(slices: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> torch.Tensor:
-    """Slices [n, *C, h, w] resampled to the size of the case's slices."""
-    native = _slice_shape(case_shape, preparation)
-    if tuple(slices.shape[-2:]) == native:
+    """Slices [n, *C, h, w] resampled to the size of the case's slices, or a volume [1, *C, d, h, w] to that of the case."""
+    volume = is_volume(case_shape, preparation)
+    native = tuple(case_shape) if volume else _slice_shape(case_shape, preparation)
+    axes = len(native)
+    if tuple(slices.shape[-axes:]) == native:
         return slices
-    flat = functional.interpolate(slices.flatten(1, -3), size=native, mode="bilinear", align_corners=False)
-    return flat.view(*slices.shape[:-2], *native)
+    mode = "trilinear" if volume else "bilinear"
+    flat = functional.interpolate(slices.flatten(1, -axes - 1), size=native, mode=mode, align_corners=False)
+    return flat.view(*slices.shape[:-axes], *native)
 
 
 def _from_slices(slices: torch.Tensor, case_shape: Sequence[int], preparation: Preparation) -> Floats:
     """[n, *C, h, w] -> [*C, *S]."""
     array = slices.numpy()
-    if len(case_shape) == 2:
+    if len(case_shape) == 2 or is_volume(case_shape, preparation):
         return np.ascontiguousarray(array[0])
     return np.ascontiguousarray(np.moveaxis(array, 0, slices.ndim - 3 + _axis(case_shape, preparation)))
 
@@ -232,8 +392,13 @@ def normalise_labels(ratings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]
     return present, ratings * (present / mass.clamp(min=0.5)).unsqueeze(2)
 
 
-def padded_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, int]:
-    """Both sides, or those of the crop where they are larger, rounded up to the multiple that the network needs."""
+def padded_shape(shape: Sequence[int], preparation: Preparation) -> tuple[int, ...]:
+    """Both sides, or those of the crop where they are larger, rounded up to the multiple that the network needs.
+
+    Volumes have no padding: patches are cut from them, and only a smaller one is padded to a patch.
+    """
+    if is_volume(shape, preparation):
+        return tuple(shape)
     least, multiple = preparation.crop or (1, 1), preparation.multiple
     height, width = (-(-max(side, small) // multiple) * multiple for side, small in zip(shape, least, strict=True))
     return height, width
@@ -259,27 +424,29 @@ def _within_slice(values: Sequence[T], shape: Sequence[int], preparation: Prepar
 
 
 def _to_slices(array: npt.NDArray[np.generic], preparation: Preparation) -> torch.Tensor:
-    """[C, *S] -> [n, C, h, w]."""
-    slices = array[None] if array.ndim == 3 else np.moveaxis(array, 1 + _axis(array.shape[1:], preparation), 0)
+    """[C, *S] -> [n, C, h, w], or [1, C, *S] where it is learned as a volume."""
+    whole = array.ndim == 3 or is_volume(array.shape[1:], preparation)
+    slices = array[None] if whole else np.moveaxis(array, 1 + _axis(array.shape[1:], preparation), 0)
     return torch.from_numpy(np.ascontiguousarray(slices))
 
 
-def _resize(slices: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    if tuple(slices.shape[-2:]) == size:
+def _resize(slices: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    if tuple(slices.shape[2:]) == size:
         return slices
+    if len(size) == 3:
+        return resize_volume(slices, size)
     return functional.interpolate(slices.float(), size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _resize_by_splines(slices: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Each plane of [n, C, h, w] by its interpolating spline of second order; what shrinks is smoothed before.
+def _resize_by_splines(slices: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    """Each plane or volume of [n, C, *S] by its interpolating spline of second order; what shrinks is smoothed before.
 
     The smoothing is a Gaussian of (f - 1) / 2 pixels for a slice that becomes f times smaller, so that fine noise does not
     become coarse noise.
     """
-    if tuple(slices.shape[-2:]) == size:
+    if tuple(slices.shape[2:]) == size:
         return slices
-    height, width = slices.shape[-2:]
-    zoom = (size[0] / height, size[1] / width)
+    zoom = tuple(new / old for new, old in zip(size, slices.shape[2:], strict=True))
     blur = [max(1 / factor - 1, 0) / 2 for factor in zoom]
     planes = [
         ndimage.zoom(ndimage.gaussian_filter(plane, blur, mode="nearest"), zoom, order=2, mode="nearest", grid_mode=True)
@@ -293,21 +460,26 @@ def _cut(slices: torch.Tensor, preparation: Preparation) -> torch.Tensor:
     return slices if preparation.crop is None else _middle(slices, preparation.crop).clone()
 
 
-def _middle(slices: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    """[..., h, w] cut around the middle to at most ``shape``."""
-    height, width = (min(side, most) for side, most in zip(slices.shape[-2:], shape, strict=True))
-    top, left = (slices.shape[-2] - height) // 2, (slices.shape[-1] - width) // 2
-    return slices[..., top : top + height, left : left + width]
+def _middle(slices: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """[..., *S] cut around the middle to at most ``shape``."""
+    sides = slices.shape[-len(shape) :]
+    starts = [max(side - most, 0) // 2 for side, most in zip(sides, shape, strict=True)]
+    window: tuple[Any, ...] = (..., *(slice(start, start + most) for start, most in zip(starts, shape, strict=True)))
+    return slices[window]
 
 
-def pad(slices: torch.Tensor, shape: tuple[int, int], mode: str = "constant", value: float = 0) -> torch.Tensor:
-    """Pad [..., h, w] evenly to ``shape``; images repeat their edge, labels and presence are padded with ``value``."""
-    height, width = shape[0] - slices.shape[-2], shape[1] - slices.shape[-1]
-    top, left = height // 2, width // 2
-    if not height and not width:
+def pad(slices: torch.Tensor, shape: Sequence[int], mode: str = "constant", value: float = 0) -> torch.Tensor:
+    """Pad [..., *S] evenly to ``shape``; images repeat their edge, labels and presence are padded with ``value``."""
+    axes = range(-len(shape), 0)
+    more = [side - slices.shape[axis] for side, axis in zip(shape, axes, strict=True)]
+    if not any(more):
         return slices
     if mode == "constant":
-        return functional.pad(slices, (left, width - left, top, height - top), value=value)
-    rows = torch.arange(-top, slices.shape[-2] + height - top).clamp(0, slices.shape[-2] - 1)
-    columns = torch.arange(-left, slices.shape[-1] + width - left).clamp(0, slices.shape[-1] - 1)
-    return slices[..., rows, :][..., columns]
+        ends = [end for extra in reversed(more) for end in (extra // 2, extra - extra // 2)]
+        return functional.pad(slices, ends, value=value)
+    for extra, axis in zip(more, axes, strict=True):
+        if extra:
+            side = slices.shape[axis]
+            places = torch.arange(-(extra // 2), side + extra - extra // 2).clamp(0, side - 1)
+            slices = slices.index_select(axis, places)
+    return slices

@@ -29,7 +29,7 @@ class NetworkFacts:
         n_classes: K, the background included.
         raters: of the data set.
         target_names: what the network learned from, in the order of R.
-        padded: height and width of the slices of training.
+        padded: the sides of the slices, or of the patches of volumes, in training.
         preparation: from a case to slices.
         fitted: the plain values of the attributes that ``predicts_with`` names; for an array which library it is of.
     """
@@ -38,7 +38,7 @@ class NetworkFacts:
     n_classes: int
     raters: tuple[str, ...]
     target_names: tuple[str, ...]
-    padded: tuple[int, int]
+    padded: tuple[int, ...]
     preparation: Preparation
     fitted: dict[str, Any]
 

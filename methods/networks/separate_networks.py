@@ -13,7 +13,7 @@ from torch import nn
 from ...datasets.base import Case, Dataset
 from ..base import Prediction
 from ..fit_report import FitReport
-from ..learning.network import CHUNK, NetworkMethod
+from ..learning.network import NetworkMethod
 
 
 class SeparateNetworks(NetworkMethod):
@@ -86,10 +86,9 @@ class SeparateNetworks(NetworkMethod):
         """Probability [K, *S] float32, the mean over ``predicting_raters``, in the case's own geometry."""
         del samples, seed
         self.module_.eval()
-        chunks = self.padded_image(case).split(CHUNK)
         networks = [self.module_.networks[self.raters_.index(rater)] for rater in self.predicting_raters()]
         # One network after the other: all logits of a volume for many raters at once would not fit into memory.
-        total: Any = sum(self.probability(torch.cat([network(chunk) for chunk in chunks]), case) for network in networks)
+        total: Any = sum(self.probability(self.predicted(case, network), case) for network in networks)
         return self.segmentation(total / len(networks), case)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Annotated
 
 import torch
@@ -62,13 +61,13 @@ class PartialLabelling(TwoQualityNetwork):
         Raises:
             RaterbenchError: no training case has a careful annotation, so that nothing says what background is.
         """
-        careful = self._careful()[None, :, None, None]
-        if not (slices.present & torch.from_numpy(careful)).any():
+        careful = torch.from_numpy(self._careful())
+        if not (slices.seen_raters() & careful).any():
             raise RaterbenchError(
                 f"no training case is annotated by {' or '.join(map(repr, self.hq))}, so that background cannot be learned: "
                 "choose other cases, or pool both parts (annotation-budget)"
             )
-        only = replace(validation, present=validation.present & torch.from_numpy(careful)).judged()
+        only = validation.only_raters(careful)
         if not len(only):
             report.warnings.append("the validation part has no careful annotation: cheap ones chose the best epoch")
         self.teacher_ = copy.deepcopy(module).requires_grad_(False).eval()
@@ -89,7 +88,7 @@ class PartialLabelling(TwoQualityNetwork):
     @torch.no_grad()
     def _believed(self, batch: Batch, teacher: nn.Module) -> torch.Tensor:
         """Where a rater is believed [B, R, *S]: careful ones everywhere, cheap ones where they mark, or the teacher agrees."""
-        cheap = torch.from_numpy(~self._careful()).to(batch.present.device)[:, None, None]
+        cheap = torch.from_numpy(~self._careful()).to(batch.present.device).view(-1, *[1] * (batch.present.ndim - 2))
         believed = ~cheap | (batch.ratings[:, :, 0] <= 0.5)
         if self.is_warmed_up_:
             background = self.recipe_.activate(self.logits(teacher(batch.images)).float())[:, :1]

@@ -100,9 +100,11 @@ class Upgrade(Method):
         return True
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        """Why it cannot run: there are more than two classes, or a rater is not in the data set."""
+        """Why it cannot run: there are more than two classes, volumes in 3-D, or a rater is not in the data set."""
         if dataset.n_classes != 2:
             return f"annotation errors are defined for two classes, and there are {dataset.n_classes}"
+        if dataset.preparation.mode == "volumes":
+            return 'errors are drawn in slices, and preparation.mode = "volumes"'
         return missing_raters(dataset, [*self.hq, *self.lq]) or self._inner().skip_reason(dataset)
 
     def n_networks(self, n_raters: int) -> int:

@@ -16,7 +16,7 @@ from ...errors import RaterbenchError
 from ...seeds import seed_sequence
 from ..learning.budget import Budget
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import Batch, Slices, pad, prepare_image, prepare_ratings, stack
+from ..learning.preparation import Batch, PreparedSlices, Slices, pad, prepare_image, prepare_ratings, stack
 from ..learning.recipes import Recipe
 from ..thresholds import hard_labels
 from .views import careful_labels
@@ -45,6 +45,7 @@ class UpgradeNetwork(NetworkMethod):
     """
 
     listed = False
+    takes_volumes = False
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class UpgradeNetwork(NetworkMethod):
         self.random_ = np.random.default_rng(seed_sequence(seed, ERRORS))
         self.errors_ = self.errors if self.errors is not None else AnnotationErrors()
         slices = super().prepare(train, seed=seed, device=device)
+        assert isinstance(slices, PreparedSlices)
         self.redrawn_ = (self.drawable_, slices)
         return slices
 
@@ -73,7 +75,7 @@ class UpgradeNetwork(NetworkMethod):
         del train
         return (TARGET, DRAWN)
 
-    def slices(self, part: Dataset) -> Slices:
+    def slices(self, part: Dataset) -> PreparedSlices:
         """The slices of all cases, each ``draws`` times with another erroneous annotation."""
         self.drawable_ = [_Drawable(self, case, position) for position, case in enumerate(part)]
         return self._drawn(self.drawable_)
@@ -112,7 +114,7 @@ class UpgradeNetwork(NetworkMethod):
         probability = self.segmentation(self.probability(logits, case), case).probability
         return np.where(labels == IGNORE, np.uint8(IGNORE), hard_labels(probability))
 
-    def _drawn(self, cases: Sequence[_Drawable]) -> Slices:
+    def _drawn(self, cases: Sequence[_Drawable]) -> PreparedSlices:
         return stack([case.draw(self.random_) for case in cases for _ in range(self.draws)])
 
 
@@ -127,12 +129,12 @@ class _Drawable:
         self.segments: Segments | None = find_segments(case.image) if self.errors.segments else None
         self.instances = find_objects(case, self.labels, method.objects, method.hq)
 
-    def draw(self, random: np.random.Generator) -> Slices:
+    def draw(self, random: np.random.Generator) -> PreparedSlices:
         """The slices with one erroneous annotation."""
         drawn = self.errors.rate(self.instances, random, segments=self.segments)
         targets: Mapping[str, Any] = {TARGET: self.labels, DRAWN: drawn}
         ratings, present = prepare_ratings(self.case, targets, (TARGET, DRAWN), self.n_classes, self.preparation)
-        return Slices(self.images, ratings, present, torch.full((len(self.images),), self.position))
+        return PreparedSlices(self.images, ratings, present, torch.full((len(self.images),), self.position))
 
 
 def find_objects(case: Case, labels: Labels, objects: Objects, hq: Sequence[str]) -> Instances:

@@ -93,7 +93,7 @@ class MRNet(NetworkMethod):
         """
         slices = super().prepare(train, **options)
         weights = dict.fromkeys(self.raters_, 1.0) if self.expertness is None else self.expertness
-        seen = slices.present.flatten(2).any(dim=2).any(dim=0)
+        seen = slices.seen_raters()
         asked = torch.tensor([float(weights.get(rater, 0)) for rater in self.raters_]) * seen
         if not asked.any():
             known = ", ".join(repr(rater) for rater, there in zip(self.raters_, seen.tolist(), strict=True) if there)

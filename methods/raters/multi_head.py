@@ -36,7 +36,7 @@ class MultiHead(NetworkMethod):
     def prepare(self, train: Dataset, **options: Any) -> Slices:
         """As ``NetworkMethod.prepare``; notes which raters judged a voxel."""
         slices = super().prepare(train, **options)
-        self.seen_ = slices.present.flatten(2).any(dim=2).any(dim=0).to(self.device_)
+        self.seen_ = slices.seen_raters().to(self.device_)
         return slices
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:

@@ -45,7 +45,7 @@ def count_votes(truth: torch.Tensor, ratings: torch.Tensor, present: torch.Tenso
 @torch.no_grad()
 def counted_votes(slices: Slices, truth: Callable[[Batch], torch.Tensor], device: torch.device) -> torch.Tensor:
     """``count_votes`` over all slices, on the CPU; ``truth`` gives [B, K, *S] for a batch."""
-    total = torch.zeros(slices.ratings.shape[1], *[slices.ratings.shape[2]] * 2, dtype=torch.float64)
+    total = torch.zeros(slices.n_raters, slices.n_classes, slices.n_classes, dtype=torch.float64)
     for rows in torch.arange(len(slices)).split(CHUNK):
         batch = slices.batch(rows, device)
         total += count_votes(truth(batch), batch.ratings, batch.present).cpu()

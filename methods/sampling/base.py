@@ -125,6 +125,7 @@ class SamplingMethod(NetworkMethod):
     """
 
     listed = False
+    takes_volumes = False
     module_: LatentNetwork
 
     def __init__(

@@ -67,7 +67,7 @@ class Pionono(SamplingMethod):
     def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
         """Set ``seen_`` [R] bool, the raters who judged a voxel of the training part, and warn of the others."""
         slices = super().prepare(train, seed=seed, device=device)
-        self.seen_ = slices.present.flatten(2).any(dim=2).any(dim=0)
+        self.seen_ = slices.seen_raters()
         for r in (~self.seen_).nonzero().flatten().tolist():
             self.report_.warnings.append(
                 f"rater {self.raters_[r]!r} judged nothing in the training part: no sample is this rater's"

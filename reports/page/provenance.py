@@ -42,6 +42,7 @@ def run_facts(analysis: Analysis) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Budget", _words(experiment.budget) or "the default"),
         ("Recipe", _words(experiment.recipe) or "each method’s own"),
         ("Preparation", _words(experiment.preparation) or "the data set’s own"),
+        *([("Volumes", str(learned))] if (learned := results.facts.get("learned")) else []),
     ]
     declared = [
         ("Primary metric", analysis.label(analysis.metric)),

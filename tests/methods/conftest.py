@@ -3,6 +3,14 @@ import pytest
 
 from raterbench.datasets import Case, CaseList, Geometry, Truth
 
+from .narrow_resnet import NarrowResNetUNet
+
+
+@pytest.fixture(scope="session")
+def narrow_resnet():
+    """The residual backbone with few layers and channels."""
+    return NarrowResNetUNet
+
 
 @pytest.fixture(scope="session")
 def confused_cases():

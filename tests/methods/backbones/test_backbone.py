@@ -10,7 +10,6 @@ from raterbench.methods.backbones import BACKBONES, Backbone
 from raterbench.methods.backbones.base import Features
 from raterbench.methods.backbones.shallow import Shallow
 from raterbench.methods.backbones.unet import UNet
-from raterbench.methods.learning.augmentation import augment
 from raterbench.methods.learning.preparation import Batch
 
 FEATURES = (4, 4, 4, 8, 8, 4)
@@ -136,13 +135,3 @@ def test_heads_and_losses_do_not_know_how_many_spatial_axes_there_are(method, mo
         loss.backward()
         losses.append([loss.item(), *(p.grad.sum().item() for p in method.module_.parameters() if p.grad is not None)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-5)
-
-
-def test_a_volume_is_augmented_in_the_plane_of_its_last_two_axes():
-    images, ratings = torch.rand(2, 1, 32, 48), torch.rand(2, 3, 2, 32, 48).softmax(dim=2)
-    flat = Batch(images, ratings, torch.ones(2, 3, 32, 48, dtype=torch.bool), torch.arange(2))
-    volume = flat._replace(**{k: getattr(flat, k).unsqueeze(-3).repeat_interleave(4, -3) for k in flat._fields[:3]})
-    one, other = (augment(batch, Budget(flip=True), torch.Generator().manual_seed(0)) for batch in (flat, volume))
-    for name in flat._fields[:3]:
-        for z in range(4):
-            torch.testing.assert_close(getattr(other, name).select(-3, z), getattr(one, name), atol=1e-5, rtol=0)

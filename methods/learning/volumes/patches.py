@@ -1,0 +1,188 @@
+"""Volumes as training and validation see them: patches, cut when they are needed from files that are mapped into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ....datasets.base import Case, Preparation
+from ..preparation import Batch, PreparedSlices, Slices, pad, prepare_case, prepared_shape
+from .scratch import ScratchFile
+
+MOST_MARKED = 1000
+"""Foreground voxels of a case, evenly spread, around which patches are cut."""
+DRAWS = 5
+"""Random numbers of a patch: whether it has foreground, which voxel, and three for its place."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One prepared case.
+
+    ``parts`` has one volume in place of slices, without padding; ``marked`` [n, 3] are voxels of it in which a rater marked
+    foreground; ``spacing`` is the size of its voxels, z, y, x.
+    """
+
+    parts: PreparedSlices
+    marked: torch.Tensor
+    spacing: tuple[float, ...]
+
+
+def prepare_volume(
+    case: Case,
+    targets: Mapping[str, npt.NDArray[np.generic]],
+    names: Sequence[str],
+    n_classes: int,
+    preparation: Preparation,
+    *,
+    position: int = 0,
+) -> Volume:
+    """As ``prepare_case``, for a case that is learned as a volume."""
+    parts = prepare_case(case, targets, names, n_classes, preparation, position=position)
+    size = prepared_shape(case, preparation)
+    steps = [step * native / n for step, native, n in zip(case.geometry.spacing, case.shape, size, strict=True)]
+    return Volume(parts, marked_voxels(case, size, n_classes), tuple(steps))
+
+
+def marked_voxels(case: Case, size: Sequence[int], n_classes: int) -> torch.Tensor:
+    """Up to 1,000 voxels [n, 3] of the case on a grid of ``size`` that some rater marked, of all ratings, whatever is learned.
+
+    So patches lie at the same places for all candidates.
+    """
+    marked = np.zeros(case.shape, bool)
+    for labels in case.ratings.values():
+        marked |= (labels > 0) & (labels < n_classes)
+    flat = np.flatnonzero(marked)
+    some = flat[np.linspace(0, len(flat) - 1, min(len(flat), MOST_MARKED)).round().astype(int)]
+    native = np.stack(np.unravel_index(some, case.shape), axis=1)
+    return torch.from_numpy(((native + 0.5) * (np.array(size) / np.array(case.shape))).astype(np.int32))
+
+
+class Patches(Slices):
+    """Patches of volumes that lie in files.
+
+    A row is one of the tiles that cover a volume and of which a rater judged a voxel. ``batch`` gives the tiles themselves,
+    so that validation sees every voxel, and ``draw`` patches elsewhere in the same volumes, for training.
+    """
+
+    def __init__(
+        self, volumes: Sequence[Volume], sides: Sequence[int], share: float, counted: torch.Tensor | None = None
+    ) -> None:
+        self.volumes, self.share = list(volumes), share
+        self._sides = tuple(sides)
+        self.counted = counted
+        tiles = [(i, start) for i, volume in enumerate(self.volumes) for start in self._tiles(volume.parts)]
+        self.tiles = tiles
+        self.cases = torch.tensor([int(self.volumes[i].parts.cases[0]) for i, _ in tiles], dtype=torch.int64)
+
+    @property
+    def n_channels(self) -> int:
+        return self.volumes[0].parts.n_channels
+
+    @property
+    def n_raters(self) -> int:
+        return self.volumes[0].parts.n_raters
+
+    @property
+    def n_classes(self) -> int:
+        return self.volumes[0].parts.n_classes
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        return self._sides
+
+    def batch(self, rows: torch.Tensor, device: torch.device) -> Batch:
+        return self._cut([self.tiles[row] for row in rows.tolist()], device)
+
+    def draw(self, rows: torch.Tensor, device: torch.device, generator: torch.Generator) -> Batch:
+        """A patch at random of the volume of each row; a share of them holds a voxel that a rater marked, if there is one."""
+        numbers = torch.rand(len(rows), DRAWS, generator=generator, dtype=torch.float64)
+        places = []
+        for row, (kind, which, *place) in zip(rows.tolist(), numbers.tolist(), strict=True):
+            number = self.tiles[row][0]
+            volume = self.volumes[number]
+            free = [max(n - side, 0) for n, side in zip(volume.parts.images.shape[2:], self.sides, strict=True)]
+            start = [int(u * (most + 1)) for u, most in zip(place, free, strict=True)]
+            if kind < self.share and len(volume.marked):
+                voxel = volume.marked[int(which * len(volume.marked))].tolist()
+                inside = [v - int(u * side) for v, u, side in zip(voxel, place, self.sides, strict=True)]
+                start = [min(max(s, 0), most) for s, most in zip(inside, free, strict=True)]
+            places.append((number, tuple(start)))
+        return self._cut(places, device)
+
+    def spacing(self, rows: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([self.volumes[self.tiles[row][0]].spacing for row in rows.tolist()])
+
+    def seen_raters(self) -> torch.Tensor:
+        seen = torch.zeros(self.n_raters, dtype=torch.bool)
+        for volume in self.volumes:
+            seen |= volume.parts.present.flatten(2).any(dim=2).any(dim=0)
+        return seen
+
+    def of_rater(self, r: int) -> Patches:
+        volumes = []
+        for volume in self.volumes:
+            parts, chosen = volume.parts, slice(r, r + 1)
+            alone = replace(parts, ratings=parts.ratings[:, chosen], present=parts.present[:, chosen])
+            volumes.append(replace(volume, parts=alone))
+        return Patches(volumes, self.sides, self.share)
+
+    def only_raters(self, counted: torch.Tensor) -> Patches:
+        return Patches(self.volumes, self.sides, self.share, counted)
+
+    def _tiles(self, parts: PreparedSlices) -> list[tuple[int, ...]]:
+        """Where the fewest patches begin that cover a volume, evenly spread, without those of which nobody judged a voxel."""
+        starts = []
+        for n, side in zip(parts.images.shape[2:], self.sides, strict=True):
+            count = -(-int(n) // side)
+            starts.append(np.linspace(0, max(int(n) - side, 0), count).round().astype(int).tolist())
+        return [start for start in product(*starts) if self._present(parts, start).any()]
+
+    def _present(self, parts: PreparedSlices, start: Sequence[int]) -> torch.Tensor:
+        present = parts.present[self._window(start)]
+        return present if self.counted is None else present & self.counted.view(-1, 1, 1, 1)
+
+    def _window(self, start: Sequence[int]) -> tuple[Any, ...]:
+        return (..., *(slice(low, low + side) for low, side in zip(start, self.sides, strict=True)))
+
+    def _cut(self, places: Sequence[tuple[int, tuple[int, ...]]], device: torch.device) -> Batch:
+        """The patches at some places (volume, first voxel); a volume that is smaller is padded as its slices would be."""
+        images, ratings, present = [], [], []
+        for number, start in places:
+            parts, window = self.volumes[number].parts, self._window(start)
+            images.append(pad(parts.images[window], self.sides, mode="replicate"))
+            ratings.append(pad(parts.ratings[window].float(), self.sides))
+            present.append(pad(self._present(parts, start), self.sides))
+        cases = torch.stack([self.volumes[number].parts.cases[0] for number, _ in places])
+        joined = (torch.cat(images), torch.cat(ratings), torch.cat(present), cases)
+        return Batch(*(part.to(device, non_blocking=True) for part in joined))
+
+
+def store_volumes(volumes: Iterable[Volume], preparation: Preparation, least: Sequence[int] | None = None) -> Patches:
+    """Volumes, one after the other, in a file of which patches are cut.
+
+    Patches have the sides ``least``, those of training; None makes them those of the preparation, but no larger than the
+    largest volume needs.
+    """
+    # All that is kept of a volume until the end is some numbers: small arrays between large ones that come and go would keep
+    # the memory of these from being used again.
+    file, places, largest = ScratchFile(), list[tuple[int, tuple[float, ...]]](), np.ones(3, int)
+    for volume in volumes:
+        for tensor in (volume.parts.images, volume.parts.ratings, volume.parts.present, volume.marked):
+            file.add(tensor)
+        largest = np.maximum(largest, volume.parts.sides)
+        places.append((int(volume.parts.cases[0]), volume.spacing))
+    tensors = iter(file.tensors())
+    mapped = []
+    for position, spacing in places:
+        images, ratings, present, marked = (next(tensors) for _ in range(4))
+        mapped.append(Volume(PreparedSlices(images, ratings, present, torch.tensor([position])), marked, spacing))
+    needed = -(-largest // preparation.multiple) * preparation.multiple
+    sides = np.minimum(preparation.patch, needed).tolist() if least is None else least
+    return Patches(mapped, sides, preparation.foreground)

@@ -1,0 +1,109 @@
+"""A method with another preparation than that of the experiment, such as volumes in 3-D beside slices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal, Self
+
+import torch
+from sklearn.base import clone
+
+from ...datasets.base import Case, Dataset, PatchSide, Preparation, Spacing
+from ...parameters import Range
+from ..base import Method, Need, NestingMethod, Prediction
+from ..learning.budget import Budget
+from ..learning.recipes import Recipe
+from .fused_labels import FusedLabels
+
+
+class OwnPreparation(NestingMethod):
+    """Fits a method that sees slices, or volumes in 3-D, whatever the experiment's ``preparation.mode``.
+
+    So both ways can be compared in one report. What it predicts is stored in the case's own geometry.
+
+    Args:
+        segmenter: the method, which may itself hold methods; None is ``FusedLabels()`` with ``recipe`` and ``budget``.
+        mode: ``slices`` or ``volumes``. Slices keep the settings that the experiment has for them.
+        voxel_size, patch, foreground, overlap: of volumes, as in ``Preparation``.
+        recipe, budget: of the segmenter where none is given; one that is given has its own.
+
+    After ``fit``: ``segmenter_``.
+
+    >>> from raterbench.methods.networks.own_preparation import OwnPreparation
+    >>> OwnPreparation(patch=(32, 96, 96)).check_parameters()
+    """
+
+    def __init__(
+        self,
+        *,
+        segmenter: Method | None = None,
+        mode: Literal["slices", "volumes"] = "volumes",
+        voxel_size: tuple[Spacing, Spacing, Spacing] | None = None,
+        patch: tuple[PatchSide, PatchSide, PatchSide] = (64, 64, 64),
+        foreground: Annotated[float, Range(0, 1)] = 0.5,
+        overlap: Annotated[float, Range(0, 0.9)] = 0.5,
+        recipe: Recipe | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.segmenter = segmenter
+        self.mode = mode
+        self.voxel_size = voxel_size
+        self.patch = patch
+        self.foreground = foreground
+        self.overlap = overlap
+        self.recipe = recipe
+        self.budget = budget
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        return self._inner().needs
+
+    @property
+    def needs_rater_identity(self) -> bool:
+        return self._inner().needs_rater_identity
+
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        return self._inner().skip_reason(self.prepared(dataset))
+
+    def n_networks(self, n_raters: int) -> int:
+        return self._inner().n_networks(n_raters)
+
+    def check_parameters(self) -> None:
+        """Check the parameters, and those of the segmenter; errors as in ``Method.check_parameters``."""
+        super().check_parameters()
+        self._inner().check_parameters()
+
+    def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
+        """Fit the segmenter to the same cases, prepared in its own way; errors as there."""
+        self.check_parameters()
+        self.segmenter_: Method = clone(self._inner())
+        self.segmenter_.fit(self.prepared(train), self.prepared(validation), seed=seed, device=device)
+        return self
+
+    @property
+    def fitted_method(self) -> Method:
+        return self.segmenter_
+
+    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
+        return replace(super().predict(case, samples=samples, seed=seed), prepared=None)
+
+    def prepared(self, part: Dataset) -> Dataset:
+        """The same cases with this method's preparation."""
+        view = part.subset(range(len(part)))
+        below = part.preparation
+        if self.mode == "slices":
+            view.preparation = replace(below, mode="slices")
+        else:
+            view.preparation = Preparation(
+                multiple=below.multiple,
+                image_order=below.image_order,
+                mode="volumes",
+                voxel_size=self.voxel_size,
+                patch=self.patch,
+                foreground=self.foreground,
+                overlap=self.overlap,
+            )
+        return view
+
+    def _inner(self) -> Method:
+        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
