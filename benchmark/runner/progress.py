@@ -23,7 +23,8 @@ from .tasks import ReferenceTask, TrainingTask
 from .workers import cores
 
 if TYPE_CHECKING:
-    from .run import Ended, Task, Todo
+    from .engines.work import Ended, Task
+    from .run import Todo
 
 STARTUP_SECONDS = 6.0
 """Until a worker has imported what it needs; the first unit that ends shows how long it really was."""

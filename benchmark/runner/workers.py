@@ -54,12 +54,13 @@ FOREIGN_LOCK = "move it elsewhere, or give another folder"
 class Died:
     """What is left of a task whose process ended, or was ended, in the middle of it.
 
-    ``how`` is what is known of it, ``output`` the end of what it printed. ``late`` says that it took longer than allowed.
+    ``how`` is what is known of it, ``output`` the end of what it printed. ``final`` says that to try again would not help, as
+    where it took longer than allowed.
     """
 
     how: str
     output: str = ""
-    late: bool = False
+    final: bool = False
 
 
 def cores() -> int:
@@ -142,7 +143,7 @@ class _Worker:
         except (OSError, EOFError):
             output = _end_of(self.place.with_suffix(".output"))
             how = f"it took longer than the {self.timeout:g} s allowed" if late else _how(self.process.exitcode or 0, output)
-            return Died(how, output, late)
+            return Died(how, output, final=late)
         if not returned:
             raise value
         return value
