@@ -131,10 +131,14 @@ def _complain(message: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
+    if (options.engine == "dask") != (options.address is not None):
+        raise RaterbenchError("--engine dask and --address tcp://host:port, that of its scheduler, go together: give both")
     from .benchmark.experiment.experiment import read_experiment
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
     # Torch takes seconds to import: mistakes in the experiment are reported before.
+    from .benchmark.runner.engines.cluster import DaskCluster
+    from .benchmark.runner.engines.engine import Engine
     from .benchmark.runner.engines.local import Local
     from .benchmark.runner.plan import make_plan
     from .benchmark.runner.run import check_device, dry_run, execute
@@ -150,13 +154,15 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.out or Path("results") / own_name)
     check_results_folder(folder, experiment)
     check_report_places(folder)
-    plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
+    engine: Engine = DaskCluster(options.address) if options.engine == "dask" else Local(options.jobs)
+    device = check_device(options.device, here=isinstance(engine, Local))
+    plan = make_plan(experiment, folder, data=options.data, device=device)
     if options.shard:
         plan = shard_of(plan, number, shards)
     if options.dry_run:
-        dry_run(plan, Local(options.jobs), retry_failed=options.retry_failed, fresh=options.fresh)
+        dry_run(plan, engine, retry_failed=options.retry_failed, fresh=options.fresh)
         return 0
-    execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
+    execute(plan, engine=engine, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
     if options.shard:
         own, listed = [unit for unit in plan.units if plan.is_own(unit)], plan.listed()["parts"]
         return _say_state(folder, read_units(folder, own, listed)[1], f"shard {number} of {shards}")

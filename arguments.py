@@ -194,6 +194,13 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=path_text, metavar="DIR", help="results folder, default results/EXPERIMENT")
     command.add_argument("--jobs", type=JOBS, default=0, metavar="N", help="units side by side, default one a core")
     command.add_argument(
+        "--engine",
+        choices=("local", "dask"),
+        default="local",
+        help="where units run: this machine (default), or a Dask cluster",
+    )
+    command.add_argument("--address", type=some_text, metavar="ADDRESS", help="of the Dask scheduler, such as tcp://host:8786")
+    command.add_argument(
         "--timeout",
         type=seconds,
         metavar="SECONDS",

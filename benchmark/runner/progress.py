@@ -41,9 +41,9 @@ class Progress:
     ) -> None:
         self.console = console or _console()
         first = first or Estimate()
-        self.jobs = max(1, min(jobs, len(todo.units)))
-        self.left, self.to_train = set(todo.units), {task.unit for task in todo.training}
         self.total = len(todo.units)
+        self.at_a_time(jobs)
+        self.left, self.to_train = set(todo.units), {task.unit for task in todo.training}
         self.guess = {"training": first.method, "measuring": first.labels}
         self.seconds: dict[str, list[float]] = {"training": [], "measuring": []}
         self.startup, self.start = STARTUP_SECONDS, time.monotonic()
@@ -53,6 +53,10 @@ class Progress:
         # Twice a second is enough, and leaves the cores to the units.
         self._bar = Bar(*columns, console=self.console, refresh_per_second=2)
         self._task = self._bar.add_task("units", total=self.total)
+
+    def at_a_time(self, jobs: int) -> None:
+        """Say how many units are computed at a time: of a cluster the number changes."""
+        self.jobs = max(1, min(jobs, self.total))
 
     def remaining(self) -> float:
         """Seconds until all is done: what is finished took as long as it did, the rest will take as long as the mean."""

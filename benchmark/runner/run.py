@@ -156,6 +156,7 @@ def _execute(plan: Plan, engine: Engine, *, retry_failed: bool, fresh: bool, tim
             started.enter_context(engine)
         progress = started.enter_context(Progress(plan, todo, engine.jobs if todo.units else 1, first_estimate(plan, todo)))
         for task, ended in _run_tasks(plan, todo, engine, timeout or plan.experiment.timeout):
+            progress.at_a_time(engine.jobs)
             progress.finished(task, ended)
 
 
@@ -175,15 +176,15 @@ def write_plan(plan: Plan) -> None:
     write_json(plan.folder / "splits.json", plan.manifest)
 
 
-def check_device(device: str) -> str:
-    """The device if this machine has it.
+def check_device(device: str, *, here: bool = True) -> str:
+    """The device if this machine has it, or whatever it has if it computes nothing ``here``.
 
     Raises:
         RaterbenchError: CUDA is asked for and not there, or the word is unknown.
     """
     if device not in ("cpu", "cuda"):
         raise RaterbenchError(f"--device {device!r} is unknown: use cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
+    if here and device == "cuda" and not torch.cuda.is_available():
         raise RaterbenchError("--device cuda: torch sees no CUDA device here; use --device cpu or install torch's CUDA build")
     return device
 
@@ -209,7 +210,7 @@ def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) ->
     waiting += todo.training
     later = {unit.key: (unit, parts) for unit, parts in todo.after_training.items()}
     died: list[Task] = []
-    for task, outcome in engine.compute(waiting, timeout=timeout):
+    for task, outcome in engine.compute(plan, waiting, timeout=timeout):
         if isinstance(outcome, Died):
             if isinstance(task, MeasuringTask) and len(task.units) > 1:
                 died += [plan.measuring_task({u: w}, task.fold) for u, w in zip(task.units, task.wanted, strict=True)]
@@ -223,7 +224,7 @@ def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) ->
             waiting.appendleft(plan.measuring_task({unit: parts}, task.fold))
         yield task, outcome
     again = deque(died)
-    for task, outcome in engine.compute(again, timeout=timeout, alone=True):
+    for task, outcome in engine.compute(plan, again, timeout=timeout, alone=True):
         if isinstance(outcome, Died):
             yield task, _store_death(task, outcome, outcome.how if outcome.final else f"its process died twice: {outcome.how}")
             continue

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from ..plan import Plan
 from ..workers import Died
 from .work import Ended, Task
 
@@ -28,11 +29,12 @@ class Engine(ABC):
 
     @abstractmethod
     def compute(
-        self, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
+        self, plan: Plan, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
     ) -> Iterator[tuple[Task, Ended | Died]]:
-        """Each task with how it ended, in the order they end; what it stores is then in the results folder of its setting.
+        """Each task with how it ended, in the order they end; what it stores is then in the results folder of the plan.
 
         Args:
+            plan: that of the tasks.
             tasks: in the order in which they are taken up; more may be added meanwhile.
             timeout: seconds after which a task is ended; None waits for ever.
             alone: one task at a time.

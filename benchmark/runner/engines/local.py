@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from typing import Self
 
 from ....errors import RaterbenchError
-from ..workers import Died, cores, side_by_side, start_template
+from ..plan import Plan
+from ..workers import IMPORTS, Died, cores, side_by_side, start_template
 from .engine import Engine
 from .work import Ended, Task, work
-
-IMPORTS = (f"{__package__.rpartition('.')[0]}.preloaded",)
-"""What the template process imports before units are forked from it."""
 
 
 class Local(Engine):
@@ -36,6 +34,7 @@ class Local(Engine):
         return self
 
     def compute(
-        self, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
+        self, plan: Plan, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
     ) -> Iterator[tuple[Task, Ended | Died]]:
+        del plan  # Tasks say all that a process of this machine needs.
         yield from side_by_side(tasks, work, 1 if alone else self.jobs, timeout=timeout, imports=IMPORTS)
