@@ -17,6 +17,8 @@ from ...store.results_folder import FOLDER
 
 MESSAGE = 2**23
 """Bytes of files that are sent at once."""
+TABLES = (".csv", ".tsv", ".txt", ".json", ".xml", ".xlsx", ".toml")
+"""How files end from which an index is made. What they say is in the index, so ``source_files`` need not name them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def at_place(experiment: Experiment, root: Path) -> Experiment:
 def files_to_send(dataset: Dataset, experiment: Experiment, data: str | None) -> dict[str, Path]:
     """All files of a data set by the names under which a copy can be opened, with the data folder or one's own as the root.
 
+    Tables that lie among the files of a download go with them.
+
     Raises:
         RaterbenchError: it has no files, or they lie elsewhere, so that nobody knows where a copy would be looked for.
     """
@@ -57,13 +61,18 @@ def files_to_send(dataset: Dataset, experiment: Experiment, data: str | None) ->
     if path is not None:
         return {f"{_folder_name(path)}/{name}": file for name, file in files.items()}
     root = data_folder(data)
-    if not files or root is None or not all(_is_within(file, root) for file in files.values()):
+    if not files or root is None or not all(_absolute(file).is_relative_to(_absolute(root)) for file in files.values()):
         raise RaterbenchError(
             f"the files of the data set {dataset.name!r} do not lie in the data folder, from where they could be sent: put "
             f"them where --data or {VARIABLE} points here, or on each machine that computes"
         )
-    top = Path(os.path.abspath(root))  # noqa: PTH100 - links keep their names
-    return {Path(os.path.abspath(file)).relative_to(top).as_posix(): file for file in files.values()}  # noqa: PTH100
+    root = _absolute(root)
+    named = {_absolute(file).relative_to(root).as_posix(): file for file in files.values()}
+    download = Path(os.path.commonpath([(root / name).parent for name in named]))
+    if download == root:  # Other data sets may lie beside it.
+        return named
+    tables = [file for file in sorted(download.rglob("*")) if file.suffix.lower() in TABLES and file.is_file()]
+    return {file.relative_to(root).as_posix(): file for file in tables} | named
 
 
 def pieces(files: dict[str, Path]) -> Iterator[list[Piece]]:
@@ -153,5 +162,6 @@ def _folder_name(path: str) -> str:
     return Path(path).expanduser().resolve().name
 
 
-def _is_within(file: Path, root: Path) -> bool:
-    return Path(os.path.abspath(file)).is_relative_to(os.path.abspath(root))  # noqa: PTH100
+def _absolute(path: Path) -> Path:
+    """From the root of the system on; links keep their names."""
+    return Path(os.path.abspath(path))  # noqa: PTH100

@@ -45,7 +45,7 @@ class Kills(Instant):
         self.share = SHARE
         for name in ("ONCE", "ALWAYS"):
             armed = Path(os.environ.get("RATERBENCH_TEST", "nowhere")) / name
-            if armed.exists():
+            if armed.exists() and (name == "ONCE" or "sub-01" in set(train.index["subject"])):
                 if name == "ONCE":
                     armed.unlink()
                 os.kill(multiprocessing.parent_process().pid, 9)
@@ -133,24 +133,19 @@ def test_a_cluster_gives_the_bits_of_one_machine_though_a_worker_is_killed(clust
 
 
 def test_a_unit_that_kills_every_worker_is_a_failed_one(cluster, experiment, tmp_path):
-    plan = make_plan(experiment.replace(fused_rows=(), keep_cases=0), tmp_path / "out")
+    plan = make_plan(experiment.replace(candidates=experiment.candidates[:1], fused_rows=()), tmp_path / "out")
     (cluster.armed / "ALWAYS").touch()
     try:
         execute(plan, engine=DaskCluster(cluster.address))
     finally:
         (cluster.armed / "ALWAYS").unlink()
     found = read_units(plan.folder, plan.units, plan.listed()["parts"])[1]
-    assert {(entry.unit.name, entry.state) for entry in found.units} == {
-        ("kills", "failed"),
-        ("vote", "done"),
-        ("raters", "done"),
-    }
-    assert all(
-        e.reason.startswith("2 workers died while they computed it, the last one was tcp://") for e in found.having("failed")
-    )
+    (failed,) = found.having("failed")
+    assert failed.unit.name == "kills" and len(found.having("done")) == 3
+    assert failed.reason.startswith("2 workers died while they computed it, the last one was tcp://")
 
 
-def test_data_that_a_worker_does_not_have_are_sent_and_checked(cluster, tiny, tmp_path, monkeypatch):
+def test_data_that_a_worker_does_not_have_are_sent_and_checked(cluster, tiny, plugin, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # The workers run elsewhere, and do not find this path.
     random = np.random.default_rng(0)
     for case in range(6):
@@ -159,7 +154,8 @@ def test_data_that_a_worker_does_not_have_are_sent_and_checked(cluster, tiny, tm
             file = Path("mine") / place / f"case{case}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(file)
-    experiment = tiny(dataset="folder:mine", dataset_options={}, references=("raters", "majority"), fused_rows=())
+    named = {"candidates": (Candidate("instant", "instant"),), "plugins": (plugin(),), "fused_rows": ()}
+    experiment = tiny(dataset="folder:mine", dataset_options={}, references=("raters", "majority"), **named)
     execute(make_plan(experiment, tmp_path / "local"), jobs=2)
     execute(make_plan(experiment, tmp_path / "dask"), engine=DaskCluster(cluster.address))
     one, two = contents(tmp_path / "local"), contents(tmp_path / "dask")
@@ -178,7 +174,7 @@ def test_a_worker_with_other_versions_is_refused(cluster, experiment, tmp_path, 
 
 
 def test_gpus_that_nobody_offers_are_a_sentence(cluster, experiment, tmp_path):
-    with pytest.raises(RaterbenchError, match=r"--device cuda: none of the 2 workers of .* offers a GPU"):
+    with pytest.raises(RaterbenchError, match=r"--device cuda: none of the \d workers of .* offers a GPU"):
         execute(make_plan(experiment, tmp_path / "out", device="cuda"), engine=DaskCluster(cluster.address))
 
 
@@ -191,6 +187,7 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path, monkeypatch, caps
 
 
 def test_when_the_scheduler_dies_what_is_finished_stays(cluster, experiment, tmp_path):
+    experiment = experiment.replace(candidates=experiment.candidates[:1])
     plan = make_plan(experiment, tmp_path / "out")
     ended = []
 
