@@ -341,6 +341,11 @@ def perf(options: argparse.Namespace) -> int:
         raise RaterbenchError("--same-candidate belongs to --error-rates: add it, with the file of the figure")
     from .benchmark.perf import measure
 
+    if options.scheduler:
+        from .benchmark.perf.scheduler import scheduler_limit
+
+        sys.stdout.write(f"{scheduler_limit(options.scheduler)}\n")
+        return 0
     if options.convergence:
         from .benchmark.perf.convergence import SIZES, compared_errors
         from .reports.figures.convergence import draw_convergence

@@ -170,6 +170,9 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="instead, simulate how often tests err and intervals cover, and draw it",
     )
+    command.add_argument(
+        "--scheduler", type=whole_number(1, 10**7), metavar="N", help="instead, run N empty units on a Dask scheduler here"
+    )
     command.add_argument("--simulations", type=whole_number(1, 10**6), default=10_000, metavar="N", help="for --error-rates")
     command.add_argument(
         "--same-candidate",
