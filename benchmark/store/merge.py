@@ -175,7 +175,7 @@ def first_difference(before: Any, now: Any, where: str) -> tuple[str, str, str] 
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys((*before, *now)):
             if key not in before or key not in now:
-                return f"{where}: {key}", *("there" if key in side else "absent" for side in (before, now))
+                return (f"{where}: {key}", *(("there", "absent") if key in before else ("absent", "there")))
             if found := first_difference(before[key], now[key], f"{where}: {key}"):
                 return found
         return None

@@ -43,9 +43,10 @@ class Kills(Instant):
     def fit(self, train, validation, *, seed, device="cpu"):
         super().fit(train, validation, seed=seed)
         self.share = SHARE
+        learned = {*train.index["subject"], *validation.index["subject"]}  # Of two folds one learns from a subject.
         for name in ("ONCE", "ALWAYS"):
             armed = Path(os.environ.get("RATERBENCH_TEST", "nowhere")) / name
-            if armed.exists() and (name == "ONCE" or "sub-01" in set(train.index["subject"])):
+            if armed.exists() and (name == "ONCE" or "sub-01" in learned):
                 if name == "ONCE":
                     armed.unlink()
                 os.kill(multiprocessing.parent_process().pid, 9)
