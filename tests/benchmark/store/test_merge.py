@@ -179,3 +179,21 @@ def test_declarations_are_joined(shards, tmp_path):
     (b / "declaration.json").write_text(json.dumps(stored))
     with pytest.raises(RaterbenchError, match=r"does not belong to .*: declaration.json is \["):
         merge(shards, tmp_path / "all")
+
+
+def test_a_shard_is_run_from_the_command_line_without_a_report(plugin, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    toml = tmp_path / "mine.toml"
+    toml.write_text(
+        'name = "mine"\ndataset = "phantom"\ndataset_options = {subjects = 4, slices = 1, size = 32}\n'
+        'split = {folds = 2, repeats = 1}\nmetrics = ["dice"]\nfused_rows = []\nkeep_cases = 0\n'
+        f'plugins = ["{plugin()}"]\ncandidates = [{{method = "instant"}}]\n'
+    )
+    assert main(["run", str(toml), "--shard", "2/2", "--jobs", "1"]) == 0
+    said = capsys.readouterr()
+    assert "shard 2 of 2: 2 of 2 units are done; results in results/mine-shard-2-of-2" in said.out
+    assert not (tmp_path / "results" / "mine-shard-2-of-2" / "report.html").exists()
+    for wrong in ("0/2", "3/2", "2", "a/b"):
+        with pytest.raises(SystemExit):
+            main(["run", str(toml), "--shard", wrong])
+        assert f"'{wrong}' must be i/n, the i-th of n shards, such as 1/10 to 10/10" in capsys.readouterr().err
