@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .benchmark.labels.fuse import Draw
     from .benchmark.statistics.metric_table import Protocol
+    from .benchmark.store.completeness import Completeness
     from .reports.page.report import Report
 
 PLAIN_WIDTH = 110
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     calls = {
         "run": run,
+        "merge": merge,
         "report": report,
         "export": export,
         "compare": compare,
@@ -131,27 +133,63 @@ def _complain(message: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """``raterbench run``: plan, run what is missing, report."""
+    if (options.engine == "dask") != (options.address is not None):
+        raise RaterbenchError("--engine dask and --address tcp://host:port, that of its scheduler, go together: give both")
     from .benchmark.experiment.experiment import read_experiment
 
     experiment = read_experiment(options.experiment, options.set, options.dataset)
     # Torch takes seconds to import: mistakes in the experiment are reported before.
+    from .benchmark.runner.engines.cluster import DaskCluster
+    from .benchmark.runner.engines.engine import Engine
+    from .benchmark.runner.engines.local import Local
     from .benchmark.runner.plan import make_plan
     from .benchmark.runner.run import check_device, dry_run, execute
+    from .benchmark.runner.shards import shard_of
+    from .benchmark.store.completeness import read_units
     from .benchmark.store.results_folder import check_results_folder
     from .reports.page.report import check_report_places
 
     if options.plugin:
         experiment = experiment.replace(plugins=(*experiment.plugins, *(str(Path(p).absolute()) for p in options.plugin)))
-    folder = Path(options.out or Path("results") / experiment.name)
+    number, shards = options.shard or (1, 1)
+    own_name = f"{experiment.name}-shard-{number}-of-{shards}" if options.shard else experiment.name
+    folder = Path(options.out or Path("results") / own_name)
     check_results_folder(folder, experiment)
     check_report_places(folder)
-    plan = make_plan(experiment, folder, data=options.data, device=check_device(options.device))
+    engine: Engine = DaskCluster(options.address) if options.engine == "dask" else Local(options.jobs)
+    device = check_device(options.device, here=isinstance(engine, Local))
+    plan = make_plan(experiment, folder, data=options.data, device=device)
+    if options.shard:
+        plan = shard_of(plan, number, shards)
     if options.dry_run:
-        dry_run(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh)
+        dry_run(plan, engine, retry_failed=options.retry_failed, fresh=options.fresh)
         return 0
-    execute(plan, jobs=options.jobs, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
+    execute(plan, engine=engine, retry_failed=options.retry_failed, fresh=options.fresh, timeout=options.timeout)
+    if options.shard:
+        own, listed = [unit for unit in plan.units if plan.is_own(unit)], plan.listed()["parts"]
+        return _say_state(folder, read_units(folder, own, listed)[1], f"shard {number} of {shards}")
     report = _report(folder, options.protocol, strict=options.debug)
     return 0 if report.is_sound else 1
+
+
+def _say_state(folder: Path, found: Completeness, what: str) -> int:
+    """Say what a folder holds of some units; gives the exit status."""
+    from .reports.page.escaping import terminal_text
+
+    console = _console()
+    for gap in (*found.gaps(), *found.skipped()):
+        console.print(terminal_text(gap), soft_wrap=True)
+    done = len(found.having("done", "skipped"))
+    console.print(terminal_text(f"{what}: {done} of {len(found.units)} units are done; results in {folder}"), soft_wrap=True)
+    return 0 if done == len(found.units) else 1
+
+
+def merge(options: argparse.Namespace) -> int:
+    """``raterbench merge``: join results folders of one experiment."""
+    from .benchmark.store.merge import merge as merge_folders
+
+    merged = merge_folders(options.folder, options.out)
+    return _say_state(options.out, merged.completeness, f"joined {len(options.folder)} folders")
 
 
 def report(options: argparse.Namespace) -> int:
@@ -359,6 +397,11 @@ def perf(options: argparse.Namespace) -> int:
         raise RaterbenchError("--same-candidate belongs to --error-rates: add it, with the file of the figure")
     from .benchmark.perf import measure
 
+    if options.scheduler:
+        from .benchmark.perf.scheduler import scheduler_limit
+
+        sys.stdout.write(f"{scheduler_limit(options.scheduler)}\n")
+        return 0
     if options.convergence:
         from .benchmark.perf.convergence import SIZES, compared_errors
         from .reports.figures.convergence import draw_convergence

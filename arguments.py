@@ -20,6 +20,7 @@ KINDS = (
     *("datasets", "metrics", "splits", "experiments"),
 )
 
+MOST_SHARDS = 10_000
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 Call = Callable[[argparse.Namespace], int]
@@ -76,6 +77,17 @@ def column_and_cell(text: str) -> tuple[str, str]:
     return column, cell
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Reads ``i/n``, the i-th of n shards, counted from 1."""
+    number, _, n = text.partition("/")
+    try:
+        if (found := (int(number), int(n)))[1] in Range(1, MOST_SHARDS) and found[0] in Range(1, found[1]):
+            return found
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{shown(text)} must be i/n, the i-th of n shards, such as 1/10 to 10/10")
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line without control characters and name the nearest known argument."""
 
@@ -129,6 +141,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
         return command
 
     _run(add("run", "run an experiment and write its report"))
+    _merge(add("merge", "join results folders of one experiment, such as its shards"))
     _report(add("report", "rebuild tables, figures and page from stored units"))
     _export(add("export", "write results for other programs, with a data dictionary"))
     _compare(add("compare", "compare the candidates of any table of values, and say what may be said"))
@@ -159,6 +172,9 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="instead, simulate how often tests err and intervals cover, and draw it",
     )
+    command.add_argument(
+        "--scheduler", type=whole_number(1, 10**7), metavar="N", help="instead, run N empty units on a Dask scheduler here"
+    )
     command.add_argument("--simulations", type=whole_number(1, 10**6), default=10_000, metavar="N", help="for --error-rates")
     command.add_argument(
         "--same-candidate",
@@ -183,6 +199,13 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=path_text, metavar="DIR", help="results folder, default results/EXPERIMENT")
     command.add_argument("--jobs", type=JOBS, default=0, metavar="N", help="units side by side, default one a core")
     command.add_argument(
+        "--engine",
+        choices=("local", "dask"),
+        default="local",
+        help="where units run: this machine (default), or a Dask cluster",
+    )
+    command.add_argument("--address", type=some_text, metavar="ADDRESS", help="of the Dask scheduler, such as tcp://host:8786")
+    command.add_argument(
         "--timeout",
         type=seconds,
         metavar="SECONDS",
@@ -200,10 +223,18 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", action="append", type=some_text, default=[], metavar="KEY=VALUE", help="change a setting, e.g. split.folds=3"
     )
+    command.add_argument(
+        "--shard", type=shard, metavar="I/N", help="run only the I-th of N parts of the plan; raterbench merge joins them"
+    )
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument("--retry-failed", action="store_true", help="run failed units again")
     command.add_argument("--fresh", action="store_true", help="run every unit again")
     _add_protocol(command)
+
+
+def _merge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=some_path, metavar="FOLDER", nargs="+", help="results folders of one experiment")
+    command.add_argument("-o", "--out", type=some_path, metavar="OUT", required=True, help="the folder that has all of it then")
 
 
 def _report(command: argparse.ArgumentParser) -> None:

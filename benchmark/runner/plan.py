@@ -78,6 +78,7 @@ class Plan:
         skipped: a candidate's name to the reason why it cannot run here (``experiment/skipping.py``).
         manifest: what ``splits.json`` holds.
         facts: what reports say of the data, without opening them.
+        own: the keys of the units that are run here, where others run the rest (``shards``); None for all.
     """
 
     experiment: Experiment
@@ -93,10 +94,15 @@ class Plan:
     skipped: dict[str, str]
     manifest: dict[str, Any]
     facts: dict[str, Any]
+    own: frozenset[str] | None = None
+
+    def is_own(self, unit: PlannedUnit) -> bool:
+        """Whether the unit is run here."""
+        return self.own is None or unit.key in self.own
 
     def runnable(self) -> list[PlannedUnit]:
-        """All units but those of skipped candidates."""
-        return [unit for unit in self.units if unit.kind != "method" or unit.name not in self.skipped]
+        """All units that are run here, but for those of skipped candidates."""
+        return [u for u in self.units if self.is_own(u) and (u.kind != "method" or u.name not in self.skipped)]
 
     def distinct(self) -> list[PlannedUnit]:
         """The units that can run, one for each key: candidates that are alike share theirs."""

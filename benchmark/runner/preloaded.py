@@ -9,9 +9,10 @@ import torch
 from ...registry import installed
 from ..experiment.factory import registries
 from . import fuse_references, measure, train
+from .engines import work
 from .provenance import code_version, versions
 
-__all__ = ["fuse_references", "measure", "train"]
+__all__ = ["fuse_references", "measure", "train", "work"]
 
 for registry in registries().values():
     registry.own_modules()

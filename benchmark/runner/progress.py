@@ -23,7 +23,8 @@ from .tasks import ReferenceTask, TrainingTask
 from .workers import cores
 
 if TYPE_CHECKING:
-    from .run import Ended, Task, Todo
+    from .engines.work import Ended, Task
+    from .run import Todo
 
 STARTUP_SECONDS = 6.0
 """Until a worker has imported what it needs; the first unit that ends shows how long it really was."""
@@ -40,9 +41,9 @@ class Progress:
     ) -> None:
         self.console = console or _console()
         first = first or Estimate()
-        self.jobs = max(1, min(jobs, len(todo.units)))
-        self.left, self.to_train = set(todo.units), {task.unit for task in todo.training}
         self.total = len(todo.units)
+        self.at_a_time(jobs)
+        self.left, self.to_train = set(todo.units), {task.unit for task in todo.training}
         self.guess = {"training": first.method, "measuring": first.labels}
         self.seconds: dict[str, list[float]] = {"training": [], "measuring": []}
         self.startup, self.start = STARTUP_SECONDS, time.monotonic()
@@ -52,6 +53,10 @@ class Progress:
         # Twice a second is enough, and leaves the cores to the units.
         self._bar = Bar(*columns, console=self.console, refresh_per_second=2)
         self._task = self._bar.add_task("units", total=self.total)
+
+    def at_a_time(self, jobs: int) -> None:
+        """Say how many units are computed at a time: of a cluster the number changes."""
+        self.jobs = max(1, min(jobs, self.total))
 
     def remaining(self) -> float:
         """Seconds until all is done: what is finished took as long as it did, the rest will take as long as the mean."""

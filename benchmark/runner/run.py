@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import torch
 
 from ...errors import RaterbenchError
 from ...methods.learning.network import NetworkMethod
-from ...plugin_errors import described, is_foreign
+from ...plugin_errors import is_foreign
 from ...whole_files import remove_leftovers
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_fusions, build_method
@@ -21,29 +21,18 @@ from ..store.declaration import record_declaration
 from ..store.results import Results, read_results
 from ..store.run_file import write_json
 from ..store.units import PlannedUnit, measuring_path, training_path, write_training
+from .engines.engine import Engine
+from .engines.local import Local
+from .engines.work import Ended, Task, not_fused
 from .estimate import Estimate, estimate
-from .fuse_references import fuse_references, is_stored
-from .measure import measure_units, store_failure
+from .fuse_references import is_stored
+from .measure import store_failure
 from .plan import Plan, make_plan
 from .progress import Progress, announce, expected_seconds
 from .shown_steps import shown_steps
-from .tasks import MeasuringTask, ReferenceTask, TrainingTask
-from .train import ended_unit, train_unit
-from .workers import Died, cores, only_run, side_by_side, start_template
-
-IMPORTS = (f"{__package__}.preloaded",)
-"""What the template process imports before units are forked from it."""
-
-Task = TrainingTask | MeasuringTask | ReferenceTask
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a task ended: a line for each of its units that failed, and what its training warned of."""
-
-    seconds: float = 0.0
-    failed: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
+from .tasks import MeasuringTask, TrainingTask
+from .train import ended_unit
+from .workers import Died, only_run
 
 
 def run(
@@ -52,6 +41,7 @@ def run(
     *,
     data: str | None = None,
     jobs: int = 0,
+    engine: Engine | None = None,
     device: str = "cpu",
     retry_failed: bool = False,
     fresh: bool = False,
@@ -63,7 +53,8 @@ def run(
         experiment: from ``read_experiment`` or built in Python.
         out: the results folder, by default ``results/<experiment's name>``.
         data: the folder that holds downloaded data.
-        jobs: units side by side; 0 is one for each core.
+        jobs: units side by side on this machine; 0 is one for each core.
+        engine: where units are computed, by default on this machine.
         device: ``cpu`` or ``cuda``.
         retry_failed: run failed units again.
         fresh: run everything again.
@@ -74,24 +65,30 @@ def run(
     """
     folder = Path(out or Path("results") / experiment.name)
     with shown_steps():
+        engine = engine or Local(jobs)
         plan = make_plan(experiment, folder, data=data, device=check_device(device))
-        execute(plan, jobs=jobs, retry_failed=retry_failed, fresh=fresh, timeout=timeout)
+        execute(plan, engine=engine, retry_failed=retry_failed, fresh=fresh, timeout=timeout)
     return read_results(folder)
 
 
 def execute(
-    plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False, timeout: float | None = None
+    plan: Plan,
+    *,
+    jobs: int = 0,
+    engine: Engine | None = None,
+    retry_failed: bool = False,
+    fresh: bool = False,
+    timeout: float | None = None,
 ) -> None:
     """Run the tasks of a plan that have no stored unit, and store each as it ends; arguments as those of :func:`run`.
 
     Raises:
         RaterbenchError: another run holds the folder, or it cannot be written.
     """
-    if jobs < 0:
-        raise RaterbenchError(f"--jobs {jobs} makes no sense: give the number of units side by side, or 0 for one a core")
+    engine = engine or Local(jobs)
     try:
         with only_run(plan.folder):
-            _execute(plan, jobs or cores(), retry_failed=retry_failed, fresh=fresh, timeout=timeout)
+            _execute(plan, engine, retry_failed=retry_failed, fresh=fresh, timeout=timeout)
     except BrokenPipeError:
         raise  # Whoever read the progress has gone; no file is to blame.
     except OSError as error:
@@ -99,9 +96,10 @@ def execute(
         raise RaterbenchError(f"{place} cannot be read or written: {error.strerror or error}") from error
 
 
-def dry_run(plan: Plan, *, jobs: int = 0, retry_failed: bool = False, fresh: bool = False) -> None:
+def dry_run(plan: Plan, engine: Engine, *, retry_failed: bool = False, fresh: bool = False) -> None:
     """Say what ``execute`` would run, and how long it may take; a few training steps are timed for it."""
     todo = what_to_do(plan, fresh=fresh, retry_failed=retry_failed)
+    jobs = engine.jobs
     announce(plan, jobs, todo, expected_seconds(todo, first_estimate(plan, todo), jobs))
 
 
@@ -137,7 +135,7 @@ def what_to_do(plan: Plan, *, fresh: bool = False, retry_failed: bool = False) -
     )
 
 
-def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
+def _execute(plan: Plan, engine: Engine, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
     for place in (plan.folder, plan.folder / "units", plan.folder / "references"):
         remove_leftovers(place)
     # Before anything of it is there, and before ``fresh`` takes away what shows that somebody has seen results.
@@ -153,17 +151,19 @@ def _execute(plan: Plan, jobs: int, *, retry_failed: bool, fresh: bool, timeout:
         for fused in plan.references:
             fused.path.unlink(missing_ok=True)
     _store_skipped(plan)
-    if todo.units:
-        start_template(IMPORTS)
-    with Progress(plan, todo, jobs, first_estimate(plan, todo)) as progress:
-        for task, ended in _run_tasks(plan, todo, jobs, timeout or plan.experiment.timeout):
+    with ExitStack() as started:
+        if todo.units:
+            started.enter_context(engine)
+        progress = started.enter_context(Progress(plan, todo, engine.jobs if todo.units else 1, first_estimate(plan, todo)))
+        for task, ended in _run_tasks(plan, todo, engine, timeout or plan.experiment.timeout):
+            progress.at_a_time(engine.jobs)
             progress.finished(task, ended)
 
 
 def _store_skipped(plan: Plan) -> None:
     """Store why candidates cannot run, unless it is stored already."""
     for unit, task in plan.training.items():
-        if reason := plan.skipped.get(unit.name):
+        if plan.is_own(unit) and (reason := plan.skipped.get(unit.name)):
             stored = plan.trained(unit)
             if stored is None or (stored.status, stored.reason) != ("skipped", reason):
                 write_training(training_path(plan.folder, unit), ended_unit(task, "skipped", reason), (), {})
@@ -176,15 +176,15 @@ def write_plan(plan: Plan) -> None:
     write_json(plan.folder / "splits.json", plan.manifest)
 
 
-def check_device(device: str) -> str:
-    """The device if this machine has it.
+def check_device(device: str, *, here: bool = True) -> str:
+    """The device if this machine has it, or whatever it has if it computes nothing ``here``.
 
     Raises:
         RaterbenchError: CUDA is asked for and not there, or the word is unknown.
     """
     if device not in ("cpu", "cuda"):
         raise RaterbenchError(f"--device {device!r} is unknown: use cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
+    if here and device == "cuda" and not torch.cuda.is_available():
         raise RaterbenchError("--device cuda: torch sees no CUDA device here; use --device cpu or install torch's CUDA build")
     return device
 
@@ -197,7 +197,7 @@ def first_estimate(plan: Plan, todo: Todo) -> Estimate:
     return Estimate()
 
 
-def _run_tasks(plan: Plan, todo: Todo, jobs: int, timeout: float | None) -> Iterator[tuple[Task, Ended]]:
+def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) -> Iterator[tuple[Task, Ended]]:
     """Tasks with how they ended: references first, then training, each unit measured as soon as it is trained.
 
     A task whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.
@@ -210,11 +210,11 @@ def _run_tasks(plan: Plan, todo: Todo, jobs: int, timeout: float | None) -> Iter
     waiting += todo.training
     later = {unit.key: (unit, parts) for unit, parts in todo.after_training.items()}
     died: list[Task] = []
-    for task, outcome in side_by_side(waiting, _work, jobs, timeout=timeout, imports=IMPORTS):
+    for task, outcome in engine.compute(plan, waiting, timeout=timeout):
         if isinstance(outcome, Died):
             if isinstance(task, MeasuringTask) and len(task.units) > 1:
                 died += [plan.measuring_task({u: w}, task.fold) for u, w in zip(task.units, task.wanted, strict=True)]
-            elif outcome.late:
+            elif outcome.final:
                 yield task, _store_death(task, outcome, outcome.how)
             else:
                 died.append(task)
@@ -224,9 +224,9 @@ def _run_tasks(plan: Plan, todo: Todo, jobs: int, timeout: float | None) -> Iter
             waiting.appendleft(plan.measuring_task({unit: parts}, task.fold))
         yield task, outcome
     again = deque(died)
-    for task, outcome in side_by_side(again, _work, 1, timeout=timeout):
+    for task, outcome in engine.compute(plan, again, timeout=timeout, alone=True):
         if isinstance(outcome, Died):
-            yield task, _store_death(task, outcome, outcome.how if outcome.late else f"its process died twice: {outcome.how}")
+            yield task, _store_death(task, outcome, outcome.how if outcome.final else f"its process died twice: {outcome.how}")
             continue
         if isinstance(task, TrainingTask) and not outcome.failed and task.unit.key in later:
             unit, parts = later.pop(task.unit.key)
@@ -252,28 +252,5 @@ def _store_death(task: Task, died: Died, reason: str) -> Ended:
     elif isinstance(task, MeasuringTask):
         store_failure(task, reason, died.output)
     else:
-        return _not_fused(0.0, reason)
+        return not_fused(0.0, reason)
     return Ended(failed=((task.words, reason),))
-
-
-def _work(task: Task) -> Ended:
-    """What a worker does: compute and store."""
-    start = time.perf_counter()
-    if isinstance(task, TrainingTask):
-        unit = train_unit(task)
-        failed = ((task.words, unit.reason),) if unit.status == "failed" else ()
-        return Ended(time.perf_counter() - start, failed, (*unit.report.warnings, *unit.report.alarms))
-    if isinstance(task, MeasuringTask):
-        ended = measure_units(task)
-        places = f"repeat {task.fold.repeat}, fold {task.fold.fold}"
-        return Ended(time.perf_counter() - start, tuple((f"measuring {u.owner}, {places}", why) for u, why in ended if why))
-    try:
-        fuse_references(task)
-    except Exception as error:
-        return _not_fused(time.perf_counter() - start, str(error) if isinstance(error, RaterbenchError) else described(error))
-    return Ended(time.perf_counter() - start)
-
-
-def _not_fused(seconds: float, reason: str) -> Ended:
-    """The end of references that could not be fused: no unit's, since each unit then fuses them itself or says why not."""
-    return Ended(seconds, warnings=(f"not fused in advance: {reason}",))

@@ -39,6 +39,8 @@ R = TypeVar("R")
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), "1"
 )
+IMPORTS = (f"{__package__}.preloaded",)
+"""What the template imports for units, so that none waits for it."""
 LONGEST_OUTPUT = 4000
 """Characters that are kept of what a task prints: its end."""
 LONGEST_LOCK = 100
@@ -47,6 +49,8 @@ DYING_SECONDS = 0.2
 """Seconds from the first sign that the template is dead until a new one is started."""
 LOCK_SECONDS = 0.2
 """Seconds after which a lock that is still held belongs to another run."""
+_starting = threading.RLock()
+"""Held while a process is started or ended: threads of a cluster's worker do so side by side."""
 FOREIGN_LOCK = "move it elsewhere, or give another folder"
 
 
@@ -54,12 +58,13 @@ FOREIGN_LOCK = "move it elsewhere, or give another folder"
 class Died:
     """What is left of a task whose process ended, or was ended, in the middle of it.
 
-    ``how`` is what is known of it, ``output`` the end of what it printed. ``late`` says that it took longer than allowed.
+    ``how`` is what is known of it, ``output`` the end of what it printed. ``final`` says that to try again would not help, as
+    where it took longer than allowed.
     """
 
     how: str
     output: str = ""
-    late: bool = False
+    final: bool = False
 
 
 def cores() -> int:
@@ -128,10 +133,11 @@ class _Worker:
 
     def kill(self) -> None:
         """End the process, and whatever it started."""
-        self.process.kill()
-        with suppress(OSError):
-            os.killpg(cast(int, self.process.pid), signal.SIGKILL)
-        self.process.join()
+        with _starting:
+            self.process.kill()
+            with suppress(OSError):
+                os.killpg(cast(int, self.process.pid), signal.SIGKILL)
+            self.process.join()
 
     def outcome(self) -> Any:
         """What the task returned, or why it did not; raises what it raised."""
@@ -142,7 +148,7 @@ class _Worker:
         except (OSError, EOFError):
             output = _end_of(self.place.with_suffix(".output"))
             how = f"it took longer than the {self.timeout:g} s allowed" if late else _how(self.process.exitcode or 0, output)
-            return Died(how, output, late)
+            return Died(how, output, final=late)
         if not returned:
             raise value
         return value
@@ -180,19 +186,20 @@ def _how(code: int, output: str) -> str:
 
 def start_template(imports: Sequence[str]) -> None:
     """Start the process that tasks are forked from, unless it runs; it imports in the background what they need."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([f"{__package__}.parent_death", *imports, __name__])
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
-    try:
-        resource_tracker.ensure_running()  # Starting it unblocks signals, so it comes first.
-        with _ctrl_c_waits():
-            forkserver.ensure_running()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with _starting:
+        multiprocessing.get_context("forkserver").set_forkserver_preload([f"{__package__}.parent_death", *imports, __name__])
+        before = {name: os.environ.get(name) for name in ONE_THREAD}
+        os.environ.update(ONE_THREAD)
+        try:
+            resource_tracker.ensure_running()  # Starting it unblocks signals, so it comes first.
+            with _ctrl_c_waits():
+                forkserver.ensure_running()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 @contextmanager
@@ -203,7 +210,8 @@ def _ctrl_c_waits() -> Iterator[None]:
     itself starts with the signal blocked: it is ended with the run, and says nothing of its own.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # Ctrl-C interrupts the main thread alone.
+        with _starting:
+            yield  # Ctrl-C interrupts the main thread alone.
         return
     pressed = list[int]()
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))

@@ -81,7 +81,7 @@ def test_a_crash_names_the_line_that_crashed(tmp_path):
 def test_a_task_that_takes_too_long_is_ended_and_the_others_go_on():
     hangs = "print('so far') or __import__('time').sleep(60)"
     found = dict(side_by_side([hangs, "1", "2"], eval, 2, timeout=2))
-    assert found[hangs] == Died("it took longer than the 2 s allowed", "so far\n", late=True)
+    assert found[hangs] == Died("it took longer than the 2 s allowed", "so far\n", final=True)
     assert (found["1"], found["2"]) == (1, 2)
 
 

@@ -1,0 +1,1 @@
+"""Where tasks are computed: on this machine, or on a cluster."""
