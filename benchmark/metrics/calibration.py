@@ -49,7 +49,8 @@ def confidence_of(probability: Floats) -> Confidence:
         for edge in edges:
             found.bins[block] += best >= edge
         found.labels[block], found.fixed[block] = labels, np.rint(best * np.float32(1 / UNIT))
-    return Confidence(*(array.reshape(probability.shape[1:]) for array in found))
+    shape = probability.shape[1:]
+    return Confidence(found.labels.reshape(shape), found.bins.reshape(shape), found.fixed.reshape(shape))
 
 
 def count_confidence(confidence: Confidence, labels: Labels, region: Mask | None = None) -> Counts:

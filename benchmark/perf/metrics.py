@@ -73,31 +73,28 @@ def _ours(case: Case, probability: Floats, labels: Labels, sources: References) 
 
 def _others(probability: Floats, labels: Labels, reference: Labels) -> Callable[[], dict[str, float]]:
     import torch
-    from monai.metrics import (
-        compute_confusion_matrix_metric,
-        compute_dice,
-        compute_hausdorff_distance,
-        compute_surface_dice,
-        get_confusion_matrix,
-    )
+    from monai.metrics.confusion_matrix import compute_confusion_matrix_metric, get_confusion_matrix
+    from monai.metrics.hausdorff_distance import compute_hausdorff_distance
+    from monai.metrics.meandice import compute_dice
+    from monai.metrics.surface_dice import compute_surface_dice
     from scipy.stats import entropy
     from sklearn.metrics import brier_score_loss
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     classes = range(len(CLASSES))
-    maps = [torch.from_numpy(np.stack([a == k for k in classes])[None].astype(np.float32)) for a in (labels, reference)]
+    mine, true = (torch.from_numpy(np.stack([a == k for k in classes])[None].astype(np.float32)) for a in (labels, reference))
     flat = probability.reshape(len(CLASSES), -1).T
     # In float32 its counts of voxels stop growing at 2^24, and its error is off by a factor of two.
     chances, truth = torch.from_numpy(flat.astype(np.float64)), torch.from_numpy(reference.ravel().astype(np.int64))
 
     def measure() -> dict[str, float]:
-        confusion = get_confusion_matrix(*maps, include_background=False)
+        confusion = get_confusion_matrix(mine, true, include_background=False)
         values = {
-            "dice": compute_dice(*maps, include_background=False),
+            "dice": compute_dice(mine, true, include_background=False),
             "precision": compute_confusion_matrix_metric("precision", confusion),
             "recall": compute_confusion_matrix_metric("recall", confusion),
-            "surface dice": compute_surface_dice(*maps, [1.0] * (len(CLASSES) - 1), include_background=False),
-            "hd95": compute_hausdorff_distance(*maps, include_background=False, percentile=95),
+            "surface dice": compute_surface_dice(mine, true, [1.0] * (len(CLASSES) - 1), include_background=False),
+            "hd95": compute_hausdorff_distance(mine, true, include_background=False, percentile=95),
             "brier": torch.tensor(brier_score_loss(reference.ravel(), flat, labels=list(classes)) / len(CLASSES)),
             "entropy": torch.from_numpy(entropy(probability)),
             "ece": multiclass_calibration_error(chances, truth, len(CLASSES), n_bins=10, norm="l1"),
