@@ -38,6 +38,7 @@ from ..measuring.pairs import makes_sense, measures_lengths
 from ..measuring.parts import Parts, plan_parts
 from ..measuring.pictures import choose_pictures
 from ..measuring.references import FUSED
+from ..store.catalogue import Catalogue, Known
 from ..store.completeness import not_a_file
 from ..store.metric_facts import metric_facts
 from ..store.results_folder import check_results_folder, check_same_data
@@ -108,19 +109,21 @@ class Plan:
         """The units that can run, one for each key: candidates that are alike share theirs."""
         return list({unit.key: unit for unit in reversed(self.runnable())}.values())[::-1]
 
-    def to_train(self, *, fresh: bool = False, retry_failed: bool = False) -> list[TrainingTask]:
+    def to_train(
+        self, catalogue: Catalogue | None = None, *, fresh: bool = False, retry_failed: bool = False
+    ) -> list[TrainingTask]:
         """Training units that are not there whole; with ``retry_failed`` also those that failed.
 
-        Candidates that are alike share their training units, of which each is there once.
+        Candidates that are alike share their training units, of which each is there once. ``catalogue`` spares reading files.
 
         Raises:
             RaterbenchError: a folder, which no unit can replace, lies where a unit belongs.
             PermissionError: a file must not be read.
         """
-        todo = []
+        todo, catalogue = [], catalogue or Catalogue(self.folder)
         for unit in self.distinct():
             if unit.kind == "method":
-                stored = None if fresh else self.trained(unit, whole=True)
+                stored = None if fresh else self.known_training(unit, catalogue)
                 again = stored is None or stored.status == "skipped" or (retry_failed and stored.status == "failed")
                 without_weights = self.experiment.keep_weights and not os.path.lexists(weights_path(self.folder, unit))
                 if again or (without_weights and stored is not None and stored.status == "done"):
@@ -128,16 +131,21 @@ class Plan:
         return todo
 
     def to_measure(
-        self, units: Sequence[PlannedUnit], *, fresh: bool = False, retry_failed: bool = False
+        self,
+        units: Sequence[PlannedUnit],
+        catalogue: Catalogue | None = None,
+        *,
+        fresh: bool = False,
+        retry_failed: bool = False,
     ) -> dict[PlannedUnit, tuple[str, ...]]:
         """The parts that are missing of each unit, as far as some are; with ``retry_failed`` also parts that failed."""
-        todo = {}
+        todo, catalogue = {}, catalogue or Catalogue(self.folder)
         for unit in units:
             path = measuring_path(self.folder, unit)
-            stored = None if fresh or not_a_file(path) else read_measuring(path)
+            stored = None if fresh or not_a_file(path) else catalogue.measuring(path)
             there: set[str] = set()
-            if stored is not None and stored[0].key == unit.key:
-                there = {*stored[1], *(() if retry_failed else stored[0].failed)}
+            if stored is not None and stored.key == unit.key:
+                there = {*stored.parts, *(() if retry_failed else stored.failed)}
             if missing := tuple(name for name in self.parts[unit.kind].names if name not in there):
                 todo[unit] = missing
         return todo
@@ -153,13 +161,24 @@ class Plan:
 
     def trained(self, unit: PlannedUnit, *, whole: bool = False) -> TrainingUnit | None:
         """The training unit that is stored, if it is the planned one; ``whole`` checks every byte of it."""
-        path = training_path(self.folder, unit)
-        if not_a_file(path):
-            if path.is_dir() and not path.is_symlink():
-                raise RaterbenchError(f"{path} is a folder, where the file of a unit belongs: move it elsewhere")
-            return None  # Never opened; the unit takes its place.
-        found = read_training(path, whole=whole)
+        path = self._training_file(unit)
+        found = None if path is None else read_training(path, whole=whole)
         return found if found is not None and found.key == unit.key else None
+
+    def known_training(self, unit: PlannedUnit, catalogue: Catalogue) -> Known | None:
+        """What is known of the training unit that is stored, if it is the planned one."""
+        path = self._training_file(unit)
+        found = None if path is None else catalogue.training(path)
+        return found if found is not None and found.key == unit.key else None
+
+    def _training_file(self, unit: PlannedUnit) -> Path | None:
+        """The file of a training unit; None where something lies there that is never opened, and whose place the unit takes."""
+        path = training_path(self.folder, unit)
+        if not not_a_file(path):
+            return path
+        if path.is_dir() and not path.is_symlink():
+            raise RaterbenchError(f"{path} is a folder, where the file of a unit belongs: move it elsewhere")
+        return None
 
     def damaged(self, units: Iterable[PlannedUnit]) -> list[PlannedUnit]:
         """The units with a file that is damaged, or that holds something else."""

@@ -17,6 +17,7 @@ from ...whole_files import remove_leftovers
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_fusions, build_method
 from ..experiment.skipping import estimators_within
+from ..store.catalogue import Catalogue
 from ..store.declaration import record_declaration
 from ..store.results import Results, read_results
 from ..store.run_file import write_json
@@ -119,20 +120,23 @@ class Todo:
 
 def what_to_do(plan: Plan, *, fresh: bool = False, retry_failed: bool = False) -> Todo:
     """What of the plan is missing. A failed training is not repeated unless asked for, and has nothing to be measured."""
-    training = plan.to_train(fresh=fresh, retry_failed=retry_failed)
+    catalogue = Catalogue(plan.folder)
+    training = plan.to_train(catalogue, fresh=fresh, retry_failed=retry_failed)
     trained_now = {task.unit.key for task in training}
     ready, later = [], []
     for unit in plan.distinct():
         if unit.key in trained_now:
             later.append(unit)
-        elif unit.kind != "method" or ((stored := plan.trained(unit)) is not None and stored.status == "done"):
+        elif unit.kind != "method" or ((known := plan.known_training(unit, catalogue)) is not None and known.status == "done"):
             ready.append(unit)
     # What is trained again is measured again.
-    return Todo(
+    todo = Todo(
         training,
-        plan.to_measure(ready, fresh=fresh, retry_failed=retry_failed),
-        plan.to_measure(later, fresh=True),
+        plan.to_measure(ready, catalogue, fresh=fresh, retry_failed=retry_failed),
+        plan.to_measure(later, catalogue, fresh=True),
     )
+    catalogue.save()
+    return todo
 
 
 def _execute(plan: Plan, engine: Engine, *, retry_failed: bool, fresh: bool, timeout: float | None) -> None:
@@ -158,6 +162,8 @@ def _execute(plan: Plan, engine: Engine, *, retry_failed: bool, fresh: bool, tim
         for task, ended in _run_tasks(plan, todo, engine, timeout or plan.experiment.timeout):
             progress.at_a_time(engine.jobs)
             progress.finished(task, ended)
+    if todo.units:
+        what_to_do(plan)  # It notes what there is now, so that the next run need not read it.
 
 
 def _store_skipped(plan: Plan) -> None:

@@ -18,6 +18,7 @@ INDIFFERENT = {
     "benchmark/experiment/skipping.py",  # which candidates run
     "benchmark/experiment/published.py",  # what papers say
     *(f"benchmark/store/{name}.py" for name in ("archive", "completeness", "diagnoses", "units")),  # write results
+    *(f"benchmark/models/{name}.py" for name in ("seen_images", "weights_file")),  # write kept weights
     *("benchmark/runner/provenance.py", "benchmark/runner/workers.py"),  # say where results come from
 }
 """Modules that a unit imports and whose code does not decide about its numbers."""
