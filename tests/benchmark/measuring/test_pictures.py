@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -105,15 +107,15 @@ def test_the_first_case_of_each_diagnosis_is_drawn_with_its_fused_labels():
 
 
 def test_of_a_volume_the_slice_is_drawn_on_which_raters_disagree():
-    case = diagnosed("ill", 1, (3, 4, 4))
-    case.ratings["a"][:], case.ratings["b"][:] = 0, 0
-    case.ratings["a"][2, 0, :3], case.ratings["a"][1, 0, 0] = 1, 1
+    case, drawn = diagnosed("ill", 1, (3, 4, 4)), np.zeros((3, 4, 4), np.uint8)
+    drawn[2, 0, :3], drawn[1, 0, 0] = 1, 1
+    case = dataclasses.replace(case, ratings={"b": np.zeros_like(drawn), "a": drawn})
     labels = np.arange(3, dtype=np.uint8)[:, None, None] + np.zeros((3, 4, 4), np.uint8)
     (picture,) = fused_pictures(
         [record(case, "cross-fitted", labels)], CaseList("one", [case], ("background", "object"), diagnoses=("healthy", "ill"))
     )
     assert (picture.labels == 2).all() and picture.labels.shape == (1, 4, 4) and picture.weights is None
-    assert np.array_equal(picture.ratings[1], case.ratings["a"][2])
+    assert np.array_equal(picture.ratings[1], drawn[2])
 
 
 def test_permuted_diagnoses_and_no_records_give_no_picture():
