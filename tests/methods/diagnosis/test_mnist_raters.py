@@ -31,9 +31,9 @@ class _Blind(Concatenation):
 
 @pytest.mark.skipif(not DIGITS.is_dir(), reason="the digits of MNIST are not in the folder mnist of RATERBENCH_DATA")
 def test_the_labels_of_a_rater_who_draws_nothing_tell_nothing():
-    digits = MNIST(train=500, test=300, diagnosis="5 or more", data=DIGITS.parent)
-    train, validation, test = (digits.subset(part) for part in (range(400), range(400, 500), digits.official_test))
-    budget = DiagnosisBudget(epochs=8, learning_rate=1e-2, features=(8, 16, 16, 32))
+    digits = MNIST(train=400, test=200, diagnosis="5 or more", data=DIGITS.parent)
+    train, validation, test = (digits.subset(part) for part in (range(320), range(320, 400), digits.official_test))
+    budget = DiagnosisBudget(epochs=6, learning_rate=1e-2, features=(8, 16, 16, 32))
     auc = {}
     for rater in digits.raters:
         method = Diagnosed(
@@ -44,4 +44,4 @@ def test_the_labels_of_a_rater_who_draws_nothing_tell_nothing():
         scores = [next(iter(one.probability.values()))[1] for one in found]
         auc[rater] = roc_auc_score([one.diagnosis for one in found], scores)
     assert auc.pop("blank") == 0.5
-    assert min(auc.values()) > 0.65
+    assert min(auc.values()) > 0.65  # The least of three seeds was .77, of the rater who draws too little.
