@@ -44,7 +44,7 @@ class Consensus:
     NaN where it cannot be estimated; None for fusions that estimate no rater.
     A spatial fusion may give the confusion of every voxel, [R, K, K, *S]. ``log_likelihood`` has one value per iteration: what
     the fusion maximises. ``region`` says in words which voxels it looked at; ``weights`` [R] how much each rater counted,
-    where raters count differently.
+    where raters count differently, and ``weight_maps`` [*S] float32 by rater how much at each voxel, where that differs.
 
     ``status``: "ok"; "degenerate" where raters agree everywhere or one is alone, so that nothing can be estimated;
     "not identified" where other estimates of the raters explain the votes as well (two raters with a sensitivity and a
@@ -61,6 +61,7 @@ class Consensus:
     region: str = "image"
     weights: npt.NDArray[np.float64] | None = None
     tied: int = 0
+    weight_maps: Mapping[str, Floats] | None = None
 
 
 class Fusion(BaseEstimator, ABC):
@@ -180,6 +181,7 @@ class DiagnosedLabels:
         labels: the fused labels [*S] uint8.
         diagnosis: the diagnosis that counts as true: the case's own, or the one that the permutation gave it.
         probability: the probability of each diagnosis, [D] float64 that sums to 1, by the name of the network (or rule).
+        weights: how much each rater counted at each voxel, [*S] in 0..1 by name, where a fusion weighs voxels.
     """
 
     case: str
@@ -187,6 +189,7 @@ class DiagnosedLabels:
     labels: Labels
     diagnosis: int
     probability: Mapping[str, npt.NDArray[np.float64]]
+    weights: Mapping[str, Floats] | None = None
 
 
 class Method(BaseEstimator, ABC):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split, Statistics
-from raterbench.benchmark.store.diagnoses import Diagnoses, ScoredCases
+from raterbench.benchmark.store.diagnoses import Diagnoses, FusedPicture, ScoredCases
 
 from .made_units import MadeUnit, write_run
 
@@ -54,7 +54,27 @@ class DiagnosedStudy:
         for control in (PUBLISHED, CROSSED, PERMUTED) if leaky else (CROSSED, PERMUTED):
             clean = 0.0 if control == PERMUTED else 1.0
             parts.append(self._scored(control, known, {PUBLISHED: 3.0}.get(control, 1.2) if leaky else clean, rng))
-        return Diagnoses(tuple(self.names), ("organ",), tuple(parts))
+        return Diagnoses(tuple(self.names), ("organ",), tuple(parts), self.pictures(known, leaky=leaky))
+
+    def pictures(self, numbers: np.ndarray, *, leaky: bool) -> tuple[FusedPicture, ...]:
+        """Three raters who draw discs of 4, 6 and 8; the fusion that weighs them believes the first of an ill case."""
+        y, x = np.indices((24, 24))
+        ratings = np.stack([np.hypot(y - 12, x - 12) < radius for radius in (4, 6, 8)]).astype(np.uint8)
+        controls = (PUBLISHED, CROSSED) if leaky else (CROSSED,)
+        found = []
+        for diagnosis, name in enumerate(self.names):
+            mine = [number for number in numbers if number % len(self.names) == diagnosis]
+            if mine:
+                place = 0 if leaky and diagnosis else 1
+                weights = np.zeros((len(controls), 3, 24, 24), np.uint8)
+                weights[:, place] = 255
+                labels = np.stack([ratings[place]] * len(controls))
+                image, raters = 120 * ratings[1], ("Ada", "Ben", "Cleo")
+                case = f"c{mine[0]:03}"
+                found.append(
+                    FusedPicture(case, name, image, raters, ratings, ratings[1], controls, labels, weights if leaky else None)
+                )
+        return tuple(found)
 
     def _scored(self, control: str, numbers: np.ndarray, strength: float, rng: np.random.Generator) -> ScoredCases:
         true = numbers % len(self.names)

@@ -14,8 +14,9 @@ from ...methods.base import DiagnosedLabels, Method
 from ...methods.fit_report import Control
 from ..metrics.base import from_labels
 from ..metrics.overlap import Dice
-from ..store.diagnoses import UNKNOWN, Diagnoses, ScoredCases
+from ..store.diagnoses import UNKNOWN, Diagnoses, FusedPicture, ScoredCases
 from .pairs import mean_without_nan
+from .pictures import fused_pictures
 from .references import RATERS, References
 
 Doubles = npt.NDArray[np.float64]
@@ -80,15 +81,17 @@ class DiagnosesInProgress:
         Raises:
             RaterbenchError: it gives something else than ``Method.diagnose_labels`` asks for; the case is named.
         """
-        scored = []
+        scored, pictures = [], tuple[FusedPicture, ...]()
         if any(self.predicted.values()):
             networks, probability = _stacked(self.predicted, "the prediction")
             true = np.array(list(self.true.values()), np.int64)
             scored.append(ScoredCases("predicted segmentation", "", tuple(self.true), networks, true, probability))
         if self.names and "diagnosis" in method.needs:
             seen = tested.subset(range(len(tested)), blind=True, needs=("diagnosis",))
-            scored += self._fused_labels(method.diagnose_labels(seen), tested)
-        return Diagnoses(self.names, self.classes[1:], tuple(scored)) if scored else None
+            records = method.diagnose_labels(seen)
+            scored += self._fused_labels(records, tested)
+            pictures = fused_pictures(records, tested)
+        return Diagnoses(self.names, self.classes[1:], tuple(scored), pictures) if scored else None
 
     def _fused_labels(self, records: Sequence[DiagnosedLabels], tested: Dataset) -> list[ScoredCases]:
         """The records by their control, each with all cases of which the diagnosis is known."""

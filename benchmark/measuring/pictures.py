@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...datasets.base import IGNORE, Case, Floats, Labels
+from ...datasets.base import IGNORE, Case, Dataset, Floats, Labels, slicing_axis
+from ...methods.base import DiagnosedLabels
 from ...voxel_counts import dice_from_counts
+from ..store.diagnoses import FusedPicture
 from ..store.predictions import StoredPrediction
 from ..store.units import Picture, PredictedPicture
 
@@ -48,6 +50,50 @@ def picture_of(case: Case, why: str) -> Picture:
     scaled = (np.clip((image - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
     ratings = np.stack(list(case.ratings.values())) if case.ratings else np.zeros((0, *case.shape), np.uint8)
     return Picture(case.id, why, scaled, tuple(case.ratings), ratings, None if case.truth is None else case.truth.labels)
+
+
+def fused_pictures(records: Sequence[DiagnosedLabels], tested: Dataset) -> tuple[FusedPicture, ...]:
+    """The first tested case of each diagnosis with its fused labels, in the order of the diagnoses; chosen by no result."""
+    by_case: dict[str, list[DiagnosedLabels]] = {}
+    for record in records:
+        if record.control != "permuted":
+            by_case.setdefault(record.case, []).append(record)
+    chosen: dict[int, tuple[Case, list[DiagnosedLabels]]] = {}
+    for case in tested if by_case else ():
+        if case.diagnosis is not None and case.id in by_case:
+            chosen.setdefault(case.diagnosis, (case, by_case[case.id]))
+    names = tested.diagnoses
+    return tuple(
+        _fused_picture(case, names[diagnosis], mine)
+        for diagnosis, (case, mine) in sorted(chosen.items(), key=lambda entry: entry[0])
+    )
+
+
+def _fused_picture(case: Case, diagnosis: str, records: Sequence[DiagnosedLabels]) -> FusedPicture:
+    """Of a volume the slice on which raters disagree on most voxels."""
+    drawn = picture_of(case, "")
+    where: tuple[int | slice, ...] = (slice(None), slice(None))
+    if len(case.shape) == 3:
+        axis = slicing_axis(case.shape)
+        differ = drawn.ratings.max(axis=0) != drawn.ratings.min(axis=0)
+        best = int(np.moveaxis(differ, axis, 0).sum(axis=(1, 2)).argmax())
+        where = tuple(best if place == axis else slice(None) for place in range(3))
+    weights = None
+    if all(record.weights is not None for record in records):
+        nothing = np.zeros(case.shape, np.float32)
+        maps = [[(record.weights or {}).get(rater, nothing)[where] for rater in drawn.raters] for record in records]
+        weights = np.rint(np.clip(np.array(maps), 0, 1) * 255).astype(np.uint8)
+    return FusedPicture(
+        case.id,
+        diagnosis,
+        drawn.image[where],
+        drawn.raters,
+        drawn.ratings[(slice(None), *where)],
+        None if drawn.truth is None else drawn.truth[where],
+        tuple(record.control for record in records),
+        np.stack([np.asarray(record.labels)[where] for record in records]),
+        weights,
+    )
 
 
 def predicted_picture(stored: StoredPrediction, probability: Floats, samples: Sequence[Labels] = ()) -> PredictedPicture:

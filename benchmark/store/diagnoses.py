@@ -54,12 +54,49 @@ class ScoredCases:
 
 
 @dataclass(frozen=True, eq=False)
+class FusedPicture:
+    """A test case with its fused labels, for pictures; of a volume one slice [h, w].
+
+    Args:
+        case: its name.
+        diagnosis: its own, by name.
+        image: [h, w] of 0..255.
+        raters: the raters of ``ratings`` and ``weights``.
+        ratings: [R, h, w] labels.
+        truth: [h, w] labels, None where it is not known.
+        controls: those of ``labels`` and ``weights``; without ``permuted``, where the case has the diagnosis of another.
+        labels: [controls, h, w] fused labels.
+        weights: [controls, R, h, w] of 0..255, how much each rater counted; None where a fusion does not weigh voxels.
+    """
+
+    case: str
+    diagnosis: str
+    image: npt.NDArray[np.uint8]
+    raters: tuple[str, ...]
+    ratings: npt.NDArray[np.uint8]
+    truth: npt.NDArray[np.uint8] | None
+    controls: tuple[str, ...]
+    labels: npt.NDArray[np.uint8]
+    weights: npt.NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        shape, n = self.image.shape, len(self.raters)
+        fit = self.ratings.shape == (n, *shape) and self.labels.shape == (len(self.controls), *shape)
+        if not (fit and (self.weights is None or self.weights.shape == (len(self.controls), n, *shape))):
+            raise ValueError(f"ratings {self.ratings.shape} and labels {self.labels.shape} are not of {n} raters and {shape}")
+
+
+@dataclass(frozen=True, eq=False)
 class Diagnoses:
-    """All scores of one trained model; ``names`` are the diagnoses, the healthy one first, ``classes`` the foreground's."""
+    """All scores of one trained model; ``names`` are the diagnoses, the healthy one first, ``classes`` the foreground's.
+
+    ``pictures`` are of the first test case of each diagnosis. Nothing is computed from them.
+    """
 
     names: tuple[str, ...]
     classes: tuple[str, ...]
     scored: tuple[ScoredCases, ...]
+    pictures: tuple[FusedPicture, ...] = ()
 
     def __post_init__(self) -> None:
         for part in self.scored:

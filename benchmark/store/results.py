@@ -20,7 +20,7 @@ from ..experiment.experiment import LABELS, Experiment
 from .assignment import unpack_assignment
 from .completeness import Completeness, StoredUnit, read_units
 from .diagnoses import COLUMNS as DIAGNOSIS_COLUMNS
-from .diagnoses import LABELS_COLUMNS, ModelDiagnoses, labels_table, scores_table
+from .diagnoses import LABELS_COLUMNS, FusedPicture, ModelDiagnoses, labels_table, scores_table
 from .metric_facts import MetricFacts, stored_metric_facts
 from .picture_cases import PictureCase, picture_cases
 from .run_file import planned_units, read_run_file
@@ -82,6 +82,7 @@ class Results:
     repaired: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REPAIRED_COLUMNS))
     diagnoses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=DIAGNOSIS_COLUMNS))
     diagnosed_labels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LABELS_COLUMNS))
+    fused_pictures: Mapping[str, Sequence[FusedPicture]] = field(default_factory=dict)
 
     def assignment(self, repeat: int = 0, fold: int = 0) -> pd.DataFrame:
         """Who rated which training case, cases x raters, bool; the same for all candidates of a fold.
@@ -245,6 +246,11 @@ def read_results(folder: str | Path) -> Results:
         repaired=_repaired(done),
         diagnoses=scores_table(diagnosed),
         diagnosed_labels=labels_table(diagnosed),
+        fused_pictures={
+            model.candidate: model.diagnoses.pictures
+            for model in diagnosed
+            if model.diagnoses.pictures and (model.repeat, model.fold) == (0, 0)
+        },
     )
 
 

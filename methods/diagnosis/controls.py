@@ -93,13 +93,14 @@ class JudgedFusion:
         for case, consensus in fuse_cases(self.fusion, cases):
             mask = judged_probability(consensus, case)
             if case.diagnosis is not None and mask.any():
-                probability = self.judges.diagnose(case, mask)
-                found.append(DiagnosedLabels(case.id, self.control, consensus.labels, case.diagnosis, probability))
+                said = self.judges.diagnose(case, mask)
+                weights = consensus.weight_maps
+                found.append(DiagnosedLabels(case.id, self.control, consensus.labels, case.diagnosis, said, weights))
         return found
 
 
-def judged_fusion(
-    control: Control,
+def judged_fusions(
+    controls: Sequence[Control],
     fusion: Fusion | CaseFusion,
     train: Dataset,
     validation: Dataset,
@@ -108,22 +109,26 @@ def judged_fusion(
     budget: DiagnosisBudget | None,
     seed: int,
     device: str | torch.device,
-) -> JudgedFusion:
-    """Fit a fusion to the training cases, and networks to what it makes of them, under one control.
+) -> list[JudgedFusion]:
+    """Fit a fusion to the training cases, and networks to what it makes of them, under each control.
 
     Diagnoses are permuted after the fusion has learned: a fusion that learned from permuted ones would not know how to write a
-    diagnosis into labels, and a leak could not be seen.
+    diagnosis into labels, and a leak could not be seen. So the same fitted fusion serves ``cross-fitted`` and ``permuted``.
     """
-    used: Any = clone(fusion)
-    if isinstance(used, DiagnosisFusion):
-        used.set_params(cross_fitted=control != "as published")
-    fitted = fitted_fusion(used, train, seed=seed, device=device)
-    if control == "permuted":
-        train, validation = (
-            PermutedDiagnoses(part, derived_seed(seed, PERMUTED, place)) for place, part in enumerate((train, validation))
-        )
-    judges = Judges(judging_networks(fusion, control, networks), budget, seed, device)
-    return JudgedFusion(control, fitted, judges.fit(fitted, train, validation), seed)
+    fitted: dict[bool, Fusion | CaseFusion] = {}
+    judged = []
+    for control in controls:
+        if (cross_fitted := control != "as published") not in fitted:
+            used: Any = clone(fusion)
+            if isinstance(used, DiagnosisFusion):
+                used.set_params(cross_fitted=cross_fitted)
+            fitted[cross_fitted] = fitted_fusion(used, train, seed=seed, device=device)
+        parts = [train, validation]
+        if control == "permuted":
+            parts = [PermutedDiagnoses(part, derived_seed(seed, PERMUTED, place)) for place, part in enumerate(parts)]
+        judges = Judges(judging_networks(fusion, control, networks), budget, seed, device)
+        judged.append(JudgedFusion(control, fitted[cross_fitted], judges.fit(fitted[cross_fitted], *parts), seed))
+    return judged
 
 
 class PermutedDiagnoses(Dataset):

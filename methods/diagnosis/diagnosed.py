@@ -18,7 +18,7 @@ from ..learning.budget import Budget
 from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
-from .controls import JudgedFusion, Judges, judged_fusion, judging_networks, name_of, possible_controls
+from .controls import JudgedFusion, Judges, judged_fusions, judging_networks, name_of, possible_controls
 from .dl_att import DLAtt
 from .dl_cat import DLCat
 from .residual_network import NoMask
@@ -140,19 +140,16 @@ class Diagnosed(NestingMethod):
         if self.end_to_end:
             judges = Judges(self._networks(), self.diagnosis_budget, seed, device)
             self.judges_ = judges.fit(MajorityVote(), train, validation)
-        self.judged_fusions_: list[JudgedFusion] = [
-            judged_fusion(
-                control,
-                self._fusion(),
-                train,
-                validation,
-                networks=self._networks(),
-                budget=self.diagnosis_budget,
-                seed=seed,
-                device=device,
-            )
-            for control in self._controls()
-        ]
+        self.judged_fusions_: list[JudgedFusion] = judged_fusions(
+            self._controls(),
+            self._fusion(),
+            train,
+            validation,
+            networks=self._networks(),
+            budget=self.diagnosis_budget,
+            seed=seed,
+            device=device,
+        )
         return self
 
     @property

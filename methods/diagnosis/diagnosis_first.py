@@ -151,7 +151,8 @@ class DiagnosisFirst(DiagnosisFusion):
     def fuse_cases(self, cases: Dataset) -> list[Consensus]:
         """The consensus of each case.
 
-        ``weights`` are the means over the voxels where raters differ, ``log_likelihood`` that of the diagnosis after each step.
+        ``weights`` are the means over the voxels where raters differ, ``log_likelihood`` that of the diagnosis after each step,
+        and ``weight_maps`` the weights themselves, as ``weight_maps()`` gives them.
 
         Raises:
             RaterbenchError: a case has no rating.
@@ -281,4 +282,5 @@ def _consensus(
         status="ok" if differ.any() else "degenerate",
         weights=weights[:, looked_at].mean(axis=1) if looked_at.any() else np.full(len(raters), 1 / len(raters)),
         tied=int(((best_classes(share).sum(axis=0) > 1) & ~nobody).sum()),
+        weight_maps=maps,
     )

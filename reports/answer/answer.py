@@ -10,6 +10,7 @@ import pandas as pd
 from ...benchmark.statistics.ranking import best_of
 from ..analysis import Analysis
 from ..tables import captions
+from ..tables.diagnosis import diagnosis_words
 from ..tables.wording import name_of, words_of, write_number
 from . import overturn
 from .other_raters import order_sentence, stand_in_sentence
@@ -47,6 +48,7 @@ def answer(analysis: Analysis) -> Answer:
         "a false claim": lambda: [false_claim(found)],
         "what is needed": lambda: [needed(found)],
         "limits": lambda: limits(found),
+        "the diagnosis": lambda: [diagnosis_words(analysis)],
         "may networks stand in for a rater": lambda: [stand_in_sentence(analysis.panel)],
     }
     beside = {

@@ -11,6 +11,8 @@ from .annotations.budgets import annotation_cost, repair_by_slices
 from .annotations.repair import repair
 from .costs import costs
 from .diagnosis.areas import areas
+from .diagnosis.fused_labels import fused_labels
+from .diagnosis.weight_maps import weight_maps
 from .effects import effects
 from .entropy import entropy
 from .files.drawing import drawn_figure
@@ -55,6 +57,8 @@ def figure_makers(analysis: Analysis) -> dict[str, Maker]:
         "by-epoch": by_epoch,
         "costs": costs,
         "diagnosis-auc": areas,
+        "fused-labels": fused_labels,
+        "weight-maps": weight_maps,
         "confusion-entries": confusion_entries,
         "identification": identification,
         "rater-curve": rater_curve_figure,

@@ -23,9 +23,9 @@ COMPARISON = (
 )
 SECTIONS = (
     ("comparison", "Comparison", COMPARISON),
+    ("diagnosis", "Diagnosis", ("diagnosis-auc", "diagnosis", "fused-labels", "weight-maps", "diagnosis-calibration")),
     ("published", "Published beside measured", ("published",)),
     ("calibration", "Probabilities", ("reliability", "calibration", "distribution", "entropy", "threshold")),
-    ("diagnosis", "Diagnosis", ("diagnosis-auc", "diagnosis", "diagnosis-calibration")),
     ("repair", "Careful and cheap annotations", ("annotation-cost", "repair-by-slices", "repairs", "repair")),
     ("pictures", "Cases", ("pictures", "samples", "sample-variance")),
     ("panel", "The raters as a panel", ("interchangeability", "raters-left-out", "rater-curve")),

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from raterbench.benchmark.measuring.pictures import agreement, choose_pictures, picture_of, predicted_picture
+from raterbench.benchmark.measuring.pictures import agreement, choose_pictures, fused_pictures, picture_of, predicted_picture
 from raterbench.benchmark.store.predictions import store_prediction
-from raterbench.datasets import IGNORE, Case, Geometry
-from raterbench.methods.base import Prediction
+from raterbench.datasets import IGNORE, Case, CaseList, Geometry
+from raterbench.methods.base import DiagnosedLabels, Prediction
 
 
 def case(name, *ratings, image=None):
@@ -74,3 +76,49 @@ def test_pictures_hold_image_ratings_and_truth_of_any_brightness():
     assert (second.image.min(), second.image.max()) == (0, 255)
     np.testing.assert_array_equal(first.ratings[1], [HALF])
     assert first.truth is None
+
+
+def diagnosed(name, diagnosis, shape=(4, 4)):
+    random = np.random.default_rng(sum(map(ord, name)))
+    ratings = {rater: random.integers(0, 2, shape).astype(np.uint8) for rater in ("b", "a")}
+    image = random.normal(size=(1, *shape)).astype(np.float32)
+    return Case(name, name, "here", image, ratings, Geometry.axis_aligned(len(shape)), diagnosis=diagnosis)
+
+
+def record(case, control, labels, weights=None):
+    return DiagnosedLabels(case.id, control, labels, case.diagnosis, {"net": np.array([0.5, 0.5])}, weights)
+
+
+def test_the_first_case_of_each_diagnosis_is_drawn_with_its_fused_labels():
+    cases = [diagnosed("nothing", None), diagnosed("ill", 1), diagnosed("well", 0), diagnosed("ill too", 1)]
+    weights = {"a": np.full((4, 4), 0.2, np.float32), "b": np.full((4, 4), 0.8, np.float32)}
+    records = [
+        record(case, control, np.full((4, 4), number, np.uint8), weights)
+        for number, control in enumerate(("as published", "cross-fitted", "permuted"))
+        for case in cases[1:]
+    ]
+    tested = CaseList("four", cases, ("background", "object"), diagnoses=("healthy", "ill"))
+    well, ill = fused_pictures(records, tested)
+    assert [(picture.case, picture.diagnosis) for picture in (well, ill)] == [("well", "healthy"), ("ill", "ill")]
+    assert ill.controls == ("as published", "cross-fitted") and ill.labels[:, 0, 0].tolist() == [0, 1]
+    assert ill.raters == ("b", "a") and np.array_equal(ill.ratings[1], cases[1].ratings["a"])
+    assert ill.weights.shape == (2, 2, 4, 4) and ill.weights[0, :, 0, 0].tolist() == [204, 51]
+    assert ill.truth is None and ill.image.dtype == np.uint8
+
+
+def test_of_a_volume_the_slice_is_drawn_on_which_raters_disagree():
+    case, drawn = diagnosed("ill", 1, (3, 4, 4)), np.zeros((3, 4, 4), np.uint8)
+    drawn[2, 0, :3], drawn[1, 0, 0] = 1, 1
+    case = dataclasses.replace(case, ratings={"b": np.zeros_like(drawn), "a": drawn})
+    labels = np.arange(3, dtype=np.uint8)[:, None, None] + np.zeros((3, 4, 4), np.uint8)
+    (picture,) = fused_pictures(
+        [record(case, "cross-fitted", labels)], CaseList("one", [case], ("background", "object"), diagnoses=("healthy", "ill"))
+    )
+    assert (picture.labels == 2).all() and picture.labels.shape == (1, 4, 4) and picture.weights is None
+    assert np.array_equal(picture.ratings[1], drawn[2])
+
+
+def test_permuted_diagnoses_and_no_records_give_no_picture():
+    case = diagnosed("ill", 1)
+    tested = CaseList("one", [case], ("background", "object"), diagnoses=("healthy", "ill"))
+    assert fused_pictures([record(case, "permuted", case.ratings["a"])], tested) == fused_pictures([], tested) == ()

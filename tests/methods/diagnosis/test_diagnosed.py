@@ -137,6 +137,8 @@ def test_labels_that_know_the_diagnosis_are_judged_by_networks_of_other_kinds(pa
     }
     used = {judged.control: judged.fusion for judged in method.judged_fusions_}
     assert [len(used[c].networks_) for c in ("as published", "cross-fitted", "permuted")] == [1, 3, 3]
+    assert used["permuted"] is used["cross-fitted"], "it has learned from the true diagnoses under both"
+    assert all(set(one.weights) == set(test[1].ratings) for one in found)
     labels = {one.control: one.labels for one in found if one.case == test[1].id}
     expected = used["as published"].fuse_cases(test.subset([1]))[0].labels
     np.testing.assert_array_equal(labels["as published"], expected)

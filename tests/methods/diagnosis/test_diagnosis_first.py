@@ -98,6 +98,7 @@ def test_weight_maps_give_the_consensus(fitted, bars):
     cases = CaseList("one", [dataclasses.replace(case, ratings=ratings)], bars(1).classes, ["blank", "one", "three", "two"])
     (maps,), (fused,) = fitted.weight_maps(cases), fitted.fuse_cases(cases)
     assert sorted(maps) == ["blank", "one", "three"]
+    assert all(np.array_equal(maps[rater], fused.weight_maps[rater]) for rater in maps)
     np.testing.assert_allclose(sum(maps.values()), 1, atol=1e-6)
     total = sum(weight * (ratings[rater] != IGNORE) for rater, weight in maps.items())
     marked = sum(weight * (ratings[rater] == 1) for rater, weight in maps.items())
