@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import itertools
 import os
 import signal
 import sys
@@ -408,7 +409,10 @@ def perf(options: argparse.Namespace) -> int:
 
         sys.stdout.write(f"{draw_convergence(SIZES, compared_errors(), Path(options.convergence))}\n")
         return 0
-    for line in measure(options.repeats):
+    from .benchmark.perf.units import units
+    from .reports.page.report import make_report
+
+    for line in itertools.chain(measure(options.repeats), units(make_report)):
         sys.stdout.write(f"{line}\n")
     return 0
 

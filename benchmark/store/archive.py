@@ -1,18 +1,20 @@
-"""The file format of results: a zip archive of typed parts. Each part is one dataclass; its arrays lie beside its JSON.
+"""The file format of results: a zip archive of typed parts. Each part is one dataclass; its large arrays lie beside its JSON.
 
 A part called ``name`` is the member ``name.json`` with its arrays as ``name.0.npy``, ``name.1.npy`` ..., which the JSON names.
+A small array stands in the JSON itself, because a member of its own takes longer to read than what it holds.
 ``contents.json`` lists all members, so that a damaged name is noticed too; zip itself has a checksum of every content.
-There are no pickles. NumPy opens the arrays of such a file with ``numpy.load``.
+There are no pickles. NumPy opens the large arrays of such a file with ``numpy.load``.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import typing
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +28,8 @@ from ...whole_files import replacing_file
 T = TypeVar("T")
 
 CONTENTS = "contents.json"
+SMALL = 2048
+"""Bytes up to which an array stands in the JSON of its part, in base64."""
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every member, so that equal parts make equal files."""
 DAMAGE = (
@@ -83,6 +87,8 @@ def _reference(part: str, arrays: list[np.ndarray[Any, Any]], value: Any) -> Any
         return value.item()
     if not isinstance(value, np.ndarray) or value.dtype.hasobject:
         raise TypeError(f"{type(value).__name__} cannot be stored: only plain values, dataclasses and arrays of numbers can")
+    if value.nbytes <= SMALL:
+        return {"dtype": value.dtype.str, "shape": value.shape, "data": value.tobytes()}
     arrays.append(value)
     return {"array": f"{part}.{len(arrays) - 1}.npy"}
 
@@ -97,6 +103,14 @@ def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     if dtype.hasobject:
         raise ValueError("an array holds Python objects")
     return shape, in_fortran_order, dtype
+
+
+def _small_array(dtype: str, shape: Sequence[int], data: str) -> np.ndarray[Any, Any]:
+    """An array that stands in the JSON of its part."""
+    kind, content = np.dtype(dtype), base64.b64decode(data, validate=True)
+    if kind.hasobject:
+        raise ValueError("an array holds Python objects")
+    return np.frombuffer(content, kind).reshape(shape).copy()
 
 
 class Archive:
@@ -166,10 +180,13 @@ class Archive:
 
     def _array(self, kind: type, reference: Any) -> np.ndarray[Any, Any]:
         expected = typing.get_args(typing.get_args(kind)[1])[0]
-        content = self._content(reference["array"])
-        start = HEADER.size + HEADER.unpack_from(content)[-1]
-        shape, in_fortran_order, dtype = _header(content[:start])
-        array = np.ndarray(shape, dtype, content, start, order="F" if in_fortran_order else "C").copy()
+        if "data" in reference:
+            array = _small_array(**reference)
+        else:
+            content = self._content(reference["array"])
+            start = HEADER.size + HEADER.unpack_from(content)[-1]
+            shape, in_fortran_order, dtype = _header(content[:start])
+            array = np.ndarray(shape, dtype, content, start, order="F" if in_fortran_order else "C").copy()
         if expected is not Any and not np.issubdtype(array.dtype, expected):
             raise ValueError(f"an array of {array.dtype} is where {expected.__name__} is expected")
         return array
