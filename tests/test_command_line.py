@@ -92,8 +92,9 @@ def command(*arguments):
 
 
 def files(folder="."):
-    """The contents of every file below a folder, by its path."""
-    return {path.as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+    """The contents of every file below a folder, by its path, but for the catalogue, which is no part of the results."""
+    paths = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != ".catalogue.json")
+    return {path.as_posix(): path.read_bytes() for path in paths}
 
 
 def test_a_run_from_a_file_to_the_report_and_again_with_one_more_metric(toml, capsys):

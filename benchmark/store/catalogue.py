@@ -15,7 +15,7 @@ from ...whole_files import replacing_file
 from .units import SCHEMA, read_measuring, read_training
 
 FILE = ".catalogue.json"
-"""Its name, in the folder of the units."""
+"""Its name, in the results folder."""
 SETTLED_NS = 2_000_000_000
 """A file that was changed less than these nanoseconds ago may change again without a new time: disks count it coarsely."""
 
@@ -55,11 +55,11 @@ class Catalogue:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "units"
+        self.place = folder / FILE
         self.files: dict[str, Known] = {}
         self._changed = False
         with suppress(OSError, msgspec.MsgspecError):
-            stored = msgspec.json.decode((self.folder / FILE).read_bytes(), type=_Stored)
+            stored = msgspec.json.decode(self.place.read_bytes(), type=_Stored)
             if stored.schema == SCHEMA:
                 self.files = stored.files
 
@@ -100,7 +100,7 @@ class Catalogue:
 
     def save(self) -> None:
         """Write it, if something in it is new. Where the folder cannot be written, everything is read again next time."""
-        if self._changed and self.folder.is_dir():
-            with suppress(RaterbenchError), replacing_file(self.folder / FILE) as stream:
+        if self._changed and self.place.parent.is_dir():
+            with suppress(RaterbenchError), replacing_file(self.place) as stream:
                 stream.write(msgspec.json.encode(_Stored(SCHEMA, self.files)))
             self._changed = False

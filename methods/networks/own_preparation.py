@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from sklearn.base import clone
@@ -83,6 +84,13 @@ class OwnPreparation(NestingMethod):
     @property
     def fitted_method(self) -> Method:
         return self.segmenter_
+
+    def restore(
+        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
+    ) -> Self:
+        self.check_parameters()
+        self.segmenter_ = clone(self._inner()).restore(weights, facts, device=device)
+        return self
 
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
         return replace(super().predict(case, samples=samples, seed=seed), prepared=None)

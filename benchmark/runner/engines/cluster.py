@@ -101,7 +101,7 @@ class DaskCluster(Engine):
                     ended.add(future)
                 future = next(ended)
                 task = running.pop(future)
-                outcome = self._outcome(plan, task, future)
+                outcome = self._outcome(plan, task, future, alone)
                 if outcome is None:
                     tasks.appendleft(task)
                 else:
@@ -111,8 +111,10 @@ class DaskCluster(Engine):
             if self._client.status == "running":
                 self._client.cancel(list(running))
 
-    def _outcome(self, plan: Plan, task: Task, future: Future) -> Ended | Died | None:
+    def _outcome(self, plan: Plan, task: Task, future: Future, alone: bool) -> Ended | Died | None:
         """How a task ended, once what it stored is in the results folder; None where it has to be submitted again.
+
+        What waits on a worker that dies counts for Dask like what killed it, so a task is blamed only if it was ``alone``.
 
         Raises:
             RaterbenchError: the scheduler is gone, or a worker cannot compute for this client.
@@ -125,7 +127,7 @@ class DaskCluster(Engine):
             error = future.exception()
             if isinstance(error, KilledWorker):
                 n, last = error.allowed_failures + 1, error.last_worker.address
-                return Died(f"{n} workers died while they computed it, the last one was {last}", final=True)
+                return Died(f"{n} workers died while they computed it, the last one was {last}", final=alone)
             raise RaterbenchError(
                 f"a worker of {self.address} could not start a unit ({described(error)}): install the same raterbench there"
             )

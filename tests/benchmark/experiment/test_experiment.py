@@ -39,11 +39,11 @@ def test_every_shipped_experiment_loads_and_its_parts_can_be_built(name):
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_experiment_has_enough_repeats_and_says_how_small_it_is(name):
-    """Three repeats of a cross-validation and five of a hold-out let trainings vary enough; ``smoke`` compares nothing."""
+    """Three repeats of a cross-validation and five of a hold-out let trainings vary enough; two say that they do not."""
     experiment = read_experiment(name)
     repeats, said = experiment.split.repeats, experiment.description
-    if name == "smoke":
-        assert repeats == 1 and "in one repeat" in said and "exploratory" in said
+    if name in ("smoke", "volumes"):
+        assert repeats == 1 and "in one repeat" in said and "exploratory" in said.lower()
         return
     assert repeats >= (5 if experiment.split.policy == "holdout" else 3)
     assert f"{ {3: 'three', 5: 'five', 10: 'ten', 15: 'fifteen', 20: 'twenty'}[repeats] } repeats" in said

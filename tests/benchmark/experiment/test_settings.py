@@ -23,7 +23,7 @@ KEYS = {
     "": [f.name for f in dataclasses.fields(Experiment) if f.name in ("keep_cases", "seed")],
     "split": ["folds", "repeats", "validation"],
     "statistics": ["alpha", "resamples"],
-    "budget": [name for name in Budget().get_params(deep=False) if name != "backbone"],
+    "budget": [name for name in Budget().get_params(deep=False) if name not in ("backbone", "weights")],
     "preparation": [f.name for f in dataclasses.fields(Preparation) if f.name != "slice_axis"],
 }
 ALL = [(table, key) for table, keys in KEYS.items() for key in keys]

@@ -69,5 +69,5 @@ def test_a_file_that_was_changed_just_now_is_read_the_next_time_too(tmp_path, fi
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema": 1, "files": {}}', b"[]"])
 def test_a_damaged_catalogue_or_one_of_another_version_is_none(tmp_path, files, content):
     _, training, _ = files
-    (training.parent / FILE).write_bytes(content)
+    (tmp_path / FILE).write_bytes(content)
     assert Catalogue(tmp_path).training(training).status == "failed"
