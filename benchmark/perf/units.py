@@ -41,11 +41,11 @@ LONG_AGO = 1_000_000_000
 """Seconds since 1970: files that were just written would be read again."""
 
 
-def units(report: Callable[[Path], object], n: int = 10_000) -> Iterator[str]:
+def units(report: Callable[[Path], object], n: int = 5_000) -> Iterator[str]:
     """Milliseconds a unit that plan, store and ``report`` take, and seconds to find that nothing of them is missing.
 
-    A unit holds the Dice of two cases and calibration counts; nothing is trained. What the disk takes to bring files to safety
-    (``fsync``) is left out.
+    A unit holds the Dice of two cases and calibration counts; nothing is trained. An experiment has 5,000 training units at
+    most. What the disk takes to bring files to safety (``fsync``) is left out.
     """
     experiment = Experiment(
         name="trivial",
