@@ -195,7 +195,7 @@ def _state_of(
         path = training_path(folder, unit)
         trained, state, why = _whole(path, foreign, read_training)
         if trained is not None and trained.key != unit.key:
-            trained, state, why = None, *_is_foreign(path, trained.key, foreign, by_key)
+            trained, state, why = None, *_note_foreign(path, trained.key, foreign, by_key)
         if trained is None:
             return StoredUnit(unit, None, None, {}), UnitState(unit, state, why)
         if trained.status != "done":
@@ -203,7 +203,7 @@ def _state_of(
     path = measuring_path(folder, unit)
     found, state, why = _whole(path, foreign, partial(read_measuring, wanted=wanted))
     if found is not None and found[0].key != unit.key:
-        found, state, why = None, *_is_foreign(path, found[0].key, foreign, by_key)
+        found, state, why = None, *_note_foreign(path, found[0].key, foreign, by_key)
     if found is None:
         not_measured = "trained, but not measured" if trained is not None and state == "missing" and not why else why
         return StoredUnit(unit, trained, None, {}), UnitState(unit, state, not_measured)
@@ -230,7 +230,7 @@ def _whole(
         return None, "damaged", getattr(error, "strerror", None) or str(error)
 
 
-def _is_foreign(
+def _note_foreign(
     path: Path, key: str, foreign: dict[str, ForeignFile], by_key: Mapping[str, PlannedUnit]
 ) -> tuple[Literal["missing"], str]:
     """Note that a file in the place of a unit holds another one; that it is missing, and why."""
