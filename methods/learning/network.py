@@ -20,19 +20,9 @@ from ..backbones.weights import load_first_weights
 from ..base import Method, Prediction
 from ..fit_report import FitReport
 from .alarms import lost_classes
+from .batches.slices import Batch, PreparedSlices, Slices, store_slices
 from .budget import Budget
-from .preparation import (
-    Batch,
-    PreparedSlices,
-    Slices,
-    crop_padding,
-    is_volume,
-    prepare_case,
-    prepare_image,
-    remove_padding,
-    restore_prepared,
-    store_slices,
-)
+from .preparation import crop_padding, is_volume, prepare_case, prepare_image, remove_padding, restore_prepared
 from .recipes import Recipe, SoftCrossEntropy
 from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights, read_facts, set_fitted
 from .training import train_network

@@ -10,7 +10,7 @@ from raterbench.methods.backbones import BACKBONES, Backbone
 from raterbench.methods.backbones.base import Features
 from raterbench.methods.backbones.shallow import Shallow
 from raterbench.methods.backbones.unet import UNet
-from raterbench.methods.learning.preparation import Batch
+from raterbench.methods.learning.batches.slices import Batch
 
 FEATURES = (4, 4, 4, 8, 8, 4)
 
