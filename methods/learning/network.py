@@ -124,7 +124,11 @@ class NetworkMethod(Method):
         """The network with its first weights, on the device."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.build(self.n_channels_, self.n_classes_, len(self.target_names_)).to(self.device_)
+            module: Any = self.build(self.n_channels_, self.n_classes_, len(self.target_names_)).to(self.device_)
+        if self.budget_.memory_format is not None:
+            module.to(memory_format=torch.channels_last_3d if self.spatial_dims_ == 3 else torch.channels_last)
+        built: nn.Module = module
+        return built
 
     def fit_targets(self, train: Dataset) -> None:
         """Learn what ``targets`` needs from the training cases."""
