@@ -97,6 +97,8 @@ def plan_parts(
     for metric in metrics:
         for reference in references_of(metric, references, kind):
             decisive = [metric.name, identity(metric), reference, *([made_by[reference]] if reference in made_by else [])]
+            if isinstance(metric, SampleMetric):
+                decisive.append("labels at each threshold")  # Once the labels of samples were always those at one half.
             tag = f"{metric.name}/{reference}/{_hash(decisive)}"
             if isinstance(metric, PooledMetric):
                 pooled[f"pooled/{tag}"] = PlannedPool(metric, reference)
@@ -222,18 +224,19 @@ class PartsInProgress:
         if self.value_counts:
             self.counted_values.append(stored.value_counts())
 
-    def measure_samples(self, name: str, samples: Sequence[Segmentation], case: Case) -> None:
-        """Measure the samples of the present case against all its raters."""
+    def measure_samples(self, name: str, sets: Sequence[Sequence[Segmentation]], case: Case) -> None:
+        """Measure the samples of the present case against all its raters, once for each threshold that makes their labels."""
         metrics = {part: planned.metric for part, planned in self.rows.items() if isinstance(planned.metric, SampleMetric)}
-        if not (metrics and samples and case.ratings):
+        if not (metrics and case.ratings):
             return
         place = self.names.index(name)
         # The same objects for all metrics, so that what these share is computed once.
         raters = [from_labels(labels, self.dataset.n_classes) for labels in case.ratings.values()]
-        for part, metric in metrics.items():
-            values = metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
-            self.values[part][place, self.position, :, 0] = values
-            self.measured[part][place, self.position] = True
+        for number, samples in enumerate(sets):
+            for part, metric in metrics.items():
+                values = metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
+                self.values[part][place, self.position, :, number] = values
+                self.measured[part][place, self.position] = True
 
     def compare_raters(self, name: str, estimates: Estimates | None, case: Case) -> None:
         """Compare the estimates of the raters of the present case with what they did."""
@@ -300,4 +303,4 @@ class PartsInProgress:
         return self.dataset.classes[1:] if metric.per_class else (ALL_CLASSES,)
 
     def _thresholds(self, metric: Metric | RaterMetric | SampleMetric) -> tuple[str, ...]:
-        return self.thresholds if isinstance(metric, Metric) else ("",)
+        return ("",) if isinstance(metric, RaterMetric) else self.thresholds

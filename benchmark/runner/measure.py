@@ -147,12 +147,17 @@ class _UnitInProgress:
         self.parts.measure(self.unit.name, made, sources)
         self.parts.count(case, made[0], sources)
         self.parts.count_values(stored)
-        samples = [Segmentation(hard_labels(sample), sample) for sample in stored.sampled()]
-        # The labels of a candidate that draws no samples are a set of one.
-        self.parts.measure_samples(self.unit.name, samples or [from_labels(made[0].labels, self.dataset.n_classes)], case)
+        drawn = list(stored.sampled())
+        # Samples become labels as their mean does; the labels of a candidate that draws none are a set of one.
+        sets = [
+            [Segmentation(hard_labels(sample, threshold), sample) for sample in drawn]
+            or [from_labels(segmentation.labels, self.dataset.n_classes)]
+            for threshold, segmentation in zip(self.thresholds, made, strict=True)
+        ]
+        self.parts.measure_samples(self.unit.name, sets, case)
         self.parts.compare_raters(self.unit.name, self.estimates.get(case.id), case)
         if self.parts.pictures and case.id in self.task.kept:
-            self.predicted.append(predicted_picture(stored, probability, [sample.labels for sample in samples]))
+            self.predicted.append(predicted_picture(stored, probability, [sample.labels for sample in sets[0] if drawn]))
 
     def _raters(self, case: Case, sources: References) -> None:
         for rater, labels in case.ratings.items():

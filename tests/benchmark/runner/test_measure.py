@@ -12,10 +12,12 @@ from raterbench.benchmark.metrics.confusion import confusion_rmse
 from raterbench.benchmark.runner import measure
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.run import run
+from raterbench.benchmark.runner.tasks import open_dataset
 from raterbench.benchmark.store.units import CaseName, PredictedPictures, measuring_path, read_measuring, read_predictions
 from raterbench.datasets import Phantom, true_confusion
 from raterbench.datasets.base import Preparation
 from raterbench.errors import RaterbenchError
+from raterbench.methods.thresholds import hard_labels
 
 
 def test_without_a_truth_raters_are_held_against_each_other(tiny, tmp_path, plugin, compute):
@@ -161,6 +163,41 @@ def test_the_labels_of_a_candidate_that_draws_no_samples_are_a_set_of_one(tiny, 
         metric = METRICS.get("generalised energy distance")()
         expected = metric.measure_samples([from_labels(labels, 3)], raters, spacing=(1, 1))
         assert [rows[case.id, name] for name in ("white matter", "grey matter")] == pytest.approx(expected.tolist())
+
+
+FAINT = """
+class Faint(Instant):
+    '''Gives the object a low probability, in each sample to one more column.'''
+
+    def predict(self, case, *, samples=0, seed=0):
+        maps = np.full((max(samples, 1), 2, *case.shape), np.float32(0.9))
+        for i, sample in enumerate(maps):
+            sample[:, :, 8 : 20 + i] = 0.66
+            sample[1] = 1 - sample[0]
+        return Prediction(maps.mean(axis=0), samples=maps if samples else None)
+"""
+
+
+def test_labels_of_samples_are_made_at_the_threshold_of_the_map(tiny, tmp_path, plugin, compute):
+    name = "generalised energy distance"
+    options = {"volumes": 4, "test": 1, "slices": 1, "size": 64}
+    experiment = tiny(
+        dataset="cells", dataset_options=options, candidates=(Candidate("faint", "faint"),), metrics=("dice", name)
+    )
+    experiment = experiment.replace(samples=3, plugins=(plugin(FAINT),), search_threshold=True)
+    found = compute(experiment, tmp_path, "faint")
+    assert found.trained.threshold.chosen < 0.34
+    (part,) = [p for key, p in found.parts.items() if key.startswith(f"rows/{name}/")]
+    assert part.thresholds == ("searched", "half")
+    data = open_dataset(experiment, None)
+    for i, stored in enumerate(read_predictions(found.path, found.trained.predicted)):
+        case = next(c for c in data if c.id == stored.case)
+        raters = [from_labels(labels, 2) for labels in case.ratings.values()]
+        for number, threshold in enumerate((found.trained.threshold.chosen, 0.5)):
+            samples = [from_labels(hard_labels(sample, threshold), 2) for sample in stored.sampled()]
+            assert bool(number) == all((sample.labels == 0).all() for sample in samples)
+            expected = METRICS.get(name)().measure_samples(samples, raters, spacing=(1, 1))
+            assert part.values[0, i, :, number] == pytest.approx(expected)
 
 
 def test_a_metric_of_all_cases_together_agrees_with_the_calibration_counts(tiny, tmp_path, compute):
