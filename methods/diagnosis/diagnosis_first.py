@@ -20,7 +20,8 @@ from ..fusion.engine.cases import judged_probability
 from ..fusion.engine.ties import Ties, best_classes, break_ties
 from ..fusion.majority import MajorityVote
 from ..learning.preparation import PreparedSlices, prepare_case, restore_maps, stack
-from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
+from ..learning.volumes.choice import preparation_of_slices
+from .base import DIAGNOSES_SLICES, DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .dl_cat import DLCat
 from .expertness import MapSettings, Optimised, Parameterisation, RatedSlices, optimise_logits, softmax_over_raters
 from .slices import UNKNOWN, MaskedSlices, masked_slices
@@ -126,10 +127,11 @@ class DiagnosisFirst(DiagnosisFusion):
             RaterbenchError: the diagnosis of no case is known.
         """
         self.check_parameters()
-        self.seed_, self.device_, self.preparation_ = seed, torch.device(device), cases.preparation
+        self.seed_, self.device_ = seed, torch.device(device)
+        self.preparation_ = preparation_of_slices(cases, DIAGNOSES_SLICES)
         majority = MajorityVote()
         pairs = ((case, judged_probability(majority.fuse(case.ratings, cases.n_classes), case)) for case in cases)
-        slices = masked_slices(pairs, cases.n_classes, cases.preparation)
+        slices = masked_slices(pairs, cases.n_classes, self.preparation_)
         self.padded_ = (slices.images.shape[-2], slices.images.shape[-1])
         one = cases.index["subject"].nunique() == 1
         if one and self.cross_fitted:

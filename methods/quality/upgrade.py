@@ -17,6 +17,7 @@ from ..base import Method, Need, Prediction
 from ..fit_report import AnnotationRepair, FitReport, RepairScore
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
+from ..learning.volumes.choice import why_not_volumes
 from ..networks.fused_labels import FusedLabels
 from .error_estimate import estimate_errors
 from .repair_scores import RepairedAnnotation, repair_score
@@ -103,9 +104,8 @@ class Upgrade(Method):
         """Why it cannot run: there are more than two classes, volumes in 3-D, or a rater is not in the data set."""
         if dataset.n_classes != 2:
             return f"annotation errors are defined for two classes, and there are {dataset.n_classes}"
-        if dataset.preparation.mode == "volumes":
-            return 'errors are drawn in slices, and preparation.mode = "volumes"'
-        return missing_raters(dataset, [*self.hq, *self.lq]) or self._inner().skip_reason(dataset)
+        flat = why_not_volumes(dataset, "errors are drawn in slices")
+        return flat or missing_raters(dataset, [*self.hq, *self.lq]) or self._inner().skip_reason(dataset)
 
     def n_networks(self, n_raters: int) -> int:
         return 1 + self._inner().n_networks(n_raters)
