@@ -14,7 +14,7 @@ from .narrow_resnet import NarrowResNetUNet
 NETWORKS = [
     name
     for name in METHODS.names()
-    if issubclass(METHODS.get(name), NetworkMethod | NestingMethod) and name not in ("diagnosed", "tuned")
+    if issubclass(METHODS.get(name), NetworkMethod | NestingMethod) and name not in ("diagnosed", "tuned", "upgrade")
 ]
 """Without those that fit another method several times, whose time is a multiple: they never see a backbone."""
 OF_SLICES = {"phiseg", "pionono", "probabilistic-u-net", "take-and-give"}
