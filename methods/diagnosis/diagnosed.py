@@ -19,6 +19,7 @@ from ..networks.fused_labels import FusedLabels
 from ..networks.segmenter_holder import SegmenterHolder
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .controls import JudgedFusion, Judges, judged_fusions, judging_networks, name_of, possible_controls
+from .diagnosis_first import DiagnosisFirst
 from .dl_att import DLAtt
 from .dl_cat import DLCat
 from .residual_network import NoMask
@@ -96,9 +97,21 @@ class Diagnosed(SegmenterHolder):
         reasons += [f"{name_of(network)}: {reason}" for network in self._networks() if (reason := network.skip_reason(dataset))]
         return next((reason for reason in reasons if reason is not None), None)
 
-    def n_networks(self, n_raters: int) -> int:
-        """Those of the segmenter; diagnosis networks take seconds."""
-        return super().n_networks(n_raters)
+    def diagnosis_networks(self) -> list[tuple[DiagnosisNetwork, DiagnosisBudget]]:
+        """Each diagnosis network that ``fit`` trains, as often as it does, with its budget: for estimates of time.
+
+        ``n_networks`` has those of the segmenter alone, since these are much smaller.
+        """
+        budget, controls = self.diagnosis_budget or DiagnosisBudget(), self._controls()
+        judges = list(self._networks()) if self.end_to_end else []
+        for control in controls:
+            judges += judging_networks(self._fusion(), control, self._networks())
+        found = [(network, budget) for network in judges]
+        if isinstance(self.fusion, DiagnosisFirst):
+            # One fitted fusion serves all controls but ``as published``.
+            n = ("as published" in controls) + self.fusion.folds * any(control != "as published" for control in controls)
+            found += [(self.fusion.fused_with(), self.fusion.diagnosis_budget or DiagnosisBudget())] * n
+        return found
 
     def check_parameters(self) -> None:
         """Check the parameters and those of all parts.

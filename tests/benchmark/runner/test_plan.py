@@ -10,6 +10,7 @@ from rich.console import Console
 from raterbench.benchmark.experiment.experiment import Candidate, Split, Statistics
 from raterbench.benchmark.runner import plan as plan_module
 from raterbench.benchmark.runner import tasks
+from raterbench.benchmark.runner.engines.cluster import _common
 from raterbench.benchmark.runner.plan import make_plan, preparation_identity
 from raterbench.benchmark.runner.progress import announce
 from raterbench.benchmark.runner.provenance import code_version, versions
@@ -132,6 +133,7 @@ def test_how_volumes_are_learned_is_decided_once_and_is_in_keys_as_if_it_had_bee
     reason = 'its network is for slices, and volumes are learned in 3-D: set preparation.mode = "slices"'
     assert plan.skipped == ({"a": reason} if mode == "volumes" else {})
     monkeypatch.setattr(Cubes, "load", lambda *_: pytest.fail("a worker looks at no case to decide"))
+    assert _common(plan).experiment.preparation["mode"] == mode, "also on a cluster"
     assert prepare_process(plan.setting).preparation == plan.dataset.preparation
     console = Console(file=StringIO(), width=300)
     announce(plan, 1, what_to_do(plan), console=console)
