@@ -10,6 +10,7 @@ from math import prod
 import torch
 
 from ...datasets.base import Dataset
+from ...methods.base import Method
 from ...methods.diagnosis.base import DiagnosisBudget, DiagnosisNetwork
 from ...methods.diagnosis.diagnosed import Diagnosed
 from ...methods.diagnosis.slices import masked_slices
@@ -19,6 +20,7 @@ from ...methods.learning.augmentation import augment
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.networks.own_preparation import OwnPreparation
+from ...methods.networks.segmenter_holder import SegmenterHolder
 from ...steps import step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_budget, build_method, build_metrics, build_references
@@ -63,6 +65,14 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     raters = float(dataset.index["raters"].map(len).mean())
     labels = measuring * len(fold.test) * (raters + len(experiment.fused_rows)) / (1 + len(experiment.fused_rows))
     return Estimate(training + measuring * len(fold.test), labels)
+
+
+def trains_networks(method: Method) -> bool:
+    """Whether a network is trained: of the method, of one within it, or of the one that it holds where none is given."""
+    return any(
+        isinstance(one, NetworkMethod | Diagnosed) or (isinstance(one, SegmenterHolder) and one.segmenter is None)
+        for one in estimators_within(method)
+    )
 
 
 def networks(experiment: Experiment, dataset: Dataset) -> float:

@@ -17,6 +17,9 @@ from raterbench.benchmark.runner.provenance import code_version
 from raterbench.benchmark.runner.run import Ended, what_to_do
 from raterbench.benchmark.store.units import Origin, measuring_path, training_path
 from raterbench.datasets import Phantom
+from raterbench.methods import Diagnosed, FusedLabels
+from raterbench.methods.networks.own_preparation import OwnPreparation
+from raterbench.methods.quality.class_frequencies import ClassFrequencies
 
 from ...made_units import write_measured, write_trained
 
@@ -243,6 +246,21 @@ def test_diagnosis_networks_are_timed_as_often_as_they_are_trained(tiny, monkeyp
     first = {"fusion": {"fusion": "diagnosis-first", "folds": 3, "diagnosis_budget": {"epochs": 2, "batch_size": 2}}}
     # Judged as published by both; cross-fitted and permuted by no-mask alone; the fusion has one network, and three.
     assert seconds(controls=["as published", "cross-fitted", "permuted"], **first) == pytest.approx((2 + 2 + 1 + 1 + 4) * one)
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        (ClassFrequencies(), False),
+        (OwnPreparation(segmenter=ClassFrequencies()), False),
+        (OwnPreparation(), True),
+        (OwnPreparation(segmenter=FusedLabels()), True),
+        (Diagnosed(segmenter=ClassFrequencies()), True),
+    ],
+    ids=repr,
+)
+def test_an_estimate_is_made_where_any_network_is_trained(method, expected):
+    assert estimate_module.trains_networks(method) == expected
 
 
 def test_cores_are_those_this_process_may_use():
