@@ -219,13 +219,14 @@ class Preparation:
     slices of all cases in one shape: set it where ``pixel_size`` gives several, since training pads all slices to the largest.
 
     ``mode`` says how volumes are learned: slice by slice, or as ``volumes`` of which a network sees patches in 3-D. ``auto``
-    takes slices where the largest spacing is more than three times the smallest, in the median over cases, and volumes else
-    (Isensee et al. 2021). 2-D images are slices in any case. What follows is for volumes, which take no other setting but
-    ``multiple`` and ``image_order``. ``voxel_size`` (z, y, x), in the unit of the geometry, is what volumes are resampled to;
-    without it they keep their grid. ``patch`` (z, y, x) is the size of the patches in voxels, at most that of the largest
-    volume. ``foreground`` is the share of the patches of training that have a voxel in which a rater marked foreground; the
-    others lie anywhere. No prediction uses a label: windows of the size of a patch cover the volume, each overlaps the next by
-    ``overlap``, and what they give is averaged with Gaussian weights.
+    decides by the cases (``learning.volumes.choice``): slices where the largest spacing is more than three times the smallest
+    (Isensee et al. 2021), and volumes else. A setting of slices alone (``slice_axis`` other than z, ``size``, ``pixel_size``,
+    ``crop``) decides it, too, and so does one of volumes alone. 2-D images are slices in any case. What follows is for volumes,
+    which take no other setting but ``multiple`` and ``image_order``. ``voxel_size`` (z, y, x), in the unit of the geometry, is
+    what volumes are resampled to; without it they keep their grid. ``patch`` (z, y, x) is the size of the patches in voxels, at
+    most that of the largest volume. ``foreground`` is the share of the patches of training that have a voxel in which a rater
+    marked foreground; the others lie anywhere. No prediction uses a label: windows of the size of a patch cover the volume,
+    each overlaps the next by ``overlap``, and what they give is averaged with Gaussian weights.
 
     Raises:
         RaterbenchError: a setting is out of its range, or two exclude each other.
@@ -237,7 +238,7 @@ class Preparation:
     image_order: Literal[1, 2] = 1
     pixel_size: Annotated[float, Range(0, 1000, without="low")] | None = None
     crop: tuple[Side, Side] | None = None
-    mode: Mode = "slices"
+    mode: Mode = "auto"
     voxel_size: tuple[Spacing, Spacing, Spacing] | None = None
     patch: tuple[PatchSide, PatchSide, PatchSide] = (64, 64, 64)
     foreground: Annotated[float, Range(0, 1)] = 0.5
@@ -256,6 +257,11 @@ class Preparation:
                 f"preparation: size = {shown(self.size)} and pixel_size = {shown(self.pixel_size)} exclude each other, as both "
                 "say how slices are resampled: leave one of them out"
             )
+        if self.mode == "auto" and (flat := self.given(OF_SLICES)) and (solid := self.given(OF_VOLUMES)):
+            raise RaterbenchError(
+                f"preparation: {flat[0]} = {shown(getattr(self, flat[0]))} is for slices, and {solid[0]} = "
+                f'{shown(getattr(self, solid[0]))} for volumes: leave one of them out, or set mode = "slices"'
+            )
         if self.mode == "volumes":
             for name in OF_SLICES:
                 if (value := getattr(self, name)) is not None:
@@ -267,6 +273,11 @@ class Preparation:
                 raise RaterbenchError(
                     f"preparation: patch = {shown(self.patch)} must have sides divisible by multiple = {self.multiple}"
                 )
+
+    def given(self, names: Sequence[str]) -> list[str]:
+        """Those of the settings that are not at their default."""
+        default = {field.name: field.default for field in dataclasses.fields(self)}
+        return [name for name in names if getattr(self, name) != default[name]]
 
 
 class Dataset(ABC, Sequence[Case]):
@@ -285,6 +296,8 @@ class Dataset(ABC, Sequence[Case]):
     preparation: Preparation = Preparation()
     unit: Unit = "mm"
     """What the lengths of all its cases are measured in (``Geometry.unit``)."""
+    n_axes: int | None = None
+    """How many axes its images have, where that is known of all of them without reading one."""
     anonymous_raters: bool = False
     """Whether the name of a rater is a place in each case and no person: nothing can be learned of raters over cases."""
     class_values: tuple[int, ...] = ()
@@ -313,6 +326,16 @@ class Dataset(ABC, Sequence[Case]):
     @abstractmethod
     def load(self, position: int) -> Case:
         """Read the case in row ``position`` of the index."""
+
+    def grid_at(self, position: int) -> tuple[tuple[int, ...], Geometry]:
+        """Shape [*S] and geometry of the case in row ``position``; a subclass may know them without reading a voxel."""
+        case = self[position]
+        return case.shape, case.geometry
+
+    @property
+    def whole(self) -> Dataset:
+        """The data set that this one is a part of; itself, if it is none."""
+        return self
 
     def source_files(self) -> Mapping[str, Path]:
         """All files that its cases are read from, by a name that does not depend on where the data set lies.
@@ -387,6 +410,10 @@ class Subset(Dataset):
     @property
     def questions(self) -> tuple[str, ...]:
         return self.parent.questions
+
+    @property
+    def whole(self) -> Dataset:
+        return self.parent.whole
 
     def source_files(self) -> Mapping[str, Path]:
         return self.parent.source_files()

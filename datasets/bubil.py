@@ -56,6 +56,7 @@ class BUBIL(Dataset):
     name = "bubil"
     classes = ("background", "cell")
     unit = "pixel"
+    n_axes = 2
     card: ClassVar[Card] = Card(
         title="BU-BIL: cells outlined by experts and by the crowd",
         citation="D. Gurari et al.: How to collect segmentations for biomedical images? A benchmark evaluating the "

@@ -44,6 +44,7 @@ class ConfusedShapes(Dataset):
     classes = ("background", "outer", "inner")
     raters = tuple(CONFUSIONS)
     unit = "pixel"
+    n_axes = 2
     card: ClassVar[Card] = Card(
         title="Simulated shapes with raters of constant confusion",
         citation="raterbench (this package)",

@@ -40,6 +40,7 @@ class DeepFlash(Dataset):
     raters = tuple(f"expert_{k}" for k in range(1, 6))
     preparation = Preparation(size=(256, 256))
     unit = "pixel"
+    n_axes = 2
     card: ClassVar[Card] = Card(
         title="DeepFLaSH: cFOS-positive nuclei, laboratory Wuerzburg 1",
         citation="D. Segebarth et al.: On the objectivity, reliability, and validity of deep learning enabled bioimage "

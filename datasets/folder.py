@@ -16,7 +16,7 @@ from ..paths import path_kind
 from ..steps import counted_step
 from ..voxel_counts import one_hot
 from .base import IGNORE, Card, Case, Dataset, Geometry, Labels, Truth, index_table
-from .images import image_form, pixel_file, read_labels
+from .images import WITH_GEOMETRY, image_form, image_grid, pixel_file, read_labels, suffix_of
 from .label_files.doubts import copies, questions
 from .label_files.rating_files import load, rating_indices
 from .label_files.value_counts import CaseValues, look_at_case
@@ -105,6 +105,15 @@ class Folder(Dataset):
         ratings = rating_indices(loaded, self.labels)
         diagnosis = self.diagnosis_at(position)
         return Case(row["case"], row["subject"], row["centre"], loaded.pixels, ratings, geometry, truth, diagnosis)
+
+    def grid_at(self, position: int) -> tuple[tuple[int, ...], Geometry]:
+        files, image = self.files[position], self._images[position]
+        if self.unit == "mm" and files.spacing is None and suffix_of(image) not in WITH_GEOMETRY:
+            return super().grid_at(position)  # The image lies where a rating says.
+        shape, geometry = image_grid(image)
+        if suffix_of(image) not in WITH_GEOMETRY or self.unit == "pixel":
+            geometry = Geometry.axis_aligned(len(shape), files.spacing if self.unit == "mm" else None)
+        return shape, geometry
 
     def source_files(self) -> Mapping[str, Path]:
         named = {file for case in self.files for file in case.files}

@@ -55,6 +55,7 @@ class MNIST(Dataset):
     classes = ("background", "digit")
     raters = tuple(rater.name for rater in MORPHOLOGICAL_RATERS)
     unit = "pixel"
+    n_axes = 2
     card: ClassVar[Card] = Card(
         title="MNIST handwritten digits with five simulated raters",
         citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "

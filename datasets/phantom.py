@@ -90,6 +90,7 @@ class Phantom(Dataset):
     name = "phantom"
     classes = ("background", "white matter", "grey matter")
     raters = tuple(rater.name for rater in RATERS)
+    n_axes = 2
     card: ClassVar[Card] = Card(
         title="Simulated spinal cords with five simulated raters",
         citation="raterbench (drawn by the software itself)",

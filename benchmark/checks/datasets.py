@@ -95,6 +95,10 @@ def _cases(cls: type[Dataset], data: str | None) -> None:
         spacing = case.geometry.spacing
         same = len(spacing) == len(case.shape)
         require(same, f"{where} has shape {case.shape} and spacing {spacing}: one length for each axis")
+        grid = dataset.grid_at(position)
+        require(grid == (case.shape, case.geometry), f"{where} has {(case.shape, case.geometry)}, but grid_at says {grid}")
+        axes = dataset.n_axes
+        require(axes in (None, len(case.shape)), f"{where} has {len(case.shape)} axes, but its attribute n_axes is {axes}")
         unit, whole = case.geometry.unit, dataset.unit
         require(unit == whole, f"{where} measures lengths in {unit!r}, but the data set's attribute unit is {whole!r}")
         check_case(case, dataset.n_classes, dataset.diagnoses)

@@ -11,6 +11,7 @@ from typing import Any
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
 from ...methods.base import CaseFusion, Fusion, Method, Need
+from ...methods.networks.own_preparation import OwnPreparation
 from ...parameters import has_parameters
 
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
@@ -18,14 +19,18 @@ ANONYMOUS = "the raters of this data set are anonymous, so one name may be anoth
 
 def estimators_within(value: Any) -> Iterator[Any]:
     """An estimator and every estimator among its parameters, to any depth, also in lists and tables."""
+    for one in _next_estimators(value):
+        yield one
+        yield from estimators_within(one.get_params(deep=False))
+
+
+def _next_estimators(value: Any) -> Iterator[Any]:
+    """The estimator itself, or those in a list or table, without those within them."""
     if has_parameters(value):
         yield value
-        value = value.get_params(deep=False)
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for one in value:
-            yield from estimators_within(one)
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _next_estimators(one)
 
 
 def needs_of(method: Method) -> frozenset[Need]:
@@ -43,8 +48,16 @@ def skip_reason(method: Method, dataset: Dataset) -> str | None:
     within = [one for one in estimators_within(method) if isinstance(one, Method | Fusion)]
     if dataset.anonymous_raters and any(one.needs_rater_identity for one in within):
         return f"it learns each rater over many cases, but {ANONYMOUS}"
-    for one in within:
+    return _own_reason(method, dataset)
+
+
+def _own_reason(value: Any, dataset: Dataset) -> str | None:
+    """The first reason of a method among the estimators; one within ``own-preparation`` sees the data so prepared."""
+    for one in _next_estimators(value):
         if isinstance(one, Method) and (reason := one.skip_reason(dataset)) is not None:
+            return reason
+        seen = one.prepared(dataset) if isinstance(one, OwnPreparation) else dataset
+        if (reason := _own_reason(one.get_params(deep=False), seen)) is not None:
             return reason
     return None
 

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from ...errors import RaterbenchError
 from ...methods.base import Method
+from ...methods.learning.volumes.choice import decided_preparation
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import calling
 from ...steps import step
@@ -60,6 +61,7 @@ def train_model(
     check_model_place(folder)
     chosen = find_candidate(experiment, candidate, f"the experiment {experiment.name!r}")
     dataset = open_dataset(experiment, data)
+    dataset.preparation = decided_preparation(dataset)
     known = DataFacts.of(dataset)
     if results is not None and results.facts["fingerprint"] != known.fingerprint:
         raise RaterbenchError(

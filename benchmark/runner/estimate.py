@@ -10,14 +10,21 @@ from math import prod
 import torch
 
 from ...datasets.base import Dataset
+from ...methods.base import Method
+from ...methods.diagnosis.base import DiagnosisBudget, DiagnosisNetwork
+from ...methods.diagnosis.diagnosed import Diagnosed
+from ...methods.diagnosis.slices import masked_slices
+from ...methods.diagnosis.training import TrainedDiagnosis
 from ...methods.fusion.soft_average import SoftAverage
 from ...methods.learning.augmentation import augment
 from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.networks.own_preparation import OwnPreparation
+from ...methods.networks.segmenter_holder import SegmenterHolder
 from ...steps import step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_budget, build_method, build_metrics, build_references
+from ..experiment.skipping import estimators_within, skip_reason
 from ..experiment.splits import Fold
 from ..measuring.pairs import calibrate_case, measure_case
 from ..measuring.references import References
@@ -60,6 +67,14 @@ def estimate(experiment: Experiment, dataset: Dataset, fold: Fold) -> Estimate:
     return Estimate(training + measuring * len(fold.test), labels)
 
 
+def trains_networks(method: Method) -> bool:
+    """Whether a network is trained: of the method, of one within it, or of the one that it holds where none is given."""
+    return any(
+        isinstance(one, NetworkMethod | Diagnosed) or (isinstance(one, SegmenterHolder) and one.segmenter is None)
+        for one in estimators_within(method)
+    )
+
+
 def networks(experiment: Experiment, dataset: Dataset) -> float:
     """Networks that a unit trains, the mean over candidates."""
     methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
@@ -68,16 +83,46 @@ def networks(experiment: Experiment, dataset: Dataset) -> float:
 
 
 def _mean_training(experiment: Experiment, dataset: Dataset, fold: Fold) -> float:
-    """Seconds that a unit trains, the mean over candidates: slices are timed once for all of them, and so are volumes."""
+    """Seconds that a unit trains, the mean over candidates that can: slices are timed once for all of them, and so are volumes.
+
+    Diagnosis networks are timed by themselves. What a fusion needs to fuse is left out.
+    """
     budget, total, timed = build_budget(experiment.budget), 0.0, dict[str, float]()
-    methods = [build_method(candidate, experiment) for candidate in experiment.candidates]
+    every = [build_method(candidate, experiment) for candidate in experiment.candidates]
+    methods = [method for method in every if skip_reason(method, dataset) is None]
+    if not methods:
+        return 0.0
     for method in methods:
         seen = method.prepared(dataset) if isinstance(method, OwnPreparation) else dataset
         prepared = repr(seen.preparation)
         if prepared not in timed:
             timed[prepared] = _training(budget, seen, fold)
         total += method.n_networks(len(dataset.raters)) * timed[prepared]
+        for one in estimators_within(method):
+            for network, diagnosis in one.diagnosis_networks() if isinstance(one, Diagnosed) else ():
+                words = f"{type(network).__name__}{sorted(diagnosis.get_params().items())}"
+                if words not in timed:
+                    timed[words] = _diagnosing(network, diagnosis, dataset, fold)
+                total += timed[words]
     return total / len(methods)
+
+
+def _diagnosing(network: DiagnosisNetwork, budget: DiagnosisBudget, dataset: Dataset, fold: Fold) -> float:
+    """Training a diagnosis network for all epochs; a rule takes no time."""
+    if not isinstance(network, TrainedDiagnosis):
+        return 0.0
+    sample, fusion = dataset.subset(fold.train[: budget.batch_size]), SoftAverage()
+    pairs = [(case, fusion.fuse(case.ratings, dataset.n_classes).probability) for case in sample]
+    slices = masked_slices(pairs, dataset.n_classes, dataset.preparation)
+    batch = slices.rows(torch.arange(min(len(slices), budget.batch_size)))
+    module = network.build(slices.images.shape[1], dataset.n_classes, budget)
+
+    def train_once() -> None:
+        module.zero_grad()
+        network.loss(module, batch, torch.tensor(1.0)).backward()
+
+    per_slice = min(_seconds(train_once) for _ in range(STEPS)) / len(batch)
+    return per_slice * len(slices) / len(sample) * (len(fold.train) + VALIDATION_SHARE * len(fold.validation)) * budget.epochs
 
 
 def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:

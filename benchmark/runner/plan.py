@@ -232,6 +232,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
     fusions = build_fusions(experiment)
     metrics, references = build_metrics(experiment), build_references(experiment)
     dataset = open_dataset(experiment, data)
+    undecided = dataset.preparation.mode == "auto"
     with calling(type(dataset), f"data set {dataset.name!r}"):
         dataset.preparation, learned = chosen_preparation(dataset)
     check_same_data(folder, experiment, dataset.fingerprint())
@@ -248,9 +249,9 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
         "schema": SCHEMA,
         "dataset": [dataset.name, fingerprint, class_identity(type(dataset)), experiment.dataset_options],
     }
-    # What was chosen for the whole data set is given to the workers.
-    auto = experiment.preparation.get("mode") == "auto"
-    decided = experiment.replace(preparation=asdict(dataset.preparation)) if auto else experiment
+    # What was decided for the whole data set is given to the workers, who look at no case for it.
+    mode = {"mode": dataset.preparation.mode} if undecided else {}
+    decided = experiment.replace(preparation={**experiment.preparation, **mode})
     setting = Setting(decided, data, device, plugins_hash(experiment.plugins), folder.absolute())
     names = dataset.index["case"].tolist()
     units: list[PlannedUnit] = []

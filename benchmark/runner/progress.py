@@ -139,6 +139,13 @@ def announce(plan: Plan, jobs: int, todo: Todo, seconds: float = 0.0, console: C
         _say(console, f"warning: {warning}", "yellow")
     for name, reason in plan.skipped.items():
         _say(console, f"skipped: {name}: {reason}", "yellow")
+    if experiment.baseline in plan.skipped and len(plan.skipped) < len(experiment.candidates):
+        _say(
+            console,
+            f"warning: the baseline, {experiment.baseline}, is skipped: another candidate takes its place, and nothing is "
+            "confirmatory; mend the reason, or declare another one (statistics.baseline)",
+            "yellow",
+        )
     for question in facts["questions"]:
         _say(console, f"Please check: {question}", "yellow")
     if not todo.units:

@@ -11,12 +11,10 @@ from pathlib import Path
 import torch
 
 from ...errors import RaterbenchError
-from ...methods.learning.network import NetworkMethod
 from ...plugin_errors import is_foreign
 from ...whole_files import remove_leftovers
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_fusions, build_method
-from ..experiment.skipping import estimators_within
 from ..store.catalogue import Catalogue
 from ..store.declaration import record_declaration
 from ..store.results import Results, read_results
@@ -25,7 +23,7 @@ from ..store.units import PlannedUnit, measuring_path, training_path, write_trai
 from .engines.engine import Engine
 from .engines.local import Local
 from .engines.work import Ended, Task, not_fused
-from .estimate import Estimate, estimate
+from .estimate import Estimate, estimate, trains_networks
 from .fuse_references import is_stored
 from .measure import store_failure
 from .plan import Plan, make_plan
@@ -198,7 +196,7 @@ def check_device(device: str, *, here: bool = True) -> str:
 def first_estimate(plan: Plan, todo: Todo) -> Estimate:
     """Seconds that units may take, before any has run; zeros where no network is trained, or nothing is to do."""
     for task in todo.training:
-        if any(isinstance(one, NetworkMethod) for one in estimators_within(build_method(task.candidate, plan.experiment))):
+        if trains_networks(build_method(task.candidate, plan.experiment)):
             return estimate(plan.experiment, plan.dataset, task.fold)
     return Estimate()
 

@@ -59,6 +59,7 @@ class DiscAndCup(Dataset):
 
     listed = False
     unit = "pixel"
+    n_axes = 2
     preparation = Preparation(size=(256, 256))
     target: Target
     path: Path

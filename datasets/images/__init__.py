@@ -3,7 +3,7 @@
 from .formats import LOSSY, READ_ONLY, WITH_GEOMETRY, WITHOUT_GEOMETRY, stem_of, suffix_of
 from .grid import TOLERANCE, check_agreement
 from .picture import Picture
-from .reading import image_form, pixel_file, read_image, read_labels
+from .reading import image_form, image_grid, pixel_file, read_image, read_labels
 from .writing import write_labels, write_probability
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Picture",
     "check_agreement",
     "image_form",
+    "image_grid",
     "pixel_file",
     "read_image",
     "read_labels",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ def read_volume(header: VolumeHeader) -> tuple[npt.NDArray[Any], Geometry]:
         raise damaged(header.file, f"its header promises {header.count} values, and SimpleITK reads {shape}")
     while image.GetDimension() > 3:
         image = image[(*[slice(None)] * (image.GetDimension() - 1), 0)]
-    return sitk.GetArrayFromImage(image), _geometry(header.file, image)
+    geometry = _geometry(header.file, image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    return sitk.GetArrayFromImage(image), geometry
 
 
 def read_raster(header: Header) -> npt.NDArray[Any]:
@@ -58,6 +59,20 @@ def volume_form(header: VolumeHeader) -> tuple[int, int]:
     with _reader(header) as reader, reasons(header.file):
         reader.ReadImageInformation()
         return int(reader.GetNumberOfComponents()), min(int(reader.GetDimension()), 3)
+
+
+def volume_grid(header: VolumeHeader) -> tuple[tuple[int, ...], Geometry]:
+    """Shape [*S] and geometry, without reading a voxel; of more than three axes the first three.
+
+    Raises:
+        RaterbenchError: SimpleITK cannot read the header, or its spacing or axes make no sense.
+    """
+    with _reader(header) as reader, reasons(header.file):
+        reader.ReadImageInformation()
+        n, ndim = int(reader.GetDimension()), min(int(reader.GetDimension()), 3)
+        axes = np.array(reader.GetDirection()).reshape(n, n)[:ndim, :ndim]
+        size, spacing, origin = (values[:ndim] for values in (reader.GetSize(), reader.GetSpacing(), reader.GetOrigin()))
+        return tuple(reversed(size)), _geometry(header.file, spacing, origin, tuple(axes.ravel()))
 
 
 def shortened(message: str) -> str:
@@ -113,8 +128,8 @@ def not_at_right_angles(file: Path) -> RaterbenchError:
     )
 
 
-def _geometry(file: Path, image: sitk.Image) -> Geometry:
-    spacing, origin, direction = image.GetSpacing(), image.GetOrigin(), image.GetDirection()
+def _geometry(file: Path, spacing: Sequence[float], origin: Sequence[float], direction: Sequence[float]) -> Geometry:
+    """The geometry from what SimpleITK says of the axes x, y, z."""
     if not all(np.isfinite(step) and step > 0 for step in spacing) or not np.isfinite([*origin, *direction]).all():
         raise damaged(file, f"its spacing {spacing}, origin {origin} or direction {direction} makes no sense")
     axes = np.array(direction).reshape(len(spacing), len(spacing))

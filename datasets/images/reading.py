@@ -88,6 +88,18 @@ def image_form(file: Path | str) -> tuple[int, int]:
     return header.channels - header.alpha, len(header.sizes)
 
 
+def image_grid(file: Path | str) -> tuple[tuple[int, ...], Geometry]:
+    """Shape [*S] and geometry of what ``read_image`` will give, from the header alone.
+
+    Raises:
+        RaterbenchError: the header cannot be read, or makes no sense.
+    """
+    header = _header(Path(file))
+    if isinstance(header, VolumeHeader):
+        return by_simpleitk.volume_grid(header)
+    return tuple(header.sizes), Geometry.axis_aligned(len(header.sizes))
+
+
 def pixel_file(file: Path) -> Path:
     """The file that holds the pixels: the file itself, or the one that the header of a MetaImage or an NRRD names.
 

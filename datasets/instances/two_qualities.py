@@ -70,6 +70,7 @@ class TwoQualities(Dataset):
     listed = False
     raters = (HQ, LQ)
     unit = "pixel"
+    n_axes = 2
     has_distractors = True
     truth_is_known = False
     """Whether the objects are the truth, as where they were drawn by a program, and not only an annotation."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import RaterbenchError
-from ..base import Labels
-from ..images import Picture, check_agreement, read_image, read_labels
+from ..base import Geometry, Labels
+from ..images import Picture, check_agreement, image_grid, read_image, read_labels
 from .label_values import LabelValues, count_values, count_words
 
 ENDINGS = (".nii", ".nii.gz")
@@ -43,6 +43,11 @@ def read_contrasts(stems: Sequence[Path]) -> Picture:
         check_agreement(contrasts[0], other._replace(pixels=other.pixels[0]))
     pixels = np.concatenate([contrast.pixels for contrast in contrasts]).astype(np.float32, copy=False)
     return contrasts[0]._replace(pixels=pixels)
+
+
+def read_grid(stem: Path) -> tuple[tuple[int, ...], Geometry]:
+    """Shape [*S] and geometry of an image, from its header alone; errors as in ``read_contrasts``."""
+    return image_grid(needed_nifti(stem))
 
 
 def read_mask(stem: Path, image: Picture, labels: LabelValues) -> Labels:

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 
 from ...errors import RaterbenchError, nearest
 from ...parameters import check_arguments
-from ..base import Card, Case, Dataset, Preparation, index_table
+from ..base import Card, Case, Dataset, Geometry, Preparation, index_table
 from ..downloads import find_download
 from ..label_files.label_values import LabelValues
-from ..label_files.nifti_scan import needed_nifti, read_contrasts, read_mask
+from ..label_files.nifti_scan import needed_nifti, read_contrasts, read_grid, read_mask
 
 Contrast = Literal["t1", "t1ce", "t2", "flair"]
 Target = Literal["regions", "whole tumour", "tumour core"]
@@ -106,6 +106,9 @@ class BraTS(Dataset):
     def fingerprint(self) -> str:
         # Of the order of the channels the index and the names of the files know nothing.
         return hashlib.sha256(f"{super().fingerprint()}|{self.contrasts}".encode()).hexdigest()[:16]
+
+    def grid_at(self, position: int) -> tuple[tuple[int, ...], Geometry]:
+        return read_grid(_file(self._folder(position), self.contrasts[0]))
 
     def load(self, position: int) -> Case:
         row, folder = self.index.iloc[position], self._folder(position)

@@ -12,10 +12,10 @@ import numpy as np
 
 from ...errors import RaterbenchError
 from ...parameters import Seed, check_arguments
-from ..base import Card, Case, Dataset, Labels, Preparation, Truth, index_table
+from ..base import Card, Case, Dataset, Geometry, Labels, Preparation, Truth, index_table
 from ..downloads import find_download
 from ..label_files.label_values import LabelValues
-from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
+from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_grid, read_mask
 from ..simulation.raters import LESION_RATERS
 
 Raters = Literal["real", "simulated"]
@@ -94,6 +94,9 @@ class ISBI2015(Dataset):
         # Of the seed of what is wrong, and of what the channels are, the index knows nothing.
         text = f"{super().fingerprint()}|{self.contrasts}|{self.seed if self.simulated else ''}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def grid_at(self, position: int) -> tuple[tuple[int, ...], Geometry]:
+        return read_grid(self._image(self.index["case"].iloc[position], self.contrasts[0]))
 
     def load(self, position: int) -> Case:
         row = self.index.iloc[position]

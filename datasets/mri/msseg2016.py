@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 
 from ...errors import RaterbenchError
 from ...parameters import check_arguments
-from ..base import Card, Case, Dataset, Preparation, index_table
+from ..base import Card, Case, Dataset, Geometry, Preparation, index_table
 from ..downloads import find_download
 from ..label_files.label_values import LabelValues
-from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
+from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_grid, read_mask
 
 Contrast = Literal["flair", "t1", "t1-gd", "t2", "pd"]
 
@@ -84,6 +84,9 @@ class MSSEG2016(Dataset):
     def fingerprint(self) -> str:
         # Of the order of the channels the index and the names of the files know nothing.
         return hashlib.sha256(f"{super().fingerprint()}|{self.contrasts}".encode()).hexdigest()[:16]
+
+    def grid_at(self, position: int) -> tuple[tuple[int, ...], Geometry]:
+        return read_grid(self._images(self._folder(self.index["case"].iloc[position]))[0])
 
     def load(self, position: int) -> Case:
         row = self.index.iloc[position]

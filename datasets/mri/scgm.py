@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ...parameters import check_arguments
-from ..base import Card, Case, Dataset, Preparation, index_table
+from ..base import Card, Case, Dataset, Geometry, Preparation, index_table
 from ..downloads import find_download
 from ..label_files.label_values import LabelValues
-from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_mask
+from ..label_files.nifti_scan import find_nifti, needed_nifti, read_contrasts, read_grid, read_mask
 
 Target = Literal["both", "grey matter"]
 
@@ -79,6 +79,9 @@ class SCGM(Dataset):
         for scan, raters in zip(self.index["case"], self.index["raters"], strict=True):
             files += [needed_nifti(stem) for stem in (self._image(scan), *(self._mask(scan, rater) for rater in raters))]
         return {file.relative_to(self.path).as_posix(): file for file in files}
+
+    def grid_at(self, position: int) -> tuple[tuple[int, ...], Geometry]:
+        return read_grid(self._image(self.index["case"].iloc[position]))
 
     def load(self, position: int) -> Case:
         row = self.index.iloc[position]

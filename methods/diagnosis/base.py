@@ -13,6 +13,7 @@ from ...datasets.base import Dataset
 from ...parameters import Parameterised, Range, check_stored
 from ..fit_report import FitReport
 from ..learning.budget import Width
+from ..learning.volumes.choice import why_not_volumes
 
 if TYPE_CHECKING:
     import torch
@@ -116,12 +117,15 @@ class DiagnosisNetwork(BaseEstimator, ABC):
         return {}
 
 
+DIAGNOSES_SLICES = "diagnosis networks see slices"
+
+
 def diagnosis_skip_reason(dataset: Dataset) -> str | None:
     """Why no diagnosis can be learned on a data set; None if it has two diagnoses."""
     if not dataset.diagnoses:
         return "it needs the diagnosis, which this data set does not have"
-    if dataset.preparation.mode == "volumes":
-        return 'it diagnoses slices, and preparation.mode = "volumes"'
+    if (reason := why_not_volumes(dataset, DIAGNOSES_SLICES)) is not None:
+        return reason
     if len(dataset.diagnoses) != TWO:
         return f"it tells two diagnoses apart, and there are {len(dataset.diagnoses)}"
     return None

@@ -16,8 +16,9 @@ from ...seeds import derived_seed, seed_sequence
 from ..base import CaseFusion, DiagnosedLabels, Fusion
 from ..fit_report import Control
 from ..fusion.engine.cases import fitted_fusion, fuse_cases, judged_probability
+from ..learning.volumes.choice import preparation_of_slices
 from . import DIAGNOSIS_NETWORKS
-from .base import DiagnosisBudget, DiagnosisNetwork
+from .base import DIAGNOSES_SLICES, DiagnosisBudget, DiagnosisNetwork
 from .diagnosis_first import DiagnosisFusion
 from .slices import by_case, masked_slices
 
@@ -39,7 +40,7 @@ class Judges:
 
     def fit(self, fusion: Fusion | CaseFusion, train: Dataset, validation: Dataset) -> Judges:
         """Learn from the labels that a fitted fusion gives to the training cases; validation cases choose the epoch."""
-        self.n_classes, self.preparation = train.n_classes, train.preparation
+        self.n_classes, self.preparation = train.n_classes, preparation_of_slices(train, DIAGNOSES_SLICES)
         parts = []
         for part in (train, validation):
             pairs = [(case, judged_probability(consensus, case)) for case, consensus in fuse_cases(fusion, part)]
@@ -156,6 +157,10 @@ class PermutedDiagnoses(Dataset):
         for subject, other in zip(subjects, (own[subjects[i]] for i in order), strict=True):
             for place, position in enumerate(positions[subject]):
                 self.given[position] = other[place % len(other)]
+
+    @property
+    def whole(self) -> Dataset:
+        return self.part.whole
 
     def load(self, position: int) -> Case:
         return replace(self.part[position], diagnosis=self.given.get(position))

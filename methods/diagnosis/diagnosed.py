@@ -7,18 +7,19 @@ from dataclasses import replace
 from typing import Any, Self
 
 import torch
-from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
-from ..base import CaseFusion, DiagnosedLabels, Fusion, Method, Need, NestingMethod, Prediction
+from ..base import CaseFusion, DiagnosedLabels, Fusion, Method, Need, Prediction
 from ..fit_report import Control, FitReport
 from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
+from ..networks.segmenter_holder import SegmenterHolder
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .controls import JudgedFusion, Judges, judged_fusions, judging_networks, name_of, possible_controls
+from .diagnosis_first import DiagnosisFirst
 from .dl_att import DLAtt
 from .dl_cat import DLCat
 from .residual_network import NoMask
@@ -28,7 +29,7 @@ SEGMENTER = "segmenter."
 """How the names of the segmenter's weights begin."""
 
 
-class Diagnosed(NestingMethod):
+class Diagnosed(SegmenterHolder):
     """Measures what a way of learning from raters is worth for the diagnosis (Wu et al., 2022, section 4.3).
 
     End to end: diagnosis networks learn from the training images with the majority vote as the mask, the same for all
@@ -82,7 +83,7 @@ class Diagnosed(NestingMethod):
     @property
     def needs(self) -> frozenset[Need]:
         fused = self.fusion.needs if isinstance(self.fusion, CaseFusion) else frozenset[Need]()
-        return frozenset[Need]({"diagnosis"}) | fused | self._inner().needs
+        return frozenset[Need]({"diagnosis"}) | fused | super().needs
 
     @property
     def needs_rater_identity(self) -> bool:
@@ -90,15 +91,27 @@ class Diagnosed(NestingMethod):
 
     def skip_reason(self, dataset: Dataset) -> str | None:
         """Why it cannot run: there are not two diagnoses, or a part of it cannot run."""
-        reasons = [diagnosis_skip_reason(dataset), self._inner().skip_reason(dataset)]
+        reasons = [diagnosis_skip_reason(dataset), super().skip_reason(dataset)]
         if isinstance(self.fusion, CaseFusion):
             reasons.append(self.fusion.skip_reason(dataset))
         reasons += [f"{name_of(network)}: {reason}" for network in self._networks() if (reason := network.skip_reason(dataset))]
         return next((reason for reason in reasons if reason is not None), None)
 
-    def n_networks(self, n_raters: int) -> int:
-        """Those of the segmenter; diagnosis networks take seconds."""
-        return self._inner().n_networks(n_raters)
+    def diagnosis_networks(self) -> list[tuple[DiagnosisNetwork, DiagnosisBudget]]:
+        """Each diagnosis network that ``fit`` trains, as often as it does, with its budget: for estimates of time.
+
+        ``n_networks`` has those of the segmenter alone, since these are much smaller.
+        """
+        budget, controls = self.diagnosis_budget or DiagnosisBudget(), self._controls()
+        judges = list(self._networks()) if self.end_to_end else []
+        for control in controls:
+            judges += judging_networks(self._fusion(), control, self._networks())
+        found = [(network, budget) for network in judges]
+        if isinstance(self.fusion, DiagnosisFirst):
+            # One fitted fusion serves all controls but ``as published``.
+            n = ("as published" in controls) + self.fusion.folds * any(control != "as published" for control in controls)
+            found += [(self.fusion.fused_with(), self.fusion.diagnosis_budget or DiagnosisBudget())] * n
+        return found
 
     def check_parameters(self) -> None:
         """Check the parameters and those of all parts.
@@ -108,7 +121,6 @@ class Diagnosed(NestingMethod):
                 may judge.
         """
         super().check_parameters()
-        self._inner().check_parameters()
         self._fusion().check_parameters()
         if self.diagnosis_budget is not None:
             self.diagnosis_budget.check_parameters()
@@ -133,9 +145,9 @@ class Diagnosed(NestingMethod):
             RaterbenchError: no training case has a known diagnosis, or a part raises one.
         """
         self.check_parameters()
-        inner: Method = clone(self._inner())
-        parts = (part.subset(range(len(part)), blind=True, needs=inner.needs) for part in (train, validation))
-        self.segmenter_: Method = inner.fit(*parts, seed=seed, device=device)
+        needs = self.inner().needs
+        parts = (part.subset(range(len(part)), blind=True, needs=needs) for part in (train, validation))
+        self.fit_segmenter(*parts, seed=seed, device=device)
         self.judges_: Judges | None = None
         if self.end_to_end:
             judges = Judges(self._networks(), self.diagnosis_budget, seed, device)
@@ -152,19 +164,13 @@ class Diagnosed(NestingMethod):
         )
         return self
 
-    @property
-    def fitted_method(self) -> Method:
-        return self.segmenter_
-
     def restore(
         self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
     ) -> Self:
         """Restore the segmenter alone: the diagnosis networks judged it, and what is restored diagnoses nothing."""
-        self.check_parameters()
         own = {name.removeprefix(SEGMENTER): tensor for name, tensor in weights.items() if name.startswith(SEGMENTER)}
-        self.segmenter_ = clone(self._inner()).restore(own, facts, device=device)
         self.judges_, self.judged_fusions_ = None, []
-        return self
+        return super().restore(own, facts, device=device)
 
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
         prediction = self.segmenter_.predict(case, samples=samples, seed=seed)
@@ -198,9 +204,7 @@ class Diagnosed(NestingMethod):
         end_to_end = {"majority vote": self.judges_} if self.judges_ is not None else {}
         return end_to_end | {f"fused labels {judged.control}": judged.judges for judged in self.judged_fusions_}
 
-    def _inner(self) -> Method:
-        if self.segmenter is not None:
-            return self.segmenter
+    def default_segmenter(self) -> Method:
         return FusedLabels(fusion=self.fusion, recipe=self.recipe, budget=self.budget)
 
     def _fusion(self) -> Fusion | CaseFusion:

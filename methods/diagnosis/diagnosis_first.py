@@ -21,7 +21,8 @@ from ..fusion.engine.ties import Ties, best_classes, break_ties
 from ..fusion.majority import MajorityVote
 from ..learning.batches.slices import PreparedSlices, stack
 from ..learning.preparation import prepare_case, restore_maps
-from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
+from ..learning.volumes.choice import preparation_of_slices
+from .base import DIAGNOSES_SLICES, DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .dl_cat import DLCat
 from .expertness import MapSettings, Optimised, Parameterisation, RatedSlices, optimise_logits, softmax_over_raters
 from .slices import UNKNOWN, MaskedSlices, masked_slices
@@ -127,10 +128,11 @@ class DiagnosisFirst(DiagnosisFusion):
             RaterbenchError: the diagnosis of no case is known.
         """
         self.check_parameters()
-        self.seed_, self.device_, self.preparation_ = seed, torch.device(device), cases.preparation
+        self.seed_, self.device_ = seed, torch.device(device)
+        self.preparation_ = preparation_of_slices(cases, DIAGNOSES_SLICES)
         majority = MajorityVote()
         pairs = ((case, judged_probability(majority.fuse(case.ratings, cases.n_classes), case)) for case in cases)
-        slices = masked_slices(pairs, cases.n_classes, cases.preparation)
+        slices = masked_slices(pairs, cases.n_classes, self.preparation_)
         self.padded_ = (slices.images.shape[-2], slices.images.shape[-1])
         one = cases.index["subject"].nunique() == 1
         if one and self.cross_fitted:

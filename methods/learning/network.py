@@ -26,11 +26,14 @@ from .preparation import crop_padding, is_volume, prepare_case, prepare_image, r
 from .recipes import Recipe, SoftCrossEntropy
 from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights, read_facts, set_fitted
 from .training import train_network
+from .volumes.choice import decided_preparation, preparation_of_slices, why_not_volumes
 from .volumes.patches import Volume, prepare_volume, store_volumes
 from .volumes.windows import in_windows
 
 CHUNK = 32
 """Slices that go through the network at once where no gradient is needed."""
+
+FOR_SLICES = "its network is for slices"
 
 
 class NetworkMethod(Method):
@@ -86,9 +89,7 @@ class NetworkMethod(Method):
         """
         if self.recipe is not None:
             self.recipe.check_classes(dataset.n_classes)
-        if not self.takes_volumes and dataset.preparation.mode == "volumes":
-            return 'its network is for slices, and preparation.mode = "volumes"'
-        return None
+        return None if self.takes_volumes else why_not_volumes(dataset, FOR_SLICES)
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Prepare, train, keep the weights of the best epoch. The same arguments give the same bits on the CPU."""
@@ -100,7 +101,8 @@ class NetworkMethod(Method):
 
     def prepare(self, train: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Slices:
         """Set all that does not change in training and the network with its first weights; return the training slices."""
-        self._set_up(train.preparation, train.n_classes, train.raters, device)
+        preparation = decided_preparation(train) if self.takes_volumes else preparation_of_slices(train, FOR_SLICES)
+        self._set_up(preparation, train.n_classes, train.raters, device)
         self.fit_targets(train)
         self.target_names_ = self.target_names(train)
         self.padded_: tuple[int, ...] = ()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
-from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset, PatchSide, Preparation, Spacing
 from ...parameters import Range
-from ..base import Method, Need, NestingMethod, Prediction
+from ..base import Method, Prediction
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
-from .fused_labels import FusedLabels
+from .segmenter_holder import SegmenterHolder
 
 
-class OwnPreparation(NestingMethod):
+class OwnPreparation(SegmenterHolder):
     """Fits a method that sees slices, or volumes in 3-D, whatever the experiment's ``preparation.mode``.
 
     So both ways can be compared in one report. What it predicts is stored in the case's own geometry.
@@ -55,41 +53,13 @@ class OwnPreparation(NestingMethod):
         self.recipe = recipe
         self.budget = budget
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        return self._inner().needs
-
-    @property
-    def needs_rater_identity(self) -> bool:
-        return self._inner().needs_rater_identity
-
     def skip_reason(self, dataset: Dataset) -> str | None:
-        return self._inner().skip_reason(self.prepared(dataset))
-
-    def n_networks(self, n_raters: int) -> int:
-        return self._inner().n_networks(n_raters)
-
-    def check_parameters(self) -> None:
-        """Check the parameters, and those of the segmenter; errors as in ``Method.check_parameters``."""
-        super().check_parameters()
-        self._inner().check_parameters()
+        return super().skip_reason(self.prepared(dataset))
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Fit the segmenter to the same cases, prepared in its own way; errors as there."""
         self.check_parameters()
-        self.segmenter_: Method = clone(self._inner())
-        self.segmenter_.fit(self.prepared(train), self.prepared(validation), seed=seed, device=device)
-        return self
-
-    @property
-    def fitted_method(self) -> Method:
-        return self.segmenter_
-
-    def restore(
-        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
-    ) -> Self:
-        self.check_parameters()
-        self.segmenter_ = clone(self._inner()).restore(weights, facts, device=device)
+        self.fit_segmenter(self.prepared(train), self.prepared(validation), seed=seed, device=device)
         return self
 
     def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
@@ -112,6 +82,3 @@ class OwnPreparation(NestingMethod):
                 overlap=self.overlap,
             )
         return view
-
-    def _inner(self) -> Method:
-        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter

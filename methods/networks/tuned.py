@@ -17,17 +17,18 @@ from ...errors import RaterbenchError, nearest, shown
 from ...parameters import Range, check_keys, check_values, has_parameters, parameter_hints
 from ...seeds import seed_sequence
 from ...voxel_counts import Doubles, dice_from_counts, label_counts
-from ..base import Method, Need, NestingMethod
+from ..base import Method
 from ..fit_report import FitReport, Trial
 from ..fusion.majority import MajorityVote
 from ..thresholds import THRESHOLDS, best_threshold, dice_by_threshold, hard_labels
 from .fused_labels import FusedLabels
+from .segmenter_holder import SegmenterHolder
 
 SETTINGS = 3
 """The stream of random numbers that settings are drawn from; see ``learning.training`` for the others."""
 
 
-class Tuned(NestingMethod):
+class Tuned(SegmenterHolder):
     """Fits a method with several settings and keeps the one with the best validation score.
 
     Settings are drawn at random from ``space``. Each is fitted on the training part with the same seed, so trials start from
@@ -66,17 +67,6 @@ class Tuned(NestingMethod):
         self.trials = trials
         self.metric = metric
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        return self._inner().needs
-
-    @property
-    def needs_rater_identity(self) -> bool:
-        return self._inner().needs_rater_identity
-
-    def skip_reason(self, dataset: Dataset) -> str | None:
-        return self._inner().skip_reason(dataset)
-
     def check_parameters(self) -> None:
         """Check the parameters, those of the inner method, and every entry of the space.
 
@@ -84,7 +74,6 @@ class Tuned(NestingMethod):
             RaterbenchError: a parameter is wrong, ``space`` names no parameter of the method, or a choice is out of range.
         """
         super().check_parameters()
-        self._inner().check_parameters()
         for name, choices in self._space().items():
             where = f"Tuned: space: {shown(name)}"
             if isinstance(choices, Mapping):
@@ -100,7 +89,7 @@ class Tuned(NestingMethod):
                 raise RaterbenchError(f"{where} = {shown(choices)} must be a list of values, or a table with low and high")
             values = [low, high] if isinstance(choices, Mapping) else choices
             for value in values:
-                with_parameters(self._inner(), {name: value})
+                with_parameters(self.inner(), {name: value})
 
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Try the settings one after the other; the same arguments give the same fitted method, bit for bit on the CPU.
@@ -115,7 +104,7 @@ class Tuned(NestingMethod):
         for number, setting in enumerate(self._settings(seed), start=1):
             recorded = {name: repr(v) if has_parameters(v) else v for name, v in setting.items()}
             try:
-                method = with_parameters(self._inner(), setting).fit(train, validation, seed=seed, device=device)
+                method = with_parameters(self.inner(), setting).fit(train, validation, seed=seed, device=device)
                 stages[f"trial {number}"] = method.fit_report()
                 score = validation_score(method, validation, self.metric)
             except Exception as error:  # One bad setting must not end the search, whatever it raises.
@@ -151,15 +140,15 @@ class Tuned(NestingMethod):
     ) -> Self:
         self.check_parameters()
         self.best_setting_ = dict(facts["setting"])
-        self.best_ = with_parameters(self._inner(), self.best_setting_).restore(weights, facts["method"], device=device)
+        self.best_ = with_parameters(self.inner(), self.best_setting_).restore(weights, facts["method"], device=device)
         self.report_ = self.best_.fit_report()
         return self
 
     def n_networks(self, n_raters: int) -> int:
-        return self.trials * self._inner().n_networks(n_raters)
+        return self.trials * super().n_networks(n_raters)
 
-    def _inner(self) -> Method:
-        return FusedLabels() if self.segmenter is None else self.segmenter
+    def default_segmenter(self) -> Method:
+        return FusedLabels()
 
     def _space(self) -> Mapping[str, Any]:
         return {"budget.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}} if self.space is None else self.space

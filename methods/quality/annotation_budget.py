@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import torch
-from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset
 from ...datasets.instances.two_qualities import equidistant_cases
 from ...errors import RaterbenchError
 from ...parameters import Range
-from ..base import Method, Need, NestingMethod
-from ..fit_report import FitReport
+from ..base import Method
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
-from ..networks.fused_labels import FusedLabels
+from ..networks.segmenter_holder import SegmenterHolder
 from .views import HQ, LQ, ONE_CASE, CaseView, Place, check_two_qualities, missing_raters, places_rated_by, split_places
 
 Count = Annotated[int, Range(0, 1_000_000)]
 
 
-class AnnotationBudget(NestingMethod):
+class AnnotationBudget(SegmenterHolder):
     """Fits a method to a given number of careful and of cheap annotations of training and validation cases.
 
     The cases are far from one another, in turn from each subject (``equidistant_cases``), and no image decides about them:
@@ -67,18 +65,11 @@ class AnnotationBudget(NestingMethod):
         self.budget = budget
 
     @property
-    def needs(self) -> frozenset[Need]:
-        return self._inner().needs
-
-    @property
     def needs_rater_identity(self) -> bool:
         return True
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        return missing_raters(dataset, [*self.hq, *self.lq]) or self._inner().skip_reason(dataset)
-
-    def n_networks(self, n_raters: int) -> int:
-        return self._inner().n_networks(n_raters)
+        return missing_raters(dataset, [*self.hq, *self.lq]) or super().skip_reason(dataset)
 
     def check_parameters(self) -> None:
         """Check the parameters, and those of the segmenter.
@@ -88,7 +79,6 @@ class AnnotationBudget(NestingMethod):
         """
         super().check_parameters()
         check_two_qualities(self.hq, self.lq, type(self).__name__)
-        self._inner().check_parameters()
         if not self.careful and self.cheap == 0:
             raise RaterbenchError("AnnotationBudget: careful = 0 and cheap = 0 leave nothing to learn from: raise one of them")
 
@@ -110,30 +100,9 @@ class AnnotationBudget(NestingMethod):
             )
         learned, held_out = split_places([careful, cheap], seed)
         views = [self._view(places) for places in (learned, held_out)]
-        self.segmenter_: Method = clone(self._inner())
-        self.segmenter_.fit(*views, seed=seed, device=device)
-        report = self.segmenter_.fit_report()
-        warnings = [ONE_CASE] if len(careful) + len(cheap) == 1 else []
-        self.report_: FitReport = replace(report, warnings=[*warnings, *report.warnings])
+        self.fit_segmenter(*views, seed=seed, device=device)
+        self.warnings_ = [ONE_CASE] if len(careful) + len(cheap) == 1 else []
         return self
-
-    def fit_report(self) -> FitReport:
-        return self.report_
-
-    @property
-    def fitted_method(self) -> Method:
-        return self.segmenter_
-
-    def restore(
-        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
-    ) -> Self:
-        self.check_parameters()
-        self.segmenter_ = clone(self._inner()).restore(weights, facts, device=device)
-        self.report_ = self.segmenter_.fit_report()
-        return self
-
-    def _inner(self) -> Method:
-        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _view(self, places: Sequence[Place]) -> CaseView:
         there = [tuple(rater for rater in self._asked(place.case) if rater in place.raters) for place in places]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import torch
-from sklearn.base import clone
 
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
-from ..base import Method, Need, NestingMethod
-from ..fit_report import FitReport
+from ..base import Method
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
-from ..networks.fused_labels import FusedLabels
+from ..networks.segmenter_holder import SegmenterHolder
 from .views import HQ, ONE_CASE, CaseView, missing_raters, places_rated_by, split_places
 
 
-class ChosenRaters(NestingMethod):
+class ChosenRaters(SegmenterHolder):
     """Fits a method to the ratings of some raters; cases that none of them rated are left out.
 
     With annotations of two qualities: ``raters = ["hq"]`` learns from the careful annotations alone, ``["lq"]`` from the cheap
@@ -57,18 +54,14 @@ class ChosenRaters(NestingMethod):
         self.budget = budget
 
     @property
-    def needs(self) -> frozenset[Need]:
-        return self._inner().needs
-
-    @property
     def needs_rater_identity(self) -> bool:
         return True
 
     def skip_reason(self, dataset: Dataset) -> str | None:
-        return missing_raters(dataset, self.raters) or self._inner().skip_reason(dataset)
+        return missing_raters(dataset, self.raters) or super().skip_reason(dataset)
 
     def n_networks(self, n_raters: int) -> int:
-        return self._inner().n_networks(min(n_raters, len(self.raters)))
+        return super().n_networks(min(n_raters, len(self.raters)))
 
     def check_parameters(self) -> None:
         """Check the parameters, and those of the segmenter.
@@ -77,7 +70,6 @@ class ChosenRaters(NestingMethod):
             RaterbenchError: one is wrong, or no rater is named.
         """
         super().check_parameters()
-        self._inner().check_parameters()
         if not self.raters:
             raise RaterbenchError("ChosenRaters: raters names nobody: write raters = [...]")
 
@@ -104,29 +96,9 @@ class ChosenRaters(NestingMethod):
             if len(everything) == 1:
                 warnings.append(ONE_CASE)
         views = [CaseView(places, [self._chosen(place.raters) for place in places], self._relabelled) for places in parts]
-        self.segmenter_: Method = clone(self._inner())
-        self.segmenter_.fit(*views, seed=seed, device=device)
-        report = self.segmenter_.fit_report()
-        self.report_: FitReport = replace(report, warnings=[*warnings, *report.warnings])
+        self.fit_segmenter(*views, seed=seed, device=device)
+        self.warnings_ = warnings
         return self
-
-    def fit_report(self) -> FitReport:
-        return self.report_
-
-    @property
-    def fitted_method(self) -> Method:
-        return self.segmenter_
-
-    def restore(
-        self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
-    ) -> Self:
-        self.check_parameters()
-        self.segmenter_ = clone(self._inner()).restore(weights, facts, device=device)
-        self.report_ = self.segmenter_.fit_report()
-        return self
-
-    def _inner(self) -> Method:
-        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _chosen(self, there: tuple[str, ...]) -> tuple[str, ...]:
         chosen = tuple(rater for rater in self.raters if rater in there)

@@ -9,15 +9,16 @@ from typing import Annotated, Any, Self
 import torch
 from sklearn.base import clone
 
-from ...datasets.base import Case, Dataset, Floats, Labels
+from ...datasets.base import Case, Dataset, Labels
 from ...datasets.simulation.annotation_errors import AnnotationErrors
 from ...errors import RaterbenchError
 from ...parameters import Range
-from ..base import Method, Need, Prediction
+from ..base import Method, Need
 from ..fit_report import AnnotationRepair, FitReport, RepairScore
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
-from ..networks.fused_labels import FusedLabels
+from ..learning.volumes.choice import why_not_volumes
+from ..networks.segmenter_holder import SegmenterHolder
 from .error_estimate import estimate_errors
 from .repair_scores import RepairedAnnotation, repair_score
 from .upgrade_network import Objects, UpgradeNetwork, find_objects
@@ -35,7 +36,7 @@ from .views import (
 )
 
 
-class Upgrade(Method):
+class Upgrade(SegmenterHolder):
     """Learns from careful annotations to repair cheap ones, and trains a segmenter on both (Vadineanu 2025, chapter 3).
 
     The upgrade network learns the careful labels of an image from the image and the same labels with errors. It then repairs
@@ -93,7 +94,7 @@ class Upgrade(Method):
     @property
     def needs(self) -> frozenset[Need]:
         own: frozenset[Need] = frozenset({"instances"} if self.objects == "instances" else ())
-        return own | self._inner().needs
+        return own | super().needs
 
     @property
     def needs_rater_identity(self) -> bool:
@@ -103,12 +104,11 @@ class Upgrade(Method):
         """Why it cannot run: there are more than two classes, volumes in 3-D, or a rater is not in the data set."""
         if dataset.n_classes != 2:
             return f"annotation errors are defined for two classes, and there are {dataset.n_classes}"
-        if dataset.preparation.mode == "volumes":
-            return 'errors are drawn in slices, and preparation.mode = "volumes"'
-        return missing_raters(dataset, [*self.hq, *self.lq]) or self._inner().skip_reason(dataset)
+        flat = why_not_volumes(dataset, "errors are drawn in slices")
+        return flat or missing_raters(dataset, [*self.hq, *self.lq]) or super().skip_reason(dataset)
 
     def n_networks(self, n_raters: int) -> int:
-        return 1 + self._inner().n_networks(n_raters)
+        return 1 + super().n_networks(n_raters)
 
     def check_parameters(self) -> None:
         """Check the parameters and those of all parts.
@@ -119,7 +119,7 @@ class Upgrade(Method):
         """
         super().check_parameters()
         check_two_qualities(self.hq, self.lq, "Upgrade")
-        for part in (self.errors, self._network(AnnotationErrors(), 1), self._inner()):
+        for part in (self.errors, self._network(AnnotationErrors(), 1)):
             if part is not None:
                 part.check_parameters()
         if self.objects == "instances" and len(self.hq) > 1:
@@ -155,8 +155,7 @@ class Upgrade(Method):
         scores = self._repair(train, validation)
         if not self._any_object(careful):
             warnings.append("no careful annotation has an object, so that repaired annotations have none either")
-        self.segmenter_: Method = clone(self._inner())
-        self.segmenter_.fit(self._second_stage(train), self._second_stage(validation), seed=seed, device=device)
+        self.fit_segmenter(self._second_stage(train), self._second_stage(validation), seed=seed, device=device)
         names = [place.case for place in careful]
         known = AnnotationRepair(
             len(self.repaired_), self.lq, self.hq, tuple(names), self.errors_.get_params(), self.errors is None, scores
@@ -166,12 +165,6 @@ class Upgrade(Method):
 
     def fit_report(self) -> FitReport:
         return self.report_
-
-    def predict_proba(self, case: Case) -> Floats:
-        return self.segmenter_.predict_proba(case)
-
-    def predict(self, case: Case, *, samples: int = 0, seed: int = 0) -> Prediction:
-        return self.segmenter_.predict(case, samples=samples, seed=seed)
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """Those of both stages, which begin with ``upgrade.`` and ``segmenter.``."""
@@ -193,7 +186,7 @@ class Upgrade(Method):
             for stage in ("upgrade.", "segmenter.")
         )
         self.network_ = self._network(AnnotationErrors(), 1).restore(first, facts["upgrade"], device=device)
-        self.segmenter_ = clone(self._inner()).restore(second, facts["segmenter"], device=device)
+        super().restore(second, facts["segmenter"], device=device)
         self.repaired_, self.report_ = {}, self.segmenter_.fit_report()
         return self
 
@@ -202,9 +195,6 @@ class Upgrade(Method):
 
     def repair(self, case: Case) -> Mapping[str, Labels]:
         return {rater: self.network_.repair_labels(case, case.ratings[rater]) for rater in self.lq if rater in case.ratings}
-
-    def _inner(self) -> Method:
-        return FusedLabels(recipe=self.recipe, budget=self.budget) if self.segmenter is None else self.segmenter
 
     def _network(self, errors: AnnotationErrors, draws: int) -> UpgradeNetwork:
         # It keeps no pictures: what it predicts of an image depends on the annotation that it sees beside it.
@@ -265,7 +255,7 @@ class Upgrade(Method):
     def _relabelled(self, case: Case) -> Case:
         given = {**case.ratings, **self.repaired_.get(case.id, {})}
         ratings = {rater: given[rater] for rater in best_raters(given, self.hq, self.lq)}
-        return replace(case, ratings=ratings).blind(self._inner().needs)
+        return replace(case, ratings=ratings).blind(self.inner().needs)
 
     def _any_object(self, careful: Sequence[Place]) -> bool:
         return any((careful_labels(place.part[place.position], self.hq, 2) == 1).any() for place in careful)

@@ -64,6 +64,10 @@ class CaseView(Dataset):
             self.index[column] = [row[column] for row in rows]
         self.index["raters"] = list(raters)
 
+    @property
+    def whole(self) -> Dataset:
+        return self.places[0].part.whole
+
     def load(self, position: int) -> Case:
         place = self.places[position]
         return self.change(place.part[place.position])

@@ -66,8 +66,32 @@ def test_volumes_with_geometry(tmp_path):
     assert data[0].id == "sub.01"
     assert data[0].shape == (2, 3, 4)
     assert np.allclose(data[0].geometry.spacing, where.spacing)
+    assert data.grid_at(0) == (data[0].shape, data[0].geometry)
     put(tmp_path / "ratings" / "r" / "sub.01.nrrd", volume, Geometry.axis_aligned(3))
     with pytest.raises(RaterbenchError, match=r"sub\.01\.nii\.gz and .*sub\.01\.nrrd differ in spacing"):
+        data[0]
+
+
+@pytest.mark.parametrize(("image", "rating"), [("nii.gz", "png"), ("png", "nii.gz"), ("png", "png"), ("tif", "mha")])
+@pytest.mark.parametrize("spacing", ["", "spacing = [0.5, 0.25]"])
+def test_the_grid_of_a_case_is_known_without_reading_it(tmp_path, image, rating, spacing):
+    where = Geometry.axis_aligned(2, (0.5, 0.25))
+    put(tmp_path / "images" / f"a.{image}", MASK, where if "nii" in image else None)
+    put(tmp_path / "ratings" / "r" / f"a.{rating}", MASK, where if rating != "png" else None)
+    (tmp_path / "dataset.toml").write_text(spacing)
+    data = Folder(tmp_path)
+    assert data.grid_at(0) == (data[0].shape, data[0].geometry)
+
+
+def test_only_headers_are_read_for_the_grids_of_volumes(tmp_path):
+    where = Geometry((2.0, 0.5, 0.5), (1.0, 2.0, 3.0), tuple(np.eye(3).ravel()))
+    put(tmp_path / "images" / "a.mha", np.stack([MASK, MASK]), where)
+    put(tmp_path / "ratings" / "r" / "a.mha", np.stack([MASK, MASK]), where)
+    data = Folder(tmp_path)
+    whole = (tmp_path / "images" / "a.mha").read_bytes()
+    (tmp_path / "images" / "a.mha").write_bytes(whole[:-1] + bytes([whole[-1] ^ 255]))
+    assert data.grid_at(0) == ((2, 3, 4), where)
+    with pytest.raises(RaterbenchError, match=r"a\.mha"):
         data[0]
 
 

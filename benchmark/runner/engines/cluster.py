@@ -218,7 +218,7 @@ def _common(plan: Plan) -> Common:
     files = with_local_modules(named)
     top = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
     return Common(
-        experiment=plan.experiment.replace(plugins=()),
+        experiment=plan.setting.experiment.replace(plugins=()),
         data=plan.setting.data,
         fingerprint=plan.facts["fingerprint"],
         named=tuple(file.relative_to(top).as_posix() for file in named),

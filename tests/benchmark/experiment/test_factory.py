@@ -193,7 +193,7 @@ def test_the_recipe_of_an_experiment_goes_to_every_method_that_takes_one_and_nam
     assert isinstance(method.recipe, Conventional) and method.recipe.smooth == 0.5
     assert isinstance(method.segmenter.recipe, SoftCrossEntropy)
     assert isinstance(method.segmenter.segmenter.recipe, Conventional)
-    assert isinstance(method.segmenter.segmenter._inner().recipe, Conventional)  # also the segmenter that is made by default
+    assert isinstance(method.segmenter.segmenter.inner().recipe, Conventional)  # also the segmenter that is made by default
     without = tiny(candidates=shared.candidates)
     assert build_method(without.candidates[0], without).recipe is None
     assert identity(build_method(without.candidates[0], without)) != identity(method)

@@ -1,17 +1,24 @@
 import json
 import os
+from functools import partial
+from io import StringIO
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from raterbench.benchmark.experiment.experiment import Candidate, Split, Statistics
 from raterbench.benchmark.runner import plan as plan_module
+from raterbench.benchmark.runner import tasks
+from raterbench.benchmark.runner.engines.cluster import _common
 from raterbench.benchmark.runner.plan import make_plan, preparation_identity
+from raterbench.benchmark.runner.progress import announce
 from raterbench.benchmark.runner.provenance import code_version, versions
 from raterbench.benchmark.runner.run import what_to_do, write_plan
-from raterbench.benchmark.runner.tasks import open_dataset
+from raterbench.benchmark.runner.tasks import open_dataset, prepare_process
 from raterbench.benchmark.store.run_file import planned_units, read_run_file, write_json
 from raterbench.benchmark.store.units import Origin, measuring_path, training_path, weights_path
-from raterbench.datasets import Phantom, Preparation, RaterbenchError
+from raterbench.datasets import Case, CaseList, Geometry, Phantom, Preparation, RaterbenchError
 
 from ...made_units import write_measured, write_trained
 
@@ -98,11 +105,47 @@ def test_what_does_not_decide_leaves_the_key(tiny, tmp_path, changes):
     assert all(before[unit] == after[unit] for unit in before if unit[0] == "Majority vote")
 
 
+class Cubes(CaseList):
+    """Six volumes of 1 mm voxels."""
+
+    def __init__(self):
+        labels = np.zeros((16, 16, 16), np.uint8)
+        labels[4:9, 4:9, 4:9] = 1
+        where = Geometry.axis_aligned(3, (1.0, 1.0, 1.0))
+        image = labels[None].astype(np.float32)
+        names = [f"cube {i}" for i in range(6)]
+        cases = [Case(name, name, "", image, {"a": labels, "b": labels}, where) for name in names]
+        super().__init__("cubes", cases, ("background", "cube"))
+
+
+@pytest.mark.parametrize("mode", ["slices", "volumes"])
+def test_how_volumes_are_learned_is_decided_once_and_is_in_keys_as_if_it_had_been_said(tiny, tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(tasks, "load_dataset", lambda *_, **__: Cubes())
+    candidates = (Candidate("a", "phiseg"), Candidate("b", "own-preparation", {"mode": "slices", "segmenter": "phiseg"}))
+    cubes = partial(tiny, candidates=candidates, fused_rows=(), dataset_options={})
+    given = {} if mode == "volumes" else {"crop": [16, 16]}
+    undecided = cubes(preparation=given)
+    plan = make_plan(undecided, tmp_path)
+    assert keys(undecided, tmp_path) == keys(cubes(preparation={**given, "mode": mode}), tmp_path)
+    assert plan.facts["preparation"]["mode"] == plan.setting.experiment.preparation["mode"] == mode
+    assert plan.experiment == undecided, "what was declared stays as it is"
+    assert plan.facts["learned"].startswith("Volumes are learned " + ("in 3-D" if mode == "volumes" else "slice by slice"))
+    reason = 'its network is for slices, and volumes are learned in 3-D: set preparation.mode = "slices"'
+    assert plan.skipped == ({"a": reason} if mode == "volumes" else {})
+    monkeypatch.setattr(Cubes, "load", lambda *_: pytest.fail("a worker looks at no case to decide"))
+    assert _common(plan).experiment.preparation["mode"] == mode, "also on a cluster"
+    assert prepare_process(plan.setting).preparation == plan.dataset.preparation
+    console = Console(file=StringIO(), width=300)
+    announce(plan, 1, what_to_do(plan), console=console)
+    assert ("warning: the baseline, a, is skipped" in console.file.getvalue()) == (mode == "volumes")
+
+
 def test_settings_of_the_preparation_that_came_later_are_in_no_key_unless_they_are_used():
     first = {"slice_axis": "z", "size": None, "multiple": 32, "image_order": 1}
-    assert preparation_identity(Preparation()) == first
-    assert preparation_identity(Preparation(pixel_size=1)) == {**first, "pixel_size": 1.0}
-    assert preparation_identity(Preparation(crop=(32, 48))) == {**first, "crop": [32, 48]}
+    slices = partial(Preparation, mode="slices")
+    assert preparation_identity(slices()) == first
+    assert preparation_identity(slices(pixel_size=1)) == {**first, "pixel_size": 1.0}
+    assert preparation_identity(slices(crop=(32, 48))) == {**first, "crop": [32, 48]}
 
 
 def test_a_pixel_size_takes_the_place_of_the_data_sets_own_size(tiny, monkeypatch):

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from raterbench.benchmark.experiment.experiment import Candidate, Split
 from raterbench.benchmark.experiment.splits import make_folds
+from raterbench.benchmark.runner import estimate as estimate_module
 from raterbench.benchmark.runner import progress
 from raterbench.benchmark.runner.estimate import Estimate, estimate, networks
 from raterbench.benchmark.runner.plan import make_plan
@@ -16,6 +17,9 @@ from raterbench.benchmark.runner.provenance import code_version
 from raterbench.benchmark.runner.run import Ended, what_to_do
 from raterbench.benchmark.store.units import Origin, measuring_path, training_path
 from raterbench.datasets import Phantom
+from raterbench.methods import Diagnosed, FusedLabels
+from raterbench.methods.networks.own_preparation import OwnPreparation
+from raterbench.methods.quality.class_frequencies import ClassFrequencies
 
 from ...made_units import write_measured, write_trained
 
@@ -218,6 +222,45 @@ def test_one_network_a_rater_is_that_many_networks(tiny):
     phantom = Phantom(subjects=6, slices=2, size=32)
     both = tiny(candidates=(Candidate("all", "separate-networks"), Candidate("vote", "fused-labels")))
     assert networks(both, phantom) == (len(phantom.raters) + 1) / 2
+
+
+def test_diagnosis_networks_are_timed_as_often_as_they_are_trained(tiny, monkeypatch):
+    trained = []
+    monkeypatch.setattr(estimate_module, "_training", lambda *_: 100.0)
+    monkeypatch.setattr(estimate_module, "_measuring", lambda *_: 0.0)
+    monkeypatch.setattr(estimate_module, "_seconds", lambda call: trained.append(call()) or 0.5)
+    phantom = Phantom(subjects=8, slices=1, size=32, patients=0.5, missing=0.0)
+    fold = make_folds(phantom, Split(folds=2), 0)[0]
+
+    def seconds(**options):
+        small = {"epochs": 2, "batch_size": 2, "features": [2, 2, 2, 2]}
+        options = {"segmenter": "class-frequencies", "networks": ["no-mask", "dl-cat"], "diagnosis_budget": small, **options}
+        candidates = (Candidate("it", "diagnosed", options), Candidate("skipped", "upgrade", {}))
+        return estimate(tiny(candidates=candidates), phantom, fold).method
+
+    # Half a second for two slices, one slice a case, two epochs; a validation case takes a third of a training case.
+    one = 0.25 * (len(fold.train) + len(fold.validation) / 3) * 2
+    assert seconds(controls=[]) == pytest.approx(2 * one) and len(trained) == 2 * estimate_module.STEPS
+    assert seconds(controls=["cross-fitted", "permuted"]) == pytest.approx(6 * one)
+    assert seconds(controls=["cross-fitted"], end_to_end=False, segmenter="fused-labels") == pytest.approx(100 + 2 * one)
+    first = {"fusion": {"fusion": "diagnosis-first", "folds": 3, "diagnosis_budget": {"epochs": 2, "batch_size": 2}}}
+    # Judged as published by both; cross-fitted and permuted by no-mask alone; the fusion has one network, and three.
+    assert seconds(controls=["as published", "cross-fitted", "permuted"], **first) == pytest.approx((2 + 2 + 1 + 1 + 4) * one)
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        (ClassFrequencies(), False),
+        (OwnPreparation(segmenter=ClassFrequencies()), False),
+        (OwnPreparation(), True),
+        (OwnPreparation(segmenter=FusedLabels()), True),
+        (Diagnosed(segmenter=ClassFrequencies()), True),
+    ],
+    ids=repr,
+)
+def test_an_estimate_is_made_where_any_network_is_trained(method, expected):
+    assert estimate_module.trains_networks(method) == expected
 
 
 def test_cores_are_those_this_process_may_use():

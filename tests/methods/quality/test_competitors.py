@@ -124,7 +124,7 @@ def test_a_method_that_holds_another_repairs_as_that_does(method, name):
 
 def test_the_segmenter_by_default_has_the_budget():
     for method in (ChosenRaters(budget=TINY), AnnotationBudget(budget=TINY), Upgrade(budget=TINY)):
-        assert method._inner().budget is TINY
+        assert method.inner().budget is TINY
 
 
 def test_chosen_cases_are_pooled_where_a_part_has_none(cells):

@@ -8,7 +8,7 @@ import torch
 from monai.inferers.utils import sliding_window_inference
 
 from raterbench.benchmark.checks.examples import make_dataset
-from raterbench.datasets import IGNORE, Case, CaseList, Geometry, Preparation, RaterbenchError
+from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
 from raterbench.methods import Budget, ConfusionNetwork, NetworkMethod
 from raterbench.methods.learning.augmentation import augment
 from raterbench.methods.learning.batches.slices import Batch
@@ -20,7 +20,6 @@ from raterbench.methods.learning.preparation import (
     restore_maps,
     restore_prepared,
 )
-from raterbench.methods.learning.volumes.choice import chosen_preparation
 from raterbench.methods.learning.volumes.patches import marked_voxels, prepare_volume, store_volumes
 from raterbench.methods.learning.volumes.resampling import resize_volume
 
@@ -238,6 +237,7 @@ def test_2d_images_are_slices_in_any_case():
         ({"mode": "volumes", "pixel_size": 1}, r"pixel_size = 1.0 is for slices, and mode = \"volumes\""),
         ({"mode": "volumes", "multiple": 64, "patch": (96, 64, 64)}, r"patch = \(96, 64, 64\) must have sides divisible"),
         ({"patch": (30, 32, 32)}, "patch = .* in steps of 32"),
+        ({"crop": (64, 64), "overlap": 0.0}, r"crop = \(64, 64\) is for slices, and overlap = 0.0 for volumes: leave"),
         ({"voxel_size": (1.0, 0.0, 1.0)}, "voxel_size = .* greater than 0"),
     ],
 )
@@ -249,24 +249,3 @@ def test_settings_that_make_no_sense_are_clear_errors(options, message):
 def test_a_voxel_size_that_leaves_nothing_is_a_clear_error():
     with pytest.raises(RaterbenchError, match=r"voxel_size = \[100.0, 1.0, 1.0\] makes 0 x 40 x 36 voxels of case 'one'"):
         prepared_shape(ball((1.0, 1.0, 1.0)), replace(VOLUMES, voxel_size=(100, 1, 1)))
-
-
-@pytest.mark.parametrize(
-    ("thickness", "mode", "words"),
-    [(3.0, "volumes", "3 times the smallest, at most 3 times"), (3.1, "slices", "3.1 times the smallest, more than 3 times")],
-)
-def test_thick_slices_are_learned_as_slices_and_others_as_volumes(thickness, mode, words):
-    cases = [ball((step, 1.0, 1.0), extent=(30.0, 9.0, 9.0), name=str(i)) for i, step in enumerate((thickness, thickness, 9.0))]
-    dataset = CaseList("balls", cases, ("background", "ball"))
-    assert chosen_preparation(dataset) == (dataset.preparation, chosen_preparation(dataset)[1])
-    assert chosen_preparation(dataset)[1].startswith("Volumes are learned slice by slice along z, as preparation.mode says")
-    dataset.preparation = Preparation(mode="auto", pixel_size=1.0)
-    chosen, told = chosen_preparation(dataset)
-    assert (chosen.mode, chosen.pixel_size) == (mode, 1.0 if mode == "slices" else None)
-    assert words in told
-
-
-def test_2d_images_need_no_choice():
-    dataset = make_dataset(shapes=[(8, 8)])
-    dataset.preparation = Preparation(mode="auto")
-    assert chosen_preparation(dataset) == (Preparation(), "")
