@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
 from typing import Any
 
 from ..base import Case, Dataset, Geometry, Instances, Truth
@@ -49,7 +48,9 @@ def arrays_of(case: Case) -> Arrays:
     """A case as arrays and plain values."""
     arrays: dict[str, Array] = {"image": case.image}
     arrays |= {f"ratings/{rater}": labels for rater, labels in case.ratings.items()}
-    facts: dict[str, Any] = {"id": case.id, "subject": case.subject, "centre": case.centre, "geometry": asdict(case.geometry)}
+    grid = {name: [float(v) for v in getattr(case.geometry, name)] for name in ("spacing", "origin", "direction")}
+    facts: dict[str, Any] = {"id": case.id, "subject": case.subject, "centre": case.centre}
+    facts["geometry"] = {**grid, "unit": case.geometry.unit}
     facts["diagnosis"] = None if case.diagnosis is None else int(case.diagnosis)
     facts["rater_diagnoses"] = {rater: int(value) for rater, value in case.rater_diagnoses.items()}
     if case.truth is not None:

@@ -73,7 +73,7 @@ class DiskCache:
     def fetch(self, kind: str, made_from: object, make: Callable[[], Arrays | None]) -> Arrays | None:
         """The entry of a ``kind`` for what it is ``made_from``, or else what ``make`` gives, which is kept.
 
-        ``made_from`` are plain values that JSON can hold. ``make`` gives None for what must not be kept.
+        ``made_from`` are plain values, or such that ``repr`` tells apart. ``make`` gives None for what must not be kept.
         """
         path = self.path_of(kind, made_from)
         found = self._found(path)
@@ -87,7 +87,7 @@ class DiskCache:
 
     def path_of(self, kind: str, made_from: object) -> Path:
         """Where the entry lies, if it is there."""
-        text = json.dumps([self.made_by, made_from], sort_keys=True)
+        text = json.dumps([self.made_by, made_from], sort_keys=True, default=repr)
         key = hashlib.sha256(text.encode()).hexdigest()[:40]
         return self.folder / kind / key[:2] / f"{key[2:]}{ENDING}"
 

@@ -42,6 +42,15 @@ CASES = {
 }
 
 
+def test_numbers_of_numpy_are_numbers(cache):
+    """Whoever makes cases may take a spacing and a diagnosis from an array."""
+    case = CASES["example"]
+    grid = dataclasses.replace(case.geometry, spacing=tuple(np.array([0.5, 2], np.float32)))
+    case = dataclasses.replace(case, geometry=grid, diagnosis=np.int64(1))
+    found = case_from(cache.fetch("cases", [np.float32(1), np.int64(3)], lambda: arrays_of(case)))
+    assert found.geometry.spacing == (0.5, 2.0) and found.diagnosis == 1
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_comes_back_whole(tmp_path, cache, name):
     case = CASES[name]
