@@ -15,7 +15,7 @@ from ...text_files import parse_toml
 
 T = TypeVar("T")
 
-MOST_UNITS = 5000
+MOST_UNITS = 20_000
 """Units of an experiment at most: at a minute each, three days and a half on one core."""
 LARGEST_INTEGER = 2**63 - 1
 LONGEST_NAME = 200

@@ -8,7 +8,6 @@ Rows that need no network (raters, fused labels) are measuring units alone.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -427,11 +426,9 @@ def _read(path: Path, read: Callable[[Archive], T | None]) -> T | None:
     if kind == "folder":
         raise RaterbenchError(f"{path} is a folder, where the file of a unit is needed: move it elsewhere")
     try:
-        os.close(os.open(path, os.O_RDONLY))
-    except OSError as error:
-        raise unreachable(path, error) from error
-    try:
         with Archive(path) as archive:
             return read(archive)
+    except OSError as error:
+        raise unreachable(path, error) from error
     except (DamagedError, KeyError):
         return None
