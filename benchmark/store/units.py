@@ -309,17 +309,17 @@ def stem(name: str, repeat: int, fold: int, key: str) -> str:
 
 def training_path(folder: Path, unit: PlannedUnit) -> Path:
     """Where a training unit lies."""
-    return folder / "units" / f"{unit.stem}.trained.npz"
+    return folder.joinpath("units", f"{unit.stem}.trained.npz")
 
 
 def measuring_path(folder: Path, unit: PlannedUnit) -> Path:
     """Where a measuring unit lies."""
-    return folder / "units" / f"{unit.stem}.measured.npz"
+    return folder.joinpath("units", f"{unit.stem}.measured.npz")
 
 
 def weights_path(folder: Path, unit: PlannedUnit) -> Path:
     """Where the weights of a training unit lie, if they are kept."""
-    return folder / "units" / f"{unit.stem}.safetensors"
+    return folder.joinpath("units", f"{unit.stem}.safetensors")
 
 
 def write_training(
