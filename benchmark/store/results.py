@@ -338,7 +338,7 @@ def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataF
         own = names.numbers([stored.unit.name] if stored.unit.kind != "raters" else stored.measured.names)
         kind = {"method": "method", "raters": "rater", "fusion": "fusion"}[stored.unit.kind]
         for part in stored.parts.values():
-            if isinstance(part, Rows | SingleRaters):
+            if isinstance(part, Rows | SingleRaters) and part.values.size:
                 name, case, class_, threshold, reference, value = _entries(part, experiment.reference_names)
                 against = [part.reference] if isinstance(part, Rows) else [RATER + rater for rater in part.raters]
                 class_, threshold = classes.numbers(part.classes)[class_], thresholds.numbers(part.thresholds)[threshold]
