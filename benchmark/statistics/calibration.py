@@ -48,6 +48,7 @@ def subject_counts(calibration: pd.DataFrame, reference: str, region: str, kind:
     chosen = of_kind[(of_kind["reference"] == reference) & (of_kind["region"] == region)]
     candidate, candidates = pd.factorize(chosen["candidate"])
     subject, subjects = pd.factorize(chosen["subject"], sort=True)
+    subjects = pd.Index(subjects.astype(str), name="subject")
     # Each column is summed where it belongs: grouping by words takes several times as long.
     counts = np.zeros((len(candidates), len(subjects), N_BINS, len(COUNTED)), np.int64)
     np.add.at(counts, (candidate, subject, chosen["bin"].to_numpy(int)), chosen[COUNTED].to_numpy(np.int64))
@@ -55,7 +56,7 @@ def subject_counts(calibration: pd.DataFrame, reference: str, region: str, kind:
     has[candidate, subject] = True
     layout = pd.MultiIndex.from_product([range(N_BINS), COUNTED])
     return {
-        str(name): pd.DataFrame(own[mine].reshape(-1, N_BINS * len(COUNTED)), pd.Index(subjects[mine], name="subject"), layout)
+        str(name): pd.DataFrame(own[mine].reshape(-1, N_BINS * len(COUNTED)), subjects[mine], layout)
         for name, own, mine in zip(candidates, counts, has, strict=True)
     }
 
@@ -109,7 +110,8 @@ def model_errors(calibration: pd.DataFrame, reference: str, last_bin: LastBin) -
     """ECE of each trained model, by (candidate, region, repeat, fold); NaN where no voxel was counted."""
     model = ["candidate", "region", "repeat", "fold"]
     mine = calibration[calibration["reference"] == reference]
-    number, models = mine.groupby(model, sort=False).ngroup(), mine[model].drop_duplicates()
+    number, models = mine.groupby(model, sort=False, observed=True).ngroup(), mine[model].drop_duplicates()
+    models = models.astype({"candidate": str, "region": str})
     counts = np.zeros((len(models), N_BINS, len(COUNTED)), np.int64)
     np.add.at(counts, (number.to_numpy(), mine["bin"].to_numpy(int)), mine[COUNTED].to_numpy(np.int64))
     return pd.Series(expected_calibration_error(counts, last_bin), pd.MultiIndex.from_frame(models))
