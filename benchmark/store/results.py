@@ -325,13 +325,14 @@ def _case_columns(cases: Iterable[CaseName], places: Places) -> dict[str, pd.api
 def _part_columns(columns: Sequence[str], parts: Sequence[Sequence[Any]], sizes: Sequence[int]) -> dict[str, Any]:
     """What all rows of a part share, given once for each part, as columns; ``sizes`` are the numbers of rows."""
     part = np.repeat(np.arange(len(sizes)), sizes)
-    return {name: column.array.take(part) for name, column in pd.DataFrame(parts, columns=[*columns]).items()}
+    return {str(name): column.array.take(part) for name, column in pd.DataFrame(parts, columns=[*columns]).items()}
 
 
 def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataFrame:
     """One row for each unit, name, case, class, metric, reference and threshold that was measured."""
     names, cases, classes, thresholds, references = (_Names() for _ in range(5))
-    shared, found = [], [_Entries(*np.zeros((5, 0), np.intp), np.empty(0))]
+    none = np.empty(0, np.intp)
+    shared, found = [], [_Entries(none, none, none, none, none, np.empty(0))]
     for stored in units:
         assert stored.measured is not None
         own_cases = cases.numbers(stored.measured.cases)
@@ -369,8 +370,8 @@ class _Entries(NamedTuple):
 def _entries(part: Rows | SingleRaters, references: Sequence[str]) -> _Entries:
     if isinstance(part, Rows):
         measured = np.broadcast_to(part.measured[..., None, None], part.values.shape)
-        places = np.nonzero(measured)
-        return _Entries(*places, np.zeros_like(places[0]), part.values[measured])
+        name, case, class_, threshold = np.nonzero(measured)
+        return _Entries(name, case, class_, threshold, np.zeros_like(name), part.values[measured])
     # A rater whom the experiment names as a reference has rows of every metric, this one included.
     new = np.array([RATER + rater not in references for rater in part.raters], bool)[part.places[:, 2]]
     values = part.values[new]
