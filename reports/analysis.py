@@ -32,6 +32,8 @@ from .panel import Panel
 from .tables.origins import mixed_words
 from .tables.wording import SHORT, decimals_for, write_number
 
+COUNTED_OF = ("candidate", "kind", "subject", "reference", "region")
+"""The columns of words by which calibration counts are chosen."""
 SOFT = "soft average"
 
 
@@ -260,7 +262,8 @@ class Analysis:
     def calibration(self) -> PooledCalibration:
         """Calibration errors of all candidates, pooled over voxels."""
         counts, statistics = self.results.calibration, self.results.experiment.statistics
-        counts = shared_units(self.results.units).only(counts)
+        # Some hundred thousand rows are chosen by their words again and again: as categories these are compared as numbers.
+        counts = shared_units(self.results.units).only(counts.astype(dict.fromkeys(COUNTED_OF, "category")))
         never = (*self.collapsed, *far_behind(self.comparison.table, self.better(self.metric)))
         return PooledCalibration(counts, self.primary_reference, self.baseline, statistics, never)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -106,6 +108,15 @@ def write_measured(
     }
     head = MeasuringUnit(SCHEMA, unit.key, (), (unit.name,), dict(failed), origin)
     write_measuring(measuring_path(folder, unit), head, {name: empty[name.partition("/")[0]] for name in parts})
+
+
+def stored_beside_head(path: Path) -> dict[str, Any]:
+    """What the file of a unit holds but for its head, which says when and where it was computed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    parts = json.loads(members.pop("contents.json"))["parts"]
+    members.pop("unit.json", None)
+    return members | {name: part for name, part in parts.items() if name != "unit"}
 
 
 def row_parts(rows: Sequence[Sequence[Any]], names: Sequence[str], cases: Sequence[Any]) -> dict[str, Rows]:

@@ -15,8 +15,8 @@ from ...text_files import parse_toml
 
 T = TypeVar("T")
 
-MOST_UNITS = 5000
-"""Units of an experiment at most: at a minute each, three days and a half on one core."""
+MOST_UNITS = 20_000
+"""Training units of an experiment at most: at a minute each, two weeks on one core; more is most often a slip in a setting."""
 LARGEST_INTEGER = 2**63 - 1
 LONGEST_NAME = 200
 """Bytes of a name that becomes a folder; systems allow 255, of which some are needed for what is added."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
@@ -42,10 +43,11 @@ class Progress:
         self.console = console or _console()
         first = first or Estimate()
         self.total = len(todo.units)
+        self.durations: list[float] = []
         self.at_a_time(jobs)
         self.left, self.to_train = set(todo.units), {task.unit for task in todo.training}
         self.guess = {"training": first.method, "measuring": first.labels}
-        self.seconds: dict[str, list[float]] = {"training": [], "measuring": []}
+        self.seconds, self.ended = {"training": 0.0, "measuring": 0.0}, {"training": 0, "measuring": 0}
         self.startup, self.start = STARTUP_SECONDS, time.monotonic()
         self.failed = 0
         announce(plan, self.jobs, todo, expected_seconds(todo, first, self.jobs), self.console)
@@ -57,13 +59,18 @@ class Progress:
     def at_a_time(self, jobs: int) -> None:
         """Say how many units are computed at a time: of a cluster the number changes."""
         self.jobs = max(1, min(jobs, self.total))
+        self.busy = busy_after(self.durations, [0.0] * self.jobs)
 
     def remaining(self) -> float:
-        """Seconds until all is done: what is finished took as long as it did, the rest will take as long as the mean."""
-        mean = {what: sum(known) / len(known) if known else self.guess[what] for what, known in self.seconds.items()}
-        left = {"training": len(self.to_train), "measuring": len(self.left)}
-        durations = [s for what in ("training", "measuring") for s in (*self.seconds[what], *[mean[what]] * left[what])]
-        return max(1.0, self.startup + seconds_in_all(durations, self.jobs) - (time.monotonic() - self.start))
+        """Seconds until all is done: what is finished took as long as it did, the rest will take as long as the mean.
+
+        It is asked for at the end of each unit, so the time that it takes must not grow with the number of units.
+        """
+        busy = self.busy
+        for what, left in (("training", len(self.to_train)), ("measuring", len(self.left))):
+            n = self.ended[what]
+            busy = busy_after_equal(self.seconds[what] / n if n else self.guess[what], left, busy)
+        return max(1.0, self.startup + max(busy) - (time.monotonic() - self.start))
 
     def finished(self, task: Task, ended: Ended) -> None:
         """Say how a task ended, and count the units that are complete with it: those measured, or whose training failed."""
@@ -74,19 +81,26 @@ class Progress:
             _say(self.console, f"warning: {task.words}: {warning}", "yellow")
         if isinstance(task, ReferenceTask):
             return
-        if not any(self.seconds.values()):
+        if not self.durations:
             self.startup = max(0.0, time.monotonic() - self.start - ended.seconds)
         if isinstance(task, TrainingTask):
-            self.seconds["training"].append(ended.seconds)
+            self._count("training", ended.seconds, 1)
             self.to_train.discard(task.unit)
             complete = self.left & {task.unit} if ended.failed else set()
         else:
-            self.seconds["measuring"] += [ended.seconds / len(task.units)] * len(task.units)
+            self._count("measuring", ended.seconds, len(task.units))
             complete = self.left.intersection(task.units)
         self.left -= complete
         self._bar.advance(self._task, len(complete))
         if complete and not self.console.is_terminal:
             _say(self.console, f"{self.total - len(self.left)}/{self.total} {task.words}; {self.words()}")
+
+    def _count(self, what: Literal["training", "measuring"], seconds: float, n: int) -> None:
+        """Count what took so many seconds: ``n`` trainings or measurements one after the other."""
+        self.seconds[what] += seconds
+        self.ended[what] += n
+        self.durations += [seconds / n] * n
+        self.busy = busy_after([seconds / n] * n, self.busy)
 
     def words(self) -> str:
         """How long it will take, or took."""
@@ -176,10 +190,32 @@ def expected_seconds(todo: Todo, first: Estimate, jobs: int) -> float:
 
 def seconds_in_all(durations: Iterable[float], jobs: int) -> float:
     """How long ``jobs`` workers need for tasks of these durations, which they take up in this order."""
-    slots = [0.0] * jobs
+    return max(busy_after(durations, [0.0] * jobs))
+
+
+def busy_after(durations: Iterable[float], busy: Sequence[float]) -> list[float]:
+    """Until when workers are busy who are so until ``busy`` and take up tasks of these durations, in this order; a heap."""
+    slots = [*busy]
+    heapq.heapify(slots)
     for seconds in durations:
         heapq.heapreplace(slots, slots[0] + seconds)
-    return max(slots)
+    return slots
+
+
+def busy_after_equal(seconds: float, n: int, busy: Sequence[float]) -> list[float]:
+    """As ``busy_after`` with ``n`` tasks that take equally long, in a time that does not depend on ``n``.
+
+    Work that could be split anywhere would keep all workers busy until one ``level``. The tasks that would end before it are
+    counted, and the others, fewer than there are workers, taken up one by one.
+    """
+    if seconds <= 0:
+        return [*busy]
+    slots, work = sorted(busy), n * seconds
+    sums = itertools.accumulate(slots)
+    level = min((total + work) / workers for workers, total in enumerate(sums, 1))
+    whole = [max(0, int((level - slot) // seconds)) for slot in slots]
+    slots = [slot + count * seconds for slot, count in zip(slots, whole, strict=True)]
+    return busy_after([seconds] * (n - sum(whole)), slots)
 
 
 def counted(n: int, word: str) -> str:

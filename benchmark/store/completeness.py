@@ -147,24 +147,20 @@ def read_units(
     ``parts`` names what a measuring unit of each kind should have. Files are read from the paths that the plan gives. Links,
     pipes and folders are never opened.
     """
-    expected: dict[str, PlannedUnit] = {}
-    for unit in planned:
-        for path in (training_path(folder, unit), measuring_path(folder, unit), weights_path(folder, unit)):
-            expected[path.name] = unit
+    expected = {path.name for unit in planned for path in _paths(folder, unit)}
     by_key = {unit.key: unit for unit in planned}
     foreign: dict[str, ForeignFile] = {}
     other_settings = 0
-    for path in sorted((folder / "units").iterdir()) if (folder / "units").is_dir() else ():
-        if path.name.startswith("."):
-            continue  # Files of systems, and half-written ones.
-        if why := not_a_file(path):
-            foreign[path.name] = ForeignFile(path.name, why)
-        elif path.name not in expected:  # Else it is opened once, below.
+    for name, is_file in _listed(folder / "units"):
+        path = folder.joinpath("units", name)
+        if not is_file and (why := not_a_file(path)):
+            foreign[name] = ForeignFile(name, why)
+        elif name not in expected:  # Else it is opened once, below.
             key = _key_in(path)
-            if key not in by_key and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in path.name)):
+            if key not in by_key and (path.suffix == ".safetensors" or (key and f".{key[:12]}." in name)):
                 other_settings += 1
             else:
-                foreign[path.name] = ForeignFile(path.name, _what_holds(key, by_key))
+                foreign[name] = ForeignFile(name, _what_holds(key, by_key))
     units, states = [], []
     for unit in planned:
         stored, state = _state_of(folder, unit, parts[unit.kind], foreign, by_key)
@@ -173,6 +169,19 @@ def read_units(
             units.append(stored)
     others = [foreign[name] for name in sorted(foreign)]
     return units, Completeness(states, others, other_settings, running_process(folder))
+
+
+def _paths(folder: Path, unit: PlannedUnit) -> tuple[Path, ...]:
+    """Where the files of a unit may lie."""
+    return training_path(folder, unit), measuring_path(folder, unit), weights_path(folder, unit)
+
+
+def _listed(folder: Path) -> list[tuple[str, bool]]:
+    """The names in a folder, sorted, and whether each is a regular file; without files of systems and half-written ones."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:  # It knows the kind of each entry: nobody need ask the disk for that of each file.
+        return sorted((e.name, e.is_file(follow_symlinks=False)) for e in entries if not e.name.startswith("."))
 
 
 def _what_holds(key: str | None, by_key: Mapping[str, PlannedUnit]) -> str:

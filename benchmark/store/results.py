@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from .units import (
     HALF,
     RATER,
     Calibration,
+    CaseName,
     Pooled,
     RaterErrors,
     Rows,
@@ -39,6 +40,8 @@ from .units import (
     read_training,
     training_path,
 )
+
+Places = npt.NDArray[np.intp]
 
 LONG_COLUMNS = [
     *("experiment", "dataset", "candidate", "kind", "repeat", "fold", "case", "subject", "centre", "class"),
@@ -298,47 +301,69 @@ def _model(stored: StoredUnit) -> list[Any]:
     return [stored.unit.name, stored.unit.repeat, stored.unit.fold]
 
 
+class _Names:
+    """The names of a column as numbers, in the order in which they are met: a long column is made from the few that differ."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, int] = {}
+
+    def numbers(self, names: Iterable[Any]) -> Places:
+        return np.array([self.known.setdefault(name, len(self.known)) for name in names], np.intp)
+
+
+def _column(names: Iterable[str], places: Places) -> pd.api.extensions.ExtensionArray:
+    """The name at each place."""
+    return pd.Series(np.array([*names], object)).array.take(places)
+
+
+def _case_columns(cases: Iterable[CaseName], places: Places) -> dict[str, pd.api.extensions.ExtensionArray]:
+    """The names of the case at each place, of its subject and of its centre."""
+    known = list(cases)
+    return {name: _column([getattr(case, name) for case in known], places) for name in ("case", "subject", "centre")}
+
+
+def _part_columns(columns: Sequence[str], parts: Sequence[Sequence[Any]], sizes: Sequence[int]) -> dict[str, Any]:
+    """What all rows of a part share, given once for each part, as columns; ``sizes`` are the numbers of rows."""
+    part = np.repeat(np.arange(len(sizes)), sizes)
+    return {str(name): column.array.take(part) for name, column in pd.DataFrame(parts, columns=[*columns]).items()}
+
+
 def _long_table(experiment: Experiment, units: Sequence[StoredUnit]) -> pd.DataFrame:
     """One row for each unit, name, case, class, metric, reference and threshold that was measured."""
-    # One table at the end: a table for each of some thousand parts would take most of the time of a report.
-    columns: dict[str, list[npt.NDArray[Any]]] = {name: [np.empty(0, object)] for name in LONG_COLUMNS[2:-1]}
-    columns["value"] = [np.empty(0)]
+    names, cases, classes, thresholds, references = (_Names() for _ in range(5))
+    none = np.empty(0, np.intp)
+    shared, found = [], [_Entries(none, none, none, none, none, np.empty(0))]
     for stored in units:
         assert stored.measured is not None
-        cases = {
-            key: np.array([getattr(c, key) for c in stored.measured.cases], object) for key in ("case", "subject", "centre")
-        }
-        names = np.array([stored.unit.name] if stored.unit.kind != "raters" else stored.measured.names, object)
+        own_cases = cases.numbers(stored.measured.cases)
+        own = names.numbers([stored.unit.name] if stored.unit.kind != "raters" else stored.measured.names)
         kind = {"method": "method", "raters": "rater", "fusion": "fusion"}[stored.unit.kind]
         for part in stored.parts.values():
-            if not isinstance(part, Rows | SingleRaters):
-                continue
-            found = _entries(part, experiment.reference_names)
-            same = {"kind": kind, "repeat": stored.unit.repeat, "fold": stored.unit.fold}
-            same |= {"metric": part.metric, "parameters": part.parameters}
-            for column, value in same.items():
-                columns[column].append(np.full(len(found.value), value, object))
-            for column, of_cases in cases.items():
-                columns[column].append(of_cases[found.case])
-            columns["candidate"].append(names[found.name])
-            columns["class"].append(np.array(part.classes, object)[found.class_])
-            columns["reference"].append(found.reference)
-            columns["threshold"].append(np.array(part.thresholds, object)[found.threshold])
-            columns["value"].append(found.value)
-    rows = pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
-    rows = rows.astype({"repeat": int, "fold": int})
+            if isinstance(part, Rows | SingleRaters) and part.values.size:
+                name, case, class_, threshold, reference, value = _entries(part, experiment.reference_names)
+                against = [part.reference] if isinstance(part, Rows) else [RATER + rater for rater in part.raters]
+                class_, threshold = classes.numbers(part.classes)[class_], thresholds.numbers(part.thresholds)[threshold]
+                reference = references.numbers(against)[reference]
+                found.append(_Entries(own[name], own_cases[case], class_, threshold, reference, value))
+                shared.append([kind, stored.unit.repeat, stored.unit.fold, part.metric, part.parameters])
+    all_ = _Entries(*map(np.concatenate, zip(*found, strict=True)))
+    columns = _part_columns(["kind", "repeat", "fold", "metric", "parameters"], shared, [len(part.value) for part in found[1:]])
+    columns |= {"candidate": _column(names.known, all_.name), **_case_columns(cases.known, all_.case)}
+    columns |= {"class": _column(classes.known, all_.class_), "threshold": _column(thresholds.known, all_.threshold)}
+    columns |= {"reference": _column(references.known, all_.reference), "value": all_.value}
+    rows = pd.DataFrame(columns).astype({"repeat": int, "fold": int})
     rows["experiment"], rows["dataset"] = experiment.name, experiment.dataset
     return rows[LONG_COLUMNS]
 
 
 class _Entries(NamedTuple):
-    """The measured values of a part, each with the places of its name, case, class and threshold, and its reference."""
+    """The measured values of a part, each with the places of its name, case, class, threshold and reference."""
 
-    name: npt.NDArray[np.intp]
-    case: npt.NDArray[np.intp]
-    class_: npt.NDArray[np.intp]
-    threshold: npt.NDArray[np.intp]
-    reference: npt.NDArray[np.object_]
+    name: Places
+    case: Places
+    class_: Places
+    threshold: Places
+    reference: Places
     value: npt.NDArray[np.float64]
 
 
@@ -346,41 +371,33 @@ def _entries(part: Rows | SingleRaters, references: Sequence[str]) -> _Entries:
     if isinstance(part, Rows):
         measured = np.broadcast_to(part.measured[..., None, None], part.values.shape)
         name, case, class_, threshold = np.nonzero(measured)
-        return _Entries(name, case, class_, threshold, np.full(len(name), part.reference, object), part.values[measured])
-    names = np.array([RATER + rater for rater in part.raters], object)
+        return _Entries(name, case, class_, threshold, np.zeros_like(name), part.values[measured])
     # A rater whom the experiment names as a reference has rows of every metric, this one included.
-    new = ~np.isin(part.places[:, 2], [place for place, name in enumerate(names) if name in references])
+    new = np.array([RATER + rater not in references for rater in part.raters], bool)[part.places[:, 2]]
     values = part.values[new]
     entry, class_, threshold = (place.ravel() for place in np.indices(values.shape))
     name, case, rater = part.places[new][entry].T
-    return _Entries(name, case, class_, threshold, names[rater], values.ravel())
+    return _Entries(name, case, class_, threshold, rater, values.ravel())
 
 
 def _calibration(units: Sequence[StoredUnit]) -> pd.DataFrame:
-    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in CALIBRATION_COLUMNS}
+    cases, regions, shared = _Names(), _Names(), []
+    found: list[tuple[Places, Places, Places, npt.NDArray[np.int64]]] = []
     for stored in units:
         assert stored.measured is not None
-        cases = {
-            key: np.array([getattr(c, key) for c in stored.measured.cases], object) for key in ("case", "subject", "centre")
-        }
+        own_cases = cases.numbers(stored.measured.cases)
         for part in stored.parts.values():
-            if not isinstance(part, Calibration):
-                continue
-            case, region, number = np.nonzero(part.counts[..., 0] > 0)
-            same = {"candidate": stored.unit.name, "kind": "method", "reference": part.reference}
-            for column, words in same.items():
-                columns[column].append(np.full(len(case), words, object))
-            for column, place in (("repeat", stored.unit.repeat), ("fold", stored.unit.fold)):
-                columns[column].append(np.full(len(case), place))
-            for column, of_cases in cases.items():
-                columns[column].append(of_cases[case])
-            columns["region"].append(np.array(part.regions, object)[region])
-            columns["bin"].append(number)
-            for column, counts in zip(("n", "correct", "confidence"), np.moveaxis(part.counts, -1, 0), strict=True):
-                columns[column].append(counts[case, region, number])
-    if not columns["n"]:
+            if isinstance(part, Calibration):
+                case, region, number = place = np.nonzero(part.counts[..., 0] > 0)
+                found.append((own_cases[case], regions.numbers(part.regions)[region], number, part.counts[place]))
+                shared.append([stored.unit.name, "method", stored.unit.repeat, stored.unit.fold, part.reference])
+    if not found:
         return pd.DataFrame(columns=CALIBRATION_COLUMNS)
-    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+    case, region, number, counts = map(np.concatenate, zip(*found, strict=True))
+    names = ["candidate", "kind", "repeat", "fold", "reference"]
+    columns = _part_columns(names, shared, [len(part[-1]) for part in found]) | _case_columns(cases.known, case)
+    columns |= {"region": _column(regions.known, region), "bin": number}
+    return pd.DataFrame(columns | dict(zip(("n", "correct", "confidence"), counts.T, strict=True)))[CALIBRATION_COLUMNS]
 
 
 def _pooled(units: Sequence[StoredUnit]) -> pd.DataFrame:
@@ -396,24 +413,22 @@ def _pooled(units: Sequence[StoredUnit]) -> pd.DataFrame:
 
 def _values(units: Sequence[StoredUnit]) -> pd.DataFrame:
     """How many voxels have which predicted probability, a row for each case, class and bin that has some."""
-    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in VALUE_COLUMNS}
+    cases, classes, shared = _Names(), _Names(), []
+    found: list[tuple[Places, Places, Places, npt.NDArray[np.int64]]] = []
     for stored in units:
         assert stored.measured is not None
-        cases, subjects = (np.array([getattr(c, key) for c in stored.measured.cases], object) for key in ("case", "subject"))
+        own_cases = cases.numbers(stored.measured.cases)
         for part in stored.parts.values():
             if isinstance(part, ValueCounts):
-                case, class_, number = np.nonzero(part.counts)
-                columns["candidate"].append(np.full(len(case), stored.unit.name, object))
-                columns["repeat"].append(np.full(len(case), stored.unit.repeat))
-                columns["fold"].append(np.full(len(case), stored.unit.fold))
-                columns["case"].append(cases[case])
-                columns["subject"].append(subjects[case])
-                columns["class"].append(np.array(part.classes, object)[class_])
-                columns["bin"].append(number)
-                columns["n"].append(part.counts[case, class_, number])
-    if not columns["n"]:
+                case, class_, number = place = np.nonzero(part.counts)
+                found.append((own_cases[case], classes.numbers(part.classes)[class_], number, part.counts[place]))
+                shared.append([stored.unit.name, stored.unit.repeat, stored.unit.fold])
+    if not found:
         return pd.DataFrame(columns=VALUE_COLUMNS)
-    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+    case, class_, number, n = map(np.concatenate, zip(*found, strict=True))
+    columns = _part_columns(["candidate", "repeat", "fold"], shared, [len(part[-1]) for part in found])
+    columns |= _case_columns(cases.known, case) | {"class": _column(classes.known, class_), "bin": number, "n": n}
+    return pd.DataFrame(columns)[VALUE_COLUMNS]
 
 
 def _searches(units: Sequence[StoredUnit]) -> pd.DataFrame:

@@ -8,7 +8,6 @@ Rows that need no network (raters, fused labels) are measuring units alone.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -312,17 +311,17 @@ def stem(name: str, repeat: int, fold: int, key: str) -> str:
 
 def training_path(folder: Path, unit: PlannedUnit) -> Path:
     """Where a training unit lies."""
-    return folder / "units" / f"{unit.stem}.trained.npz"
+    return folder.joinpath("units", f"{unit.stem}.trained.npz")
 
 
 def measuring_path(folder: Path, unit: PlannedUnit) -> Path:
     """Where a measuring unit lies."""
-    return folder / "units" / f"{unit.stem}.measured.npz"
+    return folder.joinpath("units", f"{unit.stem}.measured.npz")
 
 
 def weights_path(folder: Path, unit: PlannedUnit) -> Path:
     """Where the weights of a training unit lie, if they are kept."""
-    return folder / "units" / f"{unit.stem}.safetensors"
+    return folder.joinpath("units", f"{unit.stem}.safetensors")
 
 
 def write_training(
@@ -429,11 +428,9 @@ def _read(path: Path, read: Callable[[Archive], T | None]) -> T | None:
     if kind == "folder":
         raise RaterbenchError(f"{path} is a folder, where the file of a unit is needed: move it elsewhere")
     try:
-        os.close(os.open(path, os.O_RDONLY))
-    except OSError as error:
-        raise unreachable(path, error) from error
-    try:
         with Archive(path) as archive:
             return read(archive)
+    except OSError as error:
+        raise unreachable(path, error) from error
     except (DamagedError, KeyError):
         return None

@@ -104,9 +104,8 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "cut after the first byte": (cut(1), DAMAGED),
     "cut in the middle": (cut(700), DAMAGED),
     "cut before the last byte": (cut(-1), DAMAGED),
-    "a bit of the training": (lambda folder: flip(file_of(folder), "unit.json"), DAMAGED),
-    "a bit of what was measured": (lambda f: flip(file_of(f, kind="measured"), "rows/dice/truth.json"), DAMAGED),
-    "a bit of its head": (lambda folder: flip(file_of(folder, kind="measured"), "unit.json"), DAMAGED),
+    "a bit of the training": (lambda folder: flip(file_of(folder), "contents.json"), DAMAGED),
+    "a bit of what was measured": (lambda f: flip(file_of(f, kind="measured"), "contents.json"), DAMAGED),
     "a bit of an array": (lambda folder: flip(file_of(folder), "unit.0.npy"), DAMAGED),
     "not measured": (
         lambda folder: file_of(folder, kind="measured").unlink(),
@@ -360,7 +359,7 @@ def test_the_split_is_what_was_run(whole: Path, split: Split, facts: dict[str, A
 
 def test_terminal_page_and_exit_status_say_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     delete(folder, "c-*")
-    flip(file_of(folder, "B", 2, 1, "measured"), "rows/dice/truth.json")
+    flip(file_of(folder, "B", 2, 1, "measured"), "contents.json")
     (folder / "units" / "notes.txt").write_text("x")
     assert main(["report", str(folder)]) == 1
     printed = capsys.readouterr().out

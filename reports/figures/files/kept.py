@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -19,8 +20,11 @@ WORDS = "figures/figures.json"
 LIBRARIES = ("matplotlib", "numpy", "pandas", "scipy", "seaborn", "pillow", "fonttools")
 SOURCE = ("*.py", *(f"{room}/**/*.py" for room in ("datasets", "methods", "benchmark", "reports")))
 """The package's files: all, so that none that figures depend on can be forgotten."""
-STORED = ("experiment.json", "declaration.json", "splits.json", "units/*.npz", "references/*.npz")
-"""The files of an experiment that figures depend on."""
+STORED = ("experiment.json", "declaration.json", "splits.json")
+ARCHIVES = ("references", "units")
+"""The files of an experiment that figures depend on, and the folders whose archives they depend on."""
+TAIL = 4096
+"""Bytes at the end of an archive that are read at once; the directory of most is among them."""
 
 
 END = struct.Struct("<4s8xIIH")
@@ -51,17 +55,33 @@ def origin_of_figures(folder: Path, protocol: str) -> str:
     digest.update(repr([protocol, *((name, version(name)) for name in LIBRARIES)]).encode())
     for file in sorted({file for pattern in SOURCE for file in package.glob(pattern)}):
         digest.update(f"\0{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
-    for file in sorted({file for pattern in STORED for file in folder.glob(pattern)}):
-        if not not_a_file(file):
-            digest.update(f"\0{file.relative_to(folder).as_posix()}\0".encode() + _directory(file))
+    for name in STORED:
+        if (folder / name).exists() and not not_a_file(folder / name):
+            digest.update(f"\0{name}\0".encode() + (folder / name).read_bytes())
+    for room in ARCHIVES:
+        for name in _archives(folder / room):
+            digest.update(f"\0{room}/{name}\0".encode() + _directory(f"{folder}/{room}/{name}"))
     return digest.hexdigest()
 
 
-def _directory(file: Path) -> bytes:
+def _archives(folder: Path) -> list[str]:
+    """The names of the archives in a folder, sorted; links, pipes and folders are none."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.name.endswith(".npz") and entry.is_file(follow_symlinks=False))
+
+
+def _directory(file: str) -> bytes:
     """The directory at the end of a zip archive, with a checksum of each part; of any other file, all of it."""
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - END.size))
-        mark, size, start, _ = END.unpack(stream.read().rjust(END.size, b"\0"))
+    # Of some ten thousand files, a path object for each would take as long as the reading.
+    with open(file, "rb") as stream:  # noqa: PTH123
+        first = max(0, stream.seek(0, os.SEEK_END) - TAIL)
+        stream.seek(first)
+        tail = stream.read()
+        mark, size, start, _ = END.unpack(tail[-END.size :].rjust(END.size, b"\0"))
+        if mark == b"PK\5\6" and first <= start < 0xFFFFFFFF:
+            return tail[start - first :][:size]
         is_archive = mark == b"PK\5\6" and start < 0xFFFFFFFF
         stream.seek(start if is_archive else 0)
         return stream.read(size) if is_archive else stream.read()

@@ -17,7 +17,7 @@ from raterbench.benchmark.runner.provenance import code_version, versions
 from raterbench.benchmark.runner.run import what_to_do, write_plan
 from raterbench.benchmark.runner.tasks import open_dataset, prepare_process
 from raterbench.benchmark.store.run_file import planned_units, read_run_file, write_json
-from raterbench.benchmark.store.units import Origin, measuring_path, training_path, weights_path
+from raterbench.benchmark.store.units import Estimates, Origin, measuring_path, training_path, weights_path, write_training
 from raterbench.datasets import Case, CaseList, Geometry, Phantom, Preparation, RaterbenchError
 
 from ...made_units import write_measured, write_trained
@@ -317,9 +317,11 @@ def test_a_training_that_is_not_whole_or_not_its_own_runs_again(tiny, tmp_path):
     first, second = plan.training
     one, other = training_path(tmp_path, first), training_path(tmp_path, second)
     assert trained(plan) == plan.damaged(plan.units) == []
+    many = Estimates(tuple(f"rater {i}" for i in range(100)), np.zeros((100, 2, 2)))
+    write_training(one, plan.trained(first), (), {"a case": many})
     whole = one.read_bytes()
     altered = bytearray(whole)
-    altered[altered.index(b"estimates.json") + 15] ^= 255
+    altered[altered.index(b"estimates.0.npy") + 15] ^= 255
     one.write_bytes(altered)
     assert plan.trained(first) is not None, "its head is as it was"
     assert trained(plan) == plan.damaged(plan.units) == [first]
@@ -343,7 +345,7 @@ def test_what_was_measured_and_is_not_whole_or_not_its_own_is_measured_again(tin
     one, other = measuring_path(tmp_path, first), measuring_path(tmp_path, second)
     whole = one.read_bytes()
     altered = bytearray(whole)
-    altered[altered.index(b"calibration/truth.json") + 25] ^= 255
+    altered[altered.index(b'"calibration/truth"') + 25] ^= 255
     for content in (altered, whole[:-9], b"", other.read_bytes()):
         one.write_bytes(content)
         assert list(plan.to_measure(plan.units)) == plan.damaged(plan.units) == [first]

@@ -1,3 +1,4 @@
+import heapq
 import os
 from io import StringIO
 
@@ -12,7 +13,15 @@ from raterbench.benchmark.runner import estimate as estimate_module
 from raterbench.benchmark.runner import progress
 from raterbench.benchmark.runner.estimate import Estimate, estimate, networks
 from raterbench.benchmark.runner.plan import make_plan
-from raterbench.benchmark.runner.progress import Progress, announce, cores, duration, seconds_in_all
+from raterbench.benchmark.runner.progress import (
+    Progress,
+    announce,
+    busy_after,
+    busy_after_equal,
+    cores,
+    duration,
+    seconds_in_all,
+)
 from raterbench.benchmark.runner.provenance import code_version
 from raterbench.benchmark.runner.run import Ended, what_to_do
 from raterbench.benchmark.store.units import Origin, measuring_path, training_path
@@ -79,6 +88,25 @@ def test_the_last_task_ends_when_a_plain_loop_says(durations, jobs):
         slot = free.index(min(free))
         free[slot] += seconds
     assert seconds_in_all(durations, jobs) == pytest.approx(max(free))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=5), st.floats(0.1, 30), st.integers(0, 40))
+def test_equal_tasks_are_taken_up_as_if_one_by_one(busy, seconds, n):
+    assert sorted(busy_after_equal(seconds, n, busy)) == pytest.approx(sorted(busy_after([seconds] * n, busy)))
+
+
+def test_the_time_left_does_not_take_longer_with_more_units(plan, console, clock, monkeypatch):
+    todo = what_to_do(plan)
+    shown = Progress(plan, todo, 2, Estimate(), console)
+    shown.finished(todo.training[0], Ended(10.0))
+    shown.finished(measuring(plan, todo.training[0].unit), Ended(1.0))
+    taken, plain = [], heapq.heapreplace
+    monkeypatch.setattr(progress.heapq, "heapreplace", lambda heap, item: taken.append(plain(heap, item)))
+    monkeypatch.setattr(shown, "to_train", range(10**6))
+    monkeypatch.setattr(shown, "left", range(2 * 10**6))
+    assert shown.remaining() == pytest.approx((10 * (1 + 10**6) + 1 + 2 * 10**6) / 2, rel=1e-5)
+    assert len(taken) <= 4
 
 
 def test_the_plan_is_announced_in_whole_lines(plan, console):

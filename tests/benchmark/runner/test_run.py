@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 
 import pytest
 import torch
@@ -31,7 +30,7 @@ from raterbench.benchmark.store.units import (
 )
 from raterbench.datasets import RaterbenchError
 
-from ...made_units import write_measured, write_trained
+from ...made_units import stored_beside_head, write_measured, write_trained
 
 FATAL = """
 import os
@@ -116,9 +115,9 @@ def contents(folder):
     """What the files of units say, but for time, memory and code."""
     units = {}
     for path in sorted((folder / "units").glob("*.npz")):
-        with Archive(path) as archive, zipfile.ZipFile(path) as members:
+        with Archive(path) as archive:
             head = archive.read("unit", MeasuringUnit if "measured" in path.name else TrainingUnit)
-            rest = {name: members.read(name) for name in members.namelist() if name != "unit.json"}
+        rest = stored_beside_head(path)
         assert rest
         units[path.name] = repr((dataclasses.replace(head, origin=Origin()), rest))
     return units

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import zipfile
 from dataclasses import replace
 
 import pytest
@@ -19,7 +18,7 @@ from raterbench.benchmark.store.results import read_results
 from raterbench.benchmark.store.units import MeasuringUnit, Origin, TrainingUnit, training_path
 from raterbench.datasets import RaterbenchError
 
-from ...made_units import write_measured, write_trained
+from ...made_units import stored_beside_head, write_measured, write_trained
 
 NAMES = ("instant", "even")
 EVEN = """
@@ -32,9 +31,9 @@ def contents(folder):
     """What the files of units say, but for where and in what time they were computed."""
     units = {}
     for path in sorted((folder / "units").glob("*.npz")):
-        with Archive(path) as archive, zipfile.ZipFile(path) as members:
+        with Archive(path) as archive:
             head = archive.read("unit", MeasuringUnit if "measured" in path.name else TrainingUnit)
-            rest = {name: members.read(name) for name in members.namelist() if name != "unit.json"}
+        rest = stored_beside_head(path)
         units[path.name] = repr((replace(head, origin=Origin()), rest))
     return units
 

@@ -1,3 +1,4 @@
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -163,10 +164,10 @@ def test_what_cannot_be_opened_is_no_damaged_unit_and_is_named(tmp_path, make):
 
 
 def test_a_unit_that_may_not_be_read_is_no_damaged_unit(trained, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied", str(trained))
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(RaterbenchError, match="may not be read by you: ask for the right"):
         read_training(trained)
 
@@ -202,6 +203,47 @@ def test_an_archive_says_what_it_holds(measured):
     with Archive(measured) as archive:
         assert archive.parts == ["unit", *PARTS]
         archive.verify()
+
+
+def test_small_parts_stand_in_the_list_of_contents_and_large_ones_have_members(tmp_path):
+    large = Calibration("truth", ("image",), np.arange(1200).reshape(1, 1, 400, 3))
+    long = FitReport(warnings=["a long warning"] * 1000)
+    parts = {"first": ESTIMATES, "large": large, "long": long, "last": MEASURED}
+    write_archive(tmp_path / "x.npz", parts)
+    with zipfile.ZipFile(tmp_path / "x.npz") as members:
+        assert members.namelist() == ["large.json", "large.0.npy", "long.json", "contents.json"]
+    with Archive(tmp_path / "x.npz") as archive:
+        archive.verify()
+        assert archive.parts == list(parts)
+        assert same(archive.read("first", dict[str, Estimates]), ESTIMATES) and same(
+            archive.read("last", MeasuringUnit), MEASURED
+        )
+        assert same(archive.read("large", Calibration), large) and same(archive.read("long", FitReport), long)
+        with pytest.raises(DamagedError, match="gone"):
+            archive.read("gone", FitReport)
+
+
+def older(path):
+    """Write an archive anew as it was written before small parts stood in the list of contents."""
+    with zipfile.ZipFile(path) as stored:
+        contents = json.loads(stored.read("contents.json"))
+        members = {f"{name}.json": json.dumps(part) for name, part in contents["parts"].items() if part is not None}
+        members |= {name: stored.read(name) for name in contents["members"]}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("contents.json", json.dumps(list(members)))
+
+
+def test_older_files_with_a_member_for_each_part_are_read(trained, measured):
+    older(trained)
+    older(measured)
+    with zipfile.ZipFile(measured) as members:
+        assert members.namelist() == ["unit.json", *(f"{name}.json" for name in PARTS), "contents.json"]
+    assert same(read_training(trained, whole=True), TRAINED) and same(read_estimates(trained), ESTIMATES)
+    assert same(list(read_predictions(trained, TRAINED.predicted)), PREDICTIONS)
+    unit, parts = read_measuring(measured)
+    assert same(unit, MEASURED) and list(parts) == list(PARTS) and all(same(parts[name], PARTS[name]) for name in PARTS)
 
 
 def test_names_are_safe_short_and_differ():
