@@ -1,17 +1,27 @@
-"""Times two functions alternately."""
+"""Times functions alternately."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def compare(
     one: Callable[[], object], other: Callable[[], object], repeats: int, *, calls: tuple[int, int] = (1, 1)
 ) -> list[float]:
     """Ratios of seconds, one / other, measured alternately; each time is the median of ``calls`` in a row."""
-    return [seconds(one, calls[0]) / seconds(other, calls[1]) for _ in range(repeats)]
+    first, second = alternately([one, other], repeats, calls=calls)
+    return [a / b for a, b in zip(first, second, strict=True)]
+
+
+def alternately(
+    works: Sequence[Callable[[], object]], repeats: int, *, calls: Sequence[int] | None = None
+) -> list[list[float]]:
+    """Seconds of each work in each round, ``[work][round]``; in a round all works follow one another."""
+    counts = calls or [1] * len(works)
+    rounds = [[seconds(work, n) for work, n in zip(works, counts, strict=True)] for _ in range(repeats)]
+    return [list(taken) for taken in zip(*rounds, strict=True)]
 
 
 def seconds(work: Callable[[], object], calls: int = 1) -> float:
@@ -22,8 +32,3 @@ def seconds(work: Callable[[], object], calls: int = 1) -> float:
         work()
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
-
-
-def summarise(ratios: list[float]) -> str:
-    """The median and range of ratios as text."""
-    return f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs)"
