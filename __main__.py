@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "predict": predict,
         "list": list_names,
     }
-    calls |= {"check": check, "perf": perf}
+    calls |= {"check": check, "cache": cache, "perf": perf}
     try:
         options = make_parser(calls).parse_args(arguments)
         try:
@@ -379,6 +379,19 @@ def check(options: argparse.Namespace) -> int:
         failed += not result.passed
     sys.stdout.write(f"{failed} checks failed\n" if failed else "all checks passed\n")
     return 1 if failed else 0
+
+
+def cache(options: argparse.Namespace) -> int:
+    """``raterbench cache``: show what is kept of prepared cases, or remove it."""
+    from .datasets.cache.disk_cache import DiskCache, cache_folder, cache_limit
+    from .datasets.cache.summary import cache_summary, clear_cache
+
+    folder = cache_folder()
+    if folder is None:
+        raise RaterbenchError("this user has no cache folder: set RATERBENCH_CACHE to a folder")
+    found = DiskCache(folder, limit=cache_limit())
+    sys.stdout.write(f"{clear_cache(found) if options.clear else cache_summary(found)}\n")
+    return 0
 
 
 def perf(options: argparse.Namespace) -> int:

@@ -158,6 +158,9 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     add("check", "run the contract tests on your own method, fusion, metric, split or data set").add_argument(
         "file", type=path_text, metavar="FILE"
     )
+    add("cache", "show what is kept of prepared cases, so that nothing is read or prepared twice").add_argument(
+        "--clear", action="store_true", help="remove all entries"
+    )
     command = add("perf", "measure speed, as ratios in one run")
     command.add_argument("--repeats", type=whole_number(1, 1000), default=5, metavar="N")
     command.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -296,6 +296,8 @@ class Dataset(ABC, Sequence[Case]):
     """
     official_test: tuple[int, ...] = ()
     """Positions of the test part that the publishers of the data set fixed; empty where there is none."""
+    reader: Callable[[int], Case] | None = None
+    """What is asked for a case in place of ``load``: a cache."""
 
     @classmethod
     def from_options(cls, data: str | None = None, **options: Any) -> Dataset:
@@ -355,7 +357,11 @@ class Dataset(ABC, Sequence[Case]):
             return self.subset(range(*position.indices(len(self))))
         if not -len(self) <= position < len(self):
             raise IndexError(position)
-        return self.load(position % len(self))
+        return self.read(position % len(self))
+
+    def read(self, position: int) -> Case:
+        """The case in row ``position`` of the index, from ``reader`` if there is one, else from ``load``."""
+        return self.load(position) if self.reader is None else self.reader(position)
 
     def subset(self, positions: Iterable[int], *, blind: bool = False, needs: Collection[str] = ()) -> Dataset:
         """The cases at ``positions``; ``blind`` hides what a method does not ``need`` (``Case.blind``) as each is read."""
@@ -386,7 +392,7 @@ class Subset(Dataset):
         return self.parent.source_files()
 
     def load(self, position: int) -> Case:
-        case = self.parent.load(self.positions[position])
+        case = self.parent.read(self.positions[position])
         return case.blind(self.needs) if self.is_blind else case
 
 

@@ -35,6 +35,20 @@ def template_with_torch() -> None:
     start_template(("raterbench.benchmark.runner.preloaded",))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests prepare is kept for them alone, in the processes that they start, too."""
+    os.environ["RATERBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_cache_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that opens an experiment's data set must not let those after it use the cache."""
+    from raterbench.datasets.cache.disk_cache import DiskCache
+
+    monkeypatch.setattr(DiskCache, "current", None)
+
+
 @pytest.fixture(autouse=True)
 def steps_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
     """No line about work that takes longer than a second: what a test reads must not depend on how busy the machine is."""

@@ -16,8 +16,8 @@ from sklearn.base import clone
 
 from ...datasets.case_list import CaseList
 from ...methods.base import CaseFusion
+from ...methods.learning.batches.slices import Batch, Slices
 from ...methods.learning.network import NetworkMethod
-from ...methods.learning.preparation import Batch, PreparedSlices
 from .examples import make_dataset, renumber, reorder
 from .result import NotApplicableError, require
 from .weights import alike, narrowed, outside, relabelled
@@ -33,7 +33,7 @@ class Start:
     """A method at its first weights, and all slices of the example in one batch."""
 
     method: NetworkMethod
-    slices: PreparedSlices
+    slices: Slices
 
     def batch(self) -> Batch:
         """All slices."""
@@ -48,7 +48,6 @@ def start(method: NetworkMethod, dataset: CaseList) -> Start:
     """A clone of the method, prepared for the data set but not trained."""
     fresh: NetworkMethod = clone(method)
     slices = fresh.prepare(dataset, seed=0)
-    assert isinstance(slices, PreparedSlices)
     fresh.module_.eval()
     return Start(fresh, slices)
 
@@ -121,9 +120,9 @@ def _class_relabelling(method: NetworkMethod) -> None:
     plain = example(method)
     order = [0, *range(2, plain.n_classes), 1]
     one, other = start(method, plain), start(method, renumber(plain, order))
-    targets = one.slices.ratings[:, :, order].float()
+    targets = one.batch().ratings[:, :, order]
     sentence = "targets changed when the foreground classes got other numbers, although nothing is tied: treat them alike"
-    require(bool(torch.allclose(targets, other.slices.ratings.float(), atol=1e-5)), sentence)
+    require(bool(torch.allclose(targets, other.batch().ratings, atol=1e-5)), sentence)
     relabelled(other.method.module_, order, N_RATERS)
     before, after = one.loss(), other.loss()
     require(

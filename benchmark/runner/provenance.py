@@ -53,6 +53,7 @@ def origin(seconds: float, *, printed: str = "", trace: str = "") -> Origin:
         code=code_version(),
         printed=printed,
         traceback=trace,
+        peak_gpu_memory_mb=_peak_gpu_memory_mb(),
     )
 
 
@@ -88,6 +89,13 @@ def reset_peak_memory() -> None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return
+
+
+def _peak_gpu_memory_mb() -> float:
+    """The most memory of a GPU that this process has had, in MiB."""
+    import torch  # A cluster's worker, which starts the processes that compute, is without it.
+
+    return round(torch.cuda.max_memory_reserved() / 2**20, 1) if torch.cuda.is_initialized() else 0.0
 
 
 def _peak_memory_mb() -> float | None:

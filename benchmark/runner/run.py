@@ -206,7 +206,8 @@ def first_estimate(plan: Plan, todo: Todo) -> Estimate:
 def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) -> Iterator[tuple[Task, Ended]]:
     """Tasks with how they ended: references first, then training, each unit measured as soon as it is trained.
 
-    A task whose process died is tried once more after all others, alone: what killed it may have been its neighbours' memory.
+    A task whose process died, or that found a GPU full, is tried once more after all others, alone: what ended it may have been
+    its neighbours' memory.
     Units that were measured together are then measured one by one.
     """
     waiting: deque[Task] = deque()
@@ -232,7 +233,7 @@ def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) ->
     again = deque(died)
     for task, outcome in engine.compute(plan, again, timeout=timeout, alone=True):
         if isinstance(outcome, Died):
-            yield task, _store_death(task, outcome, outcome.how if outcome.final else f"its process died twice: {outcome.how}")
+            yield task, _store_death(task, outcome, outcome.how if outcome.final else f"{outcome.again}: {outcome.how}")
             continue
         if isinstance(task, TrainingTask) and not outcome.failed and task.unit.key in later:
             unit, parts = later.pop(task.unit.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,13 +14,16 @@ import torch
 
 from ...datasets import load_dataset
 from ...datasets.base import Dataset, Preparation
+from ...datasets.cache.cases import KeptCases
+from ...datasets.cache.disk_cache import DiskCache, user_cache
 from ...errors import RaterbenchError
 from ..experiment.experiment import Candidate, Experiment
-from ..experiment.factory import load_plugins, plugins_hash
+from ..experiment.factory import class_identity, identity, load_plugins, plugins_hash
 from ..experiment.files import without_resampling
 from ..experiment.settings import build
 from ..experiment.splits import Fold
 from ..store.units import PlannedUnit
+from .provenance import code_version, versions
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,18 @@ def prepare_process(setting: Setting) -> Dataset:
 
 
 def open_dataset(experiment: Experiment, data: str | None) -> Dataset:
-    """The experiment's data set, with the experiment's preparation on top of the data set's own."""
+    """The experiment's data set, with the experiment's preparation on top of the data set's own.
+
+    This process from now on keeps cases, and what it prepares of them, in the cache.
+    """
     load_plugins(experiment.plugins)
     dataset = load_dataset(experiment.dataset, data, **experiment.dataset_options)
     if experiment.preparation:
         below = without_resampling(asdict(dataset.preparation), experiment.preparation)
         dataset.preparation = build(Preparation, {**below, **experiment.preparation}, "preparation")
+    DiskCache.current = user_cache(json.dumps([code_version(), dict(versions())]))
+    options = identity(experiment.dataset_options)
+    dataset.reader = KeptCases(dataset, [class_identity(type(dataset)), options, plugins_hash(experiment.plugins)]).read
     return dataset
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from ...datasets.base import Case, Labels
 from ...errors import RaterbenchError, StoppedError
@@ -38,6 +39,7 @@ from ..store.units import (
     weights_path,
     write_training,
 )
+from .engines.gpu import GPUFullError
 from .provenance import origin, reset_peak_memory
 from .tasks import TrainingTask, prepare_process, seed_everything, seed_of
 from .workers import own_output
@@ -50,7 +52,11 @@ NUMPY_DEFAULTS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ig
 
 
 def train_unit(task: TrainingTask) -> TrainingUnit:
-    """Compute a training unit and store it. An error is stored as its reason and not raised, except Ctrl-C."""
+    """Compute a training unit and store it. An error is stored as its reason and not raised, except Ctrl-C.
+
+    Raises:
+        GPUFullError: the GPU has no memory left; nothing is stored.
+    """
     process, pressed = os.getpid(), list[int]()
     reset_peak_memory()
     start = time.perf_counter()
@@ -67,6 +73,9 @@ def train_unit(task: TrainingTask) -> TrainingUnit:
     try:
         with interrupts_noted(pressed):
             unit = _trained(task, predictions, estimates, start)
+    except torch.OutOfMemoryError as error:
+        why = str(error).partition(". ")[0]
+        raise GPUFullError(f"{why}: lower budget.batch_size, or run fewer units side by side") from error
     except BaseException as error:  # SystemExit, too: a method can end nothing but its unit
         if pressed or isinstance(error, StoppedError):
             raise

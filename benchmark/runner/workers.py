@@ -63,12 +63,15 @@ class Died:
     """What is left of a task whose process ended, or was ended, in the middle of it.
 
     ``how`` is what is known of it, ``output`` the end of what it printed. ``final`` says that to try again would not help, as
-    where it took longer than allowed.
+    where it took longer than allowed; ``again`` is what to say where it ends so twice. ``full`` says that it found no memory on
+    a GPU.
     """
 
     how: str
     output: str = ""
     final: bool = False
+    again: str = "its process died twice"
+    full: bool = False
 
 
 def cores() -> int:
@@ -83,6 +86,7 @@ def side_by_side(
     *,
     timeout: float | None = None,
     imports: Sequence[str] = (),
+    may_start: Callable[[T, Sequence[T]], bool] | None = None,
 ) -> Iterator[tuple[T, R | Died]]:
     """Each task with what ``work`` returns, in the order they end; what ``work`` raises is raised here.
 
@@ -92,6 +96,7 @@ def side_by_side(
         jobs: tasks side by side.
         timeout: seconds after which a task is ended; None waits for ever.
         imports: modules that the template imports, so that no task waits for them. The first call in a process decides.
+        may_start: whether a task may start beside those that run; those after it are taken up meanwhile. Alone, each may.
 
     Neither an error here nor Ctrl-C leaves a worker behind; processes that a task started are ended with it.
     """
@@ -105,8 +110,12 @@ def side_by_side(
                 first = _Worker(pickle.dumps((int, 0)), folder / "-1", None)
             first.process.join()  # No task's time counts while it starts.
         while waiting or running:
-            while waiting and len(running) < jobs:
-                task = waiting.popleft()
+            while len(running) < jobs:
+                place = _first_that_may_start(waiting, [task for _, task in running.values()], may_start)
+                if place is None:
+                    break
+                task = waiting[place]
+                del waiting[place]
                 with _ctrl_c_waits():
                     worker = _started(pickle.dumps((work, task)), folder / str(next(numbers)), timeout, imports)
                     running[worker.sentinel] = worker, task
@@ -118,6 +127,15 @@ def side_by_side(
         for worker, _ in running.values():
             worker.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _first_that_may_start(
+    waiting: deque[T], running: Sequence[T], may_start: Callable[[T, Sequence[T]], bool] | None
+) -> int | None:
+    """The place of the first waiting task that may start beside those that run; None where none may."""
+    if not running or may_start is None:
+        return 0 if waiting else None
+    return next((place for place, task in enumerate(waiting) if may_start(task, running)), None)
 
 
 class _Worker:

@@ -70,6 +70,7 @@ class Origin:
     Args:
         seconds: how long it took.
         peak_memory_mb: the largest memory of the process meanwhile; 0 where it was not measured.
+        peak_gpu_memory_mb: the largest that it had of a GPU; 0 on the CPU.
         versions: of Python and the libraries that compute.
         hardware: processor and system.
         code: a hash of the package's source, as far as it decides about results.
@@ -84,6 +85,7 @@ class Origin:
     code: str = ""
     printed: str = ""
     traceback: str = ""
+    peak_gpu_memory_mb: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ from ..base import CaseFusion, Consensus, Need
 from ..fusion.engine.cases import judged_probability
 from ..fusion.engine.ties import Ties, best_classes, break_ties
 from ..fusion.majority import MajorityVote
-from ..learning.preparation import PreparedSlices, prepare_case, restore_maps, stack
+from ..learning.batches.slices import PreparedSlices, stack
+from ..learning.preparation import prepare_case, restore_maps
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
 from .dl_cat import DLCat
 from .expertness import MapSettings, Optimised, Parameterisation, RatedSlices, optimise_logits, softmax_over_raters

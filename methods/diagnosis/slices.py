@@ -11,7 +11,8 @@ import torch
 
 from ...datasets.base import Case, Floats, Preparation
 from ...errors import RaterbenchError
-from ..learning.preparation import prepare_case, stack
+from ..learning.batches.slices import stack
+from ..learning.preparation import prepare_case
 
 UNKNOWN = -1
 """The number of a diagnosis that is not known."""

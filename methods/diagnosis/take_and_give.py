@@ -21,9 +21,9 @@ from ..backbones.encoder import Encoder, PlainDecoder
 from ..backbones.exchange import Exchange, patch_side
 from ..backbones.unet import UNet
 from ..base import CaseFusion, Fusion, Need, Prediction
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import BACKBONE, Budget
 from ..learning.losses import masked_mean
-from ..learning.preparation import Batch, PreparedSlices, Slices
 from ..networks.fused_labels import FusedLabels
 from .base import diagnosis_skip_reason
 from .slices import UNKNOWN
@@ -142,10 +142,10 @@ class TakeAndGive(FusedLabels):
     def slices(self, part: Dataset) -> Slices:
         """As there; ``cases`` are positions in ``diagnoses_``, to which those of the part are added."""
         slices, first = super().slices(part), len(self.diagnoses_)
-        assert isinstance(slices, PreparedSlices)
         known = [UNKNOWN if case.diagnosis is None else case.diagnosis for case in part]
         self.diagnoses_ = torch.cat([self.diagnoses_, torch.tensor(known, device=self.device_)])
-        return replace(slices, cases=slices.cases + first)
+        slices.cases = slices.cases + first
+        return slices
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         del n_raters

@@ -18,8 +18,8 @@ from ...errors import RaterbenchError
 from ...seeds import derived_seed
 from ..fit_report import FitReport
 from ..learning.augmentation import augment
+from ..learning.batches.slices import Batch
 from ..learning.budget import Budget
-from ..learning.preparation import Batch
 from ..learning.training import BATCHES, Diverged
 from .base import DiagnosisBudget, DiagnosisNetwork, two_columns
 from .slices import UNKNOWN, MaskedSlices

@@ -7,8 +7,9 @@ import math
 import torch
 from torch.nn import functional
 
+from .batches.slices import Batch
 from .budget import Budget
-from .preparation import Batch, normalise_labels
+from .preparation import normalise_labels
 
 
 def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: torch.Tensor | None = None) -> Batch:

@@ -16,7 +16,7 @@ BACKBONE = "unet"
 """The backbone unless another one is named."""
 
 
-LATER = ("normalisation", "weights")
+LATER = ("normalisation", "weights", "memory_format")
 """Settings that came later: a key holds them where they are not None, so that units from before keep their keys."""
 
 
@@ -47,6 +47,8 @@ class Budget(Parameterised):
         backbone: the network, by its name in ``methods/backbones``.
         dropout: the probability that a channel is set to zero, after each convolution of the U-Net; 0 is none.
         normalisation: ``instance``, ``batch`` or ``group`` (at most 8 groups of channels); None is the backbone's own.
+        memory_format: ``channels-last`` lays out weights, and so what layers give, with the channels of a voxel side by side,
+            which may suit a GPU better; None with the voxels of a channel side by side. It changes rounding.
         weights: a safetensors file with first weights of the backbone in place of random ones (``backbones/weights.py``).
         features: channels of the backbone: for ``unet`` those of its five levels, and those before the last layer.
         mixed_precision: use bfloat16 on CUDA; the CPU always computes in float32.
@@ -79,6 +81,7 @@ class Budget(Parameterised):
         least_steps: Annotated[int, Range(1, 1_000_000)] = 1,
         normalisation: Literal["instance", "batch", "group"] | None = None,
         weights: str | None = None,
+        memory_format: Literal["channels-last"] | None = None,
     ) -> None:
         self.epochs = epochs
         self.least_steps = least_steps
@@ -101,6 +104,7 @@ class Budget(Parameterised):
         self.keep_epochs = keep_epochs
         self.normalisation = normalisation
         self.weights = weights
+        self.memory_format = memory_format
 
     def check_parameters(self, where: str = "budget") -> None:
         """Raise a RaterbenchError if a parameter is of another kind or out of its range; ``where`` it was set."""

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from ..fit_report import EpochPictures
+from .batches.slices import Slices
 from .budget import Budget
-from .preparation import Slices
 
 
 class Predictor(Protocol):

@@ -11,8 +11,8 @@ from torch import nn
 
 from ...datasets.base import Dataset
 from .alarms import labels_swapped, majority_counts, majority_dice, not_dominant, truth_left_majority
+from .batches.slices import Slices
 from .network import NetworkMethod, absent_raters
-from .preparation import Slices
 
 MONITORED = 256
 """Validation slices that are predicted after each epoch: enough for a Dice, and little work beside an epoch."""

@@ -20,19 +20,9 @@ from ..backbones.weights import load_first_weights
 from ..base import Method, Prediction
 from ..fit_report import FitReport
 from .alarms import lost_classes
+from .batches.slices import Batch, PreparedSlices, Slices, store_slices
 from .budget import Budget
-from .preparation import (
-    Batch,
-    PreparedSlices,
-    Slices,
-    crop_padding,
-    is_volume,
-    prepare_case,
-    prepare_image,
-    remove_padding,
-    restore_prepared,
-    store_slices,
-)
+from .preparation import crop_padding, is_volume, prepare_case, prepare_image, remove_padding, restore_prepared
 from .recipes import Recipe, SoftCrossEntropy
 from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights, read_facts, set_fitted
 from .training import train_network
@@ -134,7 +124,11 @@ class NetworkMethod(Method):
         """The network with its first weights, on the device."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.build(self.n_channels_, self.n_classes_, len(self.target_names_)).to(self.device_)
+            module: Any = self.build(self.n_channels_, self.n_classes_, len(self.target_names_)).to(self.device_)
+        if self.budget_.memory_format is not None:
+            module.to(memory_format=torch.channels_last_3d if self.spatial_dims_ == 3 else torch.channels_last)
+        built: nn.Module = module
+        return built
 
     def fit_targets(self, train: Dataset) -> None:
         """Learn what ``targets`` needs from the training cases."""

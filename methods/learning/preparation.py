@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,193 +13,14 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ...datasets.base import LARGEST_SIDE, Case, Floats, Preparation, slicing_axis
+from ...datasets.cache.array_files import Arrays, content_hash
+from ...datasets.cache.disk_cache import kept
 from ...errors import RaterbenchError
+from .batches.slices import PreparedSlices, pad
 from .volumes.resampling import resize_volume
-from .volumes.scratch import ScratchFile
 
 AXES = ("z", "y", "x")
-TENSORS = ("images", "ratings", "present")
-"""What of prepared slices lies in files."""
-PART = 64
-"""Stored slices that are in memory at once where all of them are changed."""
 T = TypeVar("T")
-
-
-class Batch(NamedTuple):
-    """Some slices on the device: what a training step sees.
-
-    ``images`` [B, C, *S] float32; ``ratings`` [B, R, K, *S] float32, zero where ``present`` [B, R, *S] is False; ``cases``
-    [B] int64, the position of each slice's case in the part that is learned from.
-    """
-
-    images: torch.Tensor
-    ratings: torch.Tensor
-    present: torch.Tensor
-    cases: torch.Tensor
-
-
-class Slices(ABC):
-    """The training or validation part as a network sees it: N slices, or patches of volumes.
-
-    ``cases`` [N] int64 is the position of each slice's case in the part; ``sides`` the spatial shape that a batch has.
-    """
-
-    cases: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    @property
-    @abstractmethod
-    def n_channels(self) -> int:
-        """C."""
-
-    @property
-    @abstractmethod
-    def n_raters(self) -> int:
-        """R, those of the targets."""
-
-    @property
-    @abstractmethod
-    def n_classes(self) -> int:
-        """K."""
-
-    @property
-    @abstractmethod
-    def sides(self) -> tuple[int, ...]:
-        """The spatial shape of a batch."""
-
-    @abstractmethod
-    def batch(self, rows: torch.Tensor, device: torch.device) -> Batch:
-        """The slices of some ``rows``, on the device, the same each time."""
-
-    def draw(self, rows: torch.Tensor, device: torch.device, generator: torch.Generator) -> Batch:
-        """What a training step sees of some ``rows``; of volumes it is drawn."""
-        del generator
-        return self.batch(rows, device)
-
-    def spacing(self, rows: torch.Tensor) -> torch.Tensor | None:
-        """The size of the voxels [B, 3] of some ``rows``; None for slices, which are augmented in pixels."""
-        del rows
-        return None
-
-    @abstractmethod
-    def seen_raters(self) -> torch.Tensor:
-        """Which raters [R] judged a voxel."""
-
-    @abstractmethod
-    def of_rater(self, r: int) -> Slices:
-        """The slices of which rater ``r`` judged a voxel, with this rater alone."""
-
-    @abstractmethod
-    def only_raters(self, counted: torch.Tensor) -> Slices:
-        """The slices of which one of the ``counted`` raters [R] judged a voxel, as if the others had judged nothing."""
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedSlices(Slices):
-    """Slices as tensors, in memory or in files that are mapped into it.
-
-    ``images`` [N, C, *S] float32; ``ratings`` [N, R, K, *S], uint8 where every label is hard and float32 else, zero where
-    ``present`` [N, R, *S] is False.
-    """
-
-    images: torch.Tensor
-    ratings: torch.Tensor
-    present: torch.Tensor
-    cases: torch.Tensor
-
-    @property
-    def n_channels(self) -> int:
-        return int(self.images.shape[1])
-
-    @property
-    def n_raters(self) -> int:
-        return int(self.ratings.shape[1])
-
-    @property
-    def n_classes(self) -> int:
-        return int(self.ratings.shape[2])
-
-    @property
-    def sides(self) -> tuple[int, ...]:
-        return tuple(self.images.shape[2:])
-
-    def batch(self, rows: torch.Tensor, device: torch.device) -> Batch:
-        parts = (self.images, self.ratings, self.present, self.cases)
-        images, ratings, present, cases = (part[rows].to(device, non_blocking=True) for part in parts)
-        return Batch(images, ratings.float(), present, cases)
-
-    def judged(self) -> PreparedSlices:
-        """Only the slices of which at least one rater judged a voxel, in memory."""
-        some = self.present.flatten(1).any(dim=1)
-        if bool(some.all()):
-            return self
-        return PreparedSlices(self.images[some], self.ratings[some], self.present[some], self.cases[some])
-
-    def seen_raters(self) -> torch.Tensor:
-        return self.present.flatten(2).any(dim=2).any(dim=0)
-
-    def of_rater(self, r: int) -> PreparedSlices:
-        chosen = slice(r, r + 1)
-        return store_slices(
-            replace(part, ratings=part.ratings[:, chosen], present=part.present[:, chosen]) for part in self._parts()
-        )
-
-    def only_raters(self, counted: torch.Tensor) -> PreparedSlices:
-        there = counted.view(-1, *[1] * (self.present.ndim - 2))
-        return store_slices(replace(part, present=part.present & there) for part in self._parts())
-
-    def _parts(self) -> Iterator[PreparedSlices]:
-        """Some slices at a time."""
-        parts = (part.split(PART) for part in (self.images, self.ratings, self.present, self.cases))
-        for tensors in zip(*parts, strict=True):
-            yield PreparedSlices(*tensors)
-
-
-def stack(parts: Sequence[PreparedSlices], least: tuple[int, ...] = (1, 1)) -> PreparedSlices:
-    """The slices of all parts in one, in memory, padded to the largest of them, and to ``least`` (height and width)."""
-    height, width = (max(low, *(part.images.shape[axis] for part in parts)) for low, axis in zip(least, (-2, -1), strict=True))
-    padded = [_padded(part, (height, width)) for part in parts]
-    images, ratings, present, cases = (
-        torch.cat([getattr(part, name) for part in padded]) for name in ("images", "ratings", "present", "cases")
-    )
-    return PreparedSlices(images, ratings, present, cases)
-
-
-def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1)) -> PreparedSlices:
-    """As ``stack`` of the slices that a rater judged, which lie in files: only one part at a time is in memory.
-
-    Raises:
-        RaterbenchError: there is no room for the files.
-    """
-    # Numbers and no tensors are kept of a part: small ones between large ones that come and go would fragment the memory.
-    files, cases, sides = [ScratchFile() for _ in TENSORS], list[int](), np.array(least)
-    for part in parts:
-        sides = np.maximum(sides, part.sides)
-        judged = part.judged()
-        cases += judged.cases.tolist()
-        for file, name in zip(files, TENSORS, strict=True):
-            file.add(getattr(judged, name))
-    shape: tuple[int, ...] = tuple(sides.tolist())
-    if any(len({(kind, form[1:]) for _, kind, form in file.entries}) > 1 for file in files) or files[0].shapes != {shape}:
-        nobody = torch.zeros(0, dtype=torch.int64)
-        tensors = zip(*(file.tensors() for file in files), strict=True)
-        stored = [PreparedSlices(images, ratings, present, nobody) for images, ratings, present in tensors]
-        soft = any(part.ratings.is_floating_point() for part in stored)
-        files = [ScratchFile() for _ in TENSORS]
-        for part in stored:
-            padded = _padded(part, shape)
-            padded = replace(padded, ratings=padded.ratings.float()) if soft else padded
-            for file, name in zip(files, TENSORS, strict=True):
-                file.add(getattr(padded, name))
-    images, ratings, present = (file.joined() for file in files)
-    return PreparedSlices(images, ratings, present, torch.tensor(cases, dtype=torch.int64))
-
-
-def _padded(part: PreparedSlices, sides: tuple[int, ...]) -> PreparedSlices:
-    images = pad(part.images, sides, mode="replicate")
-    return PreparedSlices(images, pad(part.ratings, sides), pad(part.present, sides), part.cases)
 
 
 def prepare_case(
@@ -273,15 +93,33 @@ def prepare_image(case: Case, preparation: Preparation, least: Sequence[int] = (
     They have at least the height and width ``least``: a network whose layers normalise over a slice must see as much padding
     in a prediction as it saw in training. Each channel has mean 0 and standard deviation 1 over the whole case.
     ``preparation.image_order`` says how it is resampled. A case that is learned as a volume is one, [1, C, D, H, W].
+
+    The process's cache keeps it, if there is one (``DiskCache.current``).
     """
+    found = kept(
+        "images",
+        case.image.nbytes,
+        lambda: [content_hash(case.image), *_grid(case, preparation)],
+        lambda: Arrays({"image": _prepared_image(case, preparation).numpy()}),
+    )
+    slices = torch.from_numpy(found.arrays["image"])
+    sides = [max(pair) for pair in zip(slices.shape[2:], least or slices.shape[2:], strict=True)]
+    return pad(slices, sides, mode="replicate")
+
+
+def _grid(case: Case, preparation: Preparation) -> list[Any]:
+    """What decides how the arrays of a case are prepared, beside their values."""
+    return [case.shape, case.geometry.spacing, asdict(preparation)]
+
+
+def _prepared_image(case: Case, preparation: Preparation) -> torch.Tensor:
     image = case.image.astype(np.float32, copy=False)
     axes = tuple(range(1, image.ndim))
     mean, std = image.mean(axis=axes, keepdims=True), image.std(axis=axes, keepdims=True)
     native = _to_slices((image - mean) / np.where(std > 0, std, 1), preparation)
     slices = (_resize if preparation.image_order == 1 else _resize_by_splines)(native, prepared_shape(case, preparation))
     slices = _cut(slices, preparation)
-    padded = padded_shape(slices.shape[2:], preparation)
-    return pad(slices, [max(sides) for sides in zip(padded, least or padded, strict=True)], mode="replicate")
+    return pad(slices, padded_shape(slices.shape[2:], preparation), mode="replicate")
 
 
 def prepare_ratings(
@@ -294,8 +132,28 @@ def prepare_ratings(
     """Ratings [n, R, K, H, W] and presence [n, R, H, W] of one case, cut and padded like its image.
 
     ``targets`` maps names to hard labels [*S] or soft ones [K, *S]; R follows ``names``. Absent raters, unjudged voxels and
-    padding are not present, and all zero. Labels that are resampled become soft.
+    padding are not present, and all zero. Labels that are resampled become soft. The process's cache keeps them.
     """
+
+    def make() -> Arrays:
+        ratings, present = _prepared_ratings(case, targets, names, n_classes, preparation)
+        return Arrays({"ratings": ratings.numpy(), "present": present.numpy()})
+
+    def made_from() -> list[Any]:
+        contents = [content_hash(targets[name]) if name in targets else "" for name in names]
+        return [contents, n_classes, *_grid(case, preparation)]
+
+    arrays = kept("ratings", sum(target.nbytes for target in targets.values()), made_from, make).arrays
+    return torch.from_numpy(arrays["ratings"]), torch.from_numpy(arrays["present"])
+
+
+def _prepared_ratings(
+    case: Case,
+    targets: Mapping[str, npt.NDArray[np.generic]],
+    names: Sequence[str],
+    n_classes: int,
+    preparation: Preparation,
+) -> tuple[torch.Tensor, torch.Tensor]:
     shape, prepared = prepared_shape(case, preparation), {}
     for name, array in targets.items():
         prepared[name] = _cut(_resize(_to_slices(one_hot(array, n_classes), preparation), shape), preparation)
@@ -466,20 +324,3 @@ def _middle(slices: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     starts = [max(side - most, 0) // 2 for side, most in zip(sides, shape, strict=True)]
     window: tuple[Any, ...] = (..., *(slice(start, start + most) for start, most in zip(starts, shape, strict=True)))
     return slices[window]
-
-
-def pad(slices: torch.Tensor, shape: Sequence[int], mode: str = "constant", value: float = 0) -> torch.Tensor:
-    """Pad [..., *S] evenly to ``shape``; images repeat their edge, labels and presence are padded with ``value``."""
-    axes = range(-len(shape), 0)
-    more = [side - slices.shape[axis] for side, axis in zip(shape, axes, strict=True)]
-    if not any(more):
-        return slices
-    if mode == "constant":
-        ends = [end for extra in reversed(more) for end in (extra // 2, extra - extra // 2)]
-        return functional.pad(slices, ends, value=value)
-    for extra, axis in zip(more, axes, strict=True):
-        if extra:
-            side = slices.shape[axis]
-            places = torch.arange(-(extra // 2), side + extra - extra // 2).clamp(0, side - 1)
-            slices = slices.index_select(axis, places)
-    return slices

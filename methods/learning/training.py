@@ -15,9 +15,9 @@ from ...errors import RaterbenchError
 from ...seeds import derived_seed
 from ..fit_report import FitReport
 from .augmentation import augment
+from .batches.slices import Batch, Slices
 from .budget import Budget
 from .epoch_pictures import EpochWatch
-from .preparation import Batch, Slices
 
 BATCHES, DRAWS, LAYERS = 0, 1, 2
 """Streams of random numbers beside that of the first weights: batch order and augmentation, a method's own draws, and layers

@@ -14,6 +14,7 @@ from ...datasets.base import Case, Dataset
 from ...parameters import Range
 from ..backbones.base import Backbone
 from ..base import Prediction
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.confusion_matrices import (
     MatrixHead,
@@ -28,7 +29,7 @@ from ..learning.confusion_matrices import (
 )
 from ..learning.learned_truth import LearnedTruthMethod, monitored_rows
 from ..learning.losses import masked_mean, summed_votes
-from ..learning.preparation import Slices, restore_maps
+from ..learning.preparation import restore_maps
 
 Level = Literal["global", "image", "pixel"]
 LEVELS = get_args(Level)

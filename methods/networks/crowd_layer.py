@@ -12,11 +12,11 @@ from torch.nn import functional
 from ...datasets.base import Case, Dataset
 from ..backbones.base import Backbone
 from ..base import Prediction
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
 from ..learning.losses import masked_mean
 from ..learning.precision import full_precision
-from ..learning.preparation import Slices
 
 Connection = Literal["matrix", "vector", "vector with bias"]
 CONNECTIONS = get_args(Connection)

@@ -10,13 +10,16 @@ import numpy.typing as npt
 import torch
 
 from ...datasets.base import Case, Dataset
+from ...datasets.cache.array_files import Arrays, content_hash
+from ...datasets.cache.disk_cache import kept
 from ...datasets.case_list import CaseList
 from ..base import CaseFusion, Consensus, Fusion, Need
-from ..fusion.engine.cases import fitted_fusion, fuse_cases, judged_voxels
+from ..fusion.engine.cases import fitted_fusion, fuse_cases, fusion_identity, is_repeatable, judged_voxels
 from ..fusion.majority import MajorityVote
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
-from ..learning.preparation import Slices, one_hot
+from ..learning.preparation import one_hot
 from ..learning.recipes import SINGLE, Recipe
 
 
@@ -93,15 +96,28 @@ class FusedLabels(NetworkMethod):
         return prepared
 
     def targets(self, case: Case) -> Mapping[str, npt.NDArray[Any]]:
-        consensus = self._fused.get(case.id) or self._consensus(case)
+        consensus = self._fused.get(case.id)
+        if consensus is not None or not is_repeatable(self.fusion_):
+            return {"consensus": self._target(consensus or self._consensus(case), case)}
+
+        def made_from() -> list[Any]:
+            contents = [(rater, content_hash(labels)) for rater, labels in case.ratings.items()]
+            how = [fusion_identity(self.fusion_), self.target, self.recipe_.makes_hard, self.n_classes_]
+            return [*how, contents, case.geometry.spacing]
+
+        size = sum(labels.nbytes for labels in case.ratings.values())
+        found = kept("fused", size, made_from, lambda: Arrays({"target": self._target(self._consensus(case), case)}))
+        return {"consensus": found.arrays["target"]}
+
+    def _target(self, consensus: Consensus, case: Case) -> npt.NDArray[Any]:
         probability, labels = consensus.probability, consensus.labels
         if self.target == "consensus":
-            return {"consensus": labels}
+            return labels
         judged = judged_voxels(consensus, case)
         if self.recipe_.makes_hard:
             tied = (probability > probability.max(axis=0) - SINGLE).sum(axis=0) > 1
             probability = np.where(tied, one_hot(labels, len(probability)), probability).astype(np.float32)
-        return {"consensus": probability if judged.all() else np.where(judged, probability, np.float32(0))}
+        return probability if judged.all() else np.where(judged, probability, np.float32(0))
 
     def _consensus(self, case: Case) -> Consensus:
         if isinstance(self.fusion_, Fusion):

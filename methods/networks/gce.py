@@ -9,10 +9,10 @@ from torch import nn
 
 from ...datasets.base import Dataset
 from ...parameters import Range
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.losses import generalised_cross_entropy
 from ..learning.network import NetworkMethod
-from ..learning.preparation import Slices
 
 
 class GCE(NetworkMethod):

@@ -13,10 +13,11 @@ from ...datasets.base import Case, Dataset
 from ...parameters import Range
 from ..backbones.base import Backbone, resize_maps, spatial_mean
 from ..base import Prediction
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
 from ..learning.network import CHUNK
-from ..learning.preparation import Slices, restore_maps
+from ..learning.preparation import restore_maps
 from ..learning.tgce_form import FORMS, Form
 
 Level = Literal["scalar", "features", "pixel"]

@@ -11,8 +11,8 @@ from torch import nn
 from ...errors import RaterbenchError
 from ...parameters import Range
 from ..fit_report import FitReport
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
-from ..learning.preparation import Batch, Slices
 from ..learning.recipes import Recipe
 from .two_quality_network import TwoQualityNetwork
 from .views import HQ, LQ

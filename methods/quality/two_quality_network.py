@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.network import NetworkMethod
-from ..learning.preparation import Slices
 from ..learning.recipes import Recipe
 from .views import HQ, LQ, best_raters, check_two_qualities, missing_raters, places_rated_by
 

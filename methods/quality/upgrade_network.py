@@ -14,9 +14,10 @@ from ...datasets.simulation.annotation_errors import AnnotationErrors, Segments,
 from ...datasets.simulation.segments import find_segments
 from ...errors import RaterbenchError
 from ...seeds import seed_sequence
+from ..learning.batches.slices import Batch, PreparedSlices, Slices, pad, stack
 from ..learning.budget import Budget
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import Batch, PreparedSlices, Slices, pad, prepare_image, prepare_ratings, stack
+from ..learning.preparation import prepare_image, prepare_ratings
 from ..learning.recipes import Recipe
 from ..thresholds import hard_labels
 from .views import careful_labels

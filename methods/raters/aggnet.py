@@ -13,9 +13,9 @@ from ...datasets.base import Dataset
 from ...parameters import Range
 from ..backbones.base import Backbone
 from ..fit_report import FitReport
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.losses import masked_mean
-from ..learning.preparation import Slices
 from .majority_start import MajorityStart, Warmup, starting_matrices
 from .votes import confusion_of, count_votes, counted_votes, majority_of, summed_evidence
 

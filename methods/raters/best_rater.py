@@ -8,8 +8,8 @@ import torch
 from ...datasets.base import Dataset
 from ..fit_report import Trial
 from ..learning.alarms import majority_counts, majority_dice
+from ..learning.batches.slices import Slices
 from ..learning.network import CHUNK
-from ..learning.preparation import Slices
 from ..networks.separate_networks import SeparateNetworks
 
 

@@ -14,10 +14,10 @@ from torch import nn
 from ...datasets.base import Case, Dataset
 from ...parameters import Range
 from ..base import Prediction
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
 from ..learning.losses import soft_cross_entropy
-from ..learning.preparation import Batch, Slices
 from .votes import majority_of
 
 Warmup = Annotated[float, Range(0, 1)]

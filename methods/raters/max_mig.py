@@ -13,9 +13,9 @@ from ...datasets.base import Dataset
 from ...parameters import Range
 from ..backbones.base import Backbone
 from ..fit_report import FitReport
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
 from ..learning.network import CHUNK
-from ..learning.preparation import Batch, Slices
 from .majority_start import MajorityStart, Warmup, starting_matrices
 from .votes import confusion_of, counted_votes, majority_of, majority_shares, summed_evidence
 

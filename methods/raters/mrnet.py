@@ -14,10 +14,10 @@ from ...errors import RaterbenchError
 from ...parameters import Range
 from ..backbones import BACKBONES
 from ..backbones.base import Backbone
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
 from ..learning.losses import masked_mean, soft_cross_entropy
 from ..learning.network import NetworkMethod
-from ..learning.preparation import Batch, Slices
 
 UNIFORM, RANDOM = 3 / 6, 2 / 6
 """How often a slice is learned with equal and with random weights of the raters; else it is one rater alone."""

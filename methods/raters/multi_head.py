@@ -9,10 +9,10 @@ from torch import nn
 
 from ...datasets.base import Dataset
 from ..backbones.base import Backbone
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.losses import masked_mean
 from ..learning.network import NetworkMethod
-from ..learning.preparation import Slices
 
 
 class MultiHead(NetworkMethod):

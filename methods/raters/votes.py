@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import torch
 
+from ..learning.batches.slices import Batch, Slices
 from ..learning.losses import summed_votes
 from ..learning.network import CHUNK
 from ..learning.precision import full_precision
-from ..learning.preparation import Batch, Slices
 from ..learning.recipes import SINGLE
 
 

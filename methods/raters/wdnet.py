@@ -12,10 +12,10 @@ from ...datasets.base import Dataset
 from ...parameters import Range
 from ..backbones.base import Backbone, spatial_mean
 from ..fit_report import FitReport
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.losses import soft_cross_entropy
 from ..learning.network import CHUNK
-from ..learning.preparation import Slices
 from ..learning.training import train_network
 from .multi_head import MultiHead
 

@@ -16,10 +16,10 @@ from ...parameters import Range, Seed
 from ...seeds import derived_seed
 from ..backbones.base import Backbone
 from ..base import Prediction
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
 from ..learning.losses import summed_votes
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import Batch, Slices
 
 Encoded = tuple[torch.Tensor, ...]
 Draws = Annotated[int, Range(1, 10_000)]

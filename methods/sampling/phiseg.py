@@ -13,8 +13,8 @@ from ...datasets.base import Dataset
 from ...parameters import Range, Seed
 from ..backbones.base import resize_maps
 from ..backbones.encoder import Block, Encoder
+from ..learning.batches.slices import Slices
 from ..learning.budget import BACKBONE, Budget
-from ..learning.preparation import Slices
 from .base import Beta, Draws, Encoded, LatentNetwork, Latents, SampledOutputs, SamplingMethod, Warmup
 from .gaussians import Gaussian, gaussian_from, kl_divergence
 

@@ -12,8 +12,8 @@ from torch.nn import functional
 from ...datasets.base import Dataset
 from ...parameters import Range, Seed
 from ..backbones.base import Backbone
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
-from ..learning.preparation import Batch, Slices
 from .base import Beta, Draws, Encoded, LatentHead, LatentNetwork, Latents, SampledOutputs, SamplingMethod
 from .gaussians import FLOOR, UNIT, Gaussian, kl_divergence
 

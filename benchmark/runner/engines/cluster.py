@@ -19,14 +19,14 @@ from ....steps import step
 from ....whole_files import replacing
 from ...experiment.local_modules import with_local_modules
 from ..plan import Plan
-from ..tasks import MeasuringTask, ReferenceTask, TrainingTask
+from ..tasks import MeasuringTask, ReferenceTask
 from ..workers import Died
 from . import remote
 from .data_files import MESSAGE, files_to_send, pieces
 from .engine import Engine
 from .remote import Answer, present_versions
 from .travel import Common, read_files, stored_files
-from .work import Ended, Task
+from .work import Ended, Task, on_gpu
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -92,10 +92,9 @@ class DaskCluster(Engine):
                     inputs = {
                         file.relative_to(plan.folder.absolute()).as_posix(): file.read_bytes() for file in read_files(task)
                     }
-                    on_gpu = isinstance(task, TrainingTask) and task.setting.device == "cuda"
                     future = self._client.submit(
                         remote.compute, common, pickle.dumps(task), inputs, expected, timeout,
-                        pure=False, resources={GPU: 1} if on_gpu else None,
+                        pure=False, resources={GPU: 1} if on_gpu(task) else None,
                     )  # fmt: skip
                     running[future] = task
                     ended.add(future)

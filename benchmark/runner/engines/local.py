@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from ....errors import RaterbenchError
 from ..plan import Plan
 from ..workers import IMPORTS, Died, cores, side_by_side, start_template
 from .engine import Engine
-from .work import Ended, Task, work
+from .gpu import GPUShare
+from .work import Ended, Task, on_gpu, work
 
 
 class Local(Engine):
-    """Processes of this machine, ``jobs`` at a time; 0 is one for each core.
+    """Processes of this machine, ``jobs`` at a time; 0 is one for each core, of which as many train on a GPU as fit its memory.
 
     Raises:
         RaterbenchError: ``jobs`` is negative.
@@ -23,7 +24,7 @@ class Local(Engine):
     def __init__(self, jobs: int = 0) -> None:
         if jobs < 0:
             raise RaterbenchError(f"--jobs {jobs} makes no sense: give the number of units side by side, or 0 for one a core")
-        self._jobs = jobs or cores()
+        self._jobs, self._share = jobs or cores(), None if jobs else GPUShare()
 
     @property
     def jobs(self) -> int:
@@ -37,4 +38,16 @@ class Local(Engine):
         self, plan: Plan, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
     ) -> Iterator[tuple[Task, Ended | Died]]:
         del plan  # Tasks say all that a process of this machine needs.
-        yield from side_by_side(tasks, work, 1 if alone else self.jobs, timeout=timeout, imports=IMPORTS)
+        share = self._share or GPUShare()
+
+        def fits(task: Task, running: Sequence[Task]) -> bool:
+            return self._share is None or not on_gpu(task) or sum(map(on_gpu, running)) < share.units
+
+        for task, outcome in side_by_side(
+            tasks, work, 1 if alone else self.jobs, timeout=timeout, imports=IMPORTS, may_start=fits
+        ):
+            if isinstance(outcome, Ended):
+                share.note(outcome.gpu)
+            elif outcome.full:
+                share.was_full()
+            yield task, outcome

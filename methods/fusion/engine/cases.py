@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,18 @@ def fuse_cases(fusion: Fusion | CaseFusion, cases: Dataset) -> Iterator[tuple[Ca
         return
     for case in cases:
         yield case, fusion.fuse(case.ratings, cases.n_classes, geometry=case.geometry)
+
+
+def is_repeatable(fusion: Fusion | CaseFusion) -> bool:
+    """Whether the consensus of a case is that of any other process: it sees label maps alone, learned nothing, and is ours."""
+    ours = type(fusion).__module__.startswith(f"{__name__.partition('.')[0]}.")
+    return isinstance(fusion, Fusion) and ours and not any(name.endswith("_") for name in vars(fusion))
+
+
+def fusion_identity(fusion: Fusion | CaseFusion) -> list[Any]:
+    """A fusion's class and all its parameters, as plain values."""
+    found = sorted(fusion.get_params().items())
+    return [type(fusion).__qualname__, [(name, type(v).__qualname__ if hasattr(v, "get_params") else v) for name, v in found]]
 
 
 def judged_voxels(consensus: Consensus, case: Case) -> npt.NDArray[np.bool_]:

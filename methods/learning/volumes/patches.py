@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 
 from ....datasets.base import Case, Preparation
-from ..preparation import Batch, PreparedSlices, Slices, pad, prepare_case, prepared_shape
-from .scratch import ScratchFile
+from ..batches.scratch import ScratchFile
+from ..batches.slices import Batch, PreparedSlices, Slices, pad
+from ..preparation import prepare_case, prepared_shape
 
 MOST_MARKED = 1000
 """Foreground voxels of a case, evenly spread, around which patches are cut."""
@@ -170,19 +171,24 @@ def store_volumes(volumes: Iterable[Volume], preparation: Preparation, least: Se
     Patches have the sides ``least``, those of training; None makes them those of the preparation, but no larger than the
     largest volume needs.
     """
-    # All that is kept of a volume until the end is some numbers: small arrays between large ones that come and go would keep
-    # the memory of these from being used again.
-    file, places, largest = ScratchFile(), list[tuple[int, tuple[float, ...]]](), np.ones(3, int)
+    # All that is kept of a volume that is in no file yet are some numbers: small arrays between large ones that come and go
+    # would keep the memory of these from being used again.
+    file, there, largest = ScratchFile(), list[Volume | None](), np.ones(3, int)
+    places = list[tuple[int, tuple[float, ...]]]()
     for volume in volumes:
-        for tensor in (volume.parts.images, volume.parts.ratings, volume.parts.present, volume.marked):
-            file.add(tensor)
         largest = np.maximum(largest, volume.parts.sides)
+        in_files = volume.parts.in_files()
+        there.append(volume if in_files else None)
         places.append((int(volume.parts.cases[0]), volume.spacing))
-    tensors = iter(file.tensors())
-    mapped = []
-    for position, spacing in places:
-        images, ratings, present, marked = (next(tensors) for _ in range(4))
-        mapped.append(Volume(PreparedSlices(images, ratings, present, torch.tensor([position])), marked, spacing))
+        for tensor in () if in_files else (volume.parts.images, volume.parts.ratings, volume.parts.present, volume.marked):
+            file.add(tensor)
+    written, mapped = iter(file.tensors()), list[Volume]()
+    for known, (position, spacing) in zip(there, places, strict=True):
+        if known is None:
+            images, ratings, present, marked = (next(written) for _ in range(4))
+            mapped.append(Volume(PreparedSlices(images, ratings, present, torch.tensor([position])), marked, spacing))
+        else:
+            mapped.append(known)
     needed = -(-largest // preparation.multiple) * preparation.multiple
     sides = np.minimum(preparation.patch, needed).tolist() if least is None else least
     return Patches(mapped, sides, preparation.foreground)

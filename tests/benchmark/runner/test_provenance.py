@@ -20,6 +20,7 @@ INDIFFERENT = {
     *(f"benchmark/store/{name}.py" for name in ("archive", "completeness", "diagnoses", "units")),  # write results
     *(f"benchmark/models/{name}.py" for name in ("seen_images", "weights_file")),  # write kept weights
     *("benchmark/runner/provenance.py", "benchmark/runner/workers.py"),  # say where results come from
+    "benchmark/runner/engines/gpu.py",  # how many units run at once
 }
 """Modules that a unit imports and whose code does not decide about its numbers."""
 

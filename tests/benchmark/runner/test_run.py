@@ -57,6 +57,28 @@ class Raises(Instant):
         raise RuntimeError("[bold] is no markup [/nothing]")
 """
 
+FULL = """
+from pathlib import Path
+
+import torch
+
+
+class TooLarge(Instant):
+    def fit(self, train, validation, *, seed, device="cpu"):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 1 GiB.")
+
+
+class Crowded(TooLarge):
+    '''Finds no memory once.'''
+
+    def fit(self, train, validation, *, seed, device="cpu"):
+        crowd = Path(__file__).parent / "crowd"
+        if crowd.exists():
+            crowd.unlink()
+            super().fit(train, validation, seed=seed)
+        return Instant.fit(self, train, validation, seed=seed)
+"""
+
 SLOW = """
 import time
 from pathlib import Path
@@ -100,6 +122,20 @@ def contents(folder):
         assert rest
         units[path.name] = repr((dataclasses.replace(head, origin=Origin()), rest))
     return units
+
+
+def test_a_unit_that_finds_the_gpu_full_waits_and_is_tried_alone(tiny, tmp_path, plugin, capsys):
+    names = ("instant", "crowded", "too-large")
+    (tmp_path / "crowd").touch()
+    experiment = tiny(candidates=tuple(Candidate(n, n) for n in names), plugins=(plugin(FULL),))
+    units = run(experiment, tmp_path / "out", jobs=2).units
+    methods = units[units["kind"] == "method"].set_index(["candidate", "fold"]).sort_index()
+    assert all(methods.loc[(name, fold), "status"] == "done" for name in ("instant", "crowded") for fold in (0, 1))
+    assert not (tmp_path / "crowd").exists()
+    assert set(methods.loc["too-large", "reason"]) == {
+        "tried twice, the second time alone: CUDA out of memory: lower budget.batch_size, or run fewer units side by side"
+    }
+    assert "2 units failed" in capsys.readouterr().err
 
 
 def test_a_run_survives_its_units_goes_on_where_it_was_and_computes_nothing_twice(tiny, tmp_path, plugin, capsys):

@@ -13,6 +13,8 @@ from raterbench.benchmark.store.archive import Archive
 from raterbench.benchmark.store.predictions import StoredPrediction
 from raterbench.benchmark.store.units import read_estimates
 from raterbench.datasets import CaseList, Phantom
+from raterbench.datasets.cache import disk_cache
+from raterbench.datasets.cache.disk_cache import DiskCache
 from raterbench.methods import METHODS, NetworkMethod
 
 SPY = '''
@@ -85,7 +87,8 @@ def _plain(part):
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS.names() if issubclass(METHODS.get(n), NetworkMethod)])
-def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, compute, name):
+def test_the_same_unit_again_is_the_same_to_the_bit(tiny, tmp_path, compute, name, monkeypatch):
+    """Whether cases are read and prepared, or come out of the cache."""
     options = {"subjects": 4, "slices": 1, "size": 32}
     phantom = Phantom(**options)
     names = {"hq": phantom.raters[:2], "lq": phantom.raters[2:3]}
@@ -98,7 +101,14 @@ def test_the_same_unit_twice_is_the_same_to_the_bit(tiny, tmp_path, compute, nam
     torch.rand(7)  # Whatever was drawn in between must not matter.
     assert first.trained.status == "done", first.trained.reason
     before = contents(first)
+    monkeypatch.setattr(disk_cache, "SMALL", 0)
+    monkeypatch.setattr(disk_cache, "OPENING", -1.0)
+    monkeypatch.setenv("RATERBENCH_CACHE", str(tmp_path / "cache"))
     assert before == contents(compute(experiment, tmp_path))
+    kept = {entry.path for entry in DiskCache(tmp_path / "cache").entries()}
+    assert {"cases", "images", "ratings"} <= {path.parent.parent.name for path in kept}
+    assert before == contents(compute(experiment, tmp_path))
+    assert kept == {entry.path for entry in DiskCache(tmp_path / "cache").entries()}
 
 
 def test_a_unit_is_what_its_place_in_the_experiment_says(tiny, tmp_path, compute):
@@ -270,6 +280,8 @@ def test_an_edit_of_a_module_that_a_plugin_imports_is_noticed(tiny, tmp_path, pl
 
 UNSURE = """
 from raterbench.datasets import CaseList, Phantom
+from raterbench.datasets.cache import disk_cache
+from raterbench.datasets.cache.disk_cache import DiskCache
 
 
 class Cord(CaseList):

@@ -46,6 +46,17 @@ def test_results_come_with_their_tasks():
     assert list(side_by_side([], eval, 2)) == []
 
 
+def test_a_task_that_may_not_start_yet_lets_others_pass(tmp_path):
+    """The last of three opens what the first waits for; the second may run beside nothing."""
+    opened = tmp_path / "opened"
+    waits = f"[__import__('time').sleep(0.01) for _ in iter(__import__('pathlib').Path({str(opened)!r}).exists, True)] and 1"
+    opens = f"open({str(opened)!r}, 'w').close()"
+    tasks = [waits, "'alone'", opens]
+    found = list(side_by_side(tasks, eval, 2, timeout=60, may_start=lambda task, _: task != "'alone'"))
+    assert dict(found) == {waits: 1, "'alone'": "alone", opens: None}
+    assert [task for task, _ in found][-1] == "'alone'"
+
+
 def test_each_task_has_a_new_process_and_its_own_group():
     found = {pid for _, pid in side_by_side([f"({n}, {PID})[1]" for n in range(3)], eval, 2)}
     assert len(found) == 3

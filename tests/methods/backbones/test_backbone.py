@@ -1,16 +1,18 @@
 """Backbones: the registry, the budget that names one, and heads that work in two and three dimensions."""
 
+import numpy as np
 import pytest
 import torch
 
 from raterbench.benchmark.checks.examples import make_dataset
-from raterbench.datasets import RaterbenchError
-from raterbench.methods import TGCE, Budget, ConfusionNetwork, CRNetwork, CrowdLayer, NetworkMethod
+from raterbench.benchmark.experiment.factory import identity
+from raterbench.datasets import Preparation, RaterbenchError
+from raterbench.methods import TGCE, Budget, ConfusionNetwork, CRNetwork, CrowdLayer, FusedLabels, NetworkMethod
 from raterbench.methods.backbones import BACKBONES, Backbone
 from raterbench.methods.backbones.base import Features
 from raterbench.methods.backbones.shallow import Shallow
 from raterbench.methods.backbones.unet import UNet
-from raterbench.methods.learning.preparation import Batch
+from raterbench.methods.learning.batches.slices import Batch
 
 FEATURES = (4, 4, 4, 8, 8, 4)
 
@@ -135,3 +137,16 @@ def test_heads_and_losses_do_not_know_how_many_spatial_axes_there_are(method, mo
         loss.backward()
         losses.append([loss.item(), *(p.grad.sum().item() for p in method.module_.parameters() if p.grad is not None)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["slices", "volumes"])
+def test_the_memory_format_changes_the_layout_and_nothing_but_rounding(mode):
+    dataset = make_dataset(shapes=[(32, 32, 32)] * 2)
+    dataset.preparation = Preparation(mode=mode, patch=(32, 32, 32))
+    budgets = [Budget(epochs=1, features=(4, 4, 4, 4, 4, 4), memory_format=name) for name in (None, "channels-last")]
+    plain, last = (FusedLabels(budget=budget).fit(dataset, dataset, seed=0) for budget in budgets)
+    kind = torch.channels_last_3d if mode == "volumes" else torch.channels_last
+    weights = [w for w in last.module_.parameters() if w.ndim > 3 and min(w.shape[1:]) > 1]
+    assert weights and all(w.is_contiguous(memory_format=kind) for w in weights)
+    np.testing.assert_allclose(last.predict_proba(dataset[0]), plain.predict_proba(dataset[0]), atol=2e-3)
+    assert identity(budgets[0]) != identity(budgets[1]) and identity(budgets[0]) == identity(Budget(**budgets[0].get_params()))

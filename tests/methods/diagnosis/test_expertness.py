@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from raterbench.methods.diagnosis.dl_cat import DLCat
 from raterbench.methods.diagnosis.expertness import MapSettings, RatedSlices, fuse_ratings, optimise_logits, softmax_over_raters
-from raterbench.methods.learning.preparation import prepare_case, stack
+from raterbench.methods.learning.batches.slices import stack
+from raterbench.methods.learning.preparation import prepare_case
 
 PARAMETERISATIONS = ["pixel", "fourier", "transrob", "expg"]
 

@@ -23,10 +23,10 @@ BLOCKS = ("B1", "B2", "B3", "B4")
 def begun(n_cases=4, *, diagnoses=None, exchanging=True, **options):
     """A method at its first weights, but with something to exchange, and all training slices in one batch."""
     method = TakeAndGive(budget=BUDGET, **options)
-    slices = method.prepare(told(n_cases, diagnoses), seed=0)
+    slices = method.prepare(told(n_cases, diagnoses), seed=0).whole()
     for exchange in (part for part in method.module_.modules() if isinstance(part, Exchange) and exchanging):
         torch.nn.init.normal_(exchange.last.weight, std=0.1)
-    return method, slices.batch(torch.arange(n_cases), torch.device("cpu"))
+    return method, slices
 
 
 def told(n_cases, diagnoses=None, **options):
@@ -172,11 +172,11 @@ def test_both_networks_compute_with_what_is_exchanged():
 def test_all_choices_of_blocks_start_as_the_u_net_that_others_train(blocks):
     """Same first weights, targets and outputs as of the plain candidate with the same seed."""
     alone = FusedLabels(budget=BUDGET)
-    slices = alone.prepare(told(4), seed=0)
+    slices = alone.prepare(told(4), seed=0).whole()
     method, batch = begun(blocks=blocks, exchanging=False)
     mine, theirs = method.module_.segmentation.state_dict(), alone.module_.state_dict()
     assert mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
-    assert torch.equal(batch.ratings, slices.ratings.float())
+    assert torch.equal(batch.ratings, slices.ratings)
     torch.testing.assert_close(method.module_(batch.images).logits, alone.module_(batch.images))
 
 
@@ -287,7 +287,7 @@ def test_it_learns_from_a_fusion_that_sees_the_diagnosis():
     slices = method.prepare(dataset.subset([0, 1, 2]), seed=0)
     held_out = method.slices(dataset.subset([3, 4]))
     assert method.fusion_.seen_ == ["case 0", "case 1", "case 2"]
-    marked = [part.ratings[i, 0, 1].sum().item() for part in (slices, held_out) for i in range(len(part))]
+    marked = [marks.sum().item() for part in (slices, held_out) for marks in part.whole().ratings[:, 0, 1]]
     assert [amount > 0 for amount in marked] == [False, True, False, True, False]
 
 

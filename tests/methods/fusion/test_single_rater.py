@@ -39,7 +39,7 @@ def test_it_means_a_person_where_a_name_is_given():
 def test_a_network_learns_that_rater_alone_and_leaves_other_cases_out():
     train = make_dataset(shapes=[(32, 32)] * 4)  # Each case lacks one of four raters.
     budget = Budget(epochs=1, features=(4, 4, 4, 8, 8, 4))
-    slices = FusedLabels(fusion=SingleRater(rater="rater 1"), budget=budget).prepare(train, seed=0)
+    slices = FusedLabels(fusion=SingleRater(rater="rater 1"), budget=budget).prepare(train, seed=0).whole()
     assert slices.cases.tolist() == [0, 2, 3]
     for row, case in zip(range(3), (train[0], train[2], train[3]), strict=True):
         given = case.ratings["rater 1"]

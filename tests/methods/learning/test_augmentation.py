@@ -5,7 +5,7 @@ import torch
 
 from raterbench.methods import Budget
 from raterbench.methods.learning.augmentation import augment
-from raterbench.methods.learning.preparation import Batch
+from raterbench.methods.learning.batches.slices import Batch
 
 OFF = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "flip": False}
 

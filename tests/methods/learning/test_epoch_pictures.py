@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from raterbench.methods import Budget
+from raterbench.methods.learning.batches.slices import PreparedSlices
 from raterbench.methods.learning.epoch_pictures import EpochWatch
-from raterbench.methods.learning.preparation import PreparedSlices
 
 
 class Bright:

@@ -13,6 +13,7 @@ from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
 from raterbench.datasets.phantom import Phantom
 from raterbench.methods import Budget, FusedLabels, SeparateNetworks
+from raterbench.methods.learning.batches.slices import stack, store_slices
 from raterbench.methods.learning.preparation import (
     normalise_labels,
     prepare_case,
@@ -22,7 +23,6 @@ from raterbench.methods.learning.preparation import (
     remove_padding,
     restore_maps,
     restore_prepared,
-    stack,
 )
 
 AXES = {"z": 0, "y": 1, "x": 2}
@@ -211,7 +211,7 @@ def test_slices_of_many_sizes_are_stacked_without_cropping_and_empty_ones_can_be
     everything = stack(parts)
     assert everything.images.shape == (4, 1, 64, 96) and everything.ratings.shape == (4, 2, 3, 64, 96)
     assert everything.present.flatten(1).sum(dim=1).tolist() == [2 * 400, 0, 2 * 1500, 2 * 33 * 70]
-    judged = everything.judged()
+    judged = store_slices(iter(parts))
     assert len(judged) == 3
     images, ratings, present, cases = judged.batch(torch.tensor([2, 0]), torch.device("cpu"))
     assert cases.tolist() == [2, 0]

@@ -226,7 +226,7 @@ def test_a_method_with_a_posterior_network_needs_no_loop_of_its_own():
     for training, batch in method.seen_:
         assert training or batch.cases.tolist() == [0, 1]
         if training:
-            assert torch.equal(batch.images, prepared.images[batch.cases])
+            assert torch.equal(batch.images, prepared.batch(batch.cases, torch.device("cpu")).images)
     assert sorted(i for training, batch in method.seen_[:4] if training for i in batch.cases.tolist()) == list(range(6))
 
 

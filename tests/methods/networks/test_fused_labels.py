@@ -18,7 +18,7 @@ BUDGET = Budget(epochs=1, features=(4, 4, 4, 8, 8, 4))
 def test_the_network_learns_the_fusions_probability_of_each_case(fusion):
     train = make_dataset(shapes=[(32, 32)] * 3, n_classes=3)
     method = FusedLabels(fusion=fusion, budget=BUDGET)
-    slices = method.prepare(train, seed=0)
+    slices = method.prepare(train, seed=0).whole()
     assert slices.ratings.shape == (3, 1, 3, 32, 32) and method.target_names_ == ("consensus",)
     for i, case in enumerate(train):
         consensus = fusion.fuse(case.ratings, 3, geometry=case.geometry)
@@ -30,7 +30,7 @@ def test_the_network_learns_the_fusions_probability_of_each_case(fusion):
 def test_voxels_that_nobody_judged_teach_nothing():
     rows = np.arange(32)[:, None]
     train = make_dataset(shapes=[(32, 32)], change=lambda labels: np.where(rows < 7, IGNORE, labels).astype(np.uint8))
-    slices = FusedLabels(budget=BUDGET).prepare(train, seed=0)
+    slices = FusedLabels(budget=BUDGET).prepare(train, seed=0).whole()
     assert not slices.present[..., :7, :].any() and not slices.ratings[..., :7, :].any()
 
 
@@ -51,7 +51,7 @@ def test_a_pooled_fusion_is_fitted_on_the_training_part_only():
 
 def test_one_rater_is_learned_as_that_rater():
     train = make_dataset(shapes=[(32, 32)] * 2, n_raters=1)
-    fused = FusedLabels(fusion=STAPLE(), budget=BUDGET).prepare(train, seed=0)
+    fused = FusedLabels(fusion=STAPLE(), budget=BUDGET).prepare(train, seed=0).whole()
     (labels,) = train[0].ratings.values()
     assert torch.equal(fused.ratings[0, 0, 1], torch.from_numpy((labels == 1).astype(np.float32)))
 
@@ -71,7 +71,7 @@ def two_raters():
 @pytest.mark.parametrize("recipe", [None, SoftSeg()], ids=["cross-entropy", "softseg"])
 def test_what_raters_left_undecided_teaches_its_shares(fusion, recipe):
     train = two_raters()
-    slices = FusedLabels(fusion=fusion(ties="undecided"), recipe=recipe, budget=BUDGET).prepare(train, seed=0)
+    slices = FusedLabels(fusion=fusion(ties="undecided"), recipe=recipe, budget=BUDGET).prepare(train, seed=0).whole()
     present, ratings = slices.present[0, 0].numpy(), slices.ratings[0, 0].numpy()
     assert not present[:, :5].any() and present[:, 5:].all(), "nobody judged the first columns, and those alone"
     assert (ratings[1, :16, 5:] == 1).all()
@@ -83,7 +83,7 @@ def test_what_raters_left_undecided_teaches_its_shares(fusion, recipe):
 @pytest.mark.parametrize("fusion", [MajorityVote, SoftAverage])
 def test_hard_labels_follow_the_rule_for_ties_and_leave_out_what_it_leaves_open(fusion, ties, taught):
     method = FusedLabels(fusion=fusion(ties=ties), recipe=Conventional(), budget=BUDGET)
-    slices = method.prepare(two_raters(), seed=0)
+    slices = method.prepare(two_raters(), seed=0).whole()
     assert slices.present[0, 0, :16, 5:].all() and not slices.present[0, 0, :, :5].any()
     contested = slices.ratings[0, 0, :, 16:, 5:]
     assert slices.present[0, 0, 16:, 5:].all() if taught is not None else not slices.present[0, 0, 16:].any()
@@ -94,15 +94,15 @@ def test_hard_labels_follow_the_rule_for_ties_and_leave_out_what_it_leaves_open(
 def test_the_consensus_itself_can_be_the_target(fusion):
     train = two_raters()
     labels = fusion.fuse(train[0].ratings, 3).labels
-    slices = FusedLabels(fusion=fusion, target="consensus", recipe=SoftSeg(), budget=BUDGET).prepare(train, seed=0)
+    slices = FusedLabels(fusion=fusion, target="consensus", recipe=SoftSeg(), budget=BUDGET).prepare(train, seed=0).whole()
     judged = labels != IGNORE
     np.testing.assert_array_equal(slices.present[0, 0].numpy(), judged)
     np.testing.assert_array_equal(slices.ratings[0, 0].argmax(dim=0).numpy()[judged], labels[judged])
-    assert slices.ratings.dtype == torch.uint8
+    assert set(np.unique(slices.ratings)) == {0, 1}
 
 
 def test_a_recipe_with_its_own_rule_for_ties_gets_the_shares():
     """Half of the raters are enough for foreground, whatever the fusion's rule; that of a vote has been applied before."""
     recipe = Composed(labels="hard", loss_function="dice")
-    slices = FusedLabels(fusion=SoftAverage(), recipe=recipe, budget=BUDGET).prepare(two_raters(), seed=0)
+    slices = FusedLabels(fusion=SoftAverage(), recipe=recipe, budget=BUDGET).prepare(two_raters(), seed=0).whole()
     assert slices.ratings[0, 0, :, 20, 20].tolist() == [0, 0.5, 0.5]

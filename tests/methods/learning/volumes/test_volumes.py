@@ -11,8 +11,8 @@ from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, Case, CaseList, Geometry, Preparation, RaterbenchError
 from raterbench.methods import Budget, ConfusionNetwork, NetworkMethod
 from raterbench.methods.learning.augmentation import augment
+from raterbench.methods.learning.batches.slices import Batch
 from raterbench.methods.learning.preparation import (
-    Batch,
     prepare_image,
     prepare_ratings,
     prepared_shape,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,24 @@ import torch
 
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import Preparation, RaterbenchError
-from raterbench.methods.learning.preparation import prepare_case, stack, store_slices
-from raterbench.methods.learning.volumes import scratch
-from raterbench.methods.learning.volumes.scratch import ScratchFile
+from raterbench.methods.learning.batches import scratch
+from raterbench.methods.learning.batches.scratch import ScratchFile
+from raterbench.methods.learning.batches.slices import stack, store_slices
+from raterbench.methods.learning.preparation import prepare_case
 
 PROGRAM = """
+import sys
+from pathlib import Path
 import numpy as np
 import torch
 from raterbench.datasets import Case, Dataset, Geometry, Preparation
 from raterbench.datasets.base import index_table
+from raterbench.datasets.cache.cases import KeptCases
+from raterbench.datasets.cache.disk_cache import DiskCache
 from raterbench.methods.learning.network import NetworkMethod
 from raterbench.methods.learning.budget import Budget
 
+kept = DiskCache(Path(sys.argv[1]), worthwhile=False)
 shape = (32, 64, 64)
 labels, image = np.zeros(shape, np.uint8), np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
 labels[10:20, 20:40, 20:40] = 1
@@ -46,10 +53,12 @@ class Read(NetworkMethod):
         Read.most = max(Read.most, anonymous())
         return super().targets(case)
 
-for mode in ("slices", "volumes"):
+for mode, cache in (("slices", None), ("volumes", None), ("slices", kept), ("volumes", kept)):
+    DiskCache.current = cache
     for n in (4, 60):
-        Read.most, method = 0, Read(budget=Budget(backbone="shallow"))
-        slices = method.prepare(Same(n, mode), seed=0)
+        Read.most, method, data = 0, Read(budget=Budget(backbone="shallow")), Same(n, mode)
+        data.reader = KeptCases(data, "").read
+        slices = method.prepare(data, seed=0)
         for rows in torch.randperm(len(slices))[:64].split(8):
             slices.draw(rows, torch.device("cpu"), torch.Generator())
             Read.most = max(Read.most, anonymous())
@@ -58,10 +67,13 @@ for mode in ("slices", "volumes"):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much memory of a process is its own")
-def test_fifteen_times_as_many_cases_take_no_more_memory():
-    """Of 4 and 60 volumes with 1.3 MB of prepared voxels each: the own memory of the process, not what files are cached."""
-    slices, more_slices, volumes, more_volumes = map(int, subprocess.check_output([sys.executable, "-c", PROGRAM]).split())
-    assert more_slices < 1.1 * slices and more_volumes < 1.1 * volumes
+def test_fifteen_times_as_many_cases_take_no_more_memory(tmp_path):
+    """Of 4 and 60 volumes with 1.3 MB of prepared voxels each: the own memory of the process, not what files are mapped.
+
+    As slices and as volumes, without and with a cache.
+    """
+    found = list(map(int, subprocess.check_output([sys.executable, "-c", PROGRAM, str(tmp_path)]).split()))
+    assert all(more < 1.1 * few for few, more in zip(found[::2], found[1::2], strict=True)), found
 
 
 def test_tensors_come_back_whatever_their_types():
@@ -73,29 +85,11 @@ def test_tensors_come_back_whatever_their_types():
         assert found.dtype == expected.dtype and torch.equal(found, expected)
 
 
-def test_parts_are_joined_along_the_first_axis_and_can_be_changed():
-    file, parts = ScratchFile(), [torch.rand(n, 3) for n in (2, 0, 1)]
-    for part in parts:
-        file.add(part)
-    joined = file.joined()
-    assert torch.equal(joined, torch.cat(parts))
-    joined[0] = 5
-    assert (joined[0] == 5).all()
-
-
-def test_parts_of_different_shapes_cannot_be_joined():
-    file = ScratchFile()
-    for channels in (1, 3):
-        file.add(torch.rand(2, channels))
-    with pytest.raises(ValueError, match="as many channels"):
-        file.joined()
-
-
 def test_nothing_is_left_in_the_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     file = ScratchFile()
     file.add(torch.rand(3))
-    assert file.joined().shape == (3,) and not list(tmp_path.iterdir())
+    assert file.tensors()[0].shape == (3,) and not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_a_clear_error(monkeypatch):
@@ -116,15 +110,24 @@ def test_stored_slices_are_those_that_were_stacked(shapes):
     dataset = make_dataset(shapes=shapes)
     parts = [prepare_case(case, case.ratings, dataset.raters, 2, Preparation(), position=i) for i, case in enumerate(dataset)]
     parts[1].present[0] = False
-    expected, found = stack(parts, (64, 32)).judged(), store_slices(iter(parts), (64, 32))
-    for name in ("images", "ratings", "present", "cases"):
-        assert torch.equal(getattr(found, name), getattr(expected, name))
-        assert getattr(found, name).dtype == getattr(expected, name).dtype
+    whole, found = stack(parts, (64, 32)), store_slices(iter(parts), (64, 32))
+    everything, judged = whole.whole(), whole.judged()
+    assert 0 < judged.sum() < len(judged) and found.sides == whole.sides
+    for part, expected in zip(found.whole(), everything, strict=True):
+        assert torch.equal(part, expected[judged]) and part.dtype == expected.dtype
     for r in range(len(dataset.raters)):
-        alone = found.of_rater(r)
-        there = expected.present[:, r].flatten(1).any(dim=1)
-        assert torch.equal(alone.ratings, expected.ratings[there, r : r + 1]) and torch.equal(
-            alone.cases, expected.cases[there]
-        )
+        alone, there = found.of_rater(r).whole(), everything.present[:, r].flatten(1).any(dim=1)
+        assert torch.equal(alone.ratings, everything.ratings[there, r : r + 1])
+        assert torch.equal(alone.cases, everything.cases[there])
     counted = torch.tensor([True, *[False] * (len(dataset.raters) - 1)])
-    assert np.array_equal(found.only_raters(counted).seen_raters(), counted)
+    only = found.only_raters(counted)
+    assert torch.equal(only.seen_raters(), counted) and not only.whole().present[:, 1:].any()
+    assert torch.equal(only.whole().present[:, 0], everything.present[everything.present[:, 0].flatten(1).any(dim=1), 0])
+
+
+def test_slices_of_images_with_different_numbers_of_channels_cannot_be_learned_together():
+    case = make_dataset(shapes=[(32, 32)])[0]
+    both = replace(case, image=np.concatenate([case.image] * 2))
+    parts = [prepare_case(one, one.ratings, tuple(one.ratings), 2, Preparation()) for one in (case, both)]
+    with pytest.raises(ValueError, match=r"images of \[1, 2\] channels"):
+        store_slices(iter(parts))

@@ -35,11 +35,6 @@ class ScratchFile:
         self.entries.append((self.size + gap, array.dtype, array.shape))
         self.size += gap + array.nbytes
 
-    @property
-    def shapes(self) -> set[tuple[int, ...]]:
-        """The shapes of everything but for the first two axes."""
-        return {shape[2:] for _, _, shape in self.entries}
-
     def tensors(self) -> list[torch.Tensor]:
         """Everything that was written, each tensor by itself; nothing can be written after."""
         mapped = self._mapped()
@@ -47,17 +42,6 @@ class ScratchFile:
             torch.from_numpy(mapped[start : start + dtype.itemsize * int(np.prod(shape))].view(dtype).reshape(shape))
             for start, dtype, shape in self.entries
         ]
-
-    def joined(self) -> torch.Tensor:
-        """Everything as one tensor, along the first axis.
-
-        Raises:
-            ValueError: they do not have one type, and one shape but for that axis.
-        """
-        if len({(dtype, shape[1:]) for _, dtype, shape in self.entries}) != 1:
-            raise ValueError("tensors of different types or shapes cannot be joined: do all images have as many channels?")
-        (_, dtype, shape), n = self.entries[0], sum(shape[0] for _, _, shape in self.entries)
-        return torch.from_numpy(self._mapped()[: self.size].view(dtype).reshape(n, *shape[1:]))
 
     def _mapped(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         if not self.size:
