@@ -93,7 +93,7 @@ def monai_steps(method: FusedLabels, dataset: Dataset, steps: int) -> Callable[[
                 num_samples=1,
                 fg_indices_key="label_fg_indices",
                 bg_indices_key="label_bg_indices",
-            ),  # fmt: skip
+            ),
             RandAffined(
                 keys,
                 prob=1.0,
@@ -102,7 +102,7 @@ def monai_steps(method: FusedLabels, dataset: Dataset, steps: int) -> Callable[[
                 scale_range=[budget.scaling] * 3,
                 mode=("bilinear", "nearest"),
                 padding_mode="border",
-            ),  # fmt: skip
+            ),
         ]
     )
     draw.set_random_state(seed=0)
