@@ -60,6 +60,7 @@ class Here(Engine):
         self, plan: Plan, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
     ) -> Iterator[tuple[Task, Ended | Died]]:
         """Each task with how it ended."""
+        del plan, timeout, alone
         while tasks:
             task = tasks.popleft()
             start = time.process_time()
