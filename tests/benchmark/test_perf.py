@@ -30,6 +30,7 @@ from raterbench.reports.figures.scaling import draw_scaling
 TINY = [
     *("split.folds=2", "split.repeats=1", "budget.epochs=1", "budget.features=[4,4,4,4,4,4]", 'metrics=["dice"]'),
     *("dataset_options.subjects=6", "dataset_options.slices=1", "dataset_options.size=32", "keep_cases=0"),
+    'candidates=[{ name = "Majority vote", method = "fused-labels" }]',
 ]
 
 
@@ -108,7 +109,7 @@ def test_rows_of_fusions_and_metrics():
     assert made(spatial(1, side=48))[0].target == Target("at least", 50)
     (row,) = made(metrics(1, shape=(16, 32, 32)))
     gap = float(row.note.partition("difference of a value is ")[2].split()[0])
-    assert row.target == Target("at least", 8) and gap < 1e-5
+    assert row.target == Target("at least", 8) and gap < 1e-3
 
 
 def test_rows_of_training():
@@ -136,9 +137,9 @@ def test_both_3d_steps_learn_the_same_task():
     (row,) = made(volumes(1, cases=2, size=32, steps=1))
     assert row.target == Target("at most", 1.1)
     dataset.preparation = replace(dataset.preparation, mode="volumes", patch=(32, 32, 32))
-    for take in (our_steps(method, dataset, 6), monai_steps(method, dataset, 6)):
+    for take in (our_steps(method, dataset, 3), monai_steps(method, dataset, 3)):
         first = take()
-        assert take() < first < 2
+        assert take() < first < 2  # Near the logarithm of 2 to start with.
 
 
 def test_rows_of_whole_runs():
