@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 
 from ...datasets.phantom import Phantom
+from ...methods.learning.batches.slices import Batch
 from ...methods.learning.budget import Budget
 from ...methods.learning.losses import soft_cross_entropy
-from ...methods.learning.batches.slices import Batch
 from ...methods.networks.fused_labels import FusedLabels
 from .table import Row, Target, ratio_row
 from .timing import alternately
