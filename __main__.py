@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import itertools
 import os
 import signal
 import sys
@@ -396,21 +395,10 @@ def cache(options: argparse.Namespace) -> int:
 
 def perf(options: argparse.Namespace) -> int:
     """``raterbench perf``: speed as ratios, measured in one run; or one of the documentation's figures."""
-    if options.error_rates:
-        from .benchmark.statistics.simulation import simulation_table
-        from .reports.figures.error_rates import draw_error_rates, read_same_candidate
-
-        beside = Path(options.error_rates).with_name("same-candidate.csv")
-        if options.same_candidate:
-            _tabulate_same_candidate(Path(options.same_candidate), beside)
-        table = simulation_table(simulations=options.simulations)
-        sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
-        sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates), read_same_candidate(beside))}\n")
-        return 0
-    if options.same_candidate:
+    if options.same_candidate and not options.error_rates:
         raise RaterbenchError("--same-candidate belongs to --error-rates: add it, with the file of the figure")
-    from .benchmark.perf import measure
-
+    if options.error_rates:
+        return _draw_error_rates(options)
     if options.scheduler:
         from .benchmark.perf.scheduler import scheduler_limit
 
@@ -422,11 +410,49 @@ def perf(options: argparse.Namespace) -> int:
 
         sys.stdout.write(f"{draw_convergence(SIZES, compared_errors(), Path(options.convergence))}\n")
         return 0
-    from .benchmark.perf.units import units
+    if options.scaling:
+        from .benchmark.perf.scaling import scaling_table
+        from .reports.figures.scaling import draw_scaling
+
+        table = scaling_table()
+        sys.stdout.write(f"{table.to_string(index=False, float_format='{:.2f}'.format)}\n")
+        sys.stdout.write(f"{draw_scaling(table, options.scaling)}\n")
+        return 0
+    return _measure_speed(options)
+
+
+def _measure_speed(options: argparse.Namespace) -> int:
+    """Print each row when it is measured, then all of them as a table, which is also written if asked for."""
+    from .benchmark.perf import measure
+    from .benchmark.perf.table import machine
+    from .reports.describe.speed import check_page, speed_markdown, speed_table, write_page
+    from .reports.page.escaping import terminal_text
     from .reports.page.report import make_report
 
-    for line in itertools.chain(measure(options.repeats), units(make_report)):
-        sys.stdout.write(f"{line}\n")
+    if options.out:
+        check_page(options.out)  # Before minutes are spent.
+    facts, rows, console = machine(), [], _console()
+    for fact in facts:
+        console.print(terminal_text(fact), soft_wrap=True)
+    for row in measure(make_report, options.rows, options.repeats):
+        rows.append(row)
+        console.print(terminal_text(row.words), soft_wrap=True)
+    console.print(speed_table(rows))
+    if options.out:
+        console.print(terminal_text(str(write_page(options.out, speed_markdown(facts, rows)))), soft_wrap=True)
+    return 0
+
+
+def _draw_error_rates(options: argparse.Namespace) -> int:
+    from .benchmark.statistics.simulation import simulation_table
+    from .reports.figures.error_rates import draw_error_rates, read_same_candidate
+
+    beside = Path(options.error_rates).with_name("same-candidate.csv")
+    if options.same_candidate:
+        _tabulate_same_candidate(Path(options.same_candidate), beside)
+    table = simulation_table(simulations=options.simulations)
+    sys.stdout.write(f"{table.to_string(index=False, float_format='{:.3f}'.format)}\n")
+    sys.stdout.write(f"{draw_error_rates(table, Path(options.error_rates), read_same_candidate(beside))}\n")
     return 0
 
 

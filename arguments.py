@@ -19,6 +19,8 @@ KINDS = (
     *("methods", "fusions", "case-fusions", "diagnosis-networks", "recipes", "backbones"),
     *("datasets", "metrics", "splits", "experiments"),
 )
+PERF_ROWS = ("training", "volumes", "confusion", "jobs", "metrics", "fusions", "units", "added-metric", "gpu")
+"""Groups of rows of ``raterbench perf``."""
 
 MOST_SHARDS = 10_000
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -161,30 +163,7 @@ def make_parser(calls: Mapping[str, Call]) -> argparse.ArgumentParser:
     add("cache", "show what is kept of prepared cases, so that nothing is read or prepared twice").add_argument(
         "--clear", action="store_true", help="remove all entries"
     )
-    command = add("perf", "measure speed, as ratios in one run")
-    command.add_argument("--repeats", type=whole_number(1, 1000), default=5, metavar="N")
-    command.add_argument(
-        "--convergence",
-        type=path_text,
-        metavar="FILE",
-        help="instead, draw the error of estimated raters against the number of voxels",
-    )
-    command.add_argument(
-        "--error-rates",
-        type=path_text,
-        metavar="FILE",
-        help="instead, simulate how often tests err and intervals cover, and draw it",
-    )
-    command.add_argument(
-        "--scheduler", type=whole_number(1, 10**7), metavar="N", help="instead, run N empty units on a Dask scheduler here"
-    )
-    command.add_argument("--simulations", type=whole_number(1, 10**6), default=10_000, metavar="N", help="for --error-rates")
-    command.add_argument(
-        "--same-candidate",
-        type=path_text,
-        metavar="FOLDER",
-        help="for --error-rates: also tabulate these results of the experiment same-candidate, in same-candidate.csv beside it",
-    )
+    _perf(add("perf", "measure speed, as ratios in one run"))
     return parser
 
 
@@ -372,6 +351,24 @@ def _predict(command: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace predictions that are there")
     add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method")
+
+
+def _perf(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--rows", nargs="+", choices=PERF_ROWS, default=[], metavar="NAME", help=f"only these rows: {', '.join(PERF_ROWS)}")
+    add("--repeats", type=whole_number(1, 1000), default=5, metavar="N", help="pairs whose median is shown, default 5")
+    add("-o", "--out", type=some_path, metavar="FILE.md",
+        help="also write the table there, where it takes the place of an earlier one")  # fmt: skip
+    add("--scaling", type=some_path, metavar="FILE", help="instead, draw the cost of a run against its size")
+    add("--convergence", type=path_text, metavar="FILE",
+        help="instead, draw the error of estimated raters against the number of voxels")  # fmt: skip
+    add("--error-rates", type=path_text, metavar="FILE",
+        help="instead, simulate how often tests err and intervals cover, and draw it")  # fmt: skip
+    add("--scheduler", type=whole_number(1, 10**7), metavar="N", help="instead, run N empty units on a Dask scheduler here")
+    add("--simulations", type=whole_number(1, 10**6), default=10_000, metavar="N", help="for --error-rates")
+    add("--same-candidate", type=path_text, metavar="FOLDER",
+        help="for --error-rates: also tabulate these results of the experiment same-candidate, in same-candidate.csv beside it",
+    )  # fmt: skip
 
 
 def _add_protocol(command: argparse.ArgumentParser) -> None:

@@ -12,20 +12,23 @@ from ...methods.learning.budget import Budget
 from ...methods.learning.network import NetworkMethod
 from ...methods.learning.recipes import SoftCrossEntropy
 from ...methods.networks.confusion_network import ConfusionNetwork
-from .timing import compare, summarise
+from .table import Row, Target, ratio_row
+from .timing import compare
 
 CLASSES, RATERS, BATCH, SIZE = 3, 5, 8, 64
 
 
-def confusion(repeats: int) -> Iterator[str]:
+def confusion(repeats: int, raters: int = RATERS) -> Iterator[Row]:
     """A training step with a matrix for every voxel and rater against one of the plain network, and memory by raters."""
-    plain, learned = training_step(NetworkMethod(), RATERS), training_step(ConfusionNetwork(), RATERS)
+    plain, learned = training_step(NetworkMethod(), raters), training_step(ConfusionNetwork(), raters)
     plain(), learned()
     ratios = compare(learned, plain, 4 * repeats, calls=(3, 3))
-    what = f"{RATERS} raters, {CLASSES} classes, {BATCH}x{SIZE}x{SIZE}"
-    yield f"confusion network / plain network, a training step, {what}: {summarise(ratios)} (at most 1.5)"
-    first, second, third = (saved_bytes(training_step(ConfusionNetwork(), n)) for n in (5, 10, 20))
-    yield f"its memory, 10 to 20 raters against 5 to 10: {(third - second) / (second - first):.2f} times (2.00 is linear)"
+    what = f"{raters} raters, {CLASSES} classes, {BATCH}x{SIZE}x{SIZE}"
+    yield ratio_row(f"training step of the confusion network, {what}", "the plain network", ratios, Target("at most", 1.5))
+    first, second, third = (saved_bytes(training_step(ConfusionNetwork(), n)) for n in (raters, 2 * raters, 4 * raters))
+    growth = (third - second) / (second - first)
+    work = f"memory of that step, what {2 * raters} raters more add"
+    yield Row(work, f"what {raters} more add", f"{growth:.2f}", growth, Target("at most", 2.1), "2 is linear in the raters")
 
 
 def training_step(method: NetworkMethod, n_raters: int) -> Callable[[], None]:

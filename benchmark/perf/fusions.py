@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from ...methods.base import Consensus
 from ...methods.fusion.engine.threads import n_threads
 from ...methods.fusion.staple import STAPLE
 from .examples import outlines
-from .timing import compare, summarise
+from .table import Row, Target, ratio_row
+from .timing import compare
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,25 @@ WORKS = (
 )
 
 
-def fusions(repeats: int) -> Iterator[str]:
+def fusions(repeats: int, works: Sequence[Work] = WORKS) -> Iterator[Row]:
     """Time each work against SimpleITK; the first also against a copy, and measure its memory."""
     itk = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    yield f"threads: {n_threads()} for large images, SimpleITK's own default, {itk}, for its filters"
-    for position, work in enumerate(WORKS):
+    threads = f"{n_threads()} threads for large images, SimpleITK's own default, {itk}, for its filters"
+    for position, work in enumerate(works):
         ratings = outlines(work.shape, n_raters=work.n_raters, n_classes=work.n_classes)
         fused = STAPLE().fuse(ratings, work.n_classes)
         ratios = compare(by_simpleitk(ratings, work.n_classes), ours(ratings, work.n_classes), repeats, calls=work.calls)
         name = "STAPLEImageFilter" if work.n_classes == 2 else "MultiLabelSTAPLEImageFilter"
-        yield f"{work}: SimpleITK's {name} / ours {summarise(ratios)} (at least {work.at_least}), {fused.iterations} iterations"
+        note = f"{fused.iterations} iterations; {threads}"
+        yield ratio_row(
+            f"{work}: how many times faster", f"SimpleITK's {name}", ratios, Target("at least", work.at_least), note
+        )
         if position == 0:
             ratios = compare(ours(ratings, work.n_classes), copying(ratings, fused), repeats, calls=(7, 7))
-            yield f"{work}: ours / one copy of input and output {summarise(ratios)} (at most 6)"
-            yield f"{work}: peak memory above input and output {peak_above(ratings, work.n_classes):.2f} of the input (below 1)"
+            yield ratio_row(str(work), "one copy of its input and output", ratios, Target("at most", 6))
+            peak = peak_above(ratings, work.n_classes)
+            what = "its input and output: the memory at its peak beyond them, as a share of the input"
+            yield Row(str(work), what, f"{peak:.2f}", peak, Target("below", 1))
 
 
 def ours(ratings: Mapping[str, Labels], n_classes: int) -> Callable[[], object]:

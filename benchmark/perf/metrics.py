@@ -14,41 +14,41 @@ from ..measuring.references import References
 from ..metrics import METRICS, Metric, Segmentation
 from ..metrics.calibration import expected_calibration_error, maximum_calibration_error
 from .examples import outlines
-from .timing import compare, summarise
+from .table import Row, Target, ratio_row
+from .timing import compare
 
 SHAPE, CLASSES = (160, 256, 256), ("background", "outer", "inner")
 TIMED = ("dice", "precision", "recall", "surface dice", "hd95", "brier", "entropy")
 """The metrics that the other libraries have, too; ECE and MCE come from the counts of ``calibrate_case``."""
 
 
-def metrics(repeats: int) -> Iterator[str]:
+def metrics(repeats: int, shape: tuple[int, int, int] = SHAPE) -> Iterator[Row]:
     """All metrics of one case and one reference, three classes; the other libraries get their inputs ready for use."""
-    case, probability, labels = _example()
+    work = f"all metrics of {'x'.join(map(str, shape))}, {len(CLASSES)} classes, one reference: how many times faster"
+    against, target = "MONAI, scikit-learn, torchmetrics and SciPy", Target("at least", 8)
+    if find_spec("torchmetrics") is None:
+        why = "not tried: torchmetrics is not installed (pip install torchmetrics)"
+        yield Row(work, against, why, target=target)
+        return
+    case, probability, labels = _example(shape)
     sources = References(case, len(CLASSES))
     reference = sources["majority"]
     assert reference is not None
     ours = _ours(case, probability, labels, sources)
-    size = "x".join(map(str, SHAPE))
-    if find_spec("torchmetrics") is None:
-        yield f"metrics of {size}: not timed, because torchmetrics is not installed: pip install torchmetrics"
-        return
     others = _others(probability, labels, reference.labels)
     mine, theirs = ours(), others()
     gaps = {name: abs(mine[name] - theirs[name]) for name in mine}
     worst = max(gaps, key=lambda name: gaps[name])
-    ratios = compare(others, ours, repeats)
-    yield (
-        f"metrics of {size}, {len(CLASSES)} classes: MONAI, scikit-learn, torchmetrics and SciPy / ours {summarise(ratios)} "
-        f"(at least 8); the largest difference of a value is {gaps[worst]:.1e} ({worst})"
-    )
+    note = f"{', '.join(mine)}; the largest difference of a value is {gaps[worst]:.1e} ({worst})"
+    yield ratio_row(work, against, compare(others, ours, repeats), target, note)
 
 
-def _example() -> tuple[Case, Floats, Labels]:
+def _example(shape: tuple[int, int, int]) -> tuple[Case, Floats, Labels]:
     """A case with five raters, and a prediction that errs along their outlines."""
-    ratings = outlines(SHAPE, n_raters=5, n_classes=len(CLASSES))
-    case = Case("volume", "volume", "", np.zeros((1, *SHAPE), np.float32), ratings, Geometry.axis_aligned(3))
+    ratings = outlines(shape, n_raters=5, n_classes=len(CLASSES))
+    case = Case("volume", "volume", "", np.zeros((1, *shape), np.float32), ratings, Geometry.axis_aligned(3))
     shares = np.stack([np.mean([r == k for r in ratings.values()], axis=0) for k in range(len(CLASSES))])
-    coarse = np.random.default_rng(0).normal(size=(len(CLASSES), *(n // 8 for n in SHAPE)))
+    coarse = np.random.default_rng(0).normal(size=(len(CLASSES), *(n // 8 for n in shape)))
     logits = np.log(np.maximum(shares, 1e-4)) + ndimage.zoom(coarse, (1, 8, 8, 8), order=1)
     weights = np.exp(logits - logits.max(axis=0))
     probability = (weights / weights.sum(axis=0)).astype(np.float32)

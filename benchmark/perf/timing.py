@@ -1,29 +1,46 @@
-"""Times two functions alternately."""
+"""Times functions alternately."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def compare(
-    one: Callable[[], object], other: Callable[[], object], repeats: int, *, calls: tuple[int, int] = (1, 1)
+    one: Callable[[], object],
+    other: Callable[[], object],
+    repeats: int,
+    *,
+    calls: tuple[int, int] = (1, 1),
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
-    """Ratios of seconds, one / other, measured alternately; each time is the median of ``calls`` in a row."""
-    return [seconds(one, calls[0]) / seconds(other, calls[1]) for _ in range(repeats)]
+    """Ratios of seconds, one / other, measured alternately; each time is the median of ``calls`` in a row.
+
+    ``clock`` is ``time.process_time`` for work of one thread: seconds of the processor, without those in which others had it.
+    """
+    first, second = alternately([one, other], repeats, calls=calls, clock=clock)
+    return [a / b for a, b in zip(first, second, strict=True)]
 
 
-def seconds(work: Callable[[], object], calls: int = 1) -> float:
-    """Wall-clock seconds of one call, the median of ``calls``."""
+def alternately(
+    works: Sequence[Callable[[], object]],
+    repeats: int,
+    *,
+    calls: Sequence[int] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[list[float]]:
+    """Seconds of each work in each round, ``[work][round]``; in a round all works follow one another."""
+    counts = calls or [1] * len(works)
+    rounds = [[seconds(work, n, clock) for work, n in zip(works, counts, strict=True)] for _ in range(repeats)]
+    return [list(taken) for taken in zip(*rounds, strict=True)]
+
+
+def seconds(work: Callable[[], object], calls: int = 1, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of one call, the median of ``calls``."""
     taken = []
     for _ in range(calls):
-        start = time.perf_counter()
+        start = clock()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append(clock() - start)
     return statistics.median(taken)
-
-
-def summarise(ratios: list[float]) -> str:
-    """The median and range of ratios as text."""
-    return f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs)"

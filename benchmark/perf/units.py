@@ -33,6 +33,7 @@ from ..store.units import (
     write_measuring,
     write_training,
 )
+from .table import Row, Target
 from .timing import seconds
 
 CANDIDATES, FOLDS = 20, 5
@@ -41,7 +42,7 @@ LONG_AGO = 1_000_000_000
 """Seconds since 1970: files that were just written would be read again."""
 
 
-def units(report: Callable[[Path], object], n: int = 10_000) -> Iterator[str]:
+def units(report: Callable[[Path], object], n: int = 10_000) -> Iterator[Row]:
     """Milliseconds a unit that plan, store and ``report`` take, and seconds to find that nothing of them is missing.
 
     A unit holds the Dice of two cases and calibration counts; nothing is trained. What the disk takes to bring files to
@@ -70,8 +71,9 @@ def units(report: Callable[[Path], object], n: int = 10_000) -> Iterator[str]:
     count = len(plan.training)
     each = [f"{1000 * taken / count:.2f} {what}" for what, taken in _named(planning, storing, reporting)]
     total = 1000 * (planning + storing + reporting) / count
-    yield f"{count:,} trivial units: {total:.2f} ms a unit (below 2): {', '.join(each)}"
-    yield f"{count:,} finished units: found complete in {resuming:.2f} s (below 3)"
+    work = f"{count:,} trivial units"
+    yield Row(work, "nothing", f"{total:.2f} ms a unit: {', '.join(each)}", total, Target("below", 2, " ms"))
+    yield Row(f"{work}, found complete", "nothing", f"{resuming:.2f} s", resuming, Target("below", 3, " s"))
 
 
 def _no_flush(descriptor: int) -> None:

@@ -27,10 +27,13 @@ def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: t
     else:
         theta = _affine(len(images), images.shape[-2:], budget, generator).to(images.device)
     grid = functional.affine_grid(theta, [len(images), 1, *images.shape[2:]], align_corners=False)
-    images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    judged = ratings * present.unsqueeze(2)
-    flat = functional.grid_sample(judged.flatten(1, 2), grid, mode="bilinear", padding_mode="border", align_corners=False)
-    present, ratings = normalise_labels(flat.unflatten(1, ratings.shape[1:3]))
+    # Images and ratings together: the weights of a voxel's neighbours are computed once.
+    judged = (ratings * present.unsqueeze(2)).flatten(1, 2)
+    both = torch.cat([images, judged], dim=1)
+    both = functional.grid_sample(both, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    images, moved = both.split([images.shape[1], judged.shape[1]], dim=1)
+    images = images.contiguous()  # As a part of both it would keep the ratings in memory.
+    present, ratings = normalise_labels(moved.unflatten(1, ratings.shape[1:3]))
     return batch._replace(images=images, ratings=ratings, present=present)
 
 

@@ -1,4 +1,5 @@
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -163,6 +164,14 @@ def test_workers_compute_with_one_thread():
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     (found,) = dict(side_by_side([f"[__import__('os').environ[n] for n in {names}]"], eval, 1)).values()
     assert found == ["1", "1", "1"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how memory is kept is a setting of this C library")
+def test_workers_keep_the_memory_of_a_training_step_for_the_next():
+    step = "[__import__('numpy').ones(2**18) for _ in range(16)]"
+    faults = "__import__('resource').getrusage(0).ru_minflt"
+    (found,) = dict(side_by_side([f"[({step}, {faults})[1] for _ in range(4)]"], eval, 1)).values()
+    assert found[3] - found[2] < 2048  # Pages of 4 KiB: without it all 8192 are new.
 
 
 def test_a_template_that_is_killed_is_replaced_and_no_task_is_lost():
