@@ -14,7 +14,9 @@ from typing import Literal
 from .errors import RaterbenchError, shown
 
 LARGEST = 1 << 26
-"""Bytes that a settings file or a table may have."""
+"""Bytes that a settings file may have."""
+LARGEST_TABLE = 1 << 30
+"""Bytes that a table of values may have: that of a thousand subjects and fifteen candidates has a tenth."""
 HIDDEN = ("thumbs.db", "desktop.ini", "icon\r")
 """Files that file managers leave behind, beside those whose names start with a dot."""
 BYTE_ORDER_MARKS = (
@@ -79,8 +81,8 @@ def nearby_layout(folder: Path) -> str:
     return ""
 
 
-def read_text(file: Path, *, otherwise: str | None = None, compressed: bool = False) -> str | None:
-    """The text of a small file, or None if nothing is there; its lines end as Python's do.
+def read_text(file: Path, *, otherwise: str | None = None, compressed: bool = False, largest: int = LARGEST) -> str | None:
+    """The text of a file of at most ``largest`` bytes, or None if nothing is there; its lines end as Python's do.
 
     A byte order mark says how it is encoded; without one it is UTF-8, or else in the encoding ``otherwise``. With
     ``compressed`` it may also be a file that gzip made, whatever it is called.
@@ -94,13 +96,13 @@ def read_text(file: Path, *, otherwise: str | None = None, compressed: bool = Fa
     if kind == "folder":
         raise RaterbenchError(f"{file} is a folder, where a file is needed: move it elsewhere, or rename it")
     try:
-        if file.stat().st_size > LARGEST:
-            raise RaterbenchError(f"{file} has {file.stat().st_size:,} bytes: a text of at most {LARGEST:,} is expected")
+        if file.stat().st_size > largest:
+            raise RaterbenchError(f"{file} has {file.stat().st_size:,} bytes: a text of at most {largest:,} is expected")
         content = file.read_bytes()
     except OSError as error:
         raise unreachable(file, error) from error
     if compressed and content.startswith(GZIP):
-        content = _decompressed(file, content)
+        content = _decompressed(file, content, largest)
     encoding = next((encoding for mark, encoding in BYTE_ORDER_MARKS if content.startswith(mark)), None)
     for attempt in [encoding] if encoding else ["utf-8", *([otherwise] if otherwise else [])]:
         try:
@@ -113,15 +115,15 @@ def read_text(file: Path, *, otherwise: str | None = None, compressed: bool = Fa
     raise RaterbenchError(f"{file} is not encoded in {encoding or 'UTF-8'}: save it as UTF-8")
 
 
-def _decompressed(file: Path, content: bytes) -> bytes:
-    """What gzip compressed; no more than ``LARGEST`` bytes of it are ever in memory."""
+def _decompressed(file: Path, content: bytes, largest: int) -> bytes:
+    """What gzip compressed; no more than ``largest`` bytes of it are ever in memory."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            plain = stream.read(LARGEST + 1)
+            plain = stream.read(largest + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise RaterbenchError(f"{file} cannot be decompressed ({error}): get the file again") from error
-    if len(plain) > LARGEST:
-        raise RaterbenchError(f"{file} holds more than {LARGEST:,} bytes: a text of at most so many is expected")
+    if len(plain) > largest:
+        raise RaterbenchError(f"{file} holds more than {largest:,} bytes: a text of at most so many is expected")
     return plain
 
 

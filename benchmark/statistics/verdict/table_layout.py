@@ -13,7 +13,7 @@ import pandas as pd
 
 from ....datasets.layout.delimited import NO_VALUE, delimited_rows
 from ....errors import RaterbenchError, nearest, shown
-from ....paths import read_text
+from ....paths import LARGEST_TABLE, read_text
 from .shared_cells import MODEL
 
 MISSING = {*NO_VALUE, "", "na", "n/a", "none", "null", "-", "–", "."}
@@ -74,7 +74,7 @@ def read_table(file: Path) -> pd.DataFrame:
     Raises:
         RaterbenchError: there is no such file, it is no table, or a row has another number of cells than the header.
     """
-    text = read_text(file, otherwise="cp1252", compressed=True)
+    text = read_text(file, otherwise="cp1252", compressed=True, largest=LARGEST_TABLE)
     if text is None:
         raise RaterbenchError(f"{file} is not there: check the path")
     rows = delimited_rows(file, text)

@@ -184,7 +184,7 @@ def test_a_damaged_or_endless_gzip_is_an_error_that_names_the_file(tmp_path: Pat
         file.write_bytes(wrong)
         with pytest.raises(RaterbenchError, match=r"table.csv.gz cannot be decompressed"):
             read_table(file)
-    monkeypatch.setattr("raterbench.paths.LARGEST", 1000)
+    monkeypatch.setattr("raterbench.benchmark.statistics.verdict.table_layout.LARGEST_TABLE", 1000)
     file.write_bytes(content)
     with pytest.raises(RaterbenchError, match="more than 1,000 bytes"):
         read_table(file)
