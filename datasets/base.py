@@ -380,9 +380,9 @@ class Dataset(ABC, Sequence[Case]):
             return self.subset(range(*position.indices(len(self))))
         if not -len(self) <= position < len(self):
             raise IndexError(position)
-        return self.read(position % len(self))
+        return self.case_at(position % len(self))
 
-    def read(self, position: int) -> Case:
+    def case_at(self, position: int) -> Case:
         """The case in row ``position`` of the index, from ``reader`` if there is one, else from ``load``."""
         return self.load(position) if self.reader is None else self.reader(position)
 
@@ -419,7 +419,7 @@ class Subset(Dataset):
         return self.parent.source_files()
 
     def load(self, position: int) -> Case:
-        case = self.parent.read(self.positions[position])
+        case = self.parent.case_at(self.positions[position])
         return case.blind(self.needs) if self.is_blind else case
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from ...datasets.base import Dataset
 from ...errors import RaterbenchError
 from ...methods.base import CaseFusion, Fusion, Method, Need
-from ...methods.networks.own_preparation import OwnPreparation
 from ...parameters import has_parameters
 
 ANONYMOUS = "the raters of this data set are anonymous, so one name may be another person in each case"
@@ -53,6 +52,8 @@ def skip_reason(method: Method, dataset: Dataset) -> str | None:
 
 def _own_reason(value: Any, dataset: Dataset) -> str | None:
     """The first reason of a method among the estimators; one within ``own-preparation`` sees the data so prepared."""
+    from ...methods.networks.own_preparation import OwnPreparation  # Only here, because it needs torch.
+
     for one in _next_estimators(value):
         if isinstance(one, Method) and (reason := one.skip_reason(dataset)) is not None:
             return reason

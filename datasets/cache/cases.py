@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ...errors import RaterbenchError
 from ..base import Case, Dataset, Geometry, Instances, Truth
 from .array_files import Array, Arrays
 from .disk_cache import DiskCache
@@ -29,7 +30,10 @@ class KeptCases:
         if cache is None:
             return self.dataset.load(position)
         if self._made_from is None:
-            self._made_from = [self.dataset.fingerprint(), self.identity]
+            try:
+                self._made_from = [self.dataset.fingerprint(), self.identity]
+            except RaterbenchError:
+                return self.dataset.load(position)  # A file is not there, which is an error of the cases that need it alone.
         loaded: list[Case] = []
         found = cache.fetch(KIND, [*self._made_from, position], lambda: self._load(position, loaded))
         return loaded[0] if found is None else case_from(found)

@@ -23,6 +23,7 @@ from raterbench.benchmark.perf.training import bare_loop, gpu_training, training
 from raterbench.benchmark.perf.units import units
 from raterbench.benchmark.perf.volumes import monai_steps, our_steps, volumes
 from raterbench.datasets import RaterbenchError
+from raterbench.datasets.base import Preparation
 from raterbench.datasets.nodule_volumes import NoduleVolumes
 from raterbench.methods import STAPLE, Budget, ConfusionNetwork, FusedLabels
 from raterbench.reports.figures.scaling import draw_scaling
@@ -120,6 +121,7 @@ def test_rows_of_training():
 
 def test_the_bare_loop_trains_the_network_of_the_method(monkeypatch):
     built, dataset = [], NoduleVolumes(cases=2, depth=32, size=32)
+    dataset.preparation = Preparation(mode="slices")
     method = FusedLabels(budget=Budget(epochs=2, batch_size=4, features=(4, 4, 4, 4, 4, 4)))
     slices = method.prepare(dataset, seed=0)
     build = method.build

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.checks.examples import make_dataset
-from raterbench.datasets import Case, CaseList, Dataset, Folder
+from raterbench.datasets import Case, CaseList, Dataset, Folder, RaterbenchError
 from raterbench.datasets.base import Geometry, index_table
 from raterbench.datasets.cache import disk_cache
 from raterbench.datasets.cache.cases import KeptCases, arrays_of, case_from
@@ -83,6 +83,18 @@ def test_a_changed_file_is_read_anew(tmp_path, cache):
         data = Folder(tmp_path / "data")
         data.reader = KeptCases(data, "options").read
         assert (data[0].image == value).all()
+
+
+def test_a_file_that_is_gone_is_an_error_of_its_case_alone(tmp_path, cache):
+    for name in "ab":
+        put(tmp_path / f"data/images/{name}.nii.gz", np.ones((6, 8)))
+        put(tmp_path / f"data/ratings/ann/{name}.nii.gz", np.ones((6, 8), np.uint8))
+    data = Folder(tmp_path / "data")
+    data.reader = KeptCases(data, "options").read
+    (tmp_path / "data/images/a.nii.gz").unlink()
+    assert data[1].id == "b"
+    with pytest.raises(RaterbenchError, match=r"a\.nii\.gz"):
+        data[0]
 
 
 def test_other_options_are_other_cases(cache):

@@ -45,7 +45,7 @@ def test_raters_whom_training_never_saw_have_no_sample_and_do_not_validate(discs
 
 def test_the_divergence_is_that_of_the_raters_in_the_batch_from_the_prior(discs, tiny):
     method = Pionono(prior_sigma=2.0, start=0.5, budget=tiny())
-    slices = method.prepare(discs(2), seed=0)
+    slices = method.prepare(discs(2), seed=0).whole()
     nets, raters = method.module_, torch.tensor([1, 0])
     noise = torch.zeros(2, 8)
     found = nets.reconstruct(nets.encode(slices.images), slices.images, torch.zeros(2, 2, 32, 32), raters, noise).divergence
