@@ -91,10 +91,10 @@ def test_a_file_that_is_gone_is_an_error_of_its_case_alone(tmp_path, cache):
         put(tmp_path / f"data/ratings/ann/{name}.nii.gz", np.ones((6, 8), np.uint8))
     data = Folder(tmp_path / "data")
     data.reader = KeptCases(data, "options").read
-    (tmp_path / "data/images/a.nii.gz").unlink()
-    assert data[1].id == "b"
-    with pytest.raises(RaterbenchError, match=r"a\.nii\.gz"):
-        data[0]
+    (tmp_path / "data/images/b.nii.gz").unlink()
+    assert data[0].id == "a"
+    with pytest.raises(RaterbenchError, match=r"b\.nii\.gz"):
+        data[1]
 
 
 def test_other_options_are_other_cases(cache):
