@@ -55,7 +55,7 @@ class Read(NetworkMethod):
 
 for mode, cache in (("slices", None), ("volumes", None), ("slices", kept), ("volumes", kept)):
     DiskCache.current = cache
-    for n in (4, 60):
+    for n in (4, 4, 60):  # The first time, libraries take memory that they keep.
         Read.most, method, data = 0, Read(budget=Budget(backbone="shallow")), Same(n, mode)
         data.reader = KeptCases(data, "").read
         slices = method.prepare(data, seed=0)
@@ -73,7 +73,7 @@ def test_fifteen_times_as_many_cases_take_no_more_memory(tmp_path):
     As slices and as volumes, without and with a cache.
     """
     found = list(map(int, subprocess.check_output([sys.executable, "-c", PROGRAM, str(tmp_path)]).split()))
-    assert all(more < 1.1 * few for few, more in zip(found[::2], found[1::2], strict=True)), found
+    assert all(more < 1.1 * few for few, more in zip(found[1::3], found[2::3], strict=True)), found
 
 
 def test_tensors_come_back_whatever_their_types():
