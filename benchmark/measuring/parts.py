@@ -232,10 +232,13 @@ class PartsInProgress:
         place = self.names.index(name)
         # The same objects for all metrics, so that what these share is computed once.
         raters = [from_labels(labels, self.dataset.n_classes) for labels in case.ratings.values()]
+        found: dict[str, npt.NDArray[np.float64]] = {}
         for number, samples in enumerate(sets):
+            same = number and all((one.labels == first.labels).all() for one, first in zip(samples, sets[0], strict=True))
             for part, metric in metrics.items():
-                values = metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
-                self.values[part][place, self.position, :, number] = values
+                if not same:
+                    found[part] = metric.measure_samples(samples, raters, spacing=case.geometry.spacing)
+                self.values[part][place, self.position, :, number] = found[part]
                 self.measured[part][place, self.position] = True
 
     def compare_raters(self, name: str, estimates: Estimates | None, case: Case) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -122,7 +123,10 @@ class DiskCache:
 
     def _found(self, path: Path) -> Arrays | None:
         try:
-            whole = (path, path.stat().st_ino)
+            state = path.lstat()
+            if not stat.S_ISREG(state.st_mode) or (hasattr(os, "geteuid") and state.st_uid != os.geteuid()):
+                return None  # In a folder of many users, who knows what somebody else put there?
+            whole = (path, state.st_ino)
             found = map_arrays(path, check=whole not in self._checked)
             if found is None:
                 path.unlink()

@@ -136,8 +136,18 @@ def prepare_ratings(
     """
 
     def make() -> Arrays:
-        ratings, present = _prepared_ratings(case, targets, names, n_classes, preparation)
-        return Arrays({"ratings": ratings.numpy(), "present": present.numpy()})
+        shape, prepared = prepared_shape(case, preparation), {}
+        for name, array in targets.items():
+            prepared[name] = _cut(_resize(_to_slices(one_hot(array, n_classes), preparation), shape), preparation)
+        some = next(iter(prepared.values()))
+        blank = torch.zeros_like(some)
+        ratings = torch.stack([prepared.get(name, blank) for name in names], dim=1)
+        if ratings.is_floating_point():
+            present, ratings = normalise_labels(ratings)
+        else:
+            present = ratings.sum(dim=2) > 0
+        padded = padded_shape(some.shape[2:], preparation)
+        return Arrays({"ratings": pad(ratings, padded).numpy(), "present": pad(present, padded).numpy()})
 
     def made_from() -> list[Any]:
         contents = [content_hash(targets[name]) if name in targets else "" for name in names]
@@ -145,27 +155,6 @@ def prepare_ratings(
 
     arrays = kept("ratings", sum(target.nbytes for target in targets.values()), made_from, make).arrays
     return torch.from_numpy(arrays["ratings"]), torch.from_numpy(arrays["present"])
-
-
-def _prepared_ratings(
-    case: Case,
-    targets: Mapping[str, npt.NDArray[np.generic]],
-    names: Sequence[str],
-    n_classes: int,
-    preparation: Preparation,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    shape, prepared = prepared_shape(case, preparation), {}
-    for name, array in targets.items():
-        prepared[name] = _cut(_resize(_to_slices(one_hot(array, n_classes), preparation), shape), preparation)
-    some = next(iter(prepared.values()))
-    blank = torch.zeros_like(some)
-    ratings = torch.stack([prepared.get(name, blank) for name in names], dim=1)
-    if ratings.is_floating_point():
-        present, ratings = normalise_labels(ratings)
-    else:
-        present = ratings.sum(dim=2) > 0
-    padded = padded_shape(some.shape[2:], preparation)
-    return pad(ratings, padded), pad(present, padded)
 
 
 def crop_padding(maps: torch.Tensor, case: Case, preparation: Preparation) -> torch.Tensor:

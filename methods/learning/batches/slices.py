@@ -195,6 +195,8 @@ class CaseSlices(Slices):
         kinds = {part.ratings.dtype for part, _ in chosen}
         ratings = torch.stack([part.ratings[i] if len(kinds) == 1 else part.ratings[i].float() for part, i in chosen])
         present = self._present(torch.stack([part.present[i] for part, i in chosen]))
+        if self.counted is not None:
+            ratings = ratings * present.unsqueeze(2)
         joined = (images, ratings, present, self.cases[rows])
         images, ratings, present, cases = (tensor.to(device, non_blocking=True) for tensor in joined)
         return Batch(images, ratings.float(), present, cases)

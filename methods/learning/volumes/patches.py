@@ -158,8 +158,10 @@ class Patches(Slices):
         for number, start in places:
             parts, window = self.volumes[number].parts, self._window(start)
             images.append(pad(parts.images[window], self.sides, mode="replicate"))
-            ratings.append(pad(parts.ratings[window].float(), self.sides))
-            present.append(pad(self._present(parts, start), self.sides))
+            judged = self._present(parts, start)
+            given = parts.ratings[window].float()
+            ratings.append(pad(given if self.counted is None else given * judged.unsqueeze(2), self.sides))
+            present.append(pad(judged, self.sides))
         cases = torch.stack([self.volumes[number].parts.cases[0] for number, _ in places])
         joined = (torch.cat(images), torch.cat(ratings), torch.cat(present), cases)
         return Batch(*(part.to(device, non_blocking=True) for part in joined))

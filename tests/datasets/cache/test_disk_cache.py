@@ -59,6 +59,19 @@ def test_a_damaged_entry_is_made_again(tmp_path):
     assert other.fetch("cases", "a", make).facts == 1 and make.calls == 2
 
 
+def test_what_somebody_else_put_there_is_not_believed(tmp_path, monkeypatch):
+    cache, make = cache_of(tmp_path / "mine"), Maker(1)
+    theirs = cache_of(tmp_path / "theirs")
+    theirs.fetch("cases", "a", Maker(2))
+    link = cache.path_of("cases", "a")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(theirs.path_of("cases", "a"))
+    assert cache.fetch("cases", "a", make).facts == 1 and not link.is_symlink()
+    assert theirs.fetch("cases", "a", make).facts == 2
+    monkeypatch.setattr(disk_cache.os, "geteuid", lambda: os.getuid() + 1)
+    assert theirs.fetch("cases", "a", make).facts == 1
+
+
 def test_what_is_made_faster_than_read_back_is_not_kept(tmp_path, monkeypatch):
     taken = iter([0.0, 0.001, 10.0, 10.1])
     monkeypatch.setattr(disk_cache.time, "perf_counter", lambda: next(taken))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
+from raterbench.datasets.cache.disk_cache import DiskCache
 from raterbench.datasets.phantom import Phantom
 from raterbench.methods import Budget, FusedLabels, SeparateNetworks
 from raterbench.methods.learning.batches.slices import stack, store_slices
@@ -419,3 +420,35 @@ def test_a_network_sees_slices_of_one_size_in_training_validation_and_prediction
     assert seen == {(64, 32)}
     assert method.predict(make_dataset(shapes=[(70, 20)])[0]).probability.shape[1:] == (70, 20)
     assert seen == {(64, 32), (96, 32)}, "a slice that is larger than those of training is padded to the next multiple"
+
+
+PREPARATIONS = [
+    Preparation(),
+    Preparation(size=(40, 40)),
+    Preparation(size=(40, 40), image_order=2),
+    Preparation(pixel_size=0.5),
+    Preparation(crop=(16, 16)),
+    Preparation(multiple=64),
+]
+
+
+def test_the_cache_tells_apart_whatever_changes_what_is_prepared(tmp_path, monkeypatch):
+    """Images, labels, spacing, settings, classes, and the order of raters; each comes out as without a cache."""
+    case = make_case((20, 24))
+    finer = replace(case, geometry=replace(case.geometry, spacing=(0.25, 0.25)))
+    turned = replace(case, image=case.image[:, ::-1], ratings={rater: labels[::-1] for rater, labels in case.ratings.items()})
+    raters, expected = tuple(case.ratings), []
+    asked = [
+        (one, names, k, p)
+        for one in (case, finer, turned)
+        for names in (raters, raters[::-1])
+        for k in (3, 4)
+        for p in PREPARATIONS
+    ]
+    for cache in (None, DiskCache(tmp_path, worthwhile=False), DiskCache(tmp_path, worthwhile=False)):
+        monkeypatch.setattr(DiskCache, "current", cache)
+        found = [(prepare_image(one, p), *prepare_ratings(one, one.ratings, names, k, p)) for one, names, k, p in asked]
+        expected = expected or found
+        for tensors, same in zip(found, expected, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(tensors, same, strict=True))
+    assert len(DiskCache(tmp_path).entries()) == 3 * len(PREPARATIONS) + len(asked)

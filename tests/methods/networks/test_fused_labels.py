@@ -6,6 +6,7 @@ import torch
 
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, CaseList
+from raterbench.datasets.cache.disk_cache import DiskCache
 from raterbench.methods import Budget, Composed, Conventional, FusedLabels, SoftSeg, Union
 from raterbench.methods.fusion.majority import MajorityVote
 from raterbench.methods.fusion.soft_average import SoftAverage
@@ -106,3 +107,37 @@ def test_a_recipe_with_its_own_rule_for_ties_gets_the_shares():
     recipe = Composed(labels="hard", loss_function="dice")
     slices = FusedLabels(fusion=SoftAverage(), recipe=recipe, budget=BUDGET).prepare(two_raters(), seed=0).whole()
     assert slices.ratings[0, 0, :, 20, 20].tolist() == [0, 0.5, 0.5]
+
+
+class Own(SoftAverage):
+    """A fusion from elsewhere, whose code the cache does not know."""
+
+
+FUSIONS = [
+    MajorityVote(),
+    SoftAverage(),
+    SoftAverage(ties="undecided"),
+    STAPLE(),
+    STAPLE(max_iterations=1),
+    STAPLE(pool="dataset"),
+    Own(),
+]
+
+
+def test_the_cache_tells_apart_whatever_changes_the_target(tmp_path, monkeypatch):
+    """Fusion with its parameters, target, recipe and labels; what is pooled or from elsewhere is fused each time."""
+    train = make_dataset(shapes=[(32, 32)] * 3)
+    methods = [
+        FusedLabels(fusion=fusion, target=target, recipe=recipe, budget=BUDGET)
+        for fusion in FUSIONS
+        for target in ("posterior", "consensus")
+        for recipe in (SoftSeg(), Conventional())
+    ]
+    expected = []
+    for cache in (None, DiskCache(tmp_path, worthwhile=False), DiskCache(tmp_path, worthwhile=False)):
+        monkeypatch.setattr(DiskCache, "current", cache)
+        found = [method.prepare(train, seed=0).whole() for method in methods]
+        expected = expected or found
+        assert all(torch.equal(a, b) for one, same in zip(found, expected, strict=True) for a, b in zip(one, same, strict=True))
+    kept = [entry for entry in DiskCache(tmp_path).entries() if entry.kind == "fused"]
+    assert len(kept) == 3 * 4 * (len(FUSIONS) - 2)

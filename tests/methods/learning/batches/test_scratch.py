@@ -122,6 +122,7 @@ def test_stored_slices_are_those_that_were_stacked(shapes):
     counted = torch.tensor([True, *[False] * (len(dataset.raters) - 1)])
     only = found.only_raters(counted)
     assert torch.equal(only.seen_raters(), counted) and not only.whole().present[:, 1:].any()
+    assert not only.whole().ratings[:, 1:].any() and only.whole().ratings[:, 0].any()
     assert torch.equal(only.whole().present[:, 0], everything.present[everything.present[:, 0].flatten(1).any(dim=1), 0])
 
 
