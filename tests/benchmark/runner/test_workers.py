@@ -49,7 +49,7 @@ def test_results_come_with_their_tasks():
 def test_a_task_that_may_not_start_yet_lets_others_pass(tmp_path):
     """The last of three opens what the first waits for; the second may run beside nothing."""
     opened = tmp_path / "opened"
-    waits = f"[__import__('time').sleep(0.01) for _ in iter(__import__('pathlib').Path({str(opened)!r}).exists, True)] and 1"
+    waits = f"([__import__('time').sleep(0.01) for _ in iter(__import__('pathlib').Path({str(opened)!r}).exists, True)], 1)[1]"
     opens = f"open({str(opened)!r}, 'w').close()"
     tasks = [waits, "'alone'", opens]
     found = list(side_by_side(tasks, eval, 2, timeout=60, may_start=lambda task, _: task != "'alone'"))
