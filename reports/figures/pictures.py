@@ -101,7 +101,10 @@ def _strips(
         found = case.predictions.get(name)
         shown = None if found is None else found[(slice(None), *where)]
         networks.append(Panel(name, shown, missing="no prediction", note=scores.get((name, case.id), "")))
-    lines = [part[i : i + ACROSS] for part in (people, networks) for i in range(0, len(part), ACROSS)]
+    lines = []
+    for part in filter(None, (people, networks)):
+        across = style.columns_for(len(part), ACROSS)
+        lines += [part[i : i + across] for i in range(0, len(part), across)]
     return [Strip(case, image, line, first=number == 0) for number, line in enumerate(lines)]
 
 

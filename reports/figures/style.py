@@ -124,14 +124,15 @@ def label_powers_of_ten(axis: Axis) -> None:
     axis.set_major_formatter(lambda value, _: f"10{str(round(math.log10(value))).translate(digits)}")
 
 
-def columns_for(n: int) -> int:
-    """How many columns ``n`` small panels stand in: 3 for a few, 4 for many."""
-    return min(n, 3 if n <= 6 else 4)
+def columns_for(n: int, most: int | None = None) -> int:
+    """How many columns ``n`` small panels stand in, so that their rows are about as long; ``most``: 3 for a few, 4 for many."""
+    rows = math.ceil(n / (most or (3 if n <= 6 else 4)))
+    return math.ceil(n / rows)
 
 
 def panel_width(n: int) -> float:
-    """Width in mm of a figure of ``n`` small panels: one column of a page for one, two columns for more."""
-    return {1: SINGLE, 2: 120.0}.get(n, DOUBLE)
+    """Width in mm of a figure of ``n`` small panels: one column of a page for one of them, two columns for three or more."""
+    return {1: SINGLE, 2: 120.0}.get(columns_for(n), DOUBLE)
 
 
 def small_panels(

@@ -21,8 +21,8 @@ from .. import palette, style
 from ..mosaic import Box, Mosaic
 from ..views import view
 
-ACROSS = 7
-"""Panels beside each other."""
+FEWEST, MOST = 7, 8
+"""Panels that a line has room for, and the most that are put into one."""
 NAME, GAP, TITLE, LEGEND = 8.0, 1.2, 10.0, 7.0
 """Lengths in mm: a case's name at the left, between panels, the titles above them, the legend."""
 STRENGTH = 0.5
@@ -82,13 +82,14 @@ def _panels(analysis: Analysis, case: FusedPicture) -> list[Labels]:
 
 
 def _draw(analysis: Analysis, cases: Sequence[FusedPicture], panels: dict[str, list[Labels]]) -> Figure:
-    cell = (style.DOUBLE - NAME) / ACROSS
+    across = style.columns_for(max(map(len, panels.values())), MOST)
+    cell = (style.DOUBLE - NAME) / max(across, FEWEST)
     strips = []
     for case in cases:
         drawn, mine = picture_case(case), panels[case.case]
         where = view(drawn)
         height = cell * float(np.clip(np.divide(*drawn.image[where].shape), 0.4, 1.6)) - GAP
-        lines = [mine[i : i + ACROSS] for i in range(0, len(mine), ACROSS)]
+        lines = [mine[i : i + across] for i in range(0, len(mine), across)]
         strips += [(case, drawn, where, height, line, number == 0) for number, line in enumerate(lines)]
     total = LEGEND + sum(TITLE + height + GAP for _, _, _, height, _, _ in strips)
     widest = max(len(line) for *_, line, _ in strips)
@@ -100,7 +101,8 @@ def _draw(analysis: Analysis, cases: Sequence[FusedPicture], panels: dict[str, l
             _show(mosaic, box, drawn, where, panel)
         if first:
             words = style.wrapped(f"{case.diagnosis}: {case.case}", 20, 2)
-            mosaic.axes.text(0.8, top - TITLE, words, rotation=90, va="top", ha="left", fontweight="bold")
+            # From the panels' lower edge, so that a long name has the height of the titles, too.
+            mosaic.axes.text(0.8, top - TITLE - height, words, rotation=90, va="bottom", ha="left", fontweight="bold")
         top -= TITLE + height + GAP
     figure = mosaic.finish()
     colours = (palette.CLASS_COLOURS[k % len(palette.CLASS_COLOURS)] for k in range(len(analysis.classes)))
