@@ -15,7 +15,7 @@ from ...datasets.base import Case, Dataset, Floats
 from ...seeds import derived_seed, seed_sequence
 from ..base import CaseFusion, DiagnosedLabels, Fusion
 from ..fit_report import Control
-from ..fusion.engine.cases import fitted_fusion, fuse_cases, judged_probability
+from ..fusion.engine.cases import RememberedFusion, fitted_fusion, fuse_cases, judged_probability
 from ..learning.volumes.choice import preparation_of_slices
 from . import DIAGNOSIS_NETWORKS
 from .base import DIAGNOSES_SLICES, DiagnosisBudget, DiagnosisNetwork
@@ -100,12 +100,27 @@ class JudgedFusion:
         return found
 
 
+def fitted_for_control(
+    fusion: Fusion | CaseFusion, train: Dataset, *, cross_fitted: bool, seed: int, device: str | torch.device
+) -> Fusion | CaseFusion:
+    """A clone that has learned from the training cases, cross-fitted or not if it uses the diagnosis.
+
+    One that sees cases fuses each of them once for each diagnosis, however many parts of a method ask for it.
+    """
+    used: Any = clone(fusion)
+    if isinstance(used, DiagnosisFusion):
+        used.set_params(cross_fitted=cross_fitted)
+    fitted = fitted_fusion(used, train, seed=seed, device=device)
+    return RememberedFusion(fitted) if isinstance(fitted, CaseFusion) else fitted
+
+
 def judged_fusions(
     controls: Sequence[Control],
     fusion: Fusion | CaseFusion,
     train: Dataset,
     validation: Dataset,
     *,
+    fitted: Mapping[bool, Fusion | CaseFusion],
     networks: Sequence[DiagnosisNetwork],
     budget: DiagnosisBudget | None,
     seed: int,
@@ -115,15 +130,13 @@ def judged_fusions(
 
     Diagnoses are permuted after the fusion has learned: a fusion that learned from permuted ones would not know how to write a
     diagnosis into labels, and a leak could not be seen. So the same fitted fusion serves ``cross-fitted`` and ``permuted``.
+    ``fitted`` has those that are there already, by whether they are cross-fitted.
     """
-    fitted: dict[bool, Fusion | CaseFusion] = {}
-    judged = []
+    fitted, judged = dict(fitted), []
     for control in controls:
-        if (cross_fitted := control != "as published") not in fitted:
-            used: Any = clone(fusion)
-            if isinstance(used, DiagnosisFusion):
-                used.set_params(cross_fitted=cross_fitted)
-            fitted[cross_fitted] = fitted_fusion(used, train, seed=seed, device=device)
+        cross_fitted = control != "as published"
+        if cross_fitted not in fitted:
+            fitted[cross_fitted] = fitted_for_control(fusion, train, cross_fitted=cross_fitted, seed=seed, device=device)
         parts = [train, validation]
         if control == "permuted":
             parts = [PermutedDiagnoses(part, derived_seed(seed, PERMUTED, place)) for place, part in enumerate(parts)]

@@ -18,8 +18,16 @@ from ..learning.recipes import Recipe
 from ..networks.fused_labels import FusedLabels
 from ..networks.segmenter_holder import SegmenterHolder
 from .base import DiagnosisBudget, DiagnosisNetwork, diagnosis_skip_reason
-from .controls import JudgedFusion, Judges, judged_fusions, judging_networks, name_of, possible_controls
-from .diagnosis_first import DiagnosisFirst
+from .controls import (
+    JudgedFusion,
+    Judges,
+    fitted_for_control,
+    judged_fusions,
+    judging_networks,
+    name_of,
+    possible_controls,
+)
+from .diagnosis_first import DiagnosisFirst, DiagnosisFusion
 from .dl_att import DLAtt
 from .dl_cat import DLCat
 from .residual_network import NoMask
@@ -107,10 +115,15 @@ class Diagnosed(SegmenterHolder):
         for control in controls:
             judges += judging_networks(self._fusion(), control, self._networks())
         found = [(network, budget) for network in judges]
-        if isinstance(self.fusion, DiagnosisFirst):
-            # One fitted fusion serves all controls but ``as published``.
-            n = ("as published" in controls) + self.fusion.folds * any(control != "as published" for control in controls)
-            found += [(self.fusion.fused_with(), self.fusion.diagnosis_budget or DiagnosisBudget())] * n
+        # One fitted fusion serves all controls but ``as published``, and the segmenter that has no fusion of its own.
+        fitted = {("judged", control != "as published"): self.fusion for control in controls}
+        learned = self.inner().get_params(deep=False).get("fusion")
+        if isinstance(learned, DiagnosisFirst):
+            fitted["judged" if self.segmenter is None else "learned", learned.cross_fitted] = learned
+        for (_, cross_fitted), fusion in fitted.items():
+            if isinstance(fusion, DiagnosisFirst):
+                n = fusion.folds if cross_fitted else 1
+                found += [(fusion.fused_with(), fusion.diagnosis_budget or DiagnosisBudget())] * n
         return found
 
     def check_parameters(self) -> None:
@@ -146,8 +159,15 @@ class Diagnosed(SegmenterHolder):
         """
         self.check_parameters()
         needs = self.inner().needs
-        parts = (part.subset(range(len(part)), blind=True, needs=needs) for part in (train, validation))
-        self.fit_segmenter(*parts, seed=seed, device=device)
+        seen = [part.subset(range(len(part)), blind=True, needs=needs) for part in (train, validation)]
+        fitted = dict[bool, Fusion | CaseFusion]()
+        if self.segmenter is None and isinstance(self.fusion, CaseFusion):  # Slow, so the controls judge the segmenter's own.
+            across = not isinstance(self.fusion, DiagnosisFusion) or self.fusion.cross_fitted
+            fitted[across] = fitted_for_control(self.fusion, seen[0], cross_fitted=across, seed=seed, device=device)
+            self.segmenter_ = FusedLabels(fusion=fitted[across], recipe=self.recipe, budget=self.budget)
+            self.segmenter_.fit(*seen, seed=seed, device=device)
+        else:
+            self.fit_segmenter(*seen, seed=seed, device=device)
         self.judges_: Judges | None = None
         if self.end_to_end:
             judges = Judges(self._networks(), self.diagnosis_budget, seed, device)
@@ -157,6 +177,7 @@ class Diagnosed(SegmenterHolder):
             self._fusion(),
             train,
             validation,
+            fitted=fitted,
             networks=self._networks(),
             budget=self.diagnosis_budget,
             seed=seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ....datasets.base import IGNORE, Case, Dataset, Floats
 from ....seeds import derived_seed
-from ...base import CaseFusion, Consensus, Fusion
+from ...base import CaseFusion, Consensus, Fusion, Need
 
 FUSION = 6
 """The stream of random numbers of a fusion that is fitted within a method; see ``learning.training`` for the others."""
@@ -26,6 +26,42 @@ def fitted_fusion(
     if isinstance(fresh, CaseFusion):
         return fresh.fit(train, seed=derived_seed(seed, FUSION), device=device)
     return fresh.fit(train, train.n_classes)
+
+
+class RememberedFusion(CaseFusion):
+    """A fitted fusion that fuses a case once for each diagnosis it is told, for parts of a method that fuse the same cases.
+
+    It is never fitted again, and a clone of it is itself. What it fused stays in memory as long as it does.
+    """
+
+    def __init__(self, fitted: CaseFusion) -> None:
+        self.fitted = fitted
+        self._consensus: dict[tuple[str, int | None], Consensus] = {}
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        return self.fitted.needs
+
+    def check_parameters(self) -> None:
+        self.fitted.check_parameters()
+
+    def skip_reason(self, dataset: Dataset) -> str | None:
+        return self.fitted.skip_reason(dataset)
+
+    def fit(self, cases: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
+        del cases, seed, device
+        return self
+
+    def fuse_cases(self, cases: Dataset) -> list[Consensus]:
+        told = [(case.id, case.diagnosis) for case in cases]
+        new = [position for position, key in enumerate(told) if key not in self._consensus]
+        if new:
+            for position, consensus in zip(new, self.fitted.fuse_cases(cases.subset(new)), strict=True):
+                self._consensus[told[position]] = consensus
+        return [self._consensus[key] for key in told]
 
 
 def fuse_cases(fusion: Fusion | CaseFusion, cases: Dataset) -> Iterator[tuple[Case, Consensus]]:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 from raterbench.benchmark import Experiment, Split
@@ -136,7 +137,7 @@ def test_labels_that_know_the_diagnosis_are_judged_by_networks_of_other_kinds(pa
         "permuted": {"ratio-svm"},
     }
     used = {judged.control: judged.fusion for judged in method.judged_fusions_}
-    assert [len(used[c].networks_) for c in ("as published", "cross-fitted", "permuted")] == [1, 3, 3]
+    assert [len(used[c].fitted.networks_) for c in ("as published", "cross-fitted", "permuted")] == [1, 3, 3]
     assert used["permuted"] is used["cross-fitted"], "it has learned from the true diagnoses under both"
     assert all(set(one.weights) == set(test[1].ratings) for one in found)
     labels = {one.control: one.labels for one in found if one.case == test[1].id}
@@ -155,6 +156,32 @@ def test_a_leak_is_seen_in_permuted_diagnoses(discs, quickly):
     average = Diagnosed(fusion=SoftAverage(), **options).fit(train, validation, seed=0)
     leak, none = (aucs(method.diagnose_labels(test), "permuted") for method in (knowing, average))
     assert all(leak[name] > none[name] + 0.1 and leak[name] > 0.65 for name in leak), (leak, none)
+
+
+def test_the_controls_judge_the_fusion_of_the_segmenter_which_fuses_each_case_once(parts, quickly, monkeypatch):
+    _, train, validation, test = parts
+    short = DiagnosisFirst(parameterisation="pixel", steps=3, folds=2, diagnosis_budget=quickly)
+    budget = Budget(epochs=1, features=(4, 4, 4, 8, 8, 4), backbone="shallow")
+    options = {"fusion": short, "networks": RULES, "controls": ("cross-fitted", "permuted"), "diagnosis_budget": quickly}
+    apart = Diagnosed(segmenter=FusedLabels(fusion=short, budget=budget), **options).fit(train, validation, seed=0)
+    fuse, fused = DiagnosisFirst.fuse_cases, []
+
+    def noted(self, cases):
+        fused.extend((id(self), case.id, case.diagnosis) for case in cases)
+        return fuse(self, cases)
+
+    monkeypatch.setattr(DiagnosisFirst, "fuse_cases", noted)
+    shared = Diagnosed(budget=budget, **options).fit(train, validation, seed=0)
+    found = shared.diagnose_labels(test)
+    told_otherwise = {(case, diagnosis) for _, case, diagnosis in fused}
+    assert len(fused) == len(told_otherwise) > 90, "one fusion, and each case once for each diagnosis"
+    for one, two in zip(found, apart.diagnose_labels(test), strict=True):
+        assert (one.case, one.control, one.diagnosis) == (two.case, two.control, two.diagnosis)
+        np.testing.assert_array_equal(one.labels, two.labels)
+    mine, others = shared.weights(), apart.weights()
+    assert mine.keys() == others.keys()
+    for name, tensor in mine.items():
+        torch.testing.assert_close(tensor, others[name], rtol=1e-3, atol=1e-4)
 
 
 def test_diagnoses_of_test_cases_change_no_weight_and_no_prediction(parts, quickly):
