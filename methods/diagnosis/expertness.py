@@ -235,11 +235,13 @@ class _Generator(_Maps):
     def _logits(self, features: torch.Tensor) -> torch.Tensor:
         """From coordinates [B, P, 2] to [B, R, P]."""
         *inner, last, last_bias = self.parameters
-        n = len(inner) // 2
-        for weight, bias in zip(inner[:n], inner[n:], strict=True):
-            bent = torch.atan(torch.baddbmm(bias, features, weight))
-            features = torch.cat([bent / 0.67, bent.square() / 0.6], dim=2)
-        return torch.baddbmm(last_bias, features, last).transpose(1, 2)
+        n, channels = len(inner) // 2, self.settings.channels
+        logits = torch.baddbmm(inner[n], features, inner[0])
+        # The doubled channels are never put side by side, which would take as long as everything else.
+        for weight, bias in zip([*inner[1:n], last], [*inner[n + 1 :], last_bias], strict=True):
+            bent, (first, second) = torch.atan(logits), weight.split(channels, dim=1)
+            logits = torch.baddbmm(torch.baddbmm(bias, bent, first / 0.67), bent.square(), second / 0.6)
+        return logits.transpose(1, 2)
 
 
 MAPS: Mapping[Parameterisation, type[_Maps]] = {
