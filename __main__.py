@@ -429,6 +429,8 @@ def _measure_speed(options: argparse.Namespace) -> int:
     from .reports.page.escaping import terminal_text
     from .reports.page.report import make_report
 
+    if options.out and options.rows:
+        raise RaterbenchError("-o puts a new table in the place of the old one, which may have more rows: leave --rows out")
     if options.out:
         check_page(options.out)  # Before minutes are spent.
     facts, rows, console = machine(), [], _console()

@@ -205,6 +205,7 @@ def test_a_list_shows_what_a_plugin_adds(toml, tmp_path, capsys):
         (["run", "quick", "--set", "split.manifest=nowhere.json"], "split manifest 'nowhere.json' is not a file"),
         (["report", "."], "holds no experiment.json: give the folder that 'raterbench run' wrote"),
         (["check", "nowhere.py"], "nowhere.py' is not a file"),
+        (["perf", "--rows", "units", "-o", "speed.md"], "leave --rows out"),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence_and_status_2(capsys, arguments, says):

@@ -15,7 +15,8 @@ from ...methods.networks.fused_labels import FusedLabels
 from .table import Row, Target, ratio_row
 from .timing import alternately
 
-EPOCHS = 12
+EPOCHS = 22
+"""As many as in the experiment ``quick``."""
 SLICES = {64: 36, 256: 12}
 """Training slices by their height and width; a quarter as many are for validation."""
 LOOP = "bare loop of forward, backward and step"
