@@ -1,1 +1,1 @@
-"""Cases that were read or prepared once, in files that all processes map into memory."""
+"""Cases that were read or prepared once, and networks that judge them, in files that all processes map into memory."""

@@ -11,6 +11,7 @@ WHAT = {
     "images": "images as networks see them",
     "fused": "fused labels",
     "ratings": "ratings and fused labels as networks learn them",
+    "diagnosis": "trained diagnosis networks",
 }
 
 
@@ -22,7 +23,7 @@ def cache_summary(cache: DiskCache) -> str:
     for kind in sorted({entry.kind for entry in entries}):
         some = [entry for entry in entries if entry.kind == kind]
         last = datetime.fromtimestamp(some[-1].used).astimezone().strftime("%Y-%m-%d %H:%M")
-        lines.append(f"  {kind:8} {_sized(some)}, last used {last}: {WHAT.get(kind, 'of another version')}")
+        lines.append(f"  {kind:9} {_sized(some)}, last used {last}: {WHAT.get(kind, 'of another version')}")
     lines.append("RATERBENCH_CACHE sets the folder, RATERBENCH_CACHE_GIB the limit; raterbench cache --clear removes all")
     return "\n".join(lines)
 

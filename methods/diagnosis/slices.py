@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ...datasets.base import Case, Floats, Preparation
+from ...datasets.cache.array_files import content_hash
 from ...errors import RaterbenchError
 from ..learning.batches.slices import stack
 from ..learning.preparation import prepare_case
@@ -46,6 +47,10 @@ class MaskedSlices:
     def to(self, device: torch.device) -> MaskedSlices:
         """The same on a device."""
         return MaskedSlices(*(part.to(device) for part in (self.images, self.masks, self.diagnoses, self.cases)))
+
+    def content(self) -> list[str]:
+        """A hash of each part; ``cases`` is none of them, since it only says where a slice comes from."""
+        return [content_hash(part.cpu().numpy()) for part in (self.images, self.masks, self.diagnoses)]
 
     def diagnosed_as(self, diagnoses: torch.Tensor) -> MaskedSlices:
         """The same with other diagnoses [N]."""

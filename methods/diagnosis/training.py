@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import abstractmethod
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
+from ...datasets.cache.array_files import Arrays
+from ...datasets.cache.disk_cache import kept
 from ...errors import RaterbenchError
 from ...seeds import derived_seed
 from ..fit_report import FitReport
@@ -70,6 +72,8 @@ class TrainedDiagnosis(DiagnosisNetwork):
     ) -> Self:
         """Train and keep the weights of the least validation loss.
 
+        The process's cache keeps them, if there is one: the same networks judge all candidates of a fold.
+
         Raises:
             RaterbenchError: no training slice has a known diagnosis.
             Diverged: the loss became infinite or NaN.
@@ -78,14 +82,44 @@ class TrainedDiagnosis(DiagnosisNetwork):
         budget, self.device_ = budget if budget is not None else DiagnosisBudget(), torch.device(device)
         self.report_ = report = FitReport()
         train = self.learned_slices(train, seed=seed)
-        weight, held_out = self._weight(train), validation.known().to(self.device_)
+        weight, held_out = self._weight(train), validation.known()
         if not len(held_out):
-            held_out = train.known().to(self.device_)
+            held_out = train.known()
             report.warnings.append("no validation case has a known diagnosis: the epoch has the least training loss")
-        shuffling = torch.Generator().manual_seed(derived_seed(seed, BATCHES))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = self.build(train.images.shape[1], train.masks.shape[1], budget).to(self.device_)
+
+        def made_from() -> list[Any]:
+            settings = [sorted(part.get_params().items()) for part in (self, budget)]
+            return [type(self).__qualname__, settings, seed, torch.get_num_threads(), train.content(), held_out.content()]
+
+        def make() -> Arrays:
+            best = self._trained(module, train, held_out.to(self.device_), weight=weight, seed=seed, budget=budget)
+            arrays = {name: tensor.cpu().numpy() for name, tensor in best.items()}
+            return Arrays(arrays, [report.curve, report.best_epoch])
+
+        # A GPU does not give the same bits twice, and what another package's code does is in no key.
+        ours = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
+        found = kept("diagnosis", train.images.nbytes, made_from, make) if ours and self.device_.type == "cpu" else make()
+        curve, report.best_epoch = found.facts
+        report.curve = [(epoch, loss, validation_loss) for epoch, loss, validation_loss in curve]
+        module.load_state_dict({name: torch.from_numpy(array) for name, array in found.arrays.items()})
+        self.module_ = module.eval()
+        return self
+
+    def _trained(
+        self,
+        module: nn.Module,
+        train: MaskedSlices,
+        held_out: MaskedSlices,
+        *,
+        weight: torch.Tensor,
+        seed: int,
+        budget: DiagnosisBudget,
+    ) -> dict[str, torch.Tensor]:
+        """Train ``module``; gives the weights of the best epoch, and puts the curve into the report."""
+        report, shuffling = self.report_, torch.Generator().manual_seed(derived_seed(seed, BATCHES))
         optimiser = torch.optim.AdamW(
             module.parameters(), lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True
         )
@@ -110,9 +144,7 @@ class TrainedDiagnosis(DiagnosisNetwork):
             if validation_loss < best_loss:
                 best_loss, report.best_epoch = validation_loss, epoch
                 best = copy.deepcopy(module.state_dict())
-        module.load_state_dict(best)
-        self.module_ = module.eval()
-        return self
+        return best
 
     def predict(self, slices: MaskedSlices) -> npt.NDArray[np.float64]:
         logits = self._logits(self.module_, slices.to(self.device_)).double().cpu() - self.log_weight_

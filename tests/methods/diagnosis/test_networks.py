@@ -1,11 +1,14 @@
 """Diagnosis networks and rules: what they see, and that they learn it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
 from raterbench.datasets import RaterbenchError
+from raterbench.datasets.cache.disk_cache import DiskCache
 from raterbench.methods import DiagnosisBudget
 from raterbench.methods.diagnosis import DIAGNOSIS_NETWORKS
 from raterbench.methods.diagnosis.dl_att import mean_structure
@@ -15,6 +18,7 @@ from raterbench.methods.diagnosis.dl_ssl import DLSSL
 from raterbench.methods.diagnosis.ratios import RatioSVM, RatioThreshold, vertical_and_area_ratio
 from raterbench.methods.diagnosis.residual_network import NoMask
 from raterbench.methods.diagnosis.slices import UNKNOWN, by_case
+from raterbench.methods.diagnosis.training import TrainedDiagnosis
 
 
 def auc(network, slices):
@@ -53,6 +57,47 @@ def test_the_network_of_the_best_epoch_is_kept(disc_slices, quickly):
     p = network.predict(validation)
     weighted = -np.log(p[np.arange(16), validation.diagnoses.numpy()])  # both diagnoses are equally frequent here
     assert weighted.mean() == pytest.approx(min(losses), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", [DLCat, DLSSL])
+def test_the_same_training_is_done_once_where_there_is_a_cache(kind, disc_slices, tmp_path, monkeypatch):
+    """The second network has the bits, the curve and the best epoch of the first; whatever changes one bit is trained anew."""
+    train, validation = disc_slices(16), disc_slices(8, first=100)
+    budget = DiagnosisBudget(epochs=2, batch_size=8, features=(2, 2, 2, 2))
+    alone = kind().fit(train, validation, seed=0, budget=budget)
+    monkeypatch.setattr(DiskCache, "current", DiskCache(tmp_path, worthwhile=False))
+    trained, really = [], TrainedDiagnosis._trained
+    monkeypatch.setattr(TrainedDiagnosis, "_trained", lambda self, *a, **k: trained.append(self) or really(self, *a, **k))
+    for _ in range(2):
+        network = kind().fit(train, validation, seed=0, budget=budget)
+        assert network.report_ == alone.report_
+        assert network.weights().keys() == alone.weights().keys()
+        assert all((tensor == alone.weights()[name]).all() for name, tensor in network.weights().items())
+    assert len(trained) == 1
+    changed = validation.masks.clone()
+    changed[0, :, 0, 0] = changed[0, :, 0, 0].flip(0)
+    others = [
+        (train.diagnosed_as(1 - train.diagnoses), validation, 0, budget),
+        (train, dataclasses.replace(validation, masks=changed), 0, budget),
+        (dataclasses.replace(train, images=train.images + 1e-6), validation, 0, budget),
+        (train, validation, 1, budget),
+        (train, validation, 0, DiagnosisBudget(epochs=2, batch_size=8, features=(2, 2, 2, 2), weight_decay=0.0)),
+    ]
+    for number, (learned, held_out, seed, other) in enumerate(others):
+        kind().fit(learned, held_out, seed=seed, budget=other)
+        assert len(trained) == number + 2
+
+
+def test_networks_of_other_packages_are_not_kept(disc_slices, tmp_path, monkeypatch):
+    """What their code does is in no key."""
+    monkeypatch.setattr(DiskCache, "current", cache := DiskCache(tmp_path, worthwhile=False))
+
+    class Mine(DLCat):
+        listed = False
+
+    assert Mine.__module__.partition(".")[0] != "raterbench"
+    Mine().fit(disc_slices(8), disc_slices(4), seed=0, budget=DiagnosisBudget(epochs=1, features=(2, 2, 2, 2)))
+    assert "diagnosis" not in {entry.kind for entry in cache.entries()}
 
 
 def test_the_probability_is_that_of_the_frequencies_in_training(quickly):
