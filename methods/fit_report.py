@@ -12,6 +12,10 @@ Control = Literal["as published", "cross-fitted", "permuted"]
 """How fused labels were made that depend on the diagnosis; ``methods.base.DiagnosedLabels`` says what the words mean."""
 
 
+OWN_LABELS = ", own labels"
+"""Ends the name of a diagnosis network that learned from the labels of the candidate's fusion, not from the majority vote."""
+
+
 @dataclass
 class FitReport:
     """What ``fit`` reports: the course of training, and what a reader must know. Stored with the results.

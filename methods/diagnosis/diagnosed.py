@@ -11,7 +11,7 @@ import torch
 from ...datasets.base import Case, Dataset
 from ...errors import RaterbenchError
 from ..base import CaseFusion, DiagnosedLabels, Fusion, Method, Need, Prediction
-from ..fit_report import Control, FitReport
+from ..fit_report import OWN_LABELS, Control, FitReport
 from ..fusion.majority import MajorityVote
 from ..learning.budget import Budget
 from ..learning.recipes import Recipe
@@ -33,6 +33,8 @@ from .dl_cat import DLCat
 from .residual_network import NoMask
 
 CONTROLS: tuple[Control, ...] = ("as published", "cross-fitted", "permuted")
+NO_MASK = name_of(NoMask())
+"""It sees no mask, so that it has none of its own."""
 SEGMENTER = "segmenter."
 """How the names of the segmenter's weights begin."""
 
@@ -41,7 +43,9 @@ class Diagnosed(SegmenterHolder):
     """Measures what a way of learning from raters is worth for the diagnosis (Wu et al., 2022, section 4.3).
 
     End to end: diagnosis networks learn from the training images with the majority vote as the mask, the same for all
-    candidates. Of a test case they see the image and the segmenter's probability (tables 2 to 4).
+    candidates. Of a test case they see the image and the segmenter's probability (tables 2 to 4). They know the style of the
+    majority's labels alone. So where the segmenter learned from ``fusion``, and the control ``cross-fitted`` is computed, the
+    networks that learned from those labels judge its segmentations, too; after their names stands ``own labels``.
 
     Of fused labels: networks of their own learn from the training images with the labels of ``fusion`` as the mask, and judge
     its labels of test cases (figures 2 and 4) under the ``controls``, which ``DiagnosedLabels`` describes. A fusion that uses
@@ -197,7 +201,11 @@ class Diagnosed(SegmenterHolder):
         prediction = self.segmenter_.predict(case, samples=samples, seed=seed)
         if self.judges_ is None:
             return prediction
-        return replace(prediction, diagnosis=self.judges_.diagnose(case, prediction.probability))
+        said = {**(prediction.diagnosis or {}), **self.judges_.diagnose(case, prediction.probability)}
+        if (own := self._own_judges()) is not None:
+            by_own = own.diagnose(case, prediction.probability)
+            said |= {f"{name}{OWN_LABELS}": scores for name, scores in by_own.items() if name != NO_MASK}
+        return replace(prediction, diagnosis=said)
 
     def diagnose_labels(self, cases: Dataset) -> Sequence[DiagnosedLabels]:
         return [found for judged in self.judged_fusions_ for found in judged.diagnose_labels(cases)]
@@ -224,6 +232,11 @@ class Diagnosed(SegmenterHolder):
         """All judges, by the masks that they learned from."""
         end_to_end = {"majority vote": self.judges_} if self.judges_ is not None else {}
         return end_to_end | {f"fused labels {judged.control}": judged.judges for judged in self.judged_fusions_}
+
+    def _own_judges(self) -> Judges | None:
+        """The networks that learned from the labels that the segmenter learned from."""
+        mine = (judged.judges for judged in self.judged_fusions_ if judged.control == "cross-fitted")
+        return next(mine, None) if self.segmenter is None else None
 
     def default_segmenter(self) -> Method:
         return FusedLabels(fusion=self.fusion, recipe=self.recipe, budget=self.budget)

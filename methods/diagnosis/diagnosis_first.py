@@ -154,8 +154,8 @@ class DiagnosisFirst(DiagnosisFusion):
     def fuse_cases(self, cases: Dataset) -> list[Consensus]:
         """The consensus of each case.
 
-        ``weights`` are the means over the voxels where raters differ, ``log_likelihood`` that of the diagnosis after each step,
-        and ``weight_maps`` the weights themselves, as ``weight_maps()`` gives them.
+        ``weights`` are the means over the voxels where raters differ, ``log_likelihood`` that of the diagnosis before each
+        step, and ``weight_maps`` the weights themselves, as ``weight_maps()`` gives them.
 
         Raises:
             RaterbenchError: a case has no rating.
@@ -196,7 +196,7 @@ class DiagnosisFirst(DiagnosisFusion):
         return {subject: place % min(self.folds, len(names)) for place, subject in enumerate(drawn)}
 
     def _maps(self, cases: Dataset) -> list[tuple[Mapping[str, Floats], list[float]]]:
-        """The weight maps of each case in its own geometry, and the mean log-likelihood of its slices after each step."""
+        """The weight maps of each case in its own geometry, and the mean log-likelihood of its slices before each step."""
         known, parts, raters = list(cases), list[PreparedSlices](), sorted(cases.raters)
         for case in known:
             if not case.ratings:

@@ -66,7 +66,7 @@ class DLSSL(DLCat):
 
     def loss(self, module: nn.Module, batch: MaskedSlices, weight: torch.Tensor) -> torch.Tensor:
         assert isinstance(module, MeanTeacher)
-        generator = torch.Generator().manual_seed(int(module.steps))
+        generator = torch.Generator().manual_seed(int(module.noise) + int(module.steps))
         noise = torch.randn(batch.images.shape, generator=generator).to(batch.images.device)
         student = module.student(batch.images + NOISE * noise, batch.masks)
         with torch.no_grad():
@@ -83,11 +83,14 @@ class MeanTeacher(nn.Module):
     """A network, the student, and the running mean of its weights, the teacher, whose logits [B] count."""
 
     steps: torch.Tensor
+    noise: torch.Tensor
+    """Decides the noise of all steps."""
 
     def __init__(self, student: nn.Module) -> None:
         super().__init__()
         self.student, self.teacher = student, copy.deepcopy(student).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("noise", torch.randint(2**31, ()))  # From the seed, as the weights.
 
     def forward(self, images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.teacher(images, masks)

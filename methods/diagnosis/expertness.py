@@ -59,7 +59,7 @@ class MapSettings(NamedTuple):
 
 
 class Optimised(NamedTuple):
-    """``logits`` [B, R, H, W] of the raters, and the log-likelihood of the diagnosis after each step, [steps, B]."""
+    """``logits`` [B, R, H, W] of the raters, and the log-likelihood of the diagnosis before each step, [steps, B]."""
 
     logits: torch.Tensor
     log_likelihood: torch.Tensor

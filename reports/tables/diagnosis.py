@@ -12,6 +12,7 @@ from ...benchmark.statistics.diagnosis.comparison import CIRCULAR, PERMUTED
 from ...benchmark.statistics.diagnosis.network_scores import KIND, network_scores
 from ...benchmark.statistics.diagnosis.score_calibration import bin_table, score_counts
 from ...benchmark.statistics.shared_units import shared_units
+from ...methods.fit_report import OWN_LABELS
 from ..analysis import Analysis
 from .table import EXPLORED, Cell, Table
 from .wording import NO_VALUE, joined, p_number, words_of, write_number
@@ -36,9 +37,9 @@ HELD = {
         "the labels; what the fusion wrote of the diagnosis itself is still in them."
     ),
     PERMUTED: (
-        "Permuted: the same after the diagnoses were dealt out at random among the cases, and these count as true. There is "
-        "nothing to find in the images, so what the AUC exceeds .5 by is leak: so much of any diagnosis is written into the "
-        "labels. It is shown, and not subtracted from other rows."
+        "Permuted: after the fusion has learned, subjects exchange their diagnoses at random. The fusion is told these, "
+        "networks learn them, and they count as true. There is nothing to find in the images, so what the AUC exceeds .5 by is "
+        "leak: so much of any diagnosis is written into the labels. It is shown, and not subtracted from other rows."
     ),
 }
 """What each control means."""
@@ -128,6 +129,11 @@ def _caption(analysis: Analysis, table: pd.DataFrame) -> Sequence[str]:
     about = [f"How well do networks tell {_question(analysis, table)} by the image and a candidate’s labels?"]
     if "" in controls:
         about.append("Predicted: the segmentation of a test image, made without its raters and its diagnosis.")
+        if table["network"].str.endswith(OWN_LABELS).any():
+            about.append(
+                "Networks that read it learned from the majority vote of the training images, which favours segmentations in "
+                "the style of the majority; those with “own labels” learned from the labels that the segmenter learned from."
+            )
     if controls != [""]:
         about.append(
             "Fused: the labels that a candidate’s fusion makes of the raters of a test case. A fusion that is given the "

@@ -37,7 +37,7 @@ def weight_maps(analysis: Analysis) -> style.Plot | None:
     rows = rows[:ROWS]
     text = (
         "The weight of each rater where raters differ; elsewhere, where weights change nothing, the image shows. The weights "
-        f"of a voxel sum to 1 over the raters who judged it. {_control_words(rows)} Pink: this rater’s labels; white: the "
+        f"of a voxel sum to 1 over the raters of the case. {_control_words(rows)} Pink: this rater’s labels; white: the "
         "truth, where it is known. Test cases of the first fold, the first of each diagnosis."
     )
     if left_out:

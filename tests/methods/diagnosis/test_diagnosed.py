@@ -96,6 +96,21 @@ def test_all_candidates_are_judged_by_the_same_networks(parts, quickly):
     assert not np.array_equal(c, one.predict(test[0].unlabelled()).diagnosis["dl-cat"])
 
 
+def test_networks_that_learned_from_the_segmenters_own_labels_judge_it_too(parts, quickly):
+    """Of the majority vote they are the same networks; those of another fusion, and of a foreign segmenter, are not."""
+    everything, train, validation, test = parts
+    budget = Budget(epochs=1, features=(4, 4, 4, 8, 8, 4), backbone="shallow")
+    options = {"networks": (NoMask(), DLCat()), "diagnosis_budget": quickly, "controls": ("cross-fitted",), "budget": budget}
+    names = ["no-mask", "dl-cat", "dl-cat, own labels"]
+    for fusion, alike in ((MajorityVote(), True), (SingleRater(rater="a"), False)):
+        method = Diagnosed(fusion=fusion, **options).fit(train, validation, seed=0)
+        said = method.predict(test[0].unlabelled()).diagnosis
+        assert list(said) == names
+        assert np.array_equal(said["dl-cat"], said["dl-cat, own labels"]) == alike
+    foreign = Diagnosed(segmenter=Drawn(cases=everything.cases), **options).fit(train, validation, seed=0)
+    assert list(foreign.predict(test[0].unlabelled()).diagnosis) == names[:2]
+
+
 def test_labels_of_a_fusion_are_judged_and_chance_is_left_after_a_permutation(parts, quickly):
     _, train, validation, test = parts
     method = Diagnosed(
@@ -191,13 +206,13 @@ def test_diagnoses_of_test_cases_change_no_weight_and_no_prediction(parts, quick
     method = Diagnosed(fusion=short, networks=(DLAtt(),), controls=("as published",), diagnosis_budget=quickly, budget=budget)
     method.fit(train, validation, seed=0)
     before = {name: tensor.clone() for name, tensor in method.weights().items()}
-    predictions = [method.predict(case.unlabelled()) for case in test]
+    predictions = [method.predict(case) for case in test]
     other = CaseList(
         "other", [dataclasses.replace(case, diagnosis=None) for case in test], test.classes, test.raters, test.diagnoses
     )
     assert method.diagnose_labels(other) == []
     assert len(method.diagnose_labels(test)) == len(test)
-    again = [method.predict(case.unlabelled()) for case in other]
+    again = [method.predict(dataclasses.replace(case, diagnosis=1 - case.diagnosis)) for case in test]
     for one, two in zip(predictions, again, strict=True):
         np.testing.assert_array_equal(one.probability, two.probability)
         np.testing.assert_array_equal(one.diagnosis["dl-att"], two.diagnosis["dl-att"])
