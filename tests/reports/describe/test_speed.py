@@ -58,8 +58,9 @@ def test_the_command_prints_rows_as_they_are_done_then_the_table_and_writes_it(t
     asked = []
     monkeypatch.setattr(perf, "measure", lambda report, names, repeats: asked.append((names, repeats)) or iter(ROWS))
     page = tmp_path / "page.md"
-    assert main(["perf", "--rows", "jobs", "gpu", "--repeats", "2", "-o", str(page)]) == 0
-    assert asked == [(["jobs", "gpu"], 2)]
+    assert main(["perf", "--repeats", "2", "-o", str(page)]) == 0
+    assert main(["perf", "--rows", "jobs", "gpu"]) == 0
+    assert asked == [([], 2), (["jobs", "gpu"], 5)]
     shown = capsys.readouterr().out
     assert shown.index("fit | bare loop: 1.07 (1.05 to 1.10, 5 pairs) (at most 1.08, yes)") < shown.index("Measured")
     assert "| fit (1) | bare loop |" in page.read_text(encoding="utf-8")
