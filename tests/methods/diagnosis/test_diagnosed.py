@@ -111,6 +111,37 @@ def test_networks_that_learned_from_the_segmenters_own_labels_judge_it_too(parts
     assert list(foreign.predict(test[0].unlabelled()).diagnosis) == names[:2]
 
 
+def test_what_a_segmenter_says_of_the_diagnosis_itself_is_kept(parts):
+    everything, train, validation, test = parts
+
+    class Diagnosing(Drawn):
+        listed = False
+
+        def predict(self, case, *, samples=0, seed=0):
+            said = {"itself": np.array([0.25, 0.75])}
+            return dataclasses.replace(super().predict(case, samples=samples, seed=seed), diagnosis=said)
+
+    method = Diagnosed(segmenter=Diagnosing(cases=everything.cases), networks=RULES, controls=()).fit(train, validation, seed=0)
+    said = method.predict(test[0].unlabelled()).diagnosis
+    assert list(said) == ["itself", "ratio-threshold", "ratio-svm"] and said["itself"].tolist() == [0.25, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("options", "trained"),
+    [
+        ({"controls": ()}, 3),
+        ({"controls": ("cross-fitted", "permuted")}, 3),
+        ({"controls": ("as published", "cross-fitted")}, 4),
+        ({"controls": (), "segmenter": ClassFrequencies()}, 0),
+        ({"controls": ("permuted",), "segmenter": FusedLabels(fusion=DiagnosisFirst(folds=5))}, 8),
+    ],
+)
+def test_networks_that_help_to_fuse_are_counted_once_for_all_that_share_them(options, trained):
+    """Rules are no networks that are trained, so that what is left is those of the fusions."""
+    method = Diagnosed(fusion=DiagnosisFirst(folds=3), networks=(RatioSVM(),), **options)
+    assert sum(isinstance(network, DLCat) for network, _ in method.diagnosis_networks()) == trained
+
+
 def test_labels_of_a_fusion_are_judged_and_chance_is_left_after_a_permutation(parts, quickly):
     _, train, validation, test = parts
     method = Diagnosed(

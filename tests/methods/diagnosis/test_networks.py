@@ -88,6 +88,12 @@ def test_the_same_training_is_done_once_where_there_is_a_cache(kind, disc_slices
         assert len(trained) == number + 2
 
 
+def test_the_noise_of_dl_ssl_comes_from_the_seed(disc_slices):
+    train, budget = disc_slices(8), DiagnosisBudget(epochs=1, features=(2, 2, 2, 2))
+    noise = [int(DLSSL().fit(train, train, seed=seed, budget=budget).weights()["noise"]) for seed in (0, 0, 1)]
+    assert noise[0] == noise[1] != noise[2]
+
+
 def test_networks_of_other_packages_are_not_kept(disc_slices, tmp_path, monkeypatch):
     """What their code does is in no key."""
     monkeypatch.setattr(DiskCache, "current", cache := DiskCache(tmp_path, worthwhile=False))

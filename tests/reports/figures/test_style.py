@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 
 from raterbench.reports.figures.order.pairs import FILLS
 from raterbench.reports.figures.palette import CLASS_COLOURS, COLOURS, DASHES, MARKERS
+from raterbench.reports.figures.style import columns_for
 
 Matrix = npt.NDArray[np.float64]
 
@@ -62,3 +63,14 @@ def test_what_is_alike_in_grey_has_another_marker_and_line() -> None:
 def test_verdicts_differ_in_grey() -> None:
     lightness = sorted(float(lab(colour, SEES["usual"])[0]) for colour in FILLS.values())
     assert np.diff(lightness).min() > 7
+
+
+def test_rows_of_panels_are_about_equally_long():
+    """No row has two panels fewer than it could share out, and none is longer than a page is wide."""
+    for n in range(1, 40):
+        columns = columns_for(n)
+        rows = -(-n // columns)
+        assert columns <= (3 if n <= 6 else 4)
+        assert columns * rows - n < rows, "with one column fewer there would be another row"
+        assert rows == -(-n // (3 if n <= 6 else 4)), "no more rows than are needed"
+    assert columns_for(8, 8) == 8 and columns_for(9, 8) == 5
