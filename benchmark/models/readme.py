@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...methods.learning.volumes.choice import how_learned
 from ...names import visible
 from .card import ModelCard
 from .measured import Measured, MeasuredValue
 
 UNKNOWN = "not stated by the data set"
+VOLUME = 3
+"""Spatial axes of a volume."""
 
 
 def readme_text(card: ModelCard) -> str:
@@ -55,6 +58,11 @@ def about_ensemble(card: ModelCard) -> str:
     if n > 1:
         return f"The numbers are those of single fold models: this model is the mean of {n}, which was not measured itself."
     return "The numbers are those of all fold models: this model is one of them."
+
+
+def about_volumes(card: ModelCard) -> str | None:
+    """How volumes were learned, in a sentence; None where the model knows 2-D images alone."""
+    return f"{how_learned(card.preparation)}." if VOLUME in card.seen.dims else None
 
 
 def _head(card: ModelCard) -> Iterator[str]:
@@ -132,6 +140,8 @@ def _images(card: ModelCard) -> Iterator[str]:
         yield f"- Spacing of training images in mm, in the order of the array: {spans}"
     if seen.orientations:
         yield f"- Orientation of training volumes: {', '.join(seen.orientations)}"
+    if volumes := about_volumes(card):
+        yield f"- {volumes}"
     yield f"- Preparation: {_settings(vars(card.preparation))}"
 
 

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 
 from ...benchmark.models.card import CARD, ModelCard
 from ...benchmark.models.predicting import PredictedImage
-from ...benchmark.models.readme import about_ensemble, measured_lines
+from ...benchmark.models.readme import about_ensemble, about_volumes, measured_lines
 from ..page.escaping import terminal_text
 from ..tables.wording import count_of
 
@@ -45,6 +45,8 @@ def print_trained(card: ModelCard, folder: Path, console: Console) -> None:
         _say(console, f"{card.name}: {count_of(len(card.members), 'fold model')}, whose mean is predicted")
     else:
         _say(console, f"{card.name}: learned from {count_of(member.train, 'case')}, {member.validation} more validated")
+    if volumes := about_volumes(card):
+        _say(console, volumes)
     for alarm in dict.fromkeys(alarm for one in card.members for alarm in one.alarms):
         _say(console, f"ALARM: {alarm}", "bold red")
     for warning in dict.fromkeys(warning for one in card.members for warning in one.warnings):

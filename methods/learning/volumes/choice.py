@@ -33,7 +33,7 @@ def chosen_preparation(dataset: Dataset) -> tuple[Preparation, str]:
     if whole.n_axes == 2 or len((first := whole.grid_at(0))[0]) == 2:
         return (replace(preparation, mode="slices") if preparation.mode == "auto" else preparation), ""
     if preparation.mode != "auto":
-        return preparation, f"{_learned(preparation)}, as preparation.mode says; voxels of the first case: {_size(first[1])}."
+        return preparation, f"{how_learned(preparation)}, as preparation.mode says; voxels of the first case: {_size(first[1])}."
     if given := preparation.given(OF_VOLUMES):
         chosen, why = replace(preparation, mode="volumes"), f"preparation.{given[0]} is given, which is for volumes"
     elif given := preparation.given(("slice_axis", *OF_SLICES)):
@@ -43,7 +43,7 @@ def chosen_preparation(dataset: Dataset) -> tuple[Preparation, str]:
         is_solid, why = _by_grids([whole.grid_at(int(place)) for place in places])
         chosen = replace(preparation, mode="volumes" if is_solid else "slices")
     other = "slices" if chosen.mode == "volumes" else "volumes"
-    return chosen, f'{_learned(chosen)}: {why}. Set preparation.mode = "{other}" for the other way.'
+    return chosen, f'{how_learned(chosen)}: {why}. Set preparation.mode = "{other}" for the other way.'
 
 
 def _by_grids(grids: Sequence[tuple[tuple[int, ...], Geometry]]) -> tuple[bool, str]:
@@ -60,6 +60,13 @@ def _by_grids(grids: Sequence[tuple[tuple[int, ...], Geometry]]) -> tuple[bool, 
     size = f"{' x '.join(f'{step:g}' for step in spacing)} {grids[0][1].unit}"
     than = "at most" if is_solid else "more than"
     return is_solid, f"voxels of {size}, the largest side {ratio:.3g} times the smallest, {than} {ANISOTROPIC:g} times"
+
+
+def how_learned(preparation: Preparation) -> str:
+    """How volumes are learned with a preparation whose mode is decided, in words without a full stop."""
+    if preparation.mode == "volumes":
+        return f"Volumes are learned in 3-D, in patches of at most {' x '.join(map(str, preparation.patch))} voxels"
+    return f"Volumes are learned slice by slice along {preparation.slice_axis}"
 
 
 def why_not_volumes(dataset: Dataset, what: str) -> str | None:
@@ -82,9 +89,3 @@ def preparation_of_slices(dataset: Dataset, what: str) -> Preparation:
 
 def _size(geometry: Geometry) -> str:
     return f"{' x '.join(f'{step:g}' for step in geometry.spacing)} {geometry.unit}"
-
-
-def _learned(preparation: Preparation) -> str:
-    if preparation.mode == "volumes":
-        return f"Volumes are learned in 3-D, in patches of at most {' x '.join(map(str, preparation.patch))} voxels"
-    return f"Volumes are learned slice by slice along {preparation.slice_axis}"

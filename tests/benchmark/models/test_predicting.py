@@ -119,7 +119,9 @@ def test_what_is_wrong_with_images_is_found_before_one_is_predicted(model, balls
 def test_fold_models_become_one_folder_and_one_model_is_trained(results, experiment, balls, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(results), "--candidate", "Vote", "--folds", "-o", "folds"]) == 0
-    assert "Vote: 2 fold models, whose mean is predicted" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Vote: 2 fold models, whose mean is predicted" in said
+    assert "Volumes are learned slice by slice along z." in said
     assert main(["train", str(results), "--candidate", "Vote", "-o", "one"]) == 0
     said = capsys.readouterr().out
     assert "Vote: learned from 4 cases, 2 more validated" in said and "no case is left to measure it on" in said
@@ -143,7 +145,8 @@ def test_classes_without_a_threshold_and_pictures_without_a_spacing(tmp_path, mo
     small = ["dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32", "budget.epochs=1"]
     settings = [word for setting in [*small, "budget.features=[4,4,4,4,4,4]"] for word in ("--set", setting)]
     assert main(["train", "quick", "--candidate", "Soft average", "-o", "model", *settings]) == 0
-    assert "Nothing was measured of this candidate" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Nothing was measured of this candidate" in said and "Volumes are learned" not in said
     picture = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 255, (24, 40), dtype=np.uint8))
     sitk.WriteImage(picture, "it.png")
     assert main(["predict", "model", "it.png", "-o", "out"]) == 0
