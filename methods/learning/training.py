@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -22,6 +23,8 @@ from .epoch_pictures import EpochWatch
 BATCHES, DRAWS, LAYERS = 0, 1, 2
 """Streams of random numbers beside that of the first weights: batch order and augmentation, a method's own draws, and layers
 that draw, such as dropout."""
+OF_2D_CONVOLUTION = 4
+"""Axes of its weights."""
 
 
 class Learner(Protocol):
@@ -153,9 +156,27 @@ def evaluate(learner: Learner, module: nn.Module, slices: Slices, budget: Budget
     """The method's own loss on unaugmented slices, with every present rater; the mean over slices."""
     module.eval()
     total = 0.0
-    for rows in torch.arange(len(slices)).split(4 * budget.batch_size):
-        total += float(learner.step_loss(module, slices.batch(rows, device))) * len(rows)
+    with _channels_last(module, device):
+        for rows in torch.arange(len(slices)).split(4 * budget.batch_size):
+            total += float(learner.step_loss(module, slices.batch(rows, device))) * len(rows)
     return total / len(slices)
+
+
+@contextmanager
+def _channels_last(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """On the CPU, lay out weights of 2-D convolutions with the channels last, and then put the same tensors back.
+
+    A forward pass is faster so, and a training step is not.
+    """
+    weights = [w for w in module.parameters() if w.ndim == OF_2D_CONVOLUTION and device.type == "cpu"]
+    own = [w.data for w in weights]
+    try:
+        for w in weights:
+            w.data = w.data.contiguous(memory_format=torch.channels_last)
+        yield
+    finally:
+        for w, data in zip(weights, own, strict=True):
+            w.data = data
 
 
 def _finite(which: str, loss: float, epoch: int, budget: Budget) -> float:

@@ -33,7 +33,10 @@ def chosen_preparation(dataset: Dataset) -> tuple[Preparation, str]:
     if whole.n_axes == 2 or len((first := whole.grid_at(0))[0]) == 2:
         return (replace(preparation, mode="slices") if preparation.mode == "auto" else preparation), ""
     if preparation.mode != "auto":
-        return preparation, f"{how_learned(preparation)}, as preparation.mode says; voxels of the first case: {_size(first[1])}."
+        return (
+            preparation,
+            f"{how_learned(preparation)}, as preparation.mode says; voxels of the first case: {_size(first[1])}.",
+        )
     if given := preparation.given(OF_VOLUMES):
         chosen, why = replace(preparation, mode="volumes"), f"preparation.{given[0]} is given, which is for volumes"
     elif given := preparation.given(("slice_axis", *OF_SLICES)):

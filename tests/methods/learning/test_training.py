@@ -10,7 +10,7 @@ from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import CaseList, RaterbenchError
 from raterbench.methods import Budget, FusedLabels, NetworkMethod
 from raterbench.methods.learning.preparation import prepare_image
-from raterbench.methods.learning.training import Diverged, StopRule
+from raterbench.methods.learning.training import Diverged, StopRule, evaluate
 from raterbench.methods.networks.confusion_network import ConfusionNetwork
 from raterbench.methods.networks.random_rater import RandomRater
 
@@ -58,6 +58,29 @@ def test_the_weights_of_the_best_epoch_are_kept():
     kept = method.module_.state_dict()
     assert all(torch.equal(kept[name], weight) for name, weight in method.weights_[1].items())
     assert not all(torch.equal(kept[name], weight) for name, weight in method.weights_[4].items())
+
+
+class NotesLayouts(FusedLabels):
+    """It notes where its weights lie, and how, when a loss is computed."""
+
+    listed = False
+
+    def step_loss(self, module, batch):
+        self.weights_ = [(w.data_ptr(), w.stride()) for w in module.parameters() if w.ndim == 4]
+        self.channels_last_ = [w.is_contiguous(memory_format=torch.channels_last) for w in module.parameters() if w.ndim == 4]
+        return super().step_loss(module, batch)
+
+
+def test_validation_lays_weights_out_otherwise_and_gives_the_same_tensors_back():
+    method = fit(NotesLayouts(budget=budget()))
+    module, held_out = method.module_.eval(), method.slices(VALIDATION)
+    with torch.no_grad():
+        plain = method.step_loss(module, held_out.batch(torch.arange(len(held_out)), method.device_))
+    own = method.weights_
+    assert not all(method.channels_last_)
+    loss = evaluate(method, module, held_out, method.budget_, method.device_)
+    assert all(method.channels_last_) and loss == pytest.approx(float(plain), rel=1e-5)
+    assert own == [(w.data_ptr(), w.stride()) for w in module.parameters() if w.ndim == 4]
 
 
 def test_training_stops_when_patience_is_spent_and_not_before():
