@@ -7,6 +7,12 @@ import signal
 from collections.abc import Iterable
 from typing import Any
 
+GPU_FULL = (
+    *("CUDA error: out of memory", "CUDA out of memory", "HIP out of memory"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_ALLOC_FAILED"),
+)
+"""What errors say that come from a GPU without memory left, beside those of PyTorch's own class."""
+
 
 class RaterbenchError(ValueError):
     """Something the user can mend: one plain sentence that names the file, key or case, and the mend.
@@ -21,6 +27,17 @@ class StoppedError(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.signal = signal.Signals(number)
+
+
+def is_gpu_full(error: BaseException) -> bool:
+    """Whether an error says that a GPU had no memory left.
+
+    PyTorch has a class for that, but raises a plain ``RuntimeError`` where CUDA or one of its libraries found none, as when a
+    process begins to use a GPU on which others are.
+    """
+    if not isinstance(error, RuntimeError):
+        return False
+    return type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in GPU_FULL)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

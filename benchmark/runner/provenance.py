@@ -12,7 +12,10 @@ from pathlib import Path
 
 from ..store.units import Origin
 
-LIBRARIES = ("torch", "monai", "numpy", "scipy")
+LIBRARIES = ("torch", "monai", "numpy", "scipy", "scikit-learn", "simpleitk", "pillow")
+"""Libraries that compute numbers, or decode the images that they are computed from."""
+WITH = ", with "
+"""Stands before the name of a GPU, which only a process that uses it knows."""
 
 DECIDING = (
     *("errors.py", "names.py", "parameters.py", "paths.py", "plugin_errors.py"),
@@ -49,7 +52,7 @@ def origin(seconds: float, *, printed: str = "", trace: str = "") -> Origin:
         seconds=seconds,
         peak_memory_mb=_peak_memory_mb() or 0.0,
         versions=dict(versions()),
-        hardware=hardware(),
+        hardware=hardware() + _gpu(),
         code=code_version(),
         printed=printed,
         traceback=trace,
@@ -57,9 +60,22 @@ def origin(seconds: float, *, printed: str = "", trace: str = "") -> Origin:
     )
 
 
+@cache
 def hardware() -> str:
-    """Processor and system."""
-    return f"{platform.machine()}, {platform.system()}"
+    """Processor, the vector instructions for which PyTorch computes, and system: ``x86_64 (AVX2), Linux``.
+
+    Sums of float32 numbers depend on how many are added at a time.
+    """
+    import torch  # A cluster's worker, which starts the processes that compute, is without it.
+
+    return f"{platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {platform.system()}"
+
+
+def _gpu() -> str:
+    """The name of the GPU that this process has used."""
+    import torch
+
+    return f"{WITH}{torch.cuda.get_device_name()}" if torch.cuda.is_initialized() else ""
 
 
 @cache
@@ -71,14 +87,14 @@ def versions() -> Mapping[str, str]:
 def differences(stored: Origin) -> list[str]:
     """How what a unit says of its origin differs from the present: ``torch 2.12.0, now 2.13.0``.
 
-    Compared are the package's code, Python, the libraries and the hardware, in this order. Only what the unit says is
-    compared: a skipped one says nothing.
+    Compared are the package's code, Python, the libraries and the hardware without a GPU, in this order. Only what the unit
+    says is compared: a skipped one says nothing.
     """
     now = versions()
     compared = {
         "code": (stored.code, code_version()),
         **{name: (stored.versions.get(name, ""), now[name]) for name in now},
-        "hardware": (stored.hardware, hardware()),
+        "hardware": (stored.hardware.partition(WITH)[0], hardware()),
     }
     return [f"{name} {before}, now {present}" for name, (before, present) in compared.items() if before not in ("", present)]
 
@@ -93,7 +109,7 @@ def reset_peak_memory() -> None:
 
 def _peak_gpu_memory_mb() -> float:
     """The most memory of a GPU that this process has had, in MiB."""
-    import torch  # A cluster's worker, which starts the processes that compute, is without it.
+    import torch
 
     return round(torch.cuda.max_memory_reserved() / 2**20, 1) if torch.cuda.is_initialized() else 0.0
 

@@ -228,9 +228,13 @@ def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) ->
             unit, parts = later.pop(task.unit.key)
             waiting.appendleft(plan.measuring_task({unit: parts}, task.fold))
         yield task, outcome
-    again = deque(died)
+    again, tried = deque(died), {id(task) for task in died}
     for task, outcome in engine.compute(plan, again, timeout=timeout, alone=True):
         if isinstance(outcome, Died):
+            if not outcome.final and id(task) not in tried:  # It measures what was trained in this round.
+                tried.add(id(task))
+                again.append(task)
+                continue
             yield task, _store_death(task, outcome, outcome.how if outcome.final else f"{outcome.again}: {outcome.how}")
             continue
         if isinstance(task, TrainingTask) and not outcome.failed and task.unit.key in later:

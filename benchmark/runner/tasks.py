@@ -17,6 +17,7 @@ from ...datasets.base import Dataset, Preparation
 from ...datasets.cache.cases import KeptCases
 from ...datasets.cache.disk_cache import DiskCache, user_cache
 from ...errors import RaterbenchError
+from ...plugin_errors import is_foreign
 from ..experiment.experiment import Candidate, Experiment
 from ..experiment.factory import class_identity, identity, load_plugins, plugins_hash
 from ..experiment.files import without_resampling
@@ -118,8 +119,9 @@ def open_dataset(experiment: Experiment, data: str | None) -> Dataset:
         below = without_resampling(asdict(dataset.preparation), experiment.preparation)
         dataset.preparation = build(Preparation, {**below, **experiment.preparation}, "preparation")
     DiskCache.current = user_cache(json.dumps([code_version(), dict(versions())]))
-    options = identity(experiment.dataset_options)
-    dataset.reader = KeptCases(dataset, [class_identity(type(dataset)), options, plugins_hash(experiment.plugins)]).read
+    if dataset.source_files() or not is_foreign(type(dataset)):  # Of others nobody knows whether their files have changed.
+        options = identity(experiment.dataset_options)
+        dataset.reader = KeptCases(dataset, [class_identity(type(dataset)), options, plugins_hash(experiment.plugins)]).read
     return dataset
 
 

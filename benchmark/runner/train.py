@@ -14,10 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...datasets.base import Case, Labels
-from ...errors import RaterbenchError, StoppedError
+from ...errors import RaterbenchError, StoppedError, is_gpu_full
 from ...methods.base import Method, Prediction
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
@@ -73,12 +72,12 @@ def train_unit(task: TrainingTask) -> TrainingUnit:
     try:
         with interrupts_noted(pressed):
             unit = _trained(task, predictions, estimates, start)
-    except torch.OutOfMemoryError as error:
-        why = str(error).partition(". ")[0]
-        raise GPUFullError(f"{why}: lower budget.batch_size, or run fewer units side by side") from error
     except BaseException as error:  # SystemExit, too: a method can end nothing but its unit
         if pressed or isinstance(error, StoppedError):
             raise
+        if is_gpu_full(error):
+            why = str(error).partition(". ")[0].partition("\n")[0]
+            raise GPUFullError(f"{why}: lower budget.batch_size, or run fewer units side by side") from error
         unit = failed(error)
     if os.getpid() != process:
         os._exit(1)  # A process that the method forked has come here, and must not go on as if it were the unit.

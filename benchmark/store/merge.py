@@ -205,7 +205,7 @@ def _check_same_code(held: Sequence[_Held]) -> None:
             if first is None:
                 first = one, origin
                 continue
-            said = {name: {"raterbench's code": o.code, **o.versions} for name, o in (("before", first[1]), ("now", origin))}
+            said = {name: o.deciding() for name, o in (("before", first[1]), ("now", origin))}
             if found := first_difference(said["before"], said["now"], "computed by"):
                 field, before, now = found
                 raise RaterbenchError(

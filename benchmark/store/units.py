@@ -71,7 +71,7 @@ class Origin:
         peak_memory_mb: the largest memory of the process meanwhile; 0 where it was not measured.
         peak_gpu_memory_mb: the largest that it had of a GPU; 0 on the CPU.
         versions: of Python and the libraries that compute.
-        hardware: processor and system.
+        hardware: processor, its vector instructions, system and GPU.
         code: a hash of the package's source, as far as it decides about results.
         printed: what a method printed.
         traceback: where an error came from.
@@ -85,6 +85,11 @@ class Origin:
     printed: str = ""
     traceback: str = ""
     peak_gpu_memory_mb: float = 0.0
+
+    def deciding(self) -> dict[str, str]:
+        """What must be the same of all units that are compared: the code and the versions, of Python without the last part."""
+        python = ".".join(self.versions.get("python", "").split(".")[:2])
+        return {"raterbench's code": self.code, **self.versions, "python": python}
 
 
 @dataclass(frozen=True, eq=False)

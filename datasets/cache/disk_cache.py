@@ -108,10 +108,14 @@ class DiskCache:
         for entry in entries:
             if total <= limit:
                 break
-            with suppress(OSError):  # Windows removes no file that is mapped.
+            try:
                 entry.path.unlink()
                 removed.append(entry)
-                total -= entry.size
+            except FileNotFoundError:
+                pass  # Another process has removed it meanwhile: it takes no room, either.
+            except OSError:
+                continue  # Windows removes no file that is mapped.
+            total -= entry.size
         for path in self._files(UNFINISHED):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > HOUR:
@@ -139,6 +143,8 @@ class DiskCache:
 
     def _keep(self, path: Path, made: Arrays) -> bool:
         """Write an entry, if there is room; gives whether it is there now."""
+        if _size(made) > ROOM * self.limit:
+            return False  # It would push all others out, and then itself.
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(path.parent).free - _size(made) < LEFT_FREE:

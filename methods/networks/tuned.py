@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ...datasets.base import Dataset, Floats, Labels
-from ...errors import RaterbenchError, nearest, shown
+from ...errors import RaterbenchError, is_gpu_full, nearest, shown
 from ...parameters import Range, check_keys, check_values, has_parameters, parameter_hints
 from ...seeds import seed_sequence
 from ...voxel_counts import Doubles, dice_from_counts, label_counts
@@ -108,6 +108,8 @@ class Tuned(SegmenterHolder):
                 stages[f"trial {number}"] = method.fit_report()
                 score = validation_score(method, validation, self.metric)
             except Exception as error:  # One bad setting must not end the search, whatever it raises.
+                if is_gpu_full(error):  # That is no fault of the setting: it depends on what else the GPU does.
+                    raise
                 trials.append(Trial(recorded, np.nan, failed=f"{type(error).__name__}: {error}"))
                 continue
             trials.append(Trial(recorded, score, failed="" if np.isfinite(score) else "it has no finite score"))

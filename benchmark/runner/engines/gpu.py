@@ -50,7 +50,7 @@ class GPUShare:
             self._room = self._room or int(USABLE * (memory.taken + memory.free))
             self._taken = max(self._taken, memory.taken)
 
-    def was_full(self) -> None:
-        """Learn that a unit found no memory: one fewer fits."""
+    def was_full(self, running: int) -> None:
+        """Learn that one of so many units found no memory: one fewer than those fits."""
         if self._taken:
-            self._taken = max(self._taken, -(-self._room // max(1, self.units - 1)))
+            self._taken = max(self._taken, self._room // max(1, min(running, self.units) - 1))

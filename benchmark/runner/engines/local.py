@@ -38,16 +38,23 @@ class Local(Engine):
         self, plan: Plan, tasks: deque[Task], *, timeout: float | None = None, alone: bool = False
     ) -> Iterator[tuple[Task, Ended | Died]]:
         del plan  # Tasks say all that a process of this machine needs.
-        share = self._share or GPUShare()
+        share, at_a_time = self._share or GPUShare(), 1
 
         def fits(task: Task, running: Sequence[Task]) -> bool:
-            return self._share is None or not on_gpu(task) or sum(map(on_gpu, running)) < share.units
+            nonlocal at_a_time
+            if not on_gpu(task):
+                return True
+            beside = sum(map(on_gpu, running))
+            may = self._share is None or beside < share.units
+            at_a_time = beside + 1 if may else at_a_time
+            return may
 
         for task, outcome in side_by_side(
             tasks, work, 1 if alone else self.jobs, timeout=timeout, imports=IMPORTS, may_start=fits
         ):
             if isinstance(outcome, Ended):
-                share.note(outcome.gpu)
+                if not outcome.failed:  # One that failed may have ended before it needed much.
+                    share.note(outcome.gpu)
             elif outcome.full:
-                share.was_full()
+                share.was_full(at_a_time)
             yield task, outcome

@@ -19,6 +19,7 @@ from raterbench.benchmark.runner.tasks import open_dataset, prepare_process
 from raterbench.benchmark.store.run_file import planned_units, read_run_file, write_json
 from raterbench.benchmark.store.units import Estimates, Origin, measuring_path, training_path, weights_path, write_training
 from raterbench.datasets import Case, CaseList, Geometry, Phantom, Preparation, RaterbenchError
+from raterbench.datasets.cache.disk_cache import DiskCache
 
 from ...made_units import write_measured, write_trained
 
@@ -153,6 +154,41 @@ def test_a_pixel_size_takes_the_place_of_the_data_sets_own_size(tiny, monkeypatc
     found = open_dataset(tiny(preparation={"pixel_size": 0.25}), None).preparation
     assert found == Preparation(pixel_size=0.25, image_order=2)
     assert open_dataset(tiny(preparation={"crop": [32, 32]}), None).preparation.size == (48, 48)
+
+
+ON_THE_DISK = """
+from pathlib import Path
+
+import numpy as np
+
+from raterbench.datasets import Case, Dataset, Geometry
+from raterbench.datasets.base import Card, index_table
+
+
+class Mine(Dataset):
+    name, classes, raters = "mine", ("background", "object"), ("ann",)
+    card = Card(title="Mine", citation="none", licence="none", source="here")
+
+    def __init__(self):
+        self.index = index_table([("c", "c", "", ("ann",))])
+
+    def load(self, position):
+        image = np.load(Path(__file__).parent / "c.npy")
+        return Case("c", "c", "", image[None], {"ann": np.zeros(image.shape, np.uint8)}, Geometry.axis_aligned(2))
+"""
+
+
+def test_cases_of_a_plugin_that_names_no_files_are_read_again_each_time(tiny, tmp_path, plugin, monkeypatch):
+    """Nobody knows whether they have changed."""
+    kept = DiskCache(tmp_path / "cache", worthwhile=False)
+    monkeypatch.setattr(tasks, "user_cache", lambda made_by: kept)
+    monkeypatch.setattr(DiskCache, "current", None)
+    experiment = tiny(dataset="mine", dataset_options={}, plugins=(plugin(ON_THE_DISK),))
+    for value in (1.0, 2.0):
+        np.save(tmp_path / "c.npy", np.full((8, 8), value, np.float32))
+        assert open_dataset(experiment, None)[0].image.max() == value
+    open_dataset(tiny(), None)[0]
+    assert [entry.kind for entry in kept.entries()] == ["cases"]
 
 
 METRICS = ("dice", "surface dice", "brier", "entropy")

@@ -3,8 +3,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
-from raterbench.benchmark.runner.provenance import DECIDING, code_version, differences, origin
+from raterbench.benchmark.runner.provenance import DECIDING, code_version, differences, hardware, origin
 from raterbench.benchmark.store.units import Origin
 
 PACKAGE = Path(__file__).parents[3]
@@ -62,6 +63,12 @@ def test_the_present_environment_differs_from_itself_in_nothing():
 @pytest.mark.parametrize("stored", [Origin(), Origin(versions={"numba": "1.0"}), Origin(seconds=1.0)])
 def test_what_a_unit_does_not_say_is_no_difference(stored):
     assert differences(stored) == []
+
+
+def test_hardware_names_the_vector_instructions_and_a_gpu_of_a_unit_is_no_difference():
+    assert torch.backends.cpu.get_cpu_capability() in hardware()
+    present = origin(1.0)
+    assert differences(dataclasses.replace(present, hardware=f"{present.hardware}, with NVIDIA A100")) == []
 
 
 def test_differences_are_said_in_words():

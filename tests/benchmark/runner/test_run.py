@@ -56,6 +56,38 @@ class Raises(Instant):
         raise RuntimeError("[bold] is no markup [/nothing]")
 """
 
+DIES_ONCE = """
+import os
+from pathlib import Path
+
+import numpy as np
+
+from raterbench.benchmark.metrics import Metric
+
+
+def die_once(what):
+    file = Path(__file__).parent / what
+    if file.exists():
+        file.unlink()
+        os.kill(os.getpid(), 9)
+
+
+class Dies(Instant):
+    def fit(self, train, validation, *, seed, device="cpu"):
+        die_once("train")
+        return super().fit(train, validation, seed=seed)
+
+
+class DiesOnce(Metric):
+    name, label, quantity, better, range = "dies-once", "Dies once", "length", "lower", (0, 1)
+    per_class, references, empty = False, "truth", "Nothing."
+
+    def measure(self, prediction, reference, *, spacing):
+        if not (Path(__file__).parent / "train").exists():
+            die_once("measure")
+        return np.zeros(())
+"""
+
 FULL = """
 from pathlib import Path
 
@@ -65,6 +97,11 @@ import torch
 class TooLarge(Instant):
     def fit(self, train, validation, *, seed, device="cpu"):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 1 GiB.")
+
+
+class NoContext(Instant):
+    def fit(self, train, validation, *, seed, device="cpu"):
+        raise RuntimeError("CUDA error: out of memory\\nCUDA kernel errors might be reported later")
 
 
 class Crowded(TooLarge):
@@ -124,17 +161,18 @@ def contents(folder):
 
 
 def test_a_unit_that_finds_the_gpu_full_waits_and_is_tried_alone(tiny, tmp_path, plugin, capsys):
-    names = ("instant", "crowded", "too-large")
+    names = ("instant", "crowded", "too-large", "no-context")
     (tmp_path / "crowd").touch()
     experiment = tiny(candidates=tuple(Candidate(n, n) for n in names), plugins=(plugin(FULL),))
     units = run(experiment, tmp_path / "out", jobs=2).units
     methods = units[units["kind"] == "method"].set_index(["candidate", "fold"]).sort_index()
     assert all(methods.loc[(name, fold), "status"] == "done" for name in ("instant", "crowded") for fold in (0, 1))
     assert not (tmp_path / "crowd").exists()
-    assert set(methods.loc["too-large", "reason"]) == {
-        "tried twice, the second time alone: CUDA out of memory: lower budget.batch_size, or run fewer units side by side"
-    }
-    assert "2 units failed" in capsys.readouterr().err
+    for name, what in (("too-large", "CUDA out of memory"), ("no-context", "CUDA error: out of memory")):
+        assert set(methods.loc[name, "reason"]) == {
+            f"tried twice, the second time alone: {what}: lower budget.batch_size, or run fewer units side by side"
+        }
+    assert "4 units failed" in capsys.readouterr().err
 
 
 def test_a_run_survives_its_units_goes_on_where_it_was_and_computes_nothing_twice(tiny, tmp_path, plugin, capsys):
@@ -178,6 +216,16 @@ def test_a_run_survives_its_units_goes_on_where_it_was_and_computes_nothing_twic
     }
     assert len([n for n in after if n.startswith(f"fatal.r0.f{fatal}")]) == 2
     assert set(again.units.loc[again.units["candidate"] == "fatal", "status"]) == {"done"}
+
+
+def test_what_dies_once_when_it_measures_what_was_tried_again_is_tried_again_itself(tiny, tmp_path, plugin):
+    for name in ("train", "measure"):
+        (tmp_path / name).touch()
+    file = plugin(DIES_ONCE)
+    experiment = tiny(candidates=(Candidate("it", "dies"),), metrics=("dice", "dies-once"), plugins=(file,), fused_rows=())
+    results = run(experiment, tmp_path / "out", jobs=1)
+    assert not (tmp_path / "train").exists() and not (tmp_path / "measure").exists()
+    assert set(results.units["status"]) == {"done"} and results.completeness.is_sound
 
 
 def test_any_number_of_jobs_gives_the_same_bits(tiny, tmp_path):

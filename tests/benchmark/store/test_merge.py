@@ -154,6 +154,11 @@ def test_other_code_or_libraries_are_refused(experiment, shards, tmp_path):
             merge([a, b], tmp_path / "all")
 
 
+def test_the_last_part_of_pythons_version_decides_nothing():
+    first, later, other = (Origin(versions={"python": number}).deciding() for number in ("3.11.4", "3.11.9", "3.12.1"))
+    assert first == later != other
+
+
 def test_a_running_part_and_a_folder_of_other_results_are_refused(experiment, shards, tmp_path, monkeypatch):
     a, b = shards
     with only_run(b), monkeypatch.context() as patch:

@@ -98,6 +98,27 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path):
     assert {0, 5, 6} <= left and not {1, 2} & left
 
 
+def test_two_that_make_room_at_once_remove_no_more_than_one_would(tmp_path, monkeypatch):
+    cache = cache_of(tmp_path)
+    for i in range(10):
+        cache.fetch("cases", i, Maker(i))
+        os.utime(cache.path_of("cases", i), (i, i))
+    listed = cache.entries()
+    size = listed[0].size
+    assert len(cache_of(tmp_path).remove_oldest(5 * size)) == 5
+    late = cache_of(tmp_path)
+    monkeypatch.setattr(late, "entries", lambda: listed)  # It looked before the other one began.
+    assert late.remove_oldest(5 * size) == [] and len(cache.entries()) == 5
+
+
+def test_what_is_larger_than_the_cache_pushes_nothing_out(tmp_path):
+    cache = cache_of(tmp_path, limit=6 * BYTES)
+    cache.fetch("cases", "small", Maker())
+    for _ in range(2):
+        assert cache.fetch("cases", "large", Maker(2, 6 * BYTES)).facts == 2
+    assert [entry.path for entry in cache.entries()] == [cache.path_of("cases", "small")]
+
+
 def test_unfinished_files_of_processes_that_died_are_removed_after_an_hour(tmp_path):
     cache = cache_of(tmp_path)
     cache.fetch("cases", "a", Maker())

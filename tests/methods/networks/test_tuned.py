@@ -17,6 +17,9 @@ PHANTOM = Phantom(subjects=6, slices=1, size=32)
 TRAIN, VALIDATION = PHANTOM.subset(range(4), blind=True), PHANTOM.subset(range(4, 6), blind=True)
 
 
+CROWDED = 0.75
+
+
 class Marks(Method):
     """Marks class 1 in the first columns of the image: as large a share of them as ``share`` says."""
 
@@ -29,6 +32,8 @@ class Marks(Method):
     def fit(self, train, validation, *, seed, device="cpu"):
         if self.share > 0.9:
             raise ValueError("too much")
+        if self.share == CROWDED:
+            raise RuntimeError("CUDA error: out of memory")
         self.n_classes_ = train.n_classes
         return self
 
@@ -92,6 +97,12 @@ def test_jaccard_is_that_of_each_pair(confused_cases):
     one = Marks(share=0.5).fit(cases, cases, seed=0)
     dice = validation_score(one, cases)
     assert validation_score(one, cases, "jaccard") == pytest.approx(dice / (2 - dice))
+
+
+def test_a_full_gpu_is_no_fault_of_the_setting(confused_cases):
+    cases = confused_cases({"ann": np.eye(2)}, 2)
+    with pytest.raises(RuntimeError, match="CUDA error: out of memory"):
+        fitted(cases, cases, segmenter=Marks(), space={"share": [0.5, CROWDED]}, trials=5)
 
 
 def test_a_trial_that_raises_is_recorded_and_the_rest_goes_on(confused_cases):
