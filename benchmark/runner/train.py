@@ -27,7 +27,7 @@ from ..measuring.repair import annotated, repair_scores
 from ..models.seen_images import SeenCases
 from ..models.weights_file import WeightsAbout, write_weights
 from ..store.assignment import pack_assignment
-from ..store.predictions import StoredPrediction, store_prediction
+from ..store.predictions import Spool, StoredPrediction, store_prediction
 from ..store.units import (
     SCHEMA,
     Estimates,
@@ -121,16 +121,18 @@ def _trained(
         threshold = None
         if experiment.search_threshold:
             threshold = majority_threshold(lambda case: checked_prediction(method, case, 2).probability, validation)
-    report, repaired = method.fit_report(), dict[str, Mapping[str, Labels]]()
+    report, repaired, spool = method.fit_report(), dict[str, Mapping[str, Labels]](), Spool()
     tested, diagnosed = dataset.subset(fold.test), DiagnosesInProgress(dataset)
     with np.errstate(**NUMPY_DEFAULTS):  # The method may have changed what NumPy raises.
         for case in tested:
             prediction = checked_prediction(method, case, dataset.n_classes, samples=experiment.samples, seed=seed)
             done = observed_confusions(case, dataset.n_classes)
             maps = reliability_maps(prediction.rater_reliability, prediction.rater_confusion, prediction.probability, case)
-            if report.repair is not None:
-                repaired[case.id] = method.repair(annotated(case, report.repair))
-            predictions.append(store_prediction(case.id, prediction, maps, repaired.get(case.id, {})))
+            mended = method.repair(annotated(case, report.repair)) if report.repair is not None else {}
+            stored = spool.moved(store_prediction(case.id, prediction, maps, mended))
+            predictions.append(stored)
+            if stored.repaired is not None:
+                repaired[case.id] = dict(zip(stored.repaired_raters, stored.repaired, strict=True))
             diagnosed.add(case, prediction.diagnosis)
             if prediction.rater_confusion is not None:
                 estimates[case.id] = mean_confusions(prediction.rater_confusion, case, done, dataset.n_classes)

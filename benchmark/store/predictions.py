@@ -7,9 +7,11 @@ probability of exactly 1 is stored as 1, and the others are 0 there; only one of
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,8 @@ FULL = 65520
 """The fixed-point number of probability 1. It is divisible by 1 to 10 and by 20, so that the shares of up to ten raters and the
 thresholds that are searched are exact."""
 BYTE = 255
+LARGE = 1 << 20
+"""Bytes from which an array of a prediction waits in a file and not in memory."""
 VALUE_BINS = 20
 """Bins of equal width in which probabilities between 0 and 1 are counted."""
 
@@ -84,6 +88,32 @@ class StoredPrediction:
             return np.zeros((0, 2, *self.shape), np.float32)
         others = self.samples.astype(np.float32) / BYTE
         return np.concatenate([1 - others.sum(axis=1, keepdims=True), others], axis=1)
+
+
+class Spool:
+    """A file without a name for large arrays of predictions until they are stored: a fold of volumes does not fit into memory.
+
+    It lies where Python puts temporary files: the environment variable ``TMPDIR``, else ``/tmp``.
+    """
+
+    def __init__(self) -> None:
+        self._file: BinaryIO | None = None
+
+    def moved(self, prediction: StoredPrediction) -> StoredPrediction:
+        """The prediction with its large arrays mapped from the file; with its own where the file cannot be written."""
+        arrays = {field.name: getattr(prediction, field.name) for field in fields(prediction)}
+        large = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray) and a.nbytes >= LARGE}
+        try:
+            return replace(prediction, **{name: self._mapped(array) for name, array in large.items()})
+        except OSError:
+            return prediction  # That costs nothing but memory.
+
+    def _mapped(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        self._file = self._file or tempfile.TemporaryFile(prefix="raterbench-")  # noqa: SIM115 - it lives as long as its maps
+        start = self._file.seek(0, os.SEEK_END)
+        self._file.write(np.ascontiguousarray(array).data)
+        self._file.flush()
+        return np.memmap(self._file, array.dtype, "r", start, array.shape)
 
 
 def store_prediction(

@@ -17,7 +17,7 @@ from ..batches.slices import Batch, PreparedSlices, Slices, pad
 from ..preparation import prepare_case, prepared_shape
 
 MOST_MARKED = 1000
-"""Foreground voxels of a case, evenly spread, around which patches are cut."""
+"""Voxels of each foreground class of a case, evenly spread, around which patches are cut."""
 DRAWS = 5
 """Random numbers of a patch: whether it has foreground, which voxel, and three for its place."""
 
@@ -52,16 +52,19 @@ def prepare_volume(
 
 
 def marked_voxels(case: Case, size: Sequence[int], n_classes: int) -> torch.Tensor:
-    """Up to 1,000 voxels [n, 3] of the case on a grid of ``size`` that some rater marked, of all ratings, whatever is learned.
+    """Voxels [n, 3] of the case on a grid of ``size`` that some rater marked, up to 1,000 of each class.
 
-    So patches lie at the same places for all candidates.
+    Small classes are not lost among large ones. All ratings count, whatever is learned, so that patches lie at the same places
+    for all candidates.
     """
-    marked = np.zeros(case.shape, bool)
-    for labels in case.ratings.values():
-        marked |= (labels > 0) & (labels < n_classes)
-    flat = np.flatnonzero(marked)
-    some = flat[np.linspace(0, len(flat) - 1, min(len(flat), MOST_MARKED)).round().astype(int)]
-    native = np.stack(np.unravel_index(some, case.shape), axis=1)
+    some = []
+    for k in range(1, n_classes):
+        marked = np.zeros(case.shape, bool)
+        for labels in case.ratings.values():
+            marked |= labels == k
+        flat = np.flatnonzero(marked)
+        some.append(flat[np.linspace(0, len(flat) - 1, min(len(flat), MOST_MARKED)).round().astype(int)])
+    native = np.stack(np.unravel_index(np.concatenate(some), case.shape), axis=1)
     return torch.from_numpy(((native + 0.5) * (np.array(size) / np.array(case.shape))).astype(np.int32))
 
 

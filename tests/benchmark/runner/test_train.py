@@ -7,6 +7,7 @@ import torch
 from raterbench.benchmark.experiment.experiment import Candidate, Split
 from raterbench.benchmark.experiment.factory import load_plugins
 from raterbench.benchmark.runner.plan import make_plan
+from raterbench.benchmark.runner.provenance import LIBRARIES
 from raterbench.benchmark.runner.tasks import seed_of
 from raterbench.benchmark.runner.train import train_unit
 from raterbench.benchmark.store.archive import Archive
@@ -119,7 +120,7 @@ def test_a_unit_is_what_its_place_in_the_experiment_says(tiny, tmp_path, compute
     assert trained.threshold is None
     assert (len(trained.report.curve), trained.report.best_epoch) == (1, 0)
     assert trained.origin.peak_memory_mb > 50
-    assert set(trained.origin.versions) == {"python", "torch", "monai", "numpy", "scipy"}
+    assert set(trained.origin.versions) == {"python", *LIBRARIES}
     assert found.parts["calibration/truth"].counts.shape == (6, 2, 11, 3)
     assert {case.centre for case in found.measured.cases} == {"north", "south", "west"}
     assert trained.predicted == tuple(case.case for case in found.measured.cases)

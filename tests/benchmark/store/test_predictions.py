@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from raterbench.benchmark.store.predictions import FULL, StoredPrediction, from_fixed_point, store_prediction, to_fixed_point
+from raterbench.benchmark.store import predictions
+from raterbench.benchmark.store.predictions import (
+    FULL,
+    Spool,
+    StoredPrediction,
+    from_fixed_point,
+    store_prediction,
+    to_fixed_point,
+)
 from raterbench.datasets import Phantom
 from raterbench.datasets.base import Preparation
 from raterbench.methods import Budget, FusedLabels
@@ -31,6 +39,33 @@ def test_what_comes_back_is_close_sums_to_one_and_keeps_certainty(logits):
     unsure = (given_ < 1).all(axis=0)
     assert ((found == 0) == (given_ == 0))[:, unsure].all()
     assert found.min() >= 0
+
+
+def test_large_arrays_wait_in_a_file_and_come_back_as_they_were(monkeypatch):
+    monkeypatch.setattr(predictions, "LARGE", 500)
+    random = np.random.default_rng(0)
+    spool, kept = Spool(), []
+    for n in (2, 20, 31):
+        foreground = random.integers(0, FULL, (1, n, 30), dtype=np.uint16)
+        reliability = np.asfortranarray(random.integers(0, 255, (3, n, 30), dtype=np.uint8))
+        kept.append(StoredPrediction("a", (n, 30), foreground, reliability_raters=("x", "y", "z"), reliability=reliability))
+    moved = [spool.moved(one) for one in kept]
+    for before, after in zip(kept, moved, strict=True):
+        for name in ("foreground", "reliability"):
+            old, new = getattr(before, name), getattr(after, name)
+            assert isinstance(new, np.memmap) == (old.nbytes >= 500)
+            np.testing.assert_array_equal(old, new, strict=True)
+        assert after.samples is None and after.case == "a"
+
+
+def test_without_room_for_a_file_large_arrays_stay_in_memory(monkeypatch):
+    def full(**options):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(predictions, "LARGE", 10)
+    monkeypatch.setattr(predictions.tempfile, "TemporaryFile", full)
+    prediction = StoredPrediction("a", (4, 4), np.ones((1, 4, 4), np.uint16))
+    assert Spool().moved(prediction) is prediction
 
 
 def test_thresholds_are_exact():

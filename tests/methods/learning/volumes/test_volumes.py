@@ -168,6 +168,15 @@ def test_foreground_is_what_any_rater_marked_whatever_is_learned():
     assert len(marked_voxels(replace(case, ratings={"ann": nobody}), case.shape, 2)) == 0
 
 
+def test_a_small_class_is_not_lost_in_a_large_one():
+    case = ball((1.0, 1.0, 1.0))
+    labels = case.ratings["ann"].copy()
+    labels[24, 20, 15:20] = 2
+    case = replace(case, ratings={"ann": labels})
+    found = labels[tuple(marked_voxels(case, case.shape, 3).T.numpy())]
+    assert np.bincount(found).tolist() == [0, 1000, 5]
+
+
 def test_tiles_cover_every_judged_voxel_and_a_small_volume_is_padded():
     case = ball((1.0, 1.0, 1.0), extent=(20.0, 64.0, 70.0))
     patches = stored([case])
