@@ -12,6 +12,7 @@ from ...benchmark.store.results import Results
 from ..tables.table import Cell, Table
 from ..tables.wording import NO_VALUE, count_of, p_number, write_number
 from .compared import FAR, Compared, ComparedTable, compared_tables
+from .measurements import NETWORK
 
 ALPHA = 0.05
 """What papers call significant: p below this."""
@@ -164,12 +165,18 @@ def _measured_words(found: ComparedTable) -> str:
     cells = [cell for cell in found.cells if cell.measured]
     sources = ", ".join(dict.fromkeys(cell.experiment for cell in cells if cell.experiment))
     n = max(cell.measured.n for cell in cells if cell.measured)
-    subjects = count_of(max(cell.measured.subjects for cell in cells if cell.measured), "test subject")
-    references = dict.fromkeys(cell.column.reference for cell in cells)
-    against = f"the {next(iter(references))}" if len(references) == 1 else "the reference in the column's head"
-    over = f"{count_of(n, 'repeat')} of training" if found.printed.over == "repeats" else count_of(n, "trained model")
-    words = f"The measured values are those of {sources} against {against}: mean ± standard deviation over {over} of the mean"
-    words += f" over all {subjects}." if found.printed.over == "repeats" else f" over its subjects, {subjects} in all."
+    most = max(cell.measured.subjects for cell in cells if cell.measured)
+    subjects, by_repeat = count_of(most, "test subject"), found.printed.over == "repeats"
+    first, *others = dict.fromkeys(cell.column.reference for cell in cells)
+    against = "against the reference in the column's head" if others else f"against the {first}"
+    if first.startswith(NETWORK) and not others:
+        against = f"by the diagnosis network {first.removeprefix(NETWORK)}"
+    over = f"{count_of(n, 'repeat')} of training" if by_repeat else count_of(n, "trained model")
+    words = f"The measured values are those of {sources} {against}: mean ± standard deviation over {over}"
+    if not most:
+        words += ", each the mean over its folds." if by_repeat else "."
+    else:
+        words += f" of the mean over all {subjects}." if by_repeat else f" of the mean over its subjects, {subjects} in all."
     stand_ins = [cell for cell in cells if cell.measured and cell.measured.kind == "fusion"]
     fused = dict.fromkeys(f"{_short(cell.column)} of {cell.row.name}" for cell in stand_ins)
     if fused:

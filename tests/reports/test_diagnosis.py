@@ -15,11 +15,12 @@ from raterbench.benchmark.store.results import Results, read_results
 from raterbench.reports.analysis import Analysis
 from raterbench.reports.export.columns import DIAGNOSES
 from raterbench.reports.export.export import export_results
-from raterbench.reports.figures.diagnosis.areas import areas
+from raterbench.reports.figures.diagnosis.areas import _RowOfPanels, areas
 from raterbench.reports.page.page import SECTIONS
 from raterbench.reports.page.report import write_report
 from raterbench.reports.published.compared import compared_table
 from raterbench.reports.published.measurements import DIAGNOSIS, measurements_of, read_measurements, subject_table, subject_text
+from raterbench.reports.published.tables import written_table
 from raterbench.reports.tables.details import all_tables
 from raterbench.reports.tables.diagnosis import diagnosis, diagnosis_words, score_calibration
 from raterbench.reports.tables.table import Table
@@ -211,11 +212,25 @@ def test_a_published_area_can_be_measured(diagnosed: Results, tmp_path: Path) ->
     mine = scores[(scores["candidate"] == "STAPLE") & (scores["control"] == PREDICTED) & (scores["network"] == "cat")]
     by_model = [roc_auc_score(part["diagnosis"] == "ill", part["score"]) for _, part in mine.groupby(["repeat", "fold"])]
     for source in (measurements_of(diagnosed), read_measurements(file)):
-        (cell,) = compared_table(printed, diagnosed.experiment.dataset, source).cells
+        table = compared_table(printed, diagnosed.experiment.dataset, source)
+        (cell,) = table.cells
+        name = diagnosed.experiment.name
+        assert (
+            f"The measured values are those of {name} by the diagnosis network cat: mean ± standard deviation over 3 "
+            "repeats of training, each the mean over its folds."
+        ) in written_table(table).caption
         assert cell.measured is not None and cell.measured.mean == pytest.approx(100 * np.mean(by_model), abs=1e-4)
         assert cell.measured.n == 3 and cell.difference == pytest.approx(100 * np.mean(by_model) - 80, abs=1e-4)
         leak = source.values(DIAGNOSIS[PERMUTED], "network:cat")
         assert set(leak["candidate"]) == set(STUDY.candidates) and len(leak) == 3 * 12
+
+
+def test_a_row_of_panels_has_no_candidate_and_no_control_without_a_value() -> None:
+    rows = [("cat", "A", CROSSED), ("cat", "B", PREDICTED), ("own", "B", PREDICTED)]
+    table = pd.DataFrame(rows, columns=["network", "candidate", "control"])
+    both, own = (_RowOfPanels.of(table, networks, ["A", "B"], [PREDICTED, CROSSED]) for networks in (["cat", "own"], ["own"]))
+    assert (both.names, both.controls) == (["A", "B"], [PREDICTED, CROSSED])
+    assert (own.names, own.controls) == (["B"], [PREDICTED]) and own.height < both.height
 
 
 def test_where_nothing_is_diagnosed_none_of_it_appears(small: Results, tmp_path: Path) -> None:

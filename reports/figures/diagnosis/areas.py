@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -59,30 +60,51 @@ def _draw(
     analysis: Analysis, table: pd.DataFrame, networks: Sequence[str], names: Sequence[str], controls: Sequence[str]
 ) -> Figure:
     columns = style.columns_for(len(networks))
-    rows = -(-len(networks) // columns)
-    row_height = ROW + 2.2 * (len(controls) - 1)
-    figure = style.new_figure(style.panel_width(len(networks) + (len(networks) == 1)), rows * (row_height * len(names) + EXTRA))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for place, axes in enumerate(grid):
+    rows = [_RowOfPanels.of(table, networks[i : i + columns], names, controls) for i in range(0, len(networks), columns)]
+    figure = style.new_figure(style.panel_width(len(networks) + (len(networks) == 1)), sum(row.height + EXTRA for row in rows))
+    ratios = {"height_ratios": [row.height for row in rows]}
+    grid = figure.subplots(len(rows), columns, squeeze=False, sharex=True, sharey="row", gridspec_kw=ratios)
+    for place, axes in enumerate(grid.ravel()):
         axes.set_visible(place < len(networks))
         if place + columns >= len(networks):
             axes.tick_params(labelbottom=True)
             axes.set_xlabel("Area under the curve")
-    for axes, network in zip(grid, networks, strict=False):
-        _panel(axes, analysis, table[table["network"] == network], names, controls)
-        axes.set_title(style.wrapped(network, 26))
-    first = grid[0]
-    first.set_yticks(range(len(names)), [style.wrapped(name, 20) for name in names])
-    first.set_ylim(len(names) - 0.5, -0.5)
-    first.set_xlim(_left_end(table), 1.0)
+    for row, panels in zip(rows, grid, strict=True):
+        for axes, network in zip(panels, row.networks, strict=False):
+            _panel(axes, analysis, table[table["network"] == network], row)
+            axes.set_title(style.wrapped(network, 26))
+        panels[0].set_yticks(range(len(row.names)), [style.wrapped(name, 20) for name in row.names])
+        panels[0].set_ylim(len(row.names) - 0.5, -0.5)
+    grid[0, 0].set_xlim(_left_end(table), 1.0)
     if controls != [""]:
         marks = [_legend_mark(control) for control in controls]
         figure.legend(handles=marks, loc="outside lower center", ncols=min(2, len(marks)))
     return figure
 
 
-def _panel(axes: Axes, analysis: Analysis, table: pd.DataFrame, names: Sequence[str], controls: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class _RowOfPanels:
+    """Panels beside one another, and the candidates and controls of which at least one of them has a value."""
+
+    networks: Sequence[str]
+    names: Sequence[str]
+    controls: Sequence[str]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, networks: Sequence[str], names: Sequence[str], controls: Sequence[str]) -> _RowOfPanels:
+        mine = table[table["network"].isin(networks)]
+        there, under = set(mine["candidate"]), set(mine["control"])
+        return cls(networks, [name for name in names if name in there], [control for control in controls if control in under])
+
+    @property
+    def height(self) -> float:
+        """Of the panels, in mm."""
+        return (ROW + 2.2 * (len(self.controls) - 1)) * len(self.names)
+
+
+def _panel(axes: Axes, analysis: Analysis, table: pd.DataFrame, panels: _RowOfPanels) -> None:
     """One network: a row a candidate, the controls below one another in their order."""
+    names, controls = panels.names, panels.controls
     axes.axvline(CHANCE, color=palette.MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
     for place in range(1, len(names)):
         axes.axhline(place - 0.5, color=palette.FAINT, linewidth=0.5)
