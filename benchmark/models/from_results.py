@@ -98,7 +98,7 @@ def candidate_card(
         RaterbenchError: the method is not known here, such as a plug-in's.
     """
     try:
-        method = build_method(candidate, experiment)
+        method = build_method(candidate, experiment, restored=True)
     except RaterbenchError as error:
         mend = (
             "; the experiment has plug-ins, and no code that results name is run: give their files"

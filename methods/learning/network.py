@@ -276,10 +276,11 @@ class NetworkMethod(Method):
         self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
     ) -> Self:
         known = read_facts(facts, type(self).__name__)
+        if self.budget is not None:  # The file of the first weights need not be here: all are replaced.
+            self.budget = clone(self.budget).set_params(weights=None)
         self._set_up(known.preparation, known.n_classes, known.raters, device)
         self.target_names_, self.padded_, self.n_channels_ = known.target_names, known.padded, known.n_channels
         self.spatial_dims_ = len(known.padded)
-        self.budget_.weights = None  # The file of the first weights need not be here: all are replaced.
         set_fitted(self, known.fitted, weights)
         self.module_ = self._built(seed=0)
         load_weights(self.module_, weights, type(self).__name__)
