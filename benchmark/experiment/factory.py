@@ -111,8 +111,15 @@ def _plain(value: Any) -> Any:
 
 
 def sources_within(method: Method) -> list[str]:
-    """A hash of the source of each class outside the package that a method consists of, and of what these import."""
-    return sorted({mark for one in estimators_within(method) for mark in class_identity(type(one))[1:]})
+    """A hash of the source of each class outside the package that a method consists of, and of what these import.
+
+    The backbone that a budget names is one of them.
+    """
+    from ...methods.backbones import BACKBONES
+
+    parts = list(estimators_within(method))
+    kinds = [type(one) for one in parts] + [BACKBONES.get(one.backbone) for one in parts if isinstance(one, Budget)]
+    return sorted({mark for kind in kinds for mark in class_identity(kind)[1:]})
 
 
 def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
