@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -28,7 +28,7 @@ from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights,
 from .training import train_network
 from .volumes.choice import decided_preparation, preparation_of_slices, why_not_volumes
 from .volumes.patches import Volume, prepare_volume, store_volumes
-from .volumes.windows import in_windows
+from .volumes.windows import WINDOWS, in_windows
 
 CHUNK = 32
 """Slices that go through the network at once where no gradient is needed."""
@@ -342,6 +342,14 @@ def _concatenate(parts: list[Any]) -> Any:
         return {key: _concatenate([part[key] for part in parts]) for key in first}
     joined = [_concatenate(list(field)) for field in zip(*parts, strict=True)]
     return type(first)(*joined) if hasattr(first, "_fields") else tuple(joined)
+
+
+def rows_in_chunks(slices: Slices) -> Sequence[torch.Tensor]:
+    """The rows of slices in their order, in chunks that go through the network at once where no gradient is needed.
+
+    A chunk of patches has as many as there are windows at once in a prediction: a patch is as large as many slices.
+    """
+    return torch.arange(len(slices)).split(CHUNK if len(slices.sides) == 2 else WINDOWS)
 
 
 def absent_raters(train: Dataset) -> list[str]:
