@@ -359,7 +359,7 @@ def _predict(command: argparse.ArgumentParser) -> None:
     add("--fold", type=whole_number(0, 10**9), metavar="N", help="only the members of this fold")
     add("--ending", type=some_text, default=".nii.gz", metavar="ENDING",
         help="the format of what is written: .nii.gz (default), .nii, .mha or .nrrd")  # fmt: skip
-    add("--overwrite", action="store_true", help="replace predictions that are there")
+    add("--overwrite", action="store_true", help="replace predictions that are there, those of other images too")
     add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method")
 
