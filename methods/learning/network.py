@@ -349,7 +349,8 @@ def rows_in_chunks(slices: Slices) -> Sequence[torch.Tensor]:
 
     A chunk of patches has as many as there are windows at once in a prediction: a patch is as large as many slices.
     """
-    return torch.arange(len(slices)).split(CHUNK if len(slices.sides) == 2 else WINDOWS)
+    chunks: Sequence[torch.Tensor] = torch.arange(len(slices)).split(CHUNK if len(slices.sides) == 2 else WINDOWS)
+    return chunks
 
 
 def absent_raters(train: Dataset) -> list[str]:
