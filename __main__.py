@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from .arguments import make_parser
+from .arguments import check_folds, make_parser
 from .errors import RaterbenchError, StoppedError, shown
 from .names import visible
 from .streams import flush_output, prepare_streams
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; an error is reported in one sentence.
 
     Returns:
-        0 if all went well, 1 if units or checks failed or results are incomplete, 2 for what the user can mend, 70 for an error
-        in raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output any more.
+        0 if all went well, 1 if units, checks or images failed or results are incomplete, 2 for what the user can mend, 70 for
+        an error in raterbench itself, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if nobody reads the output.
     """
     from .benchmark.runner.shown_steps import shown_steps
 
@@ -315,8 +315,9 @@ def train(options: argparse.Namespace) -> int:
     from .benchmark.store.results import read_results
     from .reports.describe.predicted import print_trained
 
+    check_folds(options)
     check_model_place(options.out)
-    device = check_device(options.device)
+    device = check_device(options.device or "cpu")
     source = Path(options.source)
     results = read_results(source) if (source / "experiment.json").is_file() else None
     if options.folds:
@@ -355,7 +356,7 @@ def predict(options: argparse.Namespace) -> int:
     plan = plan_predictions(model, options.images, options.out, ending=options.ending, overwrite=options.overwrite)
     found = predict_files(model, plan, options.out)
     print_predicted(model.card, found, size_words(model), options.out, _console())
-    return 0
+    return int(any(one.failed for one in found))
 
 
 def list_names(options: argparse.Namespace) -> int:

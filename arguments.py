@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from .errors import nearest, shown
+from .errors import RaterbenchError, nearest, shown
 from .names import visible
 from .parameters import Range
 
@@ -331,10 +331,21 @@ def _train(command: argparse.ArgumentParser) -> None:
     add("--dataset", type=some_text, metavar="NAME|folder:PATH",
         help="train an experiment's candidate on this data set; with results, where the same data lie now")  # fmt: skip
     add("--data", type=path_text, metavar="DIR", help="folder that holds downloaded data (or set RATERBENCH_DATA)")
-    add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
+    add("--device", type=some_text, help="cpu (default) or cuda")
     add("--set", action="append", type=some_text, default=[], metavar="KEY=VALUE",
         help="change a setting of an experiment, e.g. budget.epochs=20")  # fmt: skip
     add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method")
+
+
+def check_folds(options: argparse.Namespace) -> None:
+    """See that ``train --folds``, which trains nothing, is given nothing that only means something to a training.
+
+    Raises:
+        RaterbenchError: it is.
+    """
+    given = [name for name in ("set", "dataset", "data", "device") if getattr(options, name)]
+    if options.folds and given:
+        raise RaterbenchError(f"--folds trains nothing, so that --{given[0]} would change nothing: leave one of them out")
 
 
 def _predict(command: argparse.ArgumentParser) -> None:
@@ -348,7 +359,7 @@ def _predict(command: argparse.ArgumentParser) -> None:
     add("--fold", type=whole_number(0, 10**9), metavar="N", help="only the members of this fold")
     add("--ending", type=some_text, default=".nii.gz", metavar="ENDING",
         help="the format of what is written: .nii.gz (default), .nii, .mha or .nrrd")  # fmt: skip
-    add("--overwrite", action="store_true", help="replace predictions that are there")
+    add("--overwrite", action="store_true", help="replace predictions that are there, those of other images too")
     add("--device", type=some_text, default="cpu", help="cpu (default) or cuda")
     add("--plugin", action="append", type=path_text, default=[], metavar="FILE", help="a Python file with your own method")
 

@@ -14,7 +14,7 @@ from ...datasets.base import Dataset
 from ...errors import RaterbenchError, nearest, shown
 from ...methods import CASE_FUSIONS, FUSIONS, METHODS
 from ...methods.base import Fusion, Method, Need
-from ...methods.learning.budget import BACKBONE, LATER, Budget
+from ...methods.learning.budget import BACKBONE, FIRST_WEIGHTS, LATER, Budget
 from ...parameters import as_hinted, check_arguments, check_keys, classes_in, has_parameters, parameter_hints
 from ...plugin_errors import calling, is_foreign
 from ...registry import Registry, kebab, load_plugin
@@ -31,10 +31,18 @@ T = TypeVar("T")
 
 
 class Shared(NamedTuple):
-    """What an experiment gives to every method, also to one within another, that takes it and has none of its own."""
+    """What an experiment gives to every method, also to one within another, that takes it and has none of its own.
+
+    ``fixed`` are entries of every budget, whatever its own table says.
+    """
 
     budget: Mapping[str, Any] = MappingProxyType({})
     recipe: str | Mapping[str, Any] = ""
+    fixed: Mapping[str, Any] = MappingProxyType({})
+
+
+RESTORED: Mapping[str, Any] = MappingProxyType({"weights": None})
+"""Entries of each budget of a method that is restored: all its weights are known, so the file of the first is not needed."""
 
 
 def registries() -> dict[str, Registry[Any]]:
@@ -56,36 +64,39 @@ def registries() -> dict[str, Registry[Any]]:
     }
 
 
-def build_method(candidate: Candidate, experiment: Experiment) -> Method:
+def build_method(candidate: Candidate, experiment: Experiment, *, restored: bool = False) -> Method:
     """The method of a candidate with everything that it holds, to any depth.
 
     A parameter whose type hint is a method, fusion or recipe is a name, or a table with the name and parameters; a budget is
     a table. The experiment's budget goes to every method that takes one, with the entries of its own table on top; its recipe
-    to every method that takes one and names none.
+    to every method that takes one and names none. One that is to be ``restored`` gets no file of first weights.
 
     Raises:
         RaterbenchError: something named is unknown, or a parameter is of another kind or out of range; the message says where,
             such as ``candidate 'X': segmenter: fusion``, and the nearest known name.
     """
     where = f"candidate {candidate.name!r}"
-    shared = Shared(experiment.budget, experiment.recipe)
+    shared = Shared(experiment.budget, experiment.recipe, RESTORED if restored else {})
     method: Method = _configured(_named(METHODS, candidate.method, where), candidate.options, where, shared)
     return method
 
 
 def method_table(method: Method) -> dict[str, Any]:
-    """A method with all its parameters, those by default too, as a table of plain values from which it can be built again."""
+    """A method with all its parameters, those by default too, as a table of plain values from which it can be built again.
+
+    It has no file of first weights among the values that ``tuned`` tries: the fitted method has all its weights.
+    """
     table: dict[str, Any] = _plain(method)
     return table
 
 
 def method_from_table(table: Mapping[str, Any], where: str) -> Method:
-    """The method that ``method_table`` describes.
+    """The method that ``method_table`` describes, to be restored: without a file of first weights.
 
     Raises:
         RaterbenchError: a name is unknown, such as that of a plug-in which is not loaded, or a parameter is wrong.
     """
-    method: Method = _from_registry(METHODS, table, where, Shared())
+    method: Method = _from_registry(METHODS, table, where, Shared(fixed=RESTORED))
     return method
 
 
@@ -95,13 +106,20 @@ def _plain(value: Any) -> Any:
         registry = next((registry for registry in registries().values() if isinstance(value, registry.base)), None)
         return parameters if registry is None else {"name": registry.name_of(type(value)), **parameters}
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): _plain(entry) for key, entry in value.items() if not str(key).endswith(FIRST_WEIGHTS)}
     return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def sources_within(method: Method) -> list[str]:
-    """A hash of the source of each class outside the package that a method consists of, and of what these import."""
-    return sorted({mark for one in estimators_within(method) for mark in class_identity(type(one))[1:]})
+    """A hash of the source of each class outside the package that a method consists of, and of what these import.
+
+    The backbone that a budget names is one of them.
+    """
+    from ...methods.backbones import BACKBONES
+
+    parts = list(estimators_within(method))
+    kinds = [type(one) for one in parts] + [BACKBONES.get(one.backbone) for one in parts if isinstance(one, Budget)]
+    return sorted({mark for kind in kinds for mark in class_identity(kind)[1:]})
 
 
 def build_fusions(experiment: Experiment) -> dict[str, Fusion]:
@@ -187,7 +205,7 @@ def _configured(cls: Any, options: Mapping[str, Any], where: str, shared: Shared
         if key in built:
             continue
         if Budget in (held := _held(key, hints)):
-            built[key] = build_budget(shared.budget)
+            built[key] = build_budget({**shared.budget, **shared.fixed})
         elif shared.recipe and any(issubclass(kind, registries()["recipes"].base) for kind in held):
             built[key] = _from_registry(registries()["recipes"], shared.recipe, "recipe", shared)
     check_arguments(cls, built, where)
@@ -222,7 +240,7 @@ def _value(value: Any, kinds: tuple[type, ...], where: str, shared: Shared) -> A
         return _from_registry(_knowing(found, value), value, where, shared)
     check_table(value, where)
     (kind,) = kinds
-    return _configured(kind, {**shared.budget, **value} if kind is Budget else value, where, shared)
+    return _configured(kind, {**shared.budget, **value, **shared.fixed} if kind is Budget else value, where, shared)
 
 
 def _knowing(found: Sequence[Registry[Any]], value: Any) -> Registry[Any]:

@@ -46,7 +46,7 @@ def check_unit(case: Case, dataset: Dataset) -> None:
         raise RaterbenchError(
             f"case {case.id!r} measures lengths in {UNIT_SYMBOLS[case.geometry.unit]}, and the data set {dataset.name!r} in "
             f"{UNIT_SYMBOLS[dataset.unit]}: give every image a spacing or none (a data set in Python says which in its "
-            "attribute unit), or leave out the metrics that measure lengths and preparation.pixel_size"
+            "attribute unit), or leave out the metrics that measure lengths and preparation.pixel_size or voxel_size"
         )
 
 

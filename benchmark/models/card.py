@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,11 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The data set that a model learned from; ``class_values`` are what its label files, and predictions, call the classes."""
+    """The data set that a model learned from.
+
+    ``class_values`` are what its label files, and predictions, call the classes. ``options`` are those that the experiment gave
+    the data set, such as which contrasts are the channels; a card from before they were kept has none.
+    """
 
     name: str
     title: str
@@ -46,9 +50,10 @@ class DataFacts:
     raters: tuple[str, ...]
     anonymous_raters: bool
     unit: Unit
+    options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> DataFacts:
+    def of(cls, dataset: Dataset, options: Mapping[str, Any]) -> DataFacts:
         """Those of a data set that is open."""
         return cls(
             name=dataset.name,
@@ -61,10 +66,11 @@ class DataFacts:
             raters=tuple(dataset.raters),
             anonymous_raters=dataset.anonymous_raters,
             unit=dataset.unit,
+            options=dict(options),
         )
 
     @classmethod
-    def stored(cls, facts: Mapping[str, Any], values: Sequence[int]) -> DataFacts:
+    def stored(cls, facts: Mapping[str, Any], values: Sequence[int], options: Mapping[str, Any]) -> DataFacts:
         """Those that results keep."""
         same = ("title", "citation", "licence", "source", "fingerprint", "anonymous_raters", "unit")
         return cls(
@@ -75,6 +81,7 @@ class DataFacts:
             classes=tuple(facts["classes"]),
             class_values=tuple(values),
             raters=tuple(facts["raters"]),
+            options=dict(options),
         )
 
 
@@ -125,7 +132,7 @@ class ModelCard:
         sources: hashes of the method's classes outside the package, and of what these import; empty for one of the package.
         data: the data set.
         seen: the images that its members learned from.
-        preparation: from a case to what the network sees.
+        preparation: from a case to what the network sees; that of the fitted method where it has its own.
         split: how cases were divided.
         members: the fitted methods, whose probabilities are averaged.
         measured: what the benchmark measured of the candidate's fold models; None where nothing was measured.

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from ... import __version__
 from ...datasets.base import Preparation
 from ...errors import RaterbenchError, nearest
@@ -20,6 +18,7 @@ from ..store.units import PlannedUnit, read_training, training_path, weights_pat
 from .card import LIMITS, SCHEMA, DataFacts, Member, ModelCard, SplitFacts
 from .measured import measured_of
 from .model import file_hash, not_restorable
+from .preparations import fitted_preparations, stored_preparation
 from .seen_images import SeenImages
 from .weights_file import KeptWeights, read_weights
 
@@ -47,14 +46,13 @@ def kept_models(folder: Path, candidate: str | None) -> tuple[ModelCard, list[Ke
     seen = [one.about.seen for one in kept if one.about.seen is not None]
     if any(one.about.facts is None for one in kept) or not seen:
         raise not_restorable(chosen.name, chosen.method)
-    preparation = msgspec.convert(results.facts["preparation"], Preparation)
     members = tuple(_member(folder, unit, one) for unit, one in zip(units, kept, strict=True))
     card = candidate_card(
         results.experiment,
         chosen,
-        data=DataFacts.stored(results.facts, seen[0].class_values),
+        data=DataFacts.stored(results.facts, seen[0].class_values, results.experiment.dataset_options),
         seen=merged(seen),
-        preparation=preparation,
+        preparation=next(iter(fitted_preparations(kept[0].about.facts)), stored_preparation(results.facts)),
         members=members,
         sources=kept[0].about.sources,
     )
@@ -98,7 +96,7 @@ def candidate_card(
         RaterbenchError: the method is not known here, such as a plug-in's.
     """
     try:
-        method = build_method(candidate, experiment)
+        method = build_method(candidate, experiment, restored=True)
     except RaterbenchError as error:
         mend = (
             "; the experiment has plug-ins, and no code that results name is run: give their files"

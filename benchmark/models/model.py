@@ -19,6 +19,7 @@ from ...methods.thresholds import hard_labels
 from ...paths import path_kind
 from ..experiment.factory import load_plugins, method_from_table, sources_within
 from .card import CARD, Member, ModelCard, read_card
+from .preparations import fitted_preparations
 from .seen_images import Span, orientation
 from .weights_file import KeptWeights, read_weights
 
@@ -112,16 +113,13 @@ class Model:
         """How the image of a case differs from those that the model learned from, in sentences.
 
         Raises:
-            RaterbenchError: it has another number of channels or of spatial axes, or its size is needed and not known.
+            RaterbenchError: it has another number of channels or of spatial axes; or the model resamples to voxels of a size,
+                and the voxels of this image or of the training images are of unknown size.
         """
         self.check_form(len(case.image), len(case.shape), f"case {case.id!r}")
         seen, geometry, found = self.card.seen, case.geometry, []
         if geometry.unit != seen.unit:
-            if self.card.preparation.pixel_size is not None:
-                raise RaterbenchError(
-                    f"case {case.id!r} says nothing of the size of its pixels, to which the model resamples: give a file with "
-                    "a spacing in mm, such as NIfTI or MHA"
-                )
+            self._check_size(case)
             found.append(f"its lengths are in {geometry.unit}, those of the training images in {seen.unit}")
         elif seen.unit == "mm" and _is_outside(geometry.spacing, seen.spacing):
             known = " x ".join(_span(span) for span in seen.spacing)
@@ -132,6 +130,25 @@ class Model:
             known = ", ".join(seen.orientations)
             found.append(f"its axes point to {turned}, those of the training images to {known}: the model may see it turned")
         return tuple(found)
+
+    def _check_size(self, case: Case) -> None:
+        """Refuse a case whose unit is not that of the training images where voxels are resampled to a size in this unit."""
+        from ...methods.learning.preparation import size_setting  # Only here: it needs torch, which no reader of a card needs.
+
+        fitted = [one for kept in self.weights for one in fitted_preparations(kept.about.facts)]
+        for preparation in fitted or [self.card.preparation]:
+            if not (setting := size_setting(case.shape, preparation)):
+                continue
+            if case.geometry.unit == "pixel":
+                raise RaterbenchError(
+                    f"case {case.id!r} says nothing of the size of its voxels, and the model resamples to {setting} mm: give a "
+                    "file with a spacing in mm, such as NIfTI or MHA"
+                )
+            raise RaterbenchError(
+                f"the images that {self.card.name!r} learned from say nothing of the size of their voxels, and the model "
+                f"resamples to {setting} pixels, but the lengths of case {case.id!r} are in mm: give its geometry in pixels, "
+                "or train on images with a spacing in mm"
+            )
 
     def _mean(self, case: Case) -> Floats:
         """The mean of the members' probabilities, each with the seed of its fold, as the benchmark predicted."""

@@ -39,12 +39,14 @@ class Places:
 class PredictedImage:
     """One image that was predicted: where, how large each class is, and how it differs from the training images.
 
-    ``sizes`` has for each foreground class its area or volume in mm (or pixels, where the size of a pixel is not known).
+    ``sizes`` has for each foreground class its area or volume in the unit of the model's data set (``size_words``), NaN where
+    the image does not say how large its voxels are. ``failed`` says why nothing was predicted; it is empty else.
     """
 
     places: Places
     sizes: dict[str, float]
     warnings: tuple[str, ...]
+    failed: str = ""
 
 
 def plan_predictions(
@@ -52,12 +54,12 @@ def plan_predictions(
 ) -> list[Places]:
     """Where each image is and where its predictions go; of a folder among ``images``, all images in it.
 
-    Everything that can be wrong is found here, before anything is predicted.
+    What names and headers say is checked here, before anything is predicted; pixels are only read by ``predict_files``.
 
     Raises:
-        RaterbenchError: there is no image, two have one name, an image has other channels or axes than the model knows, or an
-            output would replace an image, or, unless ``overwrite``, anything else but what a run of the same model left that
-            was stopped.
+        RaterbenchError: there is no image, two have one name, a header cannot be read, an image has other channels or axes than
+            the model knows, or an output would replace an image, or, unless ``overwrite``, anything else but what a run of the
+            same model left that was stopped.
     """
     if ending not in ENDINGS:
         raise RaterbenchError(f"predictions are not written as {ending!r}: give one of {', '.join(ENDINGS)}")
@@ -83,18 +85,23 @@ def plan_predictions(
 def predict_files(model: Model, plan: Sequence[Places], folder: Path) -> list[PredictedImage]:
     """Predict each image and write labels, as the data set's files have them, and probabilities, on the image's own grid.
 
-    The probability of two classes is that of the second; of more, each class is a channel. The model's card is written beside
-    them first, and a table of all images last.
+    The probability of two classes is that of the second; of more, each class is a channel. What an earlier table lists is first
+    removed. The model's card is then written, and a table of all images last. An image that cannot be read or predicted has the
+    reason in its row, and the others are predicted.
 
     Raises:
-        RaterbenchError: an image cannot be read, or an output cannot be written.
+        RaterbenchError: an output cannot be written.
     """
     found = []
-    with naming(folder / TABLE):
-        (folder / TABLE).unlink(missing_ok=True)
+    _remove_earlier(folder, plan)
     _write(folder / CARD, model.card.text().encode())
     for places in counted_step(f"predicting {len(plan)} images", plan):
-        predicted = model.predict_image(places.image)
+        try:
+            predicted = model.predict_image(places.image)
+        except RaterbenchError as error:
+            found.append(PredictedImage(places, dict.fromkeys(model.card.data.classes[1:], math.nan), (), str(error)))
+            _remove(places.labels, places.probability)  # A run that was stopped may have left them.
+            continue
         for part in (places.labels.parent, places.probability.parent):
             with naming(part):
                 part.mkdir(parents=True, exist_ok=True)
@@ -104,6 +111,37 @@ def predict_files(model: Model, plan: Sequence[Places], folder: Path) -> list[Pr
         found.append(PredictedImage(places, _sizes(model, predicted), predicted.warnings))
     _write(folder / TABLE, _table(model, found))
     return found
+
+
+def _remove_earlier(folder: Path, plan: Sequence[Places]) -> None:
+    """Remove the table of an earlier run, and the files in the folder that it lists, which may be of other images.
+
+    So nothing of another model stands beside the card. No image that is to be predicted is removed.
+    """
+    table, read = folder / TABLE, {os.path.realpath(places.image) for places in plan}
+    if table.is_file():
+        for file in _listed_files(table):
+            if os.path.realpath(file) not in read and Path(os.path.realpath(file.parent)).is_relative_to(folder.resolve()):
+                _remove(file)
+    _remove(table)
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        with naming(file):
+            file.unlink(missing_ok=True)
+
+
+def _listed_files(table: Path) -> list[Path]:
+    """The predictions that a table lists, where they are now: the folder may have been moved. None of another kind of table."""
+    with naming(table):
+        try:
+            rows = pd.read_csv(table, dtype=str, keep_default_na=False).fillna("")
+        except ValueError:  # It is damaged, or no table.
+            return []
+    parts = [part for part in ("labels", "probability") if part in rows]
+    names = [(part, Path(name).name) for part in parts for name in rows[part]]
+    return [table.parent / part / name for part, name in names if name.endswith(ENDINGS)]
 
 
 def _was_stopped(model: Model, folder: Path) -> bool:
@@ -127,20 +165,23 @@ def size_words(model: Model) -> str:
 
 
 def _sizes(model: Model, predicted: CasePrediction) -> dict[str, float]:
-    """The area or volume of each foreground class, in the unit of the model's data set."""
-    voxel = math.prod(predicted.geometry.spacing) if model.card.data.unit == "mm" else 1.0
+    """The area or volume of each foreground class in the unit of the model's data set; NaN in mm where the image has none."""
+    voxel = 1.0
+    if model.card.data.unit == "mm":
+        voxel = math.prod(predicted.geometry.spacing) if predicted.geometry.unit == "mm" else math.nan
     return {name: int((predicted.labels == k).sum()) * voxel for k, name in enumerate(model.card.data.classes) if k}
 
 
 def _table(model: Model, found: Sequence[PredictedImage]) -> bytes:
-    """A row for each image."""
+    """A row for each image; one that was not predicted names no file, and says why."""
     rows = [
         {
             "image": str(one.places.image),
-            "labels": str(one.places.labels),
-            "probability": str(one.places.probability),
+            "labels": "" if one.failed else str(one.places.labels),
+            "probability": "" if one.failed else str(one.places.probability),
             **{f"{name} ({size_words(model)})": size for name, size in one.sizes.items()},
             "warnings": "; ".join(one.warnings),
+            "failed": one.failed,
         }
         for one in found
     ]

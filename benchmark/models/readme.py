@@ -142,6 +142,8 @@ def _images(card: ModelCard) -> Iterator[str]:
         yield f"- Orientation of training volumes: {', '.join(seen.orientations)}"
     if volumes := about_volumes(card):
         yield f"- {volumes}"
+    if card.data.options:
+        yield f"- Data set options: {_text(_settings(card.data.options))}"
     yield f"- Preparation: {_settings(vars(card.preparation))}"
 
 
@@ -158,7 +160,12 @@ def _percent(share: float | None) -> str:
 
 
 def _settings(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in values.items() if value is not None)
+    return ", ".join(f"{name} = {_value(value)}" for name, value in values.items() if value is not None)
+
+
+def _value(value: Any) -> str:
+    """A list in brackets, whatever it holds, as settings are written."""
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
 def _count(n: int, word: str) -> str:

@@ -25,6 +25,7 @@ from ..store.results import Results
 from .card import DataFacts, Member, ModelCard
 from .from_results import candidate_card, find_candidate, with_measured
 from .model import file_hash, not_restorable
+from .preparations import fitted_preparations, stored_preparation
 from .seen_images import SeenCases
 from .weights_file import WeightsAbout, write_weights
 from .writing import check_model_place, write_card
@@ -51,7 +52,7 @@ def train_model(
         candidate: its name; by default the only one.
         data: the folder that holds downloaded data.
         device: where to compute.
-        results: of the same experiment, from which the card takes what was measured.
+        results: of the same experiment, whose cases were prepared as here, and from which the card takes what was measured.
 
     Raises:
         RaterbenchError: there is no such candidate, it cannot run on the data set or be restored to predict the same, the data
@@ -61,8 +62,10 @@ def train_model(
     check_model_place(folder)
     chosen = find_candidate(experiment, candidate, f"the experiment {experiment.name!r}")
     dataset = open_dataset(experiment, data)
+    if results is not None:  # As it was measured, whatever would be decided today.
+        dataset.preparation = stored_preparation(results.facts)
     dataset.preparation = decided_preparation(dataset)
-    known = DataFacts.of(dataset)
+    known = DataFacts.of(dataset, experiment.dataset_options)
     if results is not None and results.facts["fingerprint"] != known.fingerprint:
         raise RaterbenchError(
             f"the data set {dataset.name!r} is not the one that {results.folder} measured (fingerprint {known.fingerprint}, "
@@ -110,7 +113,7 @@ def train_model(
         chosen,
         data=known,
         seen=seen.found(),
-        preparation=dataset.preparation,
+        preparation=next(iter(fitted_preparations(method.facts())), dataset.preparation),
         members=(member,),
         sources=sources,
     )

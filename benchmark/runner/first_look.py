@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Dataset
 from ...errors import RaterbenchError
-from ...methods.learning.preparation import prepared_shape
+from ...methods.learning.preparation import prepared_shape, size_setting
 from ...steps import counted_step
 from ..experiment.experiment import Experiment
 from ..experiment.factory import build_metrics
@@ -46,14 +46,14 @@ def look_at_cases(dataset: Dataset, positions: Sequence[int], metrics: Sequence[
 
     Raises:
         RaterbenchError: a metric or the preparation needs lengths or sizes, and cases measure them in different units; or the
-            pixel size of the preparation does not fit a case.
+            size of pixels or voxels of the preparation does not fit a case.
     """
     places = np.unique(np.linspace(0, len(positions) - 1, MOST_CASES).astype(int))
     looks: list[Look] = []
-    by_length = dataset.preparation.pixel_size is not None or any(measures_lengths(metric) for metric in metrics)
+    by_length = any(measures_lengths(metric) for metric in metrics)
     for position in counted_step(f"looking at {len(places)} of {len(positions)} cases first", [positions[p] for p in places]):
         case = dataset[position]
-        if by_length:
+        if by_length or size_setting(case.shape, dataset.preparation):
             check_unit(case, dataset)
         prepared_shape(case, dataset.preparation)
         looks.append(_look(case, dataset.n_classes))

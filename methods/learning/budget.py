@@ -18,6 +18,8 @@ BACKBONE = "unet"
 
 LATER = ("normalisation", "weights", "memory_format")
 """Settings that came later: a key holds them where they are not None, so that units from before keep their keys."""
+FIRST_WEIGHTS = "budget.weights"
+"""How dotted names of parameters end that are a file of first weights: a model does not name it, and needs it no more."""
 
 
 class Budget(Parameterised):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -28,7 +28,7 @@ from .restoring import NetworkFacts, fitted_arrays, fitted_values, load_weights,
 from .training import train_network
 from .volumes.choice import decided_preparation, preparation_of_slices, why_not_volumes
 from .volumes.patches import Volume, prepare_volume, store_volumes
-from .volumes.windows import in_windows
+from .volumes.windows import WINDOWS, in_windows
 
 CHUNK = 32
 """Slices that go through the network at once where no gradient is needed."""
@@ -276,10 +276,11 @@ class NetworkMethod(Method):
         self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"
     ) -> Self:
         known = read_facts(facts, type(self).__name__)
+        if self.budget is not None:  # The file of the first weights need not be here: all are replaced.
+            self.budget = clone(self.budget).set_params(weights=None)
         self._set_up(known.preparation, known.n_classes, known.raters, device)
         self.target_names_, self.padded_, self.n_channels_ = known.target_names, known.padded, known.n_channels
         self.spatial_dims_ = len(known.padded)
-        self.budget_.weights = None  # The file of the first weights need not be here: all are replaced.
         set_fitted(self, known.fitted, weights)
         self.module_ = self._built(seed=0)
         load_weights(self.module_, weights, type(self).__name__)
@@ -341,6 +342,15 @@ def _concatenate(parts: list[Any]) -> Any:
         return {key: _concatenate([part[key] for part in parts]) for key in first}
     joined = [_concatenate(list(field)) for field in zip(*parts, strict=True)]
     return type(first)(*joined) if hasattr(first, "_fields") else tuple(joined)
+
+
+def rows_in_chunks(slices: Slices) -> Sequence[torch.Tensor]:
+    """The rows of slices in their order, in chunks that go through the network at once where no gradient is needed.
+
+    A chunk of patches has as many as there are windows at once in a prediction: a patch is as large as many slices.
+    """
+    chunks: Sequence[torch.Tensor] = torch.arange(len(slices)).split(CHUNK if len(slices.sides) == 2 else WINDOWS)
+    return chunks
 
 
 def absent_raters(train: Dataset) -> list[str]:

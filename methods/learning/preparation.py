@@ -47,6 +47,13 @@ def is_volume(shape: Sequence[int], preparation: Preparation) -> bool:
     return preparation.mode == "volumes" and len(shape) == 3
 
 
+def size_setting(shape: Sequence[int], preparation: Preparation) -> str:
+    """The setting that resamples cases of this shape to voxels of a size, so that their own must be known; else empty."""
+    if is_volume(shape, preparation):
+        return "" if preparation.voxel_size is None else f"voxel_size = {list(preparation.voxel_size)}"
+    return "" if preparation.pixel_size is None else f"pixel_size = {preparation.pixel_size:g}"
+
+
 def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
     """Height and width of a case's slices once they are resampled, without padding and before they are cut.
 

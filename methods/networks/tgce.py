@@ -16,7 +16,7 @@ from ..base import Prediction
 from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.learned_truth import LearnedTruthMethod
-from ..learning.network import CHUNK
+from ..learning.network import rows_in_chunks
 from ..learning.preparation import restore_maps
 from ..learning.tgce_form import FORMS, Form
 
@@ -137,7 +137,7 @@ class TGCE(LearnedTruthMethod):
         """Each rater's mean over the voxels it judged, NaN where there are none or training never saw the rater."""
         sums = torch.zeros(2, len(self.raters_), dtype=torch.float64)
         self.module_.eval()
-        for rows in torch.arange(len(slices)).split(CHUNK):
+        for rows in rows_in_chunks(slices):
             batch = slices.batch(rows, self.device_)
             present = batch.present
             reliability = self.module_(batch.images).reliability.expand_as(present)

@@ -20,6 +20,7 @@ from ...voxel_counts import Doubles, dice_from_counts, label_counts
 from ..base import Method
 from ..fit_report import FitReport, Trial
 from ..fusion.majority import MajorityVote
+from ..learning.budget import FIRST_WEIGHTS
 from ..thresholds import THRESHOLDS, best_threshold, dice_by_threshold, hard_labels
 from .fused_labels import FusedLabels
 from .segmenter_holder import SegmenterHolder
@@ -132,10 +133,14 @@ class Tuned(SegmenterHolder):
         return self.best_
 
     def facts(self) -> Mapping[str, Any] | None:
-        """The best setting, and the facts of the method that has it; None where a value is an object, and no plain value."""
+        """The best setting, and the facts of the method that has it; None where a value is an object, and no plain value.
+
+        A file of first weights is left out: it is not needed any more, and its path may be private.
+        """
         inner = self.best_.facts()
         plain = not any(has_parameters(value) for value in self.best_setting_.values())
-        return {"setting": dict(self.best_setting_), "method": inner} if plain and inner is not None else None
+        setting = {name: value for name, value in self.best_setting_.items() if not name.endswith(FIRST_WEIGHTS)}
+        return {"setting": setting, "method": inner} if plain and inner is not None else None
 
     def restore(
         self, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any], *, device: str | torch.device = "cpu"

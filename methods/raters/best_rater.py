@@ -9,7 +9,7 @@ from ...datasets.base import Dataset
 from ..fit_report import Trial
 from ..learning.alarms import majority_counts, majority_dice
 from ..learning.batches.slices import Slices
-from ..learning.network import CHUNK
+from ..learning.network import rows_in_chunks
 from ..networks.separate_networks import SeparateNetworks
 
 
@@ -42,7 +42,7 @@ class BestRater(SeparateNetworks):
         """Dice between the network of rater ``r`` and the majority, pooled over all slices."""
         counts = np.zeros((self.n_classes_, self.n_classes_), np.int64)
         self.module_.eval()
-        for rows in torch.arange(len(slices)).split(CHUNK):
+        for rows in rows_in_chunks(slices):
             batch = slices.batch(rows, self.device_)
             probability = self.recipe_.activate(self.module_.networks[r](batch.images))
             counts += majority_counts(probability, batch.ratings, batch.present).cpu().numpy()

@@ -15,7 +15,7 @@ from ..backbones.base import Backbone
 from ..fit_report import FitReport
 from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
-from ..learning.network import CHUNK
+from ..learning.network import rows_in_chunks
 from .majority_start import MajorityStart, Warmup, starting_matrices
 from .votes import confusion_of, counted_votes, majority_of, majority_shares, summed_evidence
 
@@ -66,7 +66,7 @@ class MaxMIG(MajorityStart):
         """As ``NetworkMethod.prepare``; sets the prior of the classes [K]."""
         slices = super().prepare(train, **options)
         counts = torch.ones(self.n_classes_, dtype=torch.float64)
-        for rows in torch.arange(len(slices)).split(CHUNK):
+        for rows in rows_in_chunks(slices):
             counts += majority_of(slices.batch(rows, self.device_)).transpose(0, 1).flatten(1).double().sum(dim=1).cpu()
         self.prior_ = (counts / counts.sum()).float().to(self.device_)
         return slices

@@ -8,7 +8,7 @@ import torch
 
 from ..learning.batches.slices import Batch, Slices
 from ..learning.losses import summed_votes
-from ..learning.network import CHUNK
+from ..learning.network import rows_in_chunks
 from ..learning.precision import full_precision
 from ..learning.recipes import SINGLE
 
@@ -46,7 +46,7 @@ def count_votes(truth: torch.Tensor, ratings: torch.Tensor, present: torch.Tenso
 def counted_votes(slices: Slices, truth: Callable[[Batch], torch.Tensor], device: torch.device) -> torch.Tensor:
     """``count_votes`` over all slices, on the CPU; ``truth`` gives [B, K, *S] for a batch."""
     total = torch.zeros(slices.n_raters, slices.n_classes, slices.n_classes, dtype=torch.float64)
-    for rows in torch.arange(len(slices)).split(CHUNK):
+    for rows in rows_in_chunks(slices):
         batch = slices.batch(rows, device)
         total += count_votes(truth(batch), batch.ratings, batch.present).cpu()
     return total

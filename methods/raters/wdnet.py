@@ -15,7 +15,7 @@ from ..fit_report import FitReport
 from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from ..learning.losses import soft_cross_entropy
-from ..learning.network import CHUNK
+from ..learning.network import rows_in_chunks
 from ..learning.training import train_network
 from .multi_head import MultiHead
 
@@ -117,7 +117,7 @@ class WDNet(MultiHead):
     def _mean_weights(self, slices: Slices) -> torch.Tensor:
         self.module_.eval()
         total = torch.zeros(len(self.raters_))
-        for rows in torch.arange(len(slices)).split(CHUNK):
+        for rows in rows_in_chunks(slices):
             outputs = self.module_(slices.batch(rows, self.device_).images)
             total += self._log_weights(outputs.weights).exp().sum(dim=0).cpu()
         return total / len(slices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from ...benchmark.models.card import CARD, ModelCard
-from ...benchmark.models.predicting import PredictedImage
+from ...benchmark.models.predicting import TABLE, PredictedImage
 from ...benchmark.models.readme import about_ensemble, about_volumes, measured_lines
 from ..page.escaping import terminal_text
 from ..tables.wording import count_of
@@ -25,16 +26,20 @@ def print_predicted(card: ModelCard, found: Sequence[PredictedImage], sizes: str
     for name in card.data.classes[1:]:
         table.add_column(terminal_text(f"{name} ({sizes})"), justify="right")
     for one in found[:MOST_ROWS]:
-        table.add_row(terminal_text(one.places.image.name), *(f"{size:.5g}" for size in one.sizes.values()))
+        table.add_row(terminal_text(one.places.image.name), *map(_size, one.sizes.values()))
     console.print(table)
     if len(found) > MOST_ROWS:
         _say(console, f"and {count_of(len(found) - MOST_ROWS, 'more image')}")
     for one in found:
+        if one.failed:
+            _say(console, f"NOT PREDICTED {one.places.image}: {one.failed}", "bold red")
         for warning in one.warnings:
             _say(console, f"PLEASE CHECK {one.places.image}: {warning}", "bold red")
     if alarmed := sum(bool(one.alarms) for one in card.members):
         _say(console, f"Trainings with alarms: {alarmed} of {len(card.members)}; {CARD} has them.", "bold red")
     print_measured(card, console)
+    if failed := sum(bool(one.failed) for one in found):
+        _say(console, f"{failed} of {count_of(len(found), 'image')} could not be predicted; {TABLE} says why", "bold red")
     _say(console, f"written: {folder}")
 
 
@@ -61,6 +66,10 @@ def print_measured(card: ModelCard, console: Console) -> None:
         _say(console, line)
     if card.measured is not None:
         _say(console, about_ensemble(card))
+
+
+def _size(size: float) -> str:
+    return "not known" if math.isnan(size) else f"{size:.5g}"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

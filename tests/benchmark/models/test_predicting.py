@@ -80,16 +80,55 @@ def test_a_run_that_was_stopped_can_be_run_again_with_the_same_model(model, resu
     images = [write_volume(tmp_path / f"{name}.nii.gz", ball(n)[0]) for n, name in enumerate("ab")]
     out = tmp_path / "out"
     plan = plan_predictions(model, images, out)
-    images[1].rename(tmp_path / "gone.nii.gz")
+    (out / "labels" / "b.nii.gz").mkdir(parents=True)
     with pytest.raises(RaterbenchError, match=r"b\.nii\.gz"):
         predict_files(model, plan, out)
-    (tmp_path / "gone.nii.gz").rename(images[1])
+    (out / "labels" / "b.nii.gz").rmdir()
     assert (out / "labels" / "a.nii.gz").is_file() and not (out / "predictions.csv").exists()
     with pytest.raises(RaterbenchError, match="there already"):
         plan_predictions(load_model(results, candidate="Heads"), images, out)
     assert len(predict_files(model, plan_predictions(model, images, out), out)) == 2
     with pytest.raises(RaterbenchError, match="there already"):
         plan_predictions(model, images, out)
+
+
+def test_an_image_that_cannot_be_read_does_not_end_the_others(results, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = [write_volume(Path("images") / f"{name}.mha", ball(n)[0]) for n, name in enumerate("abc")]
+    whole = images[1].read_bytes()
+    images[1].write_bytes(whole.replace(b"CompressedData = False", b"CompressedData = True "))
+    assert main(["predict", str(results), "images", "--candidate", "Vote", "-o", "out"]) == 1
+    said = capsys.readouterr().out
+    assert "NOT PREDICTED images/b.mha: " in said and "1 of 3 images could not be predicted" in said
+    table = pd.read_csv("out/predictions.csv", keep_default_na=False)
+    assert [bool(reason) for reason in table["failed"]] == [False, True, False]
+    assert [Path(name).is_file() for name in table["labels"]] == [True, False, True] and table["labels"][1] == ""
+    assert table["ball (volume, mm^3)"][1] == "" and float(table["ball (volume, mm^3)"][2]) > 0
+    assert sorted(file.name for file in Path("out/labels").iterdir()) == ["a.nii.gz", "c.nii.gz"]
+    images[1].write_bytes(whole)
+    assert main(["predict", str(results), "images", "--candidate", "Vote", "-o", "out", "--overwrite"]) == 0
+
+
+def test_what_was_predicted_before_does_not_stay_beside_another_model(model, results, tmp_path):
+    images = [write_volume(tmp_path / f"{name}.nii.gz", ball(n)[0]) for n, name in enumerate("abc")]
+    out, elsewhere = tmp_path / "out", tmp_path / "labels" / "a.nii.gz"
+    predict_files(model, plan_predictions(model, images[:2], out), out)
+    kept = [out / "labels" / "mine.nii.gz", elsewhere, out / "notes.txt"]
+    for file in kept:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"mine")
+    table = pd.read_csv(out / "predictions.csv", keep_default_na=False)
+    table.loc[2, ["labels", "probability"]] = [str(elsewhere.parent / "../labels/a.nii.gz"), str(out / "notes.txt")]
+    table.to_csv(out / "predictions.csv", index=False)
+    other = load_model(results, candidate="Heads")
+    # One of the images was predicted before: it is no label any more.
+    again = [out / "probability" / "b.nii.gz", images[2]]
+    predict_files(other, plan_predictions(other, again, out, ending=".mha", overwrite=True), out)
+    assert all(file.read_bytes() == b"mine" for file in kept)
+    there = sorted(str(file.relative_to(out)) for part in ("labels", "probability") for file in (out / part).iterdir())
+    assert there == [
+        "labels/b.mha", "labels/c.mha", "labels/mine.nii.gz", "probability/b.mha", "probability/b.nii.gz", "probability/c.mha",
+    ]  # fmt: skip
 
 
 def test_what_is_wrong_with_images_is_found_before_one_is_predicted(model, balls, tmp_path):
@@ -136,11 +175,14 @@ def test_fold_models_become_one_folder_and_one_model_is_trained(results, experim
     assert "whose settings are fixed" in capsys.readouterr().err
     assert main(["train", "quick", "--candidate", "STAPLE", "--folds", "-o", "two"]) == 2
     assert "quick is no results folder" in capsys.readouterr().err
+    for ignored in ("--set=seed=1", "--dataset=phantom", "--data=elsewhere", "--device=cpu"):
+        assert main(["train", str(results), "--candidate", "Vote", "--folds", "-o", "two", ignored]) == 2
+        assert f"{ignored.split('=')[0]} would change nothing" in capsys.readouterr().err
     assert not Path("two").exists()
 
 
 def test_classes_without_a_threshold_and_pictures_without_a_spacing(tmp_path, monkeypatch, capsys):
-    """Three classes of a shipped data set in 2-D: the probability has a channel for each."""
+    """Three classes of a shipped data set in 2-D: the probability has a channel for each, and areas in mm are not known."""
     monkeypatch.chdir(tmp_path)
     small = ["dataset_options.subjects=3", "dataset_options.slices=1", "dataset_options.size=32", "budget.epochs=1"]
     settings = [word for setting in [*small, "budget.features=[4,4,4,4,4,4]"] for word in ("--set", setting)]
@@ -150,7 +192,10 @@ def test_classes_without_a_threshold_and_pictures_without_a_spacing(tmp_path, mo
     picture = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 255, (24, 40), dtype=np.uint8))
     sitk.WriteImage(picture, "it.png")
     assert main(["predict", "model", "it.png", "-o", "out"]) == 0
-    assert "its lengths are in pixel, those of the training images in mm" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "its lengths are in pixel, those of the training images in mm" in said and said.count("not known") == 2
+    table = pd.read_csv("out/predictions.csv")
+    assert table.filter(like="(area, mm^2)").shape == (1, 2) and table.filter(like="(area, mm^2)").isna().all(axis=None)
     probability = sitk.ReadImage("out/probability/it.nii.gz")
     assert probability.GetNumberOfComponentsPerPixel() == 3 and probability.GetSize() == (40, 24)
     values = sitk.GetArrayFromImage(probability)

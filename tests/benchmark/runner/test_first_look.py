@@ -80,6 +80,13 @@ def test_cases_that_a_pixel_size_does_not_fit_are_refused_before_anything_trains
     data.preparation = Preparation(pixel_size=0.05)
     with pytest.raises(RaterbenchError, match="case 'large' measures lengths in px, and the data set 'mixed' in mm"):
         look_at_cases(data, [0, 1], [DICE])
+    solid = [case(name, np.stack([square(8, 2, 4)] * 8), spacing=step) for name, step in (("mm", (1, 1, 1)), ("px", None))]
+    deep = CaseList("deep", solid, CLASSES)
+    deep.preparation = Preparation(mode="volumes", voxel_size=(1, 1, 1))
+    with pytest.raises(RaterbenchError, match=r"case 'px' measures lengths in px, .* preparation.pixel_size or voxel_size"):
+        look_at_cases(deep, [0, 1], [DICE])
+    deep.preparation = Preparation(mode="volumes")
+    assert len(look_at_cases(deep, [0, 1], [DICE])) == 2
     data.preparation = Preparation(pixel_size=2)
     with pytest.raises(RaterbenchError, match=r"pixel_size = 2 mm makes 0 x 0 pixels of a slice of case 'small'"):
         look_at_cases(data, [0], [DICE])

@@ -9,9 +9,10 @@ from monai.inferers.utils import sliding_window_inference
 
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import IGNORE, Case, Geometry, Preparation, RaterbenchError
-from raterbench.methods import Budget, ConfusionNetwork, NetworkMethod
+from raterbench.methods import METHODS, Budget, ConfusionNetwork, NetworkMethod
 from raterbench.methods.learning.augmentation import augment
-from raterbench.methods.learning.batches.slices import Batch
+from raterbench.methods.learning.batches.slices import Batch, PreparedSlices
+from raterbench.methods.learning.network import rows_in_chunks
 from raterbench.methods.learning.preparation import (
     prepare_image,
     prepare_ratings,
@@ -20,7 +21,7 @@ from raterbench.methods.learning.preparation import (
     restore_maps,
     restore_prepared,
 )
-from raterbench.methods.learning.volumes.patches import marked_voxels, prepare_volume, store_volumes
+from raterbench.methods.learning.volumes.patches import Patches, marked_voxels, prepare_volume, store_volumes
 from raterbench.methods.learning.volumes.resampling import resize_volume
 
 VOLUMES = Preparation(mode="volumes", patch=(32, 32, 32))
@@ -258,3 +259,27 @@ def test_settings_that_make_no_sense_are_clear_errors(options, message):
 def test_a_voxel_size_that_leaves_nothing_is_a_clear_error():
     with pytest.raises(RaterbenchError, match=r"voxel_size = \[100.0, 1.0, 1.0\] makes 0 x 40 x 36 voxels of case 'one'"):
         prepared_shape(ball((1.0, 1.0, 1.0)), replace(VOLUMES, voxel_size=(100, 1, 1)))
+
+
+@pytest.mark.parametrize("name", ["tgce", "best-rater", "max-mig", "wdnet", "aggnet"])
+def test_no_more_patches_are_seen_at_once_than_windows_in_a_prediction(name, monkeypatch):
+    """A patch is as large as many slices, so that as many of them would need many times the memory."""
+    seen, cut = [], Patches.batch
+
+    def counted(self, rows, device):
+        seen.append(len(rows))
+        return cut(self, rows, device)
+
+    monkeypatch.setattr(Patches, "batch", counted)
+    dataset = make_dataset(shapes=[(32, 32, 96)] * 2, n_raters=3)
+    dataset.preparation = VOLUMES
+    budget = Budget(**OFF, backbone="shallow", epochs=1, batch_size=1, features=(2,) * 6)
+    METHODS.get(name)(budget=budget).fit(dataset, dataset, seed=0)
+    assert sum(seen) >= 12 and max(seen) == 4
+
+
+def test_chunks_of_slices_have_as_many_as_before():
+    flat = PreparedSlices(
+        torch.zeros(40, 1, 2, 2), torch.zeros(40, 1, 2, 2, 2), torch.ones(40, 1, 2, 2, dtype=torch.bool), torch.arange(40)
+    )
+    assert [rows.tolist() for rows in rows_in_chunks(flat)] == [list(range(32)), list(range(32, 40))]
