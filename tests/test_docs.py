@@ -146,3 +146,44 @@ def test_the_comparisons_of_a_page_are_those_of_the_values(page):
         gap, low, high = (write_number(row[name], decimals, sign=True) for name in ("difference", "low", "high"))
         test = f"{gap} [{low}, {high}] | {p_number(row['p_holm'])} | {row['verdict']}"
         assert line == f"| {' | '.join([*key[:4], candidate, means[0], baseline, means[1]])} | {test} |"
+
+
+AREAS = {
+    "labels of": ("wu2022-raters", "fused", "cross-fitted", str.capitalize),
+    "learner": (
+        *("wu2022-learners-diagnosis", "predicted", ""),
+        lambda name: {"Take-and-Give on the majority vote": "Take and Give"}.get(name, name[0].upper() + name[1:]),
+    ),
+}
+"""Tables of areas on the page of the diagnosis, by their first head: study, labels, control, and the name of a candidate."""
+
+
+@pytest.mark.parametrize("head", AREAS)
+def test_areas_of_the_page_of_the_diagnosis_are_those_of_its_tables(head):
+    """With the p of each difference from the majority vote that is told, and of no other that is below .05."""
+    study, source, control, named = AREAS[head]
+    folder = ROOT / "docs" / "diagnosis-first"
+    table = pd.read_csv(folder / study / "diagnosis.csv", keep_default_na=False, na_values=[""])
+    found = table[table["source"].str.startswith(source) & (table["control"].fillna("") == control)]
+    page = (folder.parent / "diagnosis-first.md").read_text(encoding="utf-8")
+    lines = page.partition(f"\n| {head} |")[2].partition("\n\n")[0].splitlines()
+    networks = re.findall(r"by `([^`]+)`", lines[0])
+    compared = 0
+    for line in lines[2:]:
+        name, *cells = (cell.strip().replace("*", "") for cell in line.strip("|").split("|"))
+        for network, cell in zip(networks, cells, strict=False):
+            (row,) = found[(found["candidate"] == named(name.partition(",")[0])) & (found["network"] == network)].to_dict(
+                "records"
+            )
+            area, p = row["auc"], row["p_holm"]
+            shown = write_number(area, 3).lstrip("0") + (f" (p {p_equals(p)})" if p <= 0.05 or "(p" in cell else "")
+            assert cell == shown, f"{name} by {network}"
+            compared += 1
+        assert cells[len(networks)] == write_number(row["dice"], 3).lstrip("0"), name
+    assert compared == len(networks) * len(found[found["network"] == networks[0]])
+
+
+def p_equals(p: float) -> str:
+    """``= .004`` or ``< .001``."""
+    words = p_number(p)
+    return words if words.startswith("<") else f"= {words}"
