@@ -176,6 +176,7 @@ class DataStore:
     def finish(self, fingerprint: str) -> None:
         """Note that all files of a copy are there."""
         with naming(self._mark(fingerprint)):
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._mark(fingerprint).touch()
 
     def _mark(self, fingerprint: str) -> Path:

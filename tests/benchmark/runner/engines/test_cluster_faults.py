@@ -41,7 +41,7 @@ class Vanishing(Instant):
 
     def fit(self, train, validation, *, seed, device="cpu"):
         files = [Path(file) for file in train.source_files().values()]
-        copies, armed = [file for file in files if "raterbench-data" in file.parts], Path(__file__).with_name("armed")
+        copies, armed = [file for file in files if "raterbench-data" in file.parts], Path(ARMED)
         if copies and armed.exists():
             armed.unlink()
             for file in copies:
@@ -80,8 +80,9 @@ def own_data(tiny, plugin, tmp_path, monkeypatch):
             file = tmp_path / "mine" / place / f"case{case}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(random.integers(0, 2, (32, 32), np.uint8) * 255).save(file)
-    named = {"candidates": (Candidate("vanishing", "vanishing"),), "plugins": (plugin(VANISHING),), "fused_rows": ()}
-    return tiny(dataset="folder:~/mine", dataset_options={}, references=("raters", "majority"), **named)
+    file = plugin(f"{VANISHING}\n\nARMED = {str(tmp_path / 'armed')!r}\n")
+    named = {"candidates": (Candidate("vanishing", "vanishing"),), "plugins": (file,), "fused_rows": ()}
+    return tiny(dataset="folder:~/mine", dataset_options={}, references=("raters",), **named)
 
 
 @pytest.fixture
@@ -89,11 +90,6 @@ def drawn(tiny, plugin):
     """An experiment on data that are drawn anywhere."""
     candidates = (Candidate("instant", "instant"),)
     return tiny(candidates=candidates, plugins=(plugin(),), dataset_options={"subjects": 4, "slices": 1, "size": 32})
-
-
-def copy_of(tmp_path):
-    (copy,) = (file.parent for file in tmp_path.glob("scratch/**/raterbench-data/*/mine"))
-    return copy
 
 
 def test_what_was_submitted_before_all_was_sent_is_submitted_again(started, own_data, tmp_path, monkeypatch):
@@ -121,23 +117,18 @@ def test_data_that_go_away_or_change_are_sent_again(started, own_data, tmp_path)
     execute(make_plan(own_data, tmp_path / "first"), engine=DaskCluster(address))
     right = contents(tmp_path / "first")
     assert len(right) == 6
+    (copy,) = tmp_path.glob("scratch/**/raterbench-data/*/mine")
+    files = sorted(file.relative_to(copy) for file in copy.rglob("*.png"))
 
-    def other(copy):
-        return shutil.copyfile(copy / "ratings/a/case0.png", copy / "ratings/b/case0.png")
+    def damage():
+        (copy / "images/case3.png").write_bytes(b"")
+        shutil.copyfile(copy / "ratings/a/case0.png", copy / "ratings/b/case0.png")
 
-    for name, damage in {
-        "removed": shutil.rmtree,
-        "empty": lambda copy: (copy / "ratings/b/case0.png").write_bytes(b""),
-        "other": other,
-        "one more": lambda copy: shutil.copytree(copy / "images", copy / "more"),
-    }.items():
-        copy = copy_of(tmp_path)
-        damage(copy)
-        if name == "one more":
-            shutil.rmtree(copy / "more")  # A copy that is right again is not sent.
+    for name, change in {"removed": lambda: shutil.rmtree(copy), "damaged": damage}.items():
+        change()
         execute(make_plan(own_data, tmp_path / name), engine=DaskCluster(address))
-        assert contents(tmp_path / name) == right, name
-        assert (copy / "ratings/b/case0.png").read_bytes() == (tmp_path / "mine/ratings/b/case0.png").read_bytes()
+        assert contents(tmp_path / name) == right
+        assert len(files) == 18 and all((copy / f).read_bytes() == (tmp_path / "mine" / f).read_bytes() for f in files)
 
 
 def test_a_unit_that_fails_as_its_data_go_away_is_computed_again(started, own_data, tmp_path):
