@@ -97,8 +97,8 @@ def _cache_file(folder: str) -> Path | None:
     """Where the hashes of the files of a folder are remembered; None where there is no place for them."""
     name = hashlib.blake2b(os.fsencode(folder), digest_size=DIGEST_SIZE).hexdigest()
     with suppress(OSError, RuntimeError, KeyError):
-        folder = os.environ.get("RATERBENCH_CACHE") or platformdirs.user_cache_dir("raterbench", appauthor=False)
-        return Path(folder) / "contents" / f"{name}.json"
+        place = os.environ.get("RATERBENCH_CACHE") or platformdirs.user_cache_dir("raterbench", appauthor=False)
+        return Path(place) / "contents" / f"{name}.json"
     return None
 
 
