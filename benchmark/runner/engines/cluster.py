@@ -183,6 +183,7 @@ class DaskCluster(Engine):
         Raises:
             RaterbenchError: the scheduler is gone, or a worker cannot compute for this client.
         """
+        from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
         if future.status == "cancelled":
@@ -195,7 +196,10 @@ class DaskCluster(Engine):
             raise RaterbenchError(
                 f"a worker of {self.address} could not start a unit ({described(error)}): install the same raterbench there"
             )
-        answer: Answer = future.result()
+        try:
+            answer: Answer = future.result()
+        except (OSError, CancelledError) as error:  # It is fetched from the worker by way of the scheduler.
+            raise self._lost() from error
         if answer.refused:
             raise RaterbenchError(f"the worker {answer.worker} cannot compute: {answer.refused}")
         fault = answer.broken or (answer.lacking and self._send_data(plan, answer, future.key))
@@ -261,7 +265,10 @@ class DaskCluster(Engine):
             self._told(worker, remote.finish, fingerprint)
         except WorkerFaultError as error:
             # Where the worker is gone others take up its tasks.
-            return str(error) if worker in client.nthreads() else ""
+            try:
+                return str(error) if worker in client.nthreads() else ""
+            except OSError as closed:
+                raise self._lost() from closed
         self._before_sent[worker] = {future.key for future in self._running}
         self._sent[worker] += 1
         return ""
