@@ -224,7 +224,7 @@ def test_networks_train_where_a_gpu_is_offered_and_the_rest_anywhere(started, dr
 def test_all_workers_are_asked_for_a_gpu(started, drawn, tmp_path):
     """Of the versions of Dask from 2025.4 to the middle of 2026 many questions are answered for five workers."""
     running = DaskCluster(started(*[{}] * 6).scheduler_address)
-    with pytest.raises(RaterbenchError, match="--device cuda: none of the 6 workers of .* offers a GPU"):
+    with pytest.raises(RaterbenchError, match=r"--device cuda: none of the 6 workers of .* offers a GPU"):
         execute(make_plan(drawn, tmp_path / "out", device="cuda"), engine=running)
 
 
