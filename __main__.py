@@ -156,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.out or Path("results") / own_name)
     check_results_folder(folder, experiment)
     check_report_places(folder)
-    engine: Engine = DaskCluster(options.address) if options.engine == "dask" else Local(options.jobs)
+    engine: Engine = DaskCluster(options.address, options.jobs) if options.engine == "dask" else Local(options.jobs)
     device = check_device(options.device, here=isinstance(engine, Local))
     plan = make_plan(experiment, folder, data=options.data, device=device)
     if options.shard:

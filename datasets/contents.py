@@ -1,7 +1,8 @@
 """What files hold, as a hash of each: part of the fingerprint of a data set, and remembered so that it is paid once.
 
-Hashes lie in the user's cache folder, one file for the common folder of some files. One is believed as long as size, times,
-inode and device of its file are what they were, unless the file was younger than its times can tell when it was read.
+Hashes lie in the user's cache folder, or in ``RATERBENCH_CACHE``, one file for the common folder of some files. One is believed
+as long as size, times, inode and device of its file are what they were, unless the file was younger than its times can tell
+when it was read.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def _cache_file(folder: str) -> Path | None:
     """Where the hashes of the files of a folder are remembered; None where there is no place for them."""
     name = hashlib.blake2b(os.fsencode(folder), digest_size=DIGEST_SIZE).hexdigest()
     with suppress(OSError, RuntimeError, KeyError):
-        return Path(platformdirs.user_cache_dir("raterbench", appauthor=False)) / "contents" / f"{name}.json"
+        place = os.environ.get("RATERBENCH_CACHE") or platformdirs.user_cache_dir("raterbench", appauthor=False)
+        return Path(place) / "contents" / f"{name}.json"
     return None
 
 

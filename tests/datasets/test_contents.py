@@ -161,3 +161,11 @@ def test_what_cannot_be_read_is_named(files, cache, tmp_path):
 
 def test_no_files_at_all_have_a_hash(cache):
     assert content_hashes([]) == []
+
+
+def test_hashes_lie_in_the_folder_that_the_environment_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("RATERBENCH_CACHE", str(tmp_path / "elsewhere"))
+    assert contents._cache_file("/data").parent == tmp_path / "elsewhere" / "contents"
+    monkeypatch.delenv("RATERBENCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert tmp_path / "elsewhere" not in contents._cache_file("/data").parents

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ....datasets.base import Dataset
+from ....datasets.contents import content_hashes
 from ....datasets.downloads import VARIABLE, data_folder
 from ....errors import RaterbenchError, shown
 from ....whole_files import naming
@@ -29,6 +30,23 @@ class Piece:
     start: int
     content: bytes
     checksum: str = ""
+
+
+FileState = tuple[int, str]
+"""The size of a file in bytes, and the hash of its content."""
+
+
+def file_states(files: Mapping[str, Path]) -> dict[str, FileState]:
+    """The states of files by the same names. Hashes are remembered, so that unchanged files are read once.
+
+    Raises:
+        RaterbenchError: a file cannot be read.
+    """
+    hashes = content_hashes(list(files.values()))
+    try:
+        return {name: (file.stat().st_size, found) for (name, file), found in zip(files.items(), hashes, strict=True)}
+    except OSError as error:
+        raise RaterbenchError(f"{error.filename} cannot be read: {error.strerror or error}") from error
 
 
 def own_folder(experiment: Experiment) -> str | None:
@@ -119,9 +137,16 @@ class DataStore:
         """Whether all files of a copy have been received."""
         return self._mark(fingerprint).exists()
 
-    def missing(self, fingerprint: str, names: Sequence[str]) -> list[str]:
-        """Which of the files are not there yet."""
-        return [name for name in names if not (self.root(fingerprint) / name).is_file()]
+    def missing(self, fingerprint: str, files: Mapping[str, FileState]) -> list[str]:
+        """Which of the files are not there, or are not what they should be. Those of the right size are read.
+
+        Raises:
+            RaterbenchError: a file cannot be read.
+        """
+        places = {name: self.root(fingerprint) / name for name in files}
+        there = {name: file for name, file in places.items() if file.is_file() and file.stat().st_size == files[name][0]}
+        found = file_states(there)
+        return [name for name, state in files.items() if found.get(name) != state]
 
     def receive(self, fingerprint: str, message: Sequence[Piece]) -> None:
         """Write pieces of files; a file takes its name once it is whole and its checksum is right.
@@ -151,6 +176,7 @@ class DataStore:
     def finish(self, fingerprint: str) -> None:
         """Note that all files of a copy are there."""
         with naming(self._mark(fingerprint)):
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._mark(fingerprint).touch()
 
     def _mark(self, fingerprint: str) -> Path:

@@ -36,6 +36,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from helper import SHARE
 
+from raterbench.datasets.cache.disk_cache import cache_folder
+
 
 class Kills(Instant):
     '''Kills the worker that computes it, as long as a file says so.'''
@@ -43,6 +45,8 @@ class Kills(Instant):
     def fit(self, train, validation, *, seed, device="cpu"):
         super().fit(train, validation, seed=seed)
         self.share = SHARE
+        if "RATERBENCH_TEST" in os.environ:
+            (Path(os.environ["RATERBENCH_TEST"]) / "cache").write_text(str(cache_folder()))
         learned = {*train.index["subject"], *validation.index["subject"]}  # Of two folds one learns from a subject.
         for name in ("ONCE", "ALWAYS"):
             armed = Path(os.environ.get("RATERBENCH_TEST", "nowhere")) / name
@@ -63,6 +67,7 @@ class Cluster:
         self.armed.mkdir(parents=True)
         file, env = folder / "scheduler.json", os.environ | {"RATERBENCH_TEST": str(self.armed)}
         env |= {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", "RATERBENCH_DATA": str(folder)}
+        env.pop("RATERBENCH_CACHE", None)
         self.log = (folder / "log").open("wb")
 
         def start(name: str, *words: str) -> subprocess.Popen[bytes]:
@@ -123,6 +128,8 @@ def test_a_cluster_gives_the_bits_of_one_machine_though_a_worker_is_killed(clust
     plan = make_plan(experiment, tmp_path / "dask")
     execute(plan, engine=DaskCluster(cluster.address))
     assert not (cluster.armed / "ONCE").exists()
+    cache = Path((cluster.armed / "cache").read_text()).relative_to(cluster.folder)
+    assert cache.parts[1] == "scratch" and cache.name == "raterbench-cache"  # On the disk of a worker, not in a home.
     assert "8/8" in capsys.readouterr().err
     one, two = contents(tmp_path / "local"), contents(tmp_path / "dask")
     assert len(one) == 12 and one == two

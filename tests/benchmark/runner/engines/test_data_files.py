@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from raterbench.benchmark.runner.engines import data_files
-from raterbench.benchmark.runner.engines.data_files import DataStore, Piece, at_place, files_to_send, pieces
+from raterbench.benchmark.runner.engines.data_files import DataStore, Piece, at_place, file_states, files_to_send, pieces
 from raterbench.datasets import DeepFlash, Phantom, RaterbenchError, load_dataset
 from raterbench.datasets.downloads import data_folder
 
@@ -25,7 +25,7 @@ def test_files_of_any_size_arrive_whole(tmp_path, monkeypatch, sizes):
     for message in messages:
         assert not store.is_complete("f")
         store.receive("f", message)
-    assert store.missing("f", list(files)) == []
+    assert store.missing("f", file_states(files)) == []
     assert all((store.root("f") / name).read_bytes() == file.read_bytes() for name, file in files.items())
     assert sum(path.is_file() for path in tmp_path.glob("store/**/*")) == len(files)
     store.folder.mkdir(exist_ok=True)
@@ -39,12 +39,31 @@ def test_what_was_changed_on_the_way_is_refused_and_sent_again(tmp_path):
     store = DataStore(tmp_path / "store")
     with pytest.raises(RaterbenchError, match="x was not received as it was sent"):
         store.receive("f", [Piece("x", 0, b"contents", piece.checksum)])
-    assert store.missing("f", ["x"]) == ["x"]
+    states = file_states({"x": tmp_path / "x"})
+    assert store.missing("f", states) == ["x"]
     store.receive("f", [piece])
-    assert store.missing("f", ["x"]) == []
+    assert store.missing("f", states) == []
     for name in ("../x", "/x", "a/../../x"):
         with pytest.raises(RaterbenchError, match="leads out of the folder of data"):
             store.receive("f", [Piece(name, 0, b"", piece.checksum)])
+
+
+@pytest.mark.parametrize("found", [b"", b"content and more", b"CONTENT", None])
+def test_a_copy_that_was_damaged_is_sent_again(tmp_path, found):
+    files = {name: tmp_path / name for name in ("x", "y")}
+    for file in files.values():
+        file.write_bytes(b"content")
+    store = DataStore(tmp_path / "store")
+    store.receive("f", next(pieces(files)))
+    store.finish("f")
+    if found is None:
+        (store.root("f") / "x").unlink()
+    else:
+        (store.root("f") / "x").write_bytes(found)
+    assert store.missing("f", file_states(files)) == ["x"]
+    store.receive("f", next(pieces({"x": files["x"]})))
+    assert store.missing("f", file_states(files)) == []
+    assert (store.root("f") / "x").read_bytes() == b"content"
 
 
 def test_simulated_data_have_nothing_to_send(tiny):
