@@ -101,10 +101,10 @@ class Spool:
 
     def moved(self, prediction: StoredPrediction) -> StoredPrediction:
         """The prediction with its large arrays mapped from the file; with its own where the file cannot be written."""
-        arrays = {field.name: getattr(prediction, field.name) for field in fields(prediction)}
-        large = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray) and a.nbytes >= LARGE}
+        values: dict[str, Any] = {field.name: getattr(prediction, field.name) for field in fields(prediction)}
+        large = {name: a for name, a in values.items() if isinstance(a, np.ndarray) and a.nbytes >= LARGE}
         try:
-            return replace(prediction, **{name: self._mapped(array) for name, array in large.items()})
+            return replace(prediction, **values | {name: self._mapped(array) for name, array in large.items()})
         except OSError:
             return prediction  # That costs nothing but memory.
 
