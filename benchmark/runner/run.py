@@ -228,11 +228,11 @@ def _run_tasks(plan: Plan, todo: Todo, engine: Engine, timeout: float | None) ->
             unit, parts = later.pop(task.unit.key)
             waiting.appendleft(plan.measuring_task({unit: parts}, task.fold))
         yield task, outcome
-    again, tried = deque(died), {id(task) for task in died}
+    again, tried = deque(died), list(died)
     for task, outcome in engine.compute(plan, again, timeout=timeout, alone=True):
         if isinstance(outcome, Died):
-            if not outcome.final and id(task) not in tried:  # It measures what was trained in this round.
-                tried.add(id(task))
+            if not outcome.final and not any(task is one for one in tried):  # It measures what was trained in this round.
+                tried.append(task)
                 again.append(task)
                 continue
             yield task, _store_death(task, outcome, outcome.how if outcome.final else f"{outcome.again}: {outcome.how}")
