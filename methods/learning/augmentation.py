@@ -26,7 +26,7 @@ def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: t
         theta = _affine_in_space(images.shape, spacing, budget, generator).to(images.device)
     else:
         theta = _affine(len(images), images.shape[-2:], budget, generator).to(images.device)
-    grid = functional.affine_grid(theta, [len(images), 1, *images.shape[2:]], align_corners=False)
+    grid = voxel_grid(theta, images.shape[2:])
     # Images and ratings together: the weights of a voxel's neighbours are computed once.
     judged = (ratings * present.unsqueeze(2)).flatten(1, 2)
     both = torch.cat([images, judged], dim=1)
@@ -35,6 +35,22 @@ def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: t
     images = images.contiguous()  # As a part of both it would keep the ratings in memory.
     present, ratings = normalise_labels(moved.unflatten(1, ratings.shape[1:3]))
     return batch._replace(images=images, ratings=ratings, present=present)
+
+
+def voxel_grid(theta: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Places [n, *shape, axes] for ``grid_sample``: the same as ``affine_grid`` gives without aligned corners, in less time.
+
+    There, a product of matrices multiplies for each voxel; here, once for each place along an axis.
+    """
+    axes = len(shape)
+    grid = torch.zeros(())
+    for column, size in enumerate(reversed(shape)):  # Those of ``theta`` are x, y, z and the shift.
+        centres = torch.linspace(-1, 1, size, device=theta.device) * (size - 1) / size
+        along = theta[:, :, column, None] * centres
+        along = along.view(-1, axes, *[size if axis == axes - 1 - column else 1 for axis in range(axes)])
+        grid = grid + along
+    shift = theta[:, :, axes].view(-1, axes, *[1] * axes)
+    return (grid + shift).movedim(1, -1).contiguous()
 
 
 def _affine(n: int, shape: torch.Size, budget: Budget, generator: torch.Generator) -> torch.Tensor:

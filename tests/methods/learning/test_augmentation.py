@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from raterbench.methods import Budget
-from raterbench.methods.learning.augmentation import augment
+from raterbench.methods.learning.augmentation import augment, voxel_grid
 from raterbench.methods.learning.batches.slices import Batch
 
 OFF = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "flip": False}
@@ -99,3 +100,11 @@ def test_the_same_generator_gives_the_same_map_whatever_the_number_of_raters():
     other = augmented((image, ratings[:, :1], present[:, :1]), rotation=20.0)[0]
     assert torch.equal(one, other)
     assert not torch.equal(one, augmented((image, ratings, present), 1, rotation=20.0)[0])
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (96, 80), (1, 7), (16, 24, 32), (1, 5, 6)])
+def test_the_grid_of_a_map_is_that_of_pytorch(shape):
+    axes = len(shape)
+    theta = torch.randn(3, axes, axes + 1, generator=torch.Generator().manual_seed(0))
+    expected = functional.affine_grid(theta, [3, 1, *shape], align_corners=False)
+    torch.testing.assert_close(voxel_grid(theta, torch.Size(shape)), expected, rtol=0, atol=1e-6)
