@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def _empty_masks(network: DiagnosisNetwork) -> None:
         slices = _slices(network, change=change)
         _judged(_learned(network, slices, slices), slices)
     slices = _slices(network)
-    nobody = MaskedSlices(slices.images, torch.zeros_like(slices.masks), slices.diagnoses, slices.cases)
+    nobody = replace(slices, masks=torch.zeros_like(slices.masks))
     _judged(_learned(network, slices, slices), nobody)
 
 

@@ -61,7 +61,7 @@ def our_steps(method: FusedLabels, dataset: Dataset, steps: int) -> Callable[[],
         last = 0.0
         for _ in range(steps):
             rows = torch.randint(len(patches), (BATCH,), generator=generator)
-            batch = augment(patches.draw(rows, device, generator), method.budget_, generator, patches.spacing(rows))
+            batch = augment(patches.draw(rows, device, generator), method.budget_, generator, patches.spacing[rows])
             loss = method.step_loss(method.module_, batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -139,7 +139,7 @@ def _training(budget: Budget, dataset: Dataset, fold: Fold) -> float:
 
     def train_once() -> None:
         drawn = slices.draw(rows, torch.device("cpu"), torch.Generator())
-        batch = augment(drawn, budget, torch.Generator(), slices.spacing(rows))
+        batch = augment(drawn, budget, torch.Generator(), slices.spacing[rows])
         loss = module(batch.images).square().mean() + batch.ratings.mean()
         module.zero_grad()
         loss.backward()

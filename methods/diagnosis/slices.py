@@ -25,20 +25,23 @@ class MaskedSlices:
 
     ``images`` [N, C, H, W] float32. ``masks`` [N, K, H, W] float32, soft; they sum to 1 over K, and to 0 where nobody judged
     and where a slice is padded. ``diagnoses`` [N] int64, ``UNKNOWN`` where it is. ``cases`` [N] int64, the position of each
-    slice's case among those that the slices are made of.
+    slice's case among those that the slices are made of. ``spacing`` [N, 2] float32, the size of the pixels (height, width); it
+    stays on the CPU, where random maps are drawn.
     """
 
     images: torch.Tensor
     masks: torch.Tensor
     diagnoses: torch.Tensor
     cases: torch.Tensor
+    spacing: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.images)
 
     def rows(self, rows: torch.Tensor) -> MaskedSlices:
         """Some of the slices, by number or by a boolean [N]."""
-        return MaskedSlices(self.images[rows], self.masks[rows], self.diagnoses[rows], self.cases[rows])
+        parts = (self.images, self.masks, self.diagnoses, self.cases, self.spacing)
+        return MaskedSlices(*(part[rows.to(part.device)] for part in parts))
 
     def known(self) -> MaskedSlices:
         """The slices of cases with a known diagnosis."""
@@ -46,11 +49,12 @@ class MaskedSlices:
 
     def to(self, device: torch.device) -> MaskedSlices:
         """The same on a device."""
-        return MaskedSlices(*(part.to(device) for part in (self.images, self.masks, self.diagnoses, self.cases)))
+        images, masks, diagnoses, cases = (part.to(device) for part in (self.images, self.masks, self.diagnoses, self.cases))
+        return MaskedSlices(images, masks, diagnoses, cases, self.spacing)
 
     def content(self) -> list[str]:
         """A hash of each part; ``cases`` is none of them, since it only says where a slice comes from."""
-        return [content_hash(part.cpu().numpy()) for part in (self.images, self.masks, self.diagnoses)]
+        return [content_hash(part.cpu().numpy()) for part in (self.images, self.masks, self.diagnoses, self.spacing)]
 
     def diagnosed_as(self, diagnoses: torch.Tensor) -> MaskedSlices:
         """The same with other diagnoses [N]."""
@@ -77,7 +81,7 @@ def masked_slices(
     if not prepared:
         raise RaterbenchError("no case has a voxel that a rater judged, so that there is no mask to diagnose from")
     slices = stack(prepared, least)
-    return MaskedSlices(slices.images, slices.ratings[:, 0].float(), torch.cat(diagnoses), slices.cases)
+    return MaskedSlices(slices.images, slices.ratings[:, 0].float(), torch.cat(diagnoses), slices.cases, slices.spacing)
 
 
 def by_case(probability: npt.NDArray[np.float64], slices: MaskedSlices) -> dict[int, npt.NDArray[np.float64]]:

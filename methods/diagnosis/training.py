@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -187,8 +188,8 @@ def _augmented(batch: MaskedSlices, budget: DiagnosisBudget, generator: torch.Ge
     """Images and masks rotated and shifted together."""
     changes = Budget(rotation=budget.rotation, translation=budget.translation, scaling=0.0)
     judged = batch.masks.sum(dim=1, keepdim=True) > 0
-    moved = augment(Batch(batch.images, batch.masks[:, None], judged, batch.cases), changes, generator)
-    return MaskedSlices(moved.images, moved.ratings[:, 0], batch.diagnoses, batch.cases)
+    moved = augment(Batch(batch.images, batch.masks[:, None], judged, batch.cases), changes, generator, batch.spacing)
+    return replace(batch, images=moved.images, masks=moved.ratings[:, 0])
 
 
 def _rise_and_fall(optimiser: torch.optim.Optimizer, steps: int) -> LambdaLR:

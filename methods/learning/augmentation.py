@@ -12,20 +12,21 @@ from .budget import Budget
 from .preparation import normalise_labels
 
 
-def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: torch.Tensor | None = None) -> Batch:
+def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: torch.Tensor) -> Batch:
     """The batch after one random affine map for each image.
 
-    Slices move within their plane, in pixels. Patches of volumes move in mm, with the ``spacing`` [B, 3] (z, y, x) of their
-    voxels: a rotation is one of the body, and no shear, however thick slices are. Labels are interpolated linearly, so they
-    become soft at boundaries. Numbers are drawn from ``generator`` on the CPU, so every device gets the same ones.
+    Images move in mm, with the ``spacing`` [B, 2] (height, width) of their pixels or [B, 3] (z, y, x) of the voxels of patches:
+    a rotation is one of the body, and no shear, however thick slices are. Slices move within their plane. Labels are
+    interpolated linearly, so they become soft at boundaries. Numbers are drawn from ``generator`` on the CPU, so every device
+    gets the same ones.
     """
     if not budget.augments:
         return batch
     images, ratings, present = batch.images, batch.ratings, batch.present
     if images.ndim == 5:
-        theta = _affine_in_space(images.shape, spacing, budget, generator).to(images.device)
+        theta = _affine_in_space(images.shape[2:], spacing, budget, generator).to(images.device)
     else:
-        theta = _affine(len(images), images.shape[-2:], budget, generator).to(images.device)
+        theta = _affine(images.shape[2:], spacing, budget, generator).to(images.device)
     grid = voxel_grid(theta, images.shape[2:])
     # Images and ratings together: the weights of a voxel's neighbours are computed once.
     judged = (ratings * present.unsqueeze(2)).flatten(1, 2)
@@ -53,13 +54,15 @@ def voxel_grid(theta: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     return (grid + shift).movedim(1, -1).contiguous()
 
 
-def _affine(n: int, shape: torch.Size, budget: Budget, generator: torch.Generator) -> torch.Tensor:
-    """Matrices [n, 2, 3] in the units of ``affine_grid``; sides of different length keep a rotation a rotation."""
+def _affine(shape: torch.Size, spacing: torch.Tensor, budget: Budget, generator: torch.Generator) -> torch.Tensor:
+    """Matrices [n, 2, 3] in the units of ``affine_grid``, axes x, y, of maps in mm of slices [n, C, H, W]."""
+    n = len(spacing)
     draw = torch.rand(n, 5, generator=generator) * 2 - 1
     angle = draw[:, 0] * math.radians(budget.rotation)
     scale = 1 + draw[:, 1] * budget.scaling
     mirror = torch.where(draw[:, 4] < 0, -1.0, 1.0) if budget.flip else torch.ones(n)
-    ratio = shape[0] / shape[1]
+    # affine_grid measures each axis in half the side of the slice.
+    ratio = shape[0] / shape[1] * (spacing[:, 0] / spacing[:, 1])
     cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
     shift = 2 * budget.translation * draw[:, 2:4]
     top = torch.stack([mirror * cosine, -sine * ratio, shift[:, 0]], dim=1)
@@ -67,14 +70,13 @@ def _affine(n: int, shape: torch.Size, budget: Budget, generator: torch.Generato
     return torch.stack([top, bottom], dim=1)
 
 
-def _affine_in_space(
-    shape: torch.Size, spacing: torch.Tensor | None, budget: Budget, generator: torch.Generator
-) -> torch.Tensor:
+def _affine_in_space(shape: torch.Size, spacing: torch.Tensor, budget: Budget, generator: torch.Generator) -> torch.Tensor:
     """Matrices [n, 3, 4] in the units of ``affine_grid``, axes x, y, z, of maps in mm of patches [n, C, D, H, W].
 
     A rotation about each axis is drawn, up to ``budget.rotation``; the mirror exchanges left and right (x).
     """
-    n, draw = shape[0], torch.rand(shape[0], 8, generator=generator) * 2 - 1
+    n = len(spacing)
+    draw = torch.rand(n, 8, generator=generator) * 2 - 1
     rotation = torch.eye(3)
     for axis in range(3):
         angle = draw[:, axis] * math.radians(budget.rotation)
@@ -87,6 +89,6 @@ def _affine_in_space(
     if budget.flip:
         moved[:, :, 0] *= torch.where(draw[:, 7] < 0, -1.0, 1.0).view(-1, 1)
     # affine_grid measures each axis in half the side of the patch.
-    half = torch.tensor(shape[2:]).flip(0) * (torch.ones(n, 3) if spacing is None else spacing.flip(1)) / 2
+    half = torch.tensor(shape).flip(0) * spacing.flip(1) / 2
     linear = moved * half.unsqueeze(1) / half.unsqueeze(2)
     return torch.cat([linear, 2 * budget.translation * draw[:, 4:7].unsqueeze(2)], dim=2)

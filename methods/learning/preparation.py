@@ -36,10 +36,23 @@ def prepare_case(
 
     Where it is learned as a volume, that stands in the place of a slice, without padding.
     """
+    ratings, present = prepare_ratings(case, targets, names, n_classes, preparation)
     images = prepare_image(case, preparation)
-    return PreparedSlices(
-        images, *prepare_ratings(case, targets, names, n_classes, preparation), torch.full((len(images),), position)
-    )
+    return as_slices(case, images, ratings, present, preparation=preparation, position=position)
+
+
+def as_slices(
+    case: Case,
+    images: torch.Tensor,
+    ratings: torch.Tensor,
+    present: torch.Tensor,
+    *,
+    preparation: Preparation,
+    position: int,
+) -> PreparedSlices:
+    """What has been prepared of a case, with its ``position`` and the size of its pixels or voxels once it is resampled."""
+    places = torch.full((len(images),), position)
+    return PreparedSlices(images, ratings, present, places, torch.tensor([prepared_spacing(case, preparation)] * len(images)))
 
 
 def is_volume(shape: Sequence[int], preparation: Preparation) -> bool:
@@ -77,6 +90,16 @@ def prepared_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:
             f"1 to {LARGEST_SIDE} pixels along each side, or correct the spacing of the image"
         )
     return height, width
+
+
+def prepared_spacing(case: Case, preparation: Preparation) -> tuple[float, ...]:
+    """The size of the pixels of a case's slices once they are resampled (height, width), or of the voxels of its volume."""
+    native: tuple[int, ...] = case.shape
+    spacing: tuple[float, ...] = case.geometry.spacing
+    if not is_volume(case.shape, preparation):
+        native, spacing = _slice_shape(case.shape, preparation), _within_slice(spacing, case.shape, preparation)
+    size = prepared_shape(case, preparation)
+    return tuple(step * n / new for step, n, new in zip(spacing, native, size, strict=True))
 
 
 def _volume_shape(case: Case, preparation: Preparation) -> tuple[int, ...]:

@@ -97,7 +97,7 @@ def train_network(
             total = 0.0
             order = torch.cat([torch.randperm(len(slices), generator=shuffling) for _ in range(passes)])
             for rows in order.split(budget.batch_size):
-                batch = augment(slices.draw(rows, device, shuffling), budget, shuffling, slices.spacing(rows))
+                batch = augment(slices.draw(rows, device, shuffling), budget, shuffling, slices.spacing[rows])
                 ratings, present = learner.select_targets(batch.ratings, batch.present, drawing)
                 with _autocast(device, enabled=budget.mixed_precision):
                     loss = learner.step_loss(module, batch._replace(ratings=ratings, present=present))

@@ -17,7 +17,7 @@ from ...seeds import seed_sequence
 from ..learning.batches.slices import Batch, PreparedSlices, Slices, pad, stack
 from ..learning.budget import Budget
 from ..learning.network import CHUNK, NetworkMethod
-from ..learning.preparation import prepare_image, prepare_ratings
+from ..learning.preparation import as_slices, prepare_image, prepare_ratings
 from ..learning.recipes import Recipe
 from ..thresholds import hard_labels
 from .views import careful_labels
@@ -135,7 +135,7 @@ class _Drawable:
         drawn = self.errors.rate(self.instances, random, segments=self.segments)
         targets: Mapping[str, Any] = {TARGET: self.labels, DRAWN: drawn}
         ratings, present = prepare_ratings(self.case, targets, (TARGET, DRAWN), self.n_classes, self.preparation)
-        return PreparedSlices(self.images, ratings, present, torch.full((len(self.images),), self.position))
+        return as_slices(self.case, self.images, ratings, present, preparation=self.preparation, position=self.position)
 
 
 def find_objects(case: Case, labels: Labels, objects: Objects, hq: Sequence[str]) -> Instances:

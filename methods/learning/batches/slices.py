@@ -31,10 +31,12 @@ class Batch(NamedTuple):
 class Slices(ABC):
     """The training or validation part as a network sees it: N slices, or patches of volumes.
 
-    ``cases`` [N] int64 is the position of each slice's case in the part; ``sides`` the spatial shape that a batch has.
+    ``cases`` [N] int64 is the position of each slice's case in the part; ``spacing`` [N, 2] float32 the size of its pixels
+    (height, width), or [N, 3] that of the voxels of a patch (z, y, x); ``sides`` the spatial shape that a batch has.
     """
 
     cases: torch.Tensor
+    spacing: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -72,11 +74,6 @@ class Slices(ABC):
         del generator
         return self.batch(rows, device)
 
-    def spacing(self, rows: torch.Tensor) -> torch.Tensor | None:
-        """The size of the voxels [B, 3] of some ``rows``; None for slices, which are augmented in pixels."""
-        del rows
-        return None
-
     @abstractmethod
     def seen_raters(self) -> torch.Tensor:
         """Which raters [R] judged a voxel."""
@@ -102,6 +99,7 @@ class PreparedSlices(Slices):
     ratings: torch.Tensor
     present: torch.Tensor
     cases: torch.Tensor
+    spacing: torch.Tensor
 
     @property
     def n_channels(self) -> int:
@@ -143,11 +141,12 @@ class PreparedSlices(Slices):
 
     def row(self, i: int) -> PreparedSlices:
         """Slice ``i`` alone, which is not copied."""
-        return PreparedSlices(*(tensor[i : i + 1] for tensor in (self.images, self.ratings, self.present, self.cases)))
+        parts = (self.images, self.ratings, self.present, self.cases, self.spacing)
+        return PreparedSlices(*(tensor[i : i + 1] for tensor in parts))
 
     def alone(self, r: int) -> PreparedSlices:
         """The same slices with the labels of rater ``r`` alone, which are not copied."""
-        return PreparedSlices(self.images, self.ratings[:, r : r + 1], self.present[:, r : r + 1], self.cases)
+        return replace(self, ratings=self.ratings[:, r : r + 1], present=self.present[:, r : r + 1])
 
 
 class CaseSlices(Slices):
@@ -169,6 +168,7 @@ class CaseSlices(Slices):
         judged = [replace(part, present=self._present(part.present)).judged() for part in parts]
         self._rows = [(part, i) for part, some in zip(self.parts, judged, strict=True) for i in some.nonzero()[:, 0].tolist()]
         self.cases = torch.cat([part.cases[some] for part, some in zip(parts, judged, strict=True)])
+        self.spacing = torch.cat([part.spacing[some] for part, some in zip(parts, judged, strict=True)])
 
     @property
     def n_channels(self) -> int:
@@ -219,10 +219,8 @@ def stack(parts: Sequence[PreparedSlices], least: tuple[int, ...] = (1, 1)) -> P
     """The slices of all parts in one, in memory, padded to the largest of them, and to ``least`` (height and width)."""
     height, width = (max(low, *(part.images.shape[axis] for part in parts)) for low, axis in zip(least, (-2, -1), strict=True))
     padded = [_padded(part, (height, width)) for part in parts]
-    images, ratings, present, cases = (
-        torch.cat([getattr(part, name) for part in padded]) for name in ("images", "ratings", "present", "cases")
-    )
-    return PreparedSlices(images, ratings, present, cases)
+    names = ("images", "ratings", "present", "cases", "spacing")
+    return PreparedSlices(*(torch.cat([getattr(part, name) for part in padded]) for name in names))
 
 
 def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1)) -> CaseSlices:
@@ -234,18 +232,20 @@ def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1))
     """
     # Numbers and no tensors are kept of a part that is not in a file yet: small ones between large ones that come and go would
     # fragment the memory.
-    file, stored, cases = ScratchFile(), list[PreparedSlices | None](), list[list[int]]()
+    file, stored, places = ScratchFile(), list[PreparedSlices | None](), list[tuple[list[int], list[list[float]]]]()
     for part in parts:
         there = part.in_files()
         stored.append(part if there else None)
-        cases.append(part.cases.tolist())
+        places.append((part.cases.tolist(), part.spacing.tolist()))
         for tensor in () if there else (part.images, part.ratings, part.present):
             file.add(tensor)
     written = iter(file.tensors())
     return CaseSlices(
         [
-            PreparedSlices(next(written), next(written), next(written), torch.tensor(positions)) if part is None else part
-            for part, positions in zip(stored, cases, strict=True)
+            PreparedSlices(next(written), next(written), next(written), torch.tensor(cases), torch.tensor(spacing))
+            if part is None
+            else part
+            for part, (cases, spacing) in zip(stored, places, strict=True)
         ],
         least,
     )
@@ -253,7 +253,7 @@ def store_slices(parts: Iterable[PreparedSlices], least: Sequence[int] = (1, 1))
 
 def _padded(part: PreparedSlices, sides: tuple[int, ...]) -> PreparedSlices:
     images = pad(part.images, sides, mode="replicate")
-    return PreparedSlices(images, pad(part.ratings, sides), pad(part.present, sides), part.cases)
+    return replace(part, images=images, ratings=pad(part.ratings, sides), present=pad(part.present, sides))
 
 
 def pad(slices: torch.Tensor, shape: Sequence[int], mode: str = "constant", value: float = 0) -> torch.Tensor:

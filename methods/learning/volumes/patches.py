@@ -27,12 +27,11 @@ class Volume:
     """One prepared case.
 
     ``parts`` has one volume in place of slices, without padding; ``marked`` [n, 3] are voxels of it in which a rater marked
-    foreground; ``spacing`` is the size of its voxels, z, y, x.
+    foreground.
     """
 
     parts: PreparedSlices
     marked: torch.Tensor
-    spacing: tuple[float, ...]
 
 
 def prepare_volume(
@@ -46,9 +45,7 @@ def prepare_volume(
 ) -> Volume:
     """As ``prepare_case``, for a case that is learned as a volume."""
     parts = prepare_case(case, targets, names, n_classes, preparation, position=position)
-    size = prepared_shape(case, preparation)
-    steps = [step * native / n for step, native, n in zip(case.geometry.spacing, case.shape, size, strict=True)]
-    return Volume(parts, marked_voxels(case, size, n_classes), tuple(steps))
+    return Volume(parts, marked_voxels(case, prepared_shape(case, preparation), n_classes))
 
 
 def marked_voxels(case: Case, size: Sequence[int], n_classes: int) -> torch.Tensor:
@@ -84,6 +81,7 @@ class Patches(Slices):
         tiles = [(i, start) for i, volume in enumerate(self.volumes) for start in self._tiles(volume.parts)]
         self.tiles = tiles
         self.cases = torch.tensor([int(self.volumes[i].parts.cases[0]) for i, _ in tiles], dtype=torch.int64)
+        self.spacing = torch.tensor([self.volumes[i].parts.spacing[0].tolist() for i, _ in tiles]).view(-1, 3)
 
     @property
     def n_channels(self) -> int:
@@ -119,9 +117,6 @@ class Patches(Slices):
                 start = [min(max(s, 0), most) for s, most in zip(inside, free, strict=True)]
             places.append((number, tuple(start)))
         return self._cut(places, device)
-
-    def spacing(self, rows: torch.Tensor) -> torch.Tensor:
-        return torch.tensor([self.volumes[self.tiles[row][0]].spacing for row in rows.tolist()])
 
     def seen_raters(self) -> torch.Tensor:
         seen = torch.zeros(self.n_raters, dtype=torch.bool)
@@ -179,19 +174,20 @@ def store_volumes(volumes: Iterable[Volume], preparation: Preparation, least: Se
     # All that is kept of a volume that is in no file yet are some numbers: small arrays between large ones that come and go
     # would keep the memory of these from being used again.
     file, there, largest = ScratchFile(), list[Volume | None](), np.ones(3, int)
-    places = list[tuple[int, tuple[float, ...]]]()
+    places = list[tuple[list[int], list[list[float]]]]()
     for volume in volumes:
         largest = np.maximum(largest, volume.parts.sides)
         in_files = volume.parts.in_files()
         there.append(volume if in_files else None)
-        places.append((int(volume.parts.cases[0]), volume.spacing))
+        places.append((volume.parts.cases.tolist(), volume.parts.spacing.tolist()))
         for tensor in () if in_files else (volume.parts.images, volume.parts.ratings, volume.parts.present, volume.marked):
             file.add(tensor)
     written, mapped = iter(file.tensors()), list[Volume]()
-    for known, (position, spacing) in zip(there, places, strict=True):
+    for known, (cases, spacing) in zip(there, places, strict=True):
         if known is None:
             images, ratings, present, marked = (next(written) for _ in range(4))
-            mapped.append(Volume(PreparedSlices(images, ratings, present, torch.tensor([position])), marked, spacing))
+            parts = PreparedSlices(images, ratings, present, torch.tensor(cases), torch.tensor(spacing))
+            mapped.append(Volume(parts, marked))
         else:
             mapped.append(known)
     needed = -(-largest // preparation.multiple) * preparation.multiple

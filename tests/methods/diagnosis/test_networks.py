@@ -45,7 +45,7 @@ def test_rules_see_the_mask_alone_and_no_mask_sees_none_of_it(rule, disc_slices,
     assert 0.3 < auc(rule.fit(train, train, seed=0), test) < 0.7
     blind = NoMask().fit(train, train, seed=0, budget=quickly)
     other = test.masks.flip(0)
-    shuffled = type(test)(test.images, other, test.diagnoses, test.cases)
+    shuffled = dataclasses.replace(test, masks=other)
     np.testing.assert_array_equal(blind.predict(test), blind.predict(shuffled))
 
 
@@ -112,7 +112,7 @@ def test_the_probability_is_that_of_the_frequencies_in_training(quickly):
 
     n = 40
     diagnoses = (torch.arange(n) % 4 == 0).long()
-    nothing = MaskedSlices(torch.zeros(n, 1, 32, 32), torch.zeros(n, 2, 32, 32), diagnoses, torch.arange(n))
+    nothing = MaskedSlices(torch.zeros(n, 1, 32, 32), torch.zeros(n, 2, 32, 32), diagnoses, torch.arange(n), torch.ones(n, 2))
     network = DLCat().fit(nothing, nothing, seed=0, budget=quickly)
     np.testing.assert_allclose(network.predict(nothing)[:, 1], 0.25, atol=0.04)
 

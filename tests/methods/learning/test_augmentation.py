@@ -19,9 +19,10 @@ def blob(height=64, width=48):
     return image, ratings, torch.ones(1, 2, height, width, dtype=torch.bool)
 
 
-def augmented(batch, seed=0, **options):
+def augmented(batch, seed=0, spacing=(1.0, 1.0), **options):
     batch = Batch(*batch, cases=torch.arange(len(batch[0])))
-    return augment(batch, Budget(**OFF | options), torch.Generator().manual_seed(seed))[:3]
+    spacing = torch.tensor([spacing] * len(batch.images))
+    return augment(batch, Budget(**OFF | options), torch.Generator().manual_seed(seed), spacing)[:3]
 
 
 def centre(image):
@@ -62,6 +63,20 @@ def test_a_rotation_keeps_areas_and_distances_on_slices_that_are_not_square():
         assert here.norm().item() == pytest.approx(there.norm().item(), abs=0.1)
         angles.add(round(torch.atan2(*here).item(), 1))
     assert len(angles) == 5
+
+
+@pytest.mark.parametrize(("spacing", "round_"), [((3.0, 1.0), True), ((1.0, 2.0), True), ((1.0, 1.0), False)], ids=str)
+def test_a_disc_of_anisotropic_pixels_is_turned_and_not_sheared(spacing, round_):
+    """With wrong pixel sizes it is sheared."""
+    sizes = (3.0, 1.0) if spacing == (1.0, 1.0) else spacing
+    y, x = ((torch.arange(n) - (n - 1) / 2) * step for n, step in zip((96, 96), sizes, strict=True))
+    radius = 20 * min(sizes)
+    image = torch.exp(-((y[:, None] - radius / 3) ** 2 + x**2) / (2 * (radius / 3) ** 2))[None, None]
+    batch = image, torch.stack([1 - image, image], dim=2), torch.ones(1, 1, 96, 96, dtype=torch.bool)
+    moved = augmented(batch, 3, spacing, rotation=60.0)[0][0, 0]
+    places = torch.stack(torch.meshgrid(y, x, indexing="ij")).flatten(1)
+    covariance = torch.cov(places, aweights=moved.flatten().double().clamp(min=0)) / (radius / 3) ** 2
+    assert ((covariance - torch.eye(2)).abs().max() < 0.1) == round_
 
 
 def test_scaling_changes_areas_by_its_square_and_shifts_go_as_far_as_they_may():

@@ -34,7 +34,7 @@ def test_the_judged_part_of_the_middle_slice_is_kept_and_all_of_one_that_nobody_
     present[[0, 2, 3], 0] = True
     if judged:
         present[(1, 0, *judged)] = True
-    slices = PreparedSlices(images, torch.zeros(4, 2, 2, 6, 5), present, torch.tensor([0, 0, 0, 1]))
+    slices = PreparedSlices(images, torch.zeros(4, 2, 2, 6, 5), present, torch.tensor([0, 0, 0, 1]), torch.ones(4, 2))
     watch = EpochWatch(Bright(), slices, Budget(epochs=3, keep_epochs=2), torch.device("cpu"))
     for epoch in range(3):
         watch.add(nn.Identity(), epoch, best_epoch=1)

@@ -341,6 +341,26 @@ def test_each_axis_has_its_own_spacing(axis):
     assert shape == {"z": (5, 12), "y": (12, 12), "x": (12, 5)}[axis]
 
 
+@pytest.mark.parametrize(
+    ("preparation", "spacing"),
+    [
+        (Preparation(), (2.0, 0.5)),
+        (Preparation(crop=(8, 8), multiple=32), (2.0, 0.5)),
+        (Preparation(size=(20, 12)), (2.0, 1.0)),
+        (Preparation(pixel_size=1.0), (1.0, 1.0)),
+        (Preparation(slice_axis="x"), (3.0, 2.0)),
+        (Preparation(mode="volumes", voxel_size=(3.0, 2.0, 1.0)), (3.0, 2.0, 1.0)),
+    ],
+    ids=str,
+)
+def test_the_size_of_voxels_is_known_after_they_are_resampled(preparation, spacing):
+    case = replace(make_case((6, 20, 24)), geometry=Geometry.axis_aligned(3, (3.0, 2.0, 0.5)))
+    slices = prepare_case(case, case.ratings, ("ann", "bob"), 3, preparation)
+    assert slices.spacing.tolist() == [list(spacing)] * len(slices)
+    if preparation.mode != "volumes":
+        assert torch.equal(store_slices([slices, slices]).spacing, stack([slices, slices]).spacing)
+
+
 @pytest.mark.parametrize("pixel_size", [0.0001, 100])
 def test_a_pixel_size_that_leaves_no_pixel_or_too_many_is_a_clear_error(pixel_size):
     with pytest.raises(RaterbenchError, match=r"pixel_size = \S+ mm makes .* case .*sub-01.*64 x 64 pixels have 0.3 x 0.3 mm"):

@@ -80,7 +80,7 @@ def test_without_spacing_a_rotation_would_shear_so_the_test_above_can_fail():
     case = ball((3.0, 1.0, 1.0), radius=10.0)
     image = torch.tensor(case.image)[None]
     batch = Batch(image, image.unsqueeze(1), torch.ones(1, 1, *case.shape, dtype=torch.bool), torch.arange(1))
-    moved = augment(batch, Budget(**OFF | {"rotation": 60.0}), torch.Generator().manual_seed(0), None)
+    moved = augment(batch, Budget(**OFF | {"rotation": 60.0}), torch.Generator().manual_seed(0), torch.ones(1, 3))
     _, _, covariance = moments(moved.images[0, 0], (3.0, 1.0, 1.0))
     assert (covariance - 20 * torch.eye(3)).abs().max() > 5
 
@@ -197,10 +197,10 @@ def test_patches_follow_the_generator_and_their_voxels_have_a_size():
     patches, rows = stored(cases), torch.arange(6)
     one, same, other = (patches.draw(rows, CPU, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     assert torch.equal(one.images, same.images) and not torch.equal(one.images, other.images)
-    assert patches.spacing(torch.tensor([0, len(patches) - 1])).tolist() == [[2, 1, 1], [1, 1, 1]]
+    assert patches.spacing[[0, -1]].tolist() == [[2, 1, 1], [1, 1, 1]]
     assert sorted(set(patches.cases.tolist())) == [0, 1]
     fine = stored(cases, replace(VOLUMES, voxel_size=(1.0, 1.0, 2.0)))
-    assert fine.spacing(torch.tensor([0])).tolist() == [[1, 1, 2]]
+    assert fine.spacing[:1].tolist() == [[1, 1, 2]]
 
 
 def fitted(method=NetworkMethod, shapes=((36, 40, 50),) * 2, preparation=VOLUMES, **budget):
@@ -280,6 +280,10 @@ def test_no_more_patches_are_seen_at_once_than_windows_in_a_prediction(name, mon
 
 def test_chunks_of_slices_have_as_many_as_before():
     flat = PreparedSlices(
-        torch.zeros(40, 1, 2, 2), torch.zeros(40, 1, 2, 2, 2), torch.ones(40, 1, 2, 2, dtype=torch.bool), torch.arange(40)
+        torch.zeros(40, 1, 2, 2),
+        torch.zeros(40, 1, 2, 2, 2),
+        torch.ones(40, 1, 2, 2, dtype=torch.bool),
+        torch.arange(40),
+        torch.ones(40, 2),
     )
     assert [rows.tolist() for rows in rows_in_chunks(flat)] == [list(range(32)), list(range(32, 40))]
