@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from .arguments import check_folds, make_parser
-from .errors import RaterbenchError, StoppedError, shown
+from .errors import RaterbenchError, StoppedError, status_and_message
 from .names import visible
 from .streams import flush_output, prepare_streams
 
@@ -31,8 +29,6 @@ PLAIN_WIDTH = 110
 """Columns of the main table where the output is no terminal."""
 LONGEST_MESSAGE = 2000
 """The most characters of an error message that are shown; names of files and values can be of any length."""
-FAULT = 70
-"""Exit status of an unexpected error (``EX_SOFTWARE`` of sysexits.h)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             if options.debug:
                 raise
-            code, message = _explained(error)
+            code, message = status_and_message(error)
             _complain(message)
     except KeyboardInterrupt as interrupt:
         ended = interrupt.signal if isinstance(interrupt, StoppedError) else signal.SIGINT
@@ -98,27 +94,6 @@ def _signals_interrupt() -> Iterator[None]:
     finally:
         for each in ours:
             signal.signal(each, signal.SIG_DFL)
-
-
-def _explained(error: Exception) -> tuple[int, str]:
-    """Exit status and sentence for an error."""
-    if isinstance(error, UnicodeEncodeError):
-        mend = "set LC_ALL=C.UTF-8, or give another name"
-        error = RaterbenchError(f"{shown(error.object)} cannot be written in this system's encoding ({error.encoding}): {mend}")
-    if isinstance(error, RaterbenchError):
-        return 2, str(error)
-    if isinstance(error, BrokenPipeError):
-        return 141, ""
-    if isinstance(error, MemoryError):
-        return 2, "there is not enough memory: use smaller images or fewer jobs, or another machine"
-    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        # All other files are named where they are written.
-        return 2, f"the output cannot be written: {error.strerror}; make room on the disk that it goes to"
-    if isinstance(error, OSError):
-        return 2, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-    return FAULT, f"this is a fault of raterbench: {what}; please report it with what the same command shows with --debug"
 
 
 def _complain(message: str) -> None:

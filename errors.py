@@ -1,10 +1,13 @@
-"""The one error that a user is meant to read."""
+"""The one error that a user is meant to read, and what the command line says of every other."""
 
 from __future__ import annotations
 
 import difflib
+import errno
 import signal
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 GPU_FULL = (
@@ -12,6 +15,8 @@ GPU_FULL = (
     *("CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED", "CUDNN_STATUS_ALLOC_FAILED"),
 )
 """What errors say that come from a GPU without memory left, beside those of PyTorch's own class."""
+FAULT = 70
+"""Exit status of an unexpected error (``EX_SOFTWARE`` of sysexits.h)."""
 
 
 class RaterbenchError(ValueError):
@@ -38,6 +43,43 @@ def is_gpu_full(error: BaseException) -> bool:
     if not isinstance(error, RuntimeError):
         return False
     return type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in GPU_FULL)
+
+
+def shortened(error: BaseException) -> str:
+    """The first sentence of an error; PyTorch's have whole paragraphs."""
+    return str(error).partition(". ")[0].partition("\n")[0]
+
+
+def status_and_message(error: Exception) -> tuple[int, str]:
+    """Exit status of the command line and one sentence for an error."""
+    if isinstance(error, BrokenPipeError):
+        return 141, ""
+    if message := _what_can_be_mended(error):
+        return 2, message
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    return FAULT, f"this is a fault of raterbench: {what}; please report it with what the same command shows with --debug"
+
+
+def _what_can_be_mended(error: Exception) -> str:
+    """A sentence for what the user or the machine's owner can mend; empty for all else."""
+    if isinstance(error, UnicodeEncodeError):
+        mend = "set LC_ALL=C.UTF-8, or give another name"
+        return f"{shown(error.object)} cannot be written in this system's encoding ({error.encoding}): {mend}"
+    if isinstance(error, RaterbenchError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: use smaller images or fewer jobs, or another machine"
+    if is_gpu_full(error):
+        return f"{shortened(error)}: end what else uses the GPU, lower budget.batch_size, or use another device"
+    return _of_files(error) if isinstance(error, OSError) else ""
+
+
+def _of_files(error: OSError) -> str:
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        # All other files are named where they are written.
+        return f"the output cannot be written: {error.strerror}; make room on the disk that it goes to"
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

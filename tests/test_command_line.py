@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+import torch
 
 from raterbench import RaterbenchError, __version__
 from raterbench.__main__ import main
@@ -401,7 +402,13 @@ def test_what_nobody_foresaw_is_called_a_fault_with_its_place(monkeypatch, capsy
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "says"), [(MemoryError, 2, "not enough memory"), (OSError(28, "No space", "f"), 2, "f: No space")]
+    ("error", "code", "says"),
+    [
+        (MemoryError, 2, "not enough memory"),
+        (OSError(28, "No space", "f"), 2, "f: No space"),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might"), 2, "out of memory: end what else uses the GPU"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), 2, "CUDA out of memory: end what else"),
+    ],
 )
 def test_what_the_machine_lacks_is_a_sentence(monkeypatch, capsys, error, code, says):
     def fails(*arguments):

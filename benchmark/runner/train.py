@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...datasets.base import Case, Labels
-from ...errors import RaterbenchError, StoppedError, is_gpu_full
+from ...errors import RaterbenchError, StoppedError, is_gpu_full, shortened
 from ...methods.base import Method, Prediction
 from ...methods.thresholds import majority_threshold
 from ...plugin_errors import described, interrupts_noted, message_of
@@ -76,8 +76,7 @@ def train_unit(task: TrainingTask) -> TrainingUnit:
         if pressed or isinstance(error, StoppedError):
             raise
         if is_gpu_full(error):
-            why = str(error).partition(". ")[0].partition("\n")[0]
-            raise GPUFullError(f"{why}: lower budget.batch_size, or run fewer units side by side") from error
+            raise GPUFullError(f"{shortened(error)}: lower budget.batch_size, or run fewer units side by side") from error
         unit = failed(error)
     if os.getpid() != process:
         os._exit(1)  # A process that the method forked has come here, and must not go on as if it were the unit.
