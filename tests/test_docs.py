@@ -164,7 +164,9 @@ def test_areas_of_the_page_of_the_diagnosis_are_those_of_its_tables(head):
     study, source, control, named = AREAS[head]
     folder = ROOT / "docs" / "diagnosis-first"
     table = pd.read_csv(folder / study / "diagnosis.csv", keep_default_na=False, na_values=[""])
-    found = table[table["source"].str.startswith(source) & (table["control"].fillna("") == control)]
+    found = table[
+        table["source"].str.startswith(source) & (table["control"].isna() if not control else table["control"] == control)
+    ]
     page = (folder.parent / "diagnosis-first.md").read_text(encoding="utf-8")
     lines = page.partition(f"\n| {head} |")[2].partition("\n\n")[0].splitlines()
     networks = re.findall(r"by `([^`]+)`", lines[0])
@@ -181,6 +183,25 @@ def test_areas_of_the_page_of_the_diagnosis_are_those_of_its_tables(head):
             compared += 1
         assert cells[len(networks)] == write_number(row["dice"], 3).lstrip("0"), name
     assert compared == len(networks) * len(found[found["network"] == networks[0]])
+
+
+def test_areas_of_the_other_arms_are_those_of_their_tables():
+    folder = ROOT / "docs" / "diagnosis-first"
+    page = (folder.parent / "diagnosis-first.md").read_text(encoding="utf-8")
+    lines = page.partition("\n| arm | labels of |")[2].partition("\n\n")[0].splitlines()
+    networks = re.findall(r"by `([^`]+)`", lines[0])
+    arms = set()
+    for line in lines[2:]:
+        arm, name, *cells = (cell.strip().replace("*", "") for cell in line.strip("|").split("|"))
+        table = pd.read_csv(folder / f"wu2022-raters-{arm.replace(' ', '-')}" / "diagnosis.csv").set_index("network")
+        found = table[(table["candidate"] == name.capitalize()) & (table["control"] == "cross-fitted")]
+        for network, cell in zip(networks, cells, strict=False):
+            p = found["p_holm"][network]
+            told = f" (p {p_equals(p)})" if p <= 0.05 else ""
+            assert cell == write_number(found["auc"][network], 3).lstrip("0") + told, line
+        assert cells[-1] == write_number(found["dice"][networks[0]], 3).lstrip("0")
+        arms.add((arm, name))
+    assert len(arms) == 4 == len(lines) - 2
 
 
 def p_equals(p: float) -> str:
