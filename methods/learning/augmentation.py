@@ -50,8 +50,8 @@ def voxel_grid(theta: torch.Tensor, shape: torch.Size) -> torch.Tensor:
         along = theta[:, :, column, None] * centres
         along = along.view(-1, axes, *[size if axis == axes - 1 - column else 1 for axis in range(axes)])
         grid = grid + along
-    shift = theta[:, :, axes].view(-1, axes, *[1] * axes)
-    return (grid + shift).movedim(1, -1).contiguous()
+    grid += theta[:, :, axes].view(-1, axes, *[1] * axes)
+    return grid.movedim(1, -1).contiguous()
 
 
 def _affine(shape: torch.Size, spacing: torch.Tensor, budget: Budget, generator: torch.Generator) -> torch.Tensor:
