@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .datasets.base import Floats, Labels
+from .datasets.base import IGNORE, Floats, Labels
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -19,6 +19,11 @@ BLOCK = 1 << 16
 def blocks(n_voxels: int) -> Iterator[slice]:
     """Slices of ``BLOCK`` voxels that together cover ``n_voxels``."""
     return (slice(start, start + BLOCK) for start in range(0, n_voxels, BLOCK))
+
+
+def is_judged(labels: Labels) -> bool:
+    """Whether a rater judged a voxel of the case at all."""
+    return bool((labels != IGNORE).any())
 
 
 def argmax_with_confidence(probability: Floats) -> tuple[Labels, Floats]:

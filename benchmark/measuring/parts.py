@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...datasets.base import Case, Dataset
 from ...methods.base import Fusion
+from ...voxel_counts import is_judged
 from ..experiment.factory import identity
 from ..experiment.settings import canonical
 from ..metrics.base import Metric, MetricBase, PooledMetric, RaterMetric, SampleMetric, Segmentation, from_labels
@@ -227,11 +228,12 @@ class PartsInProgress:
     def measure_samples(self, name: str, sets: Sequence[Sequence[Segmentation]], case: Case) -> None:
         """Measure the samples of the present case against all its raters, once for each threshold that makes their labels."""
         metrics = {part: planned.metric for part, planned in self.rows.items() if isinstance(planned.metric, SampleMetric)}
-        if not (metrics and case.ratings):
+        given = [labels for labels in case.ratings.values() if is_judged(labels)]
+        if not (metrics and given):
             return
         place = self.names.index(name)
         # The same objects for all metrics, so that what these share is computed once.
-        raters = [from_labels(labels, self.dataset.n_classes) for labels in case.ratings.values()]
+        raters = [from_labels(labels, self.dataset.n_classes) for labels in given]
         found: dict[str, npt.NDArray[np.float64]] = {}
         for number, samples in enumerate(sets):
             same = number and all((one.labels == first.labels).all() for one, first in zip(samples, sets[0], strict=True))

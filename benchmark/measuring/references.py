@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...datasets.base import IGNORE, Case, Geometry, Labels
 from ...errors import RaterbenchError, nearest
+from ...voxel_counts import is_judged
 from ..experiment.references import SOME_RATERS, single_raters
 from ..metrics.base import Mask, Segmentation, from_labels
 from ..store.units import RATER
@@ -147,7 +148,7 @@ def fuse_reference(
 
         fusion = {"majority": MajorityVote, "staple": STAPLE, "soft average": SoftAverage}[name]()
     needed = fusion.min_raters()
-    if needed > 1 and sum(bool((labels != IGNORE).any()) for labels in ratings.values()) < needed:
+    if needed > 1 and sum(map(is_judged, ratings.values())) < needed:
         return None
     consensus = fusion.fuse(ratings, n_classes, geometry=geometry)
     return StoredReference(consensus.labels, consensus.probability if name in SOFT_REFERENCES else None)

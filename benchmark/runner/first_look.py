@@ -19,7 +19,7 @@ from ..experiment.factory import build_metrics
 from ..measuring.pairs import check_unit, measures_lengths
 from ..measuring.pictures import agreement
 from ..metrics import MetricBase
-from ..metrics.base import UNIT_SYMBOLS
+from ..metrics.base import UNIT_SYMBOLS, SampleMetric
 from ..metrics.surface import SurfaceDice, real_axes
 
 MOST_CASES = 200
@@ -97,6 +97,17 @@ def tolerance_warnings(experiment: Experiment, facts: dict[str, Any]) -> list[st
     """
     tolerances = [metric.tolerance for metric in build_metrics(experiment) if isinstance(metric, SurfaceDice)]
     return [said for tolerance in tolerances for said in _tolerance_warnings(tolerance, facts)]
+
+
+def samples_warnings(experiment: Experiment) -> list[str]:
+    """A sentence where metrics of samples are measured, and none are drawn."""
+    named = [metric.name for metric in build_metrics(experiment) if isinstance(metric, SampleMetric)]
+    if not named or experiment.samples:
+        return []
+    return [
+        f"samples = 0, so that methods that sample have a set of one, too, the labels of their mean, for {', '.join(named)}: "
+        "set samples = 16 to measure what they draw."
+    ]
 
 
 def _tolerance_warnings(tolerance: float, facts: dict[str, Any]) -> list[str]:

@@ -56,7 +56,7 @@ from ..store.units import (
     training_path,
     weights_path,
 )
-from .first_look import look_at_cases, sizes, tolerance_warnings
+from .first_look import look_at_cases, samples_warnings, sizes, tolerance_warnings
 from .provenance import code_version, differences
 from .tasks import MeasuringTask, ReferenceTask, Setting, TrainingTask, open_dataset
 
@@ -284,7 +284,7 @@ def make_plan(experiment: Experiment, folder: Path, *, data: str | None = None, 
                 units.append(PlannedUnit(key, name, "fusion", 0, fold.fold, stem(f"fusion {name}", 0, fold.fold, key)))
     facts = _facts(experiment, dataset, listed, kept) | _design(dataset, folds) | {"sizes": found, "fingerprint": fingerprint}
     facts["learned"] = learned
-    facts["warnings"] = tolerance_warnings(experiment, facts)
+    facts["warnings"] = tolerance_warnings(experiment, facts) + samples_warnings(experiment)
     facts["oracles"] = [c.name for c, method in zip(experiment.candidates, planned, strict=True) if "truth" in method.needs]
     facts["warnings"] += _told_of_needs(experiment, planned)
     return Plan(

@@ -87,7 +87,9 @@ class StoredPrediction:
         if self.samples is None:
             return np.zeros((0, 2, *self.shape), np.float32)
         others = self.samples.astype(np.float32) / BYTE
-        return np.concatenate([1 - others.sum(axis=1, keepdims=True), others], axis=1)
+        # Rounded, the probabilities of several classes may be more than 1 together.
+        others /= np.maximum(others.sum(axis=1, keepdims=True), 1)
+        return np.concatenate([np.maximum(1 - others.sum(axis=1, keepdims=True), 0), others], axis=1)
 
 
 class Spool:

@@ -12,7 +12,7 @@ from torch import nn
 from ...datasets.base import Dataset
 from .alarms import labels_swapped, majority_counts, majority_dice, not_dominant, truth_left_majority
 from .batches.slices import Slices
-from .network import NetworkMethod, absent_raters
+from .network import NetworkMethod
 
 MONITORED = 256
 """Validation slices that are predicted after each epoch: enough for a Dice, and little work beside an epoch."""
@@ -26,17 +26,21 @@ def monitored_rows(slices: Slices) -> torch.Tensor:
 class LearnedTruthMethod(NetworkMethod):
     """A network whose truth may differ from every rater; monitors its Dice with the majority of the raters.
 
-    After ``fit``: ``unseen_``, the raters without a training case. The report's ``majority_dice`` is measured on validation
-    slices after each epoch, and its ``alarms`` say where the learned truth has left the majority or labels may be swapped.
+    After ``fit``: ``unseen_``, the raters who judged no voxel of the training part. The report's ``majority_dice`` is
+    measured on validation slices after each epoch, and its ``alarms`` say where the learned truth has left the majority or
+    labels may be swapped.
     """
 
     listed = False
     needs_rater_identity = True
+    learns_raters = True
     predicts_with = ("unseen_",)
 
     def prepare(self, train: Dataset, **options: Any) -> Slices:
-        self.unseen_ = tuple(absent_raters(train))
-        return super().prepare(train, **options)
+        slices = super().prepare(train, **options)
+        seen = slices.seen_raters().tolist()
+        self.unseen_ = tuple(rater for rater, there in zip(self.raters_, seen, strict=True) if not there)
+        return slices
 
     def end_epoch(self, module: nn.Module, epoch: int, validation: Slices) -> None:
         del module, epoch
@@ -52,7 +56,7 @@ class LearnedTruthMethod(NetworkMethod):
         """Estimates [R, K, K] with NaN for raters that training never saw, with a warning, and alarms for what looks wrong."""
         for rater in sorted(self.unseen_):
             confusion[self.raters_.index(rater)] = np.nan
-            self.report_.warnings.append(f"rater {rater!r} rated no training case: its confusion is not estimated")
+            self.report_.warnings.append(f"rater {rater!r} judged nothing in the training part: its confusion is not estimated")
         self.report_.alarms += not_dominant(confusion, train.classes)
         return confusion
 

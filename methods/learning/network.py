@@ -66,6 +66,8 @@ class NetworkMethod(Method):
     module_: nn.Module
     takes_volumes: ClassVar[bool] = True
     """Whether it works in 3-D, where ``Preparation.mode`` is ``volumes``."""
+    learns_raters: ClassVar[bool] = False
+    """Whether the network has weights of each rater. Those of a rater whom training never saw mean nothing."""
     spatial_dims_: int = 2
 
     def __init__(self, *, budget: Budget | None = None, recipe: Recipe | None = None) -> None:
@@ -94,7 +96,7 @@ class NetworkMethod(Method):
     def fit(self, train: Dataset, validation: Dataset, *, seed: int, device: str | torch.device = "cpu") -> Self:
         """Prepare, train, keep the weights of the best epoch. The same arguments give the same bits on the CPU."""
         slices = self.prepare(train, seed=seed, device=device)
-        held_out = self.slices(validation)
+        held_out = self._held_out(validation, slices)
         self.train(self.module_, slices, held_out, self.report_, seed=seed)
         self.finish(train, held_out)
         return self
@@ -110,6 +112,19 @@ class NetworkMethod(Method):
         self.padded_, self.spatial_dims_ = slices.sides, len(slices.sides)
         self.n_channels_ = slices.n_channels
         self.module_ = self._built(seed)
+        return slices
+
+    def _held_out(self, validation: Dataset, slices: Slices) -> Slices:
+        """The validation slices; where the network learns raters, with those alone whom the training ``slices`` have."""
+        held_out = self.slices(validation)
+        if not self.learns_raters or bool(slices.seen_raters().all()):
+            return held_out
+        known = held_out.only_raters(slices.seen_raters())
+        if len(known):
+            return known
+        self.report_.warnings.append(
+            "no rater of the validation part judged a training case: the epoch that was kept has the least training loss"
+        )
         return slices
 
     def _set_up(self, preparation: Preparation, n_classes: int, raters: tuple[str, ...], device: str | torch.device) -> None:
@@ -353,12 +368,6 @@ def rows_in_chunks(slices: Slices) -> Sequence[torch.Tensor]:
     return chunks
 
 
-def absent_raters(train: Dataset) -> list[str]:
-    """Raters of the data set who rated no training case."""
-    seen = {rater for raters in train.index["raters"] for rater in raters}
-    return [rater for rater in train.raters if rater not in seen]
-
-
 def nan_confusion(n_classes: int) -> npt.NDArray[np.float64]:
-    """The confusion of a rater who rated no training case."""
+    """The confusion of a rater who judged nothing in the training part."""
     return np.full((n_classes, n_classes), np.nan)

@@ -121,7 +121,9 @@ class TGCE(LearnedTruthMethod):
         """Set ``reliability_``, and warn of raters that training never saw and of gates that are all open or all closed."""
         super().finish(train, validation)
         for rater in sorted(self.unseen_):
-            self.report_.warnings.append(f"rater {rater!r} rated no training case: its reliability is not estimated")
+            self.report_.warnings.append(
+                f"rater {rater!r} judged nothing in the training part: its reliability is not estimated"
+            )
         self.reliability_ = self._mean_reliability(validation)
         known = np.array([value for value in self.reliability_.values() if np.isfinite(value)])
         form, alarms = self.resolved_form(), self.report_.alarms

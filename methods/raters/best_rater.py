@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -9,7 +12,7 @@ from ...datasets.base import Dataset
 from ..fit_report import Trial
 from ..learning.alarms import majority_counts, majority_dice
 from ..learning.batches.slices import Slices
-from ..learning.network import rows_in_chunks
+from ..learning.network import CHUNK, rows_in_chunks
 from ..networks.separate_networks import SeparateNetworks
 
 
@@ -42,8 +45,25 @@ class BestRater(SeparateNetworks):
         """Dice between the network of rater ``r`` and the majority, pooled over all slices."""
         counts = np.zeros((self.n_classes_, self.n_classes_), np.int64)
         self.module_.eval()
-        for rows in rows_in_chunks(slices):
+        for rows in self._rows(slices):
             batch = slices.batch(rows, self.device_)
-            probability = self.recipe_.activate(self.module_.networks[r](batch.images))
-            counts += majority_counts(probability, batch.ratings, batch.present).cpu().numpy()
+            logits = torch.cat([self.module_.networks[r](images) for images in batch.images.split(CHUNK)])
+            ratings, present = batch.ratings, batch.present
+            if self.recipe_.compares_voxels:  # Not with padding, as in a prediction.
+                judged = _extent(present)
+                logits, ratings, present = logits[judged], ratings[judged], present[judged]
+            counts += majority_counts(self.recipe_.activate(logits), ratings, present).cpu().numpy()
         return majority_dice(counts)
+
+    def _rows(self, slices: Slices) -> Iterable[torch.Tensor]:
+        """The rows in chunks, or those of each case together where the recipe compares the voxels of a case."""
+        if not self.recipe_.compares_voxels:
+            return rows_in_chunks(slices)
+        return [(slices.cases == case).nonzero()[:, 0] for case in slices.cases.unique()]
+
+
+def _extent(present: torch.Tensor) -> Any:
+    """``...`` and for each axis from the first to the last place at which anybody judged a voxel, of [B, R, *S]."""
+    some = present.flatten(0, 1).any(dim=0)
+    places = some.nonzero()
+    return ..., *(slice(int(low), int(high) + 1) for low, high in zip(places.amin(0), places.amax(0), strict=True))

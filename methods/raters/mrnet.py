@@ -55,6 +55,7 @@ class MRNet(NetworkMethod):
 
     name = "mrnet"
     needs_rater_identity = True
+    learns_raters = True
     module_: _WithExpertness
 
     def __init__(

@@ -28,6 +28,7 @@ class MultiHead(NetworkMethod):
     """
 
     needs_rater_identity = True
+    learns_raters = True
     predicts_with = ("seen_",)
 
     def __init__(self, *, budget: Budget | None = None) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ...datasets.base import Dataset
+from ...voxel_counts import is_judged
 from ..learning.budget import Budget
 from ..learning.losses import LEAST, ranked_probability_score
 from ..learning.network import NetworkMethod
@@ -43,7 +44,7 @@ class OrdinalAgreement(NetworkMethod):
         return super().skip_reason(dataset)
 
     def fit_targets(self, train: Dataset) -> None:
-        self.most_ = max(len(raters) for raters in train.index["raters"])
+        self.most_ = max(1, *(sum(is_judged(labels) for labels in case.ratings.values()) for case in train))
 
     def build(self, n_channels: int, n_classes: int, n_raters: int) -> nn.Module:
         del n_classes, n_raters

@@ -12,7 +12,7 @@ from ...datasets.base import Dataset
 from ...parameters import Range
 from ..backbones.base import Backbone, spatial_mean
 from ..fit_report import FitReport
-from ..learning.batches.slices import Slices
+from ..learning.batches.slices import Batch, Slices
 from ..learning.budget import Budget
 from ..learning.losses import soft_cross_entropy
 from ..learning.network import rows_in_chunks
@@ -90,6 +90,12 @@ class WDNet(MultiHead):
         del module
         learning = self.module_.network if self.heads_learn_ else self.module_.averaging
         return [{"params": list(learning.parameters())}]
+
+    def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
+        """As there. Heads that have learned are used as in predictions: layers that draw or count do neither."""
+        if not self.heads_learn_:
+            self.module_.network.eval()
+        return super().step_loss(module, batch)
 
     def loss(self, outputs: WeightedHeads, ratings: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """That of the heads, and once these have learned the cross-entropy of their weighted mean."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ...datasets.base import Dataset
 from ...parameters import Range, Seed
 from ..backbones.base import Backbone
-from ..learning.batches.slices import Batch, Slices
+from ..learning.batches.slices import Slices
 from ..learning.budget import Budget
 from .base import Beta, Draws, Encoded, LatentHead, LatentNetwork, Latents, SampledOutputs, SamplingMethod
 from .gaussians import FLOOR, UNIT, Gaussian, kl_divergence
@@ -42,6 +42,7 @@ class Pionono(SamplingMethod):
     """
 
     needs_rater_identity = True
+    learns_raters = True
     predicts_with = ("seen_",)
     module_: _OfRaters
 
@@ -83,11 +84,6 @@ class Pionono(SamplingMethod):
         del module
         latent = {"params": [self.module_.mean, self.module_.raw], "lr": self.latent_learning_rate, "weight_decay": 0.0}
         return [{"params": list(self.module_.head.parameters())}, latent]
-
-    def step_loss(self, module: nn.Module, batch: Batch) -> torch.Tensor:
-        """A rater of validation slices whom training never saw has a Gaussian that means nothing, and is left out."""
-        seen = self.seen_.to(batch.present.device)
-        return super().step_loss(module, batch._replace(present=batch.present & seen.view(-1, *[1] * (batch.images.ndim - 2))))
 
     def raters_of_samples(self, number: int, generator: torch.Generator) -> torch.Tensor:
         """The raters seen in training, one after the other in an order that is drawn, again and again."""

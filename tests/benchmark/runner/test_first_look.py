@@ -7,7 +7,7 @@ from rich.console import Console
 
 from raterbench.benchmark.experiment.experiment import Candidate, Experiment, Split
 from raterbench.benchmark.metrics import METRICS
-from raterbench.benchmark.runner.first_look import look_at_cases, sizes, tolerance_warnings
+from raterbench.benchmark.runner.first_look import look_at_cases, samples_warnings, sizes, tolerance_warnings
 from raterbench.benchmark.runner.plan import make_plan
 from raterbench.benchmark.runner.progress import announce
 from raterbench.benchmark.runner.run import what_to_do, write_plan
@@ -151,3 +151,10 @@ def test_a_folder_of_tiny_pixels_is_warned_of(tmp_path):
             sitk.WriteImage(image, str(tmp_path / "d" / folder / f"c{k}.nii"))
     plan = make_plan(experiment(dataset=f"folder:{tmp_path / 'd'}", split=Split(folds=2)), tmp_path / "out")
     assert "1 mm, is at least half the diagonal of the smallest image (case 'c0', 0.0453 mm)" in plan.facts["warnings"][0]
+
+
+def test_metrics_of_samples_without_samples_are_told():
+    metrics = ("dice", "generalised energy distance", "dice max")
+    (said,) = samples_warnings(experiment(metrics=metrics))
+    assert "for generalised energy distance, dice max: set samples = 16" in said
+    assert not samples_warnings(experiment(metrics=metrics, samples=16)) and not samples_warnings(experiment(metrics=("dice",)))

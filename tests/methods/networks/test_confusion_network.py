@@ -110,7 +110,7 @@ def test_a_rater_who_was_never_seen_has_no_matrix_and_a_warning(confused_cases, 
     confusion = prediction.rater_confusion
     assert np.isnan(confusion["ghost"]).all() and np.isnan(prediction.rater_reliability["ghost"]).all()
     assert not np.isnan(confusion["careful"]).any()
-    assert [w for w in method.report_.warnings if "'ghost' rated no training case" in w]
+    assert [w for w in method.report_.warnings if "'ghost' judged nothing in the training part" in w]
 
 
 def test_weights_of_the_warm_up_are_an_alarm(confused_cases):

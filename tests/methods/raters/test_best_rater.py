@@ -7,7 +7,9 @@ import pytest
 
 from raterbench.benchmark.checks.examples import make_dataset
 from raterbench.datasets import CaseList
-from raterbench.methods import BestRater, Budget, SeparateNetworks
+from raterbench.methods import BestRater, Budget, SeparateNetworks, SoftSeg
+from raterbench.methods.learning.alarms import majority_dice
+from raterbench.voxel_counts import label_counts
 
 STILL = {"rotation": 0.0, "translation": 0.0, "scaling": 0.0, "features": (8, 8, 8, 8, 8, 8)}
 GOOD = np.array([[0.99, 0.02], [0.01, 0.98]])
@@ -40,3 +42,20 @@ def test_its_networks_are_those_of_separate_networks():
     np.testing.assert_allclose(one.predict_proba(dataset[0]), chosen, atol=1e-6)
     for name, tensor in all_of_them.weights().items():
         assert (one.weights()[name] == tensor).all()
+
+
+def test_voxels_are_compared_within_a_case_as_in_its_prediction():
+    """With a recipe that compares them, other validation cases and the padding around a case change nothing."""
+    dataset = make_dataset(shapes=[(32, 32), (20, 28), (24, 24), (32, 20)], n_raters=1)
+    cases = [replace(case, image=case.image * 10.0**i, ratings=case.ratings) for i, case in enumerate(dataset)]
+    validation = CaseList(dataset.name, cases, dataset.classes, dataset.raters)
+    budget = Budget(epochs=2, batch_size=2, learning_rate=1e-2, backbone="shallow", **STILL)
+    method = BestRater(recipe=SoftSeg(), budget=budget).fit(validation, validation, seed=0)
+    n_classes = dataset.n_classes
+    predicted = [method.predict_proba(case).argmax(axis=0).astype(np.uint8) for case in cases]
+    counts = sum(
+        label_counts(one, case.ratings[method.best_rater_], n_classes) for one, case in zip(predicted, cases, strict=True)
+    )
+    (trial,) = method.fit_report().trials
+    assert trial.score == pytest.approx(majority_dice(counts), abs=1e-9)
+    assert 0 < trial.score < 1

@@ -1,5 +1,7 @@
 """Heads of raters: whose labels each learns, their mean, and the learned weights."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -88,3 +90,16 @@ def test_each_head_imitates_its_rater(confused_cases):
     background = torch.from_numpy(train[0].truth.labels == 0)
     assert good[background].mean() < 0.1 and over[background].mean() == pytest.approx(0.4, abs=0.1)
     np.testing.assert_allclose(method.predict_proba(train[0])[1], (good + over) / 2, atol=1e-6)
+
+
+def test_the_heads_stay_as_they_are_while_their_weights_learn():
+    """Also layers that draw, or count what they see."""
+    dataset = make_dataset(shapes=[(32, 32)] * 6, n_raters=3)
+    options = {"epochs": 2, "batch_size": 2, "normalisation": "batch", "dropout": 0.2}
+    heads, weighted = (
+        cls(budget=Budget(**options, **STILL)).fit(dataset[:4], dataset[4:], seed=0)
+        for cls in (MultiHead, partial(WDNet, share=0.5))
+    )
+    assert weighted.fit_report().stages["weights of the heads"].curve
+    for name, tensor in heads.module_.network.state_dict().items():
+        assert torch.equal(weighted.module_.network.state_dict()[name], tensor), name
