@@ -273,7 +273,8 @@ class Method(BaseEstimator, ABC):
         """What its diagnosis networks say about the fused labels of new cases, for methods that fuse and diagnose.
 
         The harness asks after the last prediction, and only a method that needs the diagnosis. The cases have their images,
-        ratings and diagnoses; they change no prediction. Cases whose diagnosis is unknown are left out.
+        ratings and diagnoses; they change no prediction. Cases whose diagnosis is unknown, or that have no fused labels, are
+        left out, and the same under each control.
         """
         del cases
         return ()

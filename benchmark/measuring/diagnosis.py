@@ -94,7 +94,7 @@ class DiagnosesInProgress:
         return Diagnoses(self.names, self.classes[1:], tuple(scored), pictures) if scored else None
 
     def _fused_labels(self, records: Sequence[DiagnosedLabels], tested: Dataset) -> list[ScoredCases]:
-        """The records by their control, each with all cases of which the diagnosis is known."""
+        """The records by their control, each with the same cases: those of which diagnosis and fused labels are known."""
         by_control: dict[str, dict[str, DiagnosedLabels]] = {}
         for record in records:
             self._check(record)
@@ -102,12 +102,13 @@ class DiagnosesInProgress:
             if record.case in mine:
                 raise RaterbenchError(f"case {record.case!r}: its fused labels, {record.control}, were diagnosed twice")
             mine[record.case] = record
-        known = [case for case, diagnosis in self.true.items() if diagnosis != UNKNOWN]
+        labelled = {record.case: record.control for record in records}
+        known = [case for case in self.true if case in labelled]
         for control, mine in by_control.items():
             if missing := [case for case in known if case not in mine]:
                 raise RaterbenchError(
-                    f"case {missing[0]!r}: its fused labels, {control}, were not diagnosed, while those of other cases were: "
-                    "diagnose every case of which the diagnosis is known"
+                    f"case {missing[0]!r}: its fused labels were diagnosed {labelled[missing[0]]}, and not {control}: diagnose "
+                    "the same cases under each control"
                 )
         dice: dict[str, list[Doubles]] = {control: [] for control in by_control}
         for case in tested if records and known else ():

@@ -44,8 +44,9 @@ class Diagnosed(SegmenterHolder):
 
     End to end: diagnosis networks learn from the training images with the majority vote as the mask, the same for all
     candidates. Of a test case they see the image and the segmenter's probability (tables 2 to 4). They know the style of the
-    majority's labels alone. So where the segmenter learned from ``fusion``, and the control ``cross-fitted`` is computed, the
-    networks that learned from those labels judge its segmentations, too; after their names stands ``own labels``.
+    majority's labels alone. So where the segmenter learned from ``fusion``, cross-fitted if that uses the diagnosis, and the
+    control ``cross-fitted`` is computed, the networks that learned from those labels judge its segmentations, too; after their
+    names stands ``own labels``.
 
     Of fused labels: networks of their own learn from the training images with the labels of ``fusion`` as the mask, and judge
     its labels of test cases (figures 2 and 4) under the ``controls``, which ``DiagnosedLabels`` describes. A fusion that uses
@@ -234,9 +235,10 @@ class Diagnosed(SegmenterHolder):
         return end_to_end | {f"fused labels {judged.control}": judged.judges for judged in self.judged_fusions_}
 
     def _own_judges(self) -> Judges | None:
-        """The networks that learned from the labels that the segmenter learned from."""
-        mine = (judged.judges for judged in self.judged_fusions_ if judged.control == "cross-fitted")
-        return next(mine, None) if self.segmenter is None else None
+        """The networks that learned from the labels that the segmenter learned from; None where there are none."""
+        if self.segmenter is not None or (isinstance(self.fusion, DiagnosisFusion) and not self.fusion.cross_fitted):
+            return None
+        return next((judged.judges for judged in self.judged_fusions_ if judged.control == "cross-fitted"), None)
 
     def default_segmenter(self) -> Method:
         return FusedLabels(fusion=self.fusion, recipe=self.recipe, budget=self.budget)

@@ -196,7 +196,10 @@ class DiagnosisFirst(DiagnosisFusion):
         return {subject: place % min(self.folds, len(names)) for place, subject in enumerate(drawn)}
 
     def _maps(self, cases: Dataset) -> list[tuple[Mapping[str, Floats], list[float]]]:
-        """The weight maps of each case in its own geometry, and the mean log-likelihood of its slices before each step."""
+        """The weight maps of each case in its own geometry, and the mean log-likelihood of its slices before each step.
+
+        Of slices in which raters differ; nothing is optimised in a case without one.
+        """
         known, parts, raters = list(cases), list[PreparedSlices](), sorted(cases.raters)
         for case in known:
             if not case.ratings:
@@ -210,7 +213,8 @@ class DiagnosisFirst(DiagnosisFusion):
             done = self._optimised(frozen[number], known, parts, rows)
             for place, (position, slice_) in enumerate(rows):
                 logits[position][slice_] = done.logits[place].cpu()
-                log_likelihood[position].append(done.log_likelihood[:, place].cpu())
+                if done.contested[place]:
+                    log_likelihood[position].append(done.log_likelihood[:, place].cpu())
         found = []
         for case, maps, values in zip(known, logits, log_likelihood, strict=True):
             mean = torch.stack(values).mean(dim=0).tolist() if values else []

@@ -59,10 +59,14 @@ class MapSettings(NamedTuple):
 
 
 class Optimised(NamedTuple):
-    """``logits`` [B, R, H, W] of the raters, and the log-likelihood of the diagnosis before each step, [steps, B]."""
+    """``logits`` [B, R, H, W] of the raters, and the log-likelihood of the diagnosis before each step, [steps, B].
+
+    ``contested`` [B]: slices in which raters differ somewhere. In the others nothing could be optimised.
+    """
 
     logits: torch.Tensor
     log_likelihood: torch.Tensor
+    contested: torch.Tensor
 
 
 def fuse_ratings(ratings: torch.Tensor, present: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
@@ -109,7 +113,8 @@ def optimise_logits(
         found.append(-loss.detach())
     with torch.no_grad():
         everywhere = torch.sigmoid(maps.everywhere()) if settings.bounded else maps.everywhere()
-    return Optimised(everywhere, torch.stack(found) if found else torch.zeros(0, len(slices.images)))
+    log_likelihood = torch.stack(found) if found else torch.zeros(0, len(slices.images))
+    return Optimised(everywhere, log_likelihood, slices.contested.flatten(1).any(dim=1))
 
 
 class _Contested:

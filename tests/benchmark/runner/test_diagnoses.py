@@ -142,6 +142,8 @@ class Careless(Reader):
         }
         if self.wrong == "missing":
             return records[1:]
+        if self.wrong == "unlabelled":
+            return [record for record in records if record.case != first["case"]]
         if self.wrong == "twice":
             return [*records, records[0]]
         if self.wrong == "kind":
@@ -249,6 +251,14 @@ def test_a_fusion_that_writes_the_diagnosis_into_its_labels_is_found_out(diagnos
     assert own["disc-003"] == "ill" and own["disc-004"] == "healthy"
 
 
+def test_a_case_without_fused_labels_is_left_out_under_each_control(diagnosed, tmp_path, compute):
+    """Such as one that the rater of ``single-rater`` did not rate."""
+    options = {"wrong": "unlabelled", "segmenter": {"method": "instant"}}
+    predicted, published, permuted = compute(diagnosed("careless", options=options), tmp_path).trained.diagnoses.scored
+    assert len(predicted.cases) == 8
+    assert published.cases == permuted.cases == predicted.cases[1:] and len(published.dice) == len(permuted.dice) == 7
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -263,7 +273,7 @@ def test_a_fusion_that_writes_the_diagnosis_into_its_labels_is_found_out(diagnos
         ("shape", r"case 'disc-016', fused labels: they are uint8 \(31, 32\), not uint8 \(32, 32\)"),
         ("class", "case 'disc-016', fused labels: label 7 is none of the 2 classes"),
         ("record", "case 'disc-016', as published: the diagnosis by 'corner' is"),
-        ("missing", "case 'disc-016': its fused labels, as published, were not diagnosed, while those of other cases were"),
+        ("missing", "case 'disc-016': its fused labels were diagnosed permuted, and not as published: diagnose the same"),
         ("twice", "case 'disc-016': its fused labels, as published, were diagnosed twice"),
         ("kind", "diagnose_labels gave a str: give DiagnosedLabels"),
     ],

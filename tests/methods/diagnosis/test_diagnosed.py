@@ -107,6 +107,9 @@ def test_networks_that_learned_from_the_segmenters_own_labels_judge_it_too(parts
         said = method.predict(test[0].unlabelled()).diagnosis
         assert list(said) == names
         assert np.array_equal(said["dl-cat"], said["dl-cat, own labels"]) == alike
+    told = DiagnosisFirst(parameterisation="pixel", steps=1, folds=2, diagnosis_budget=quickly, cross_fitted=False)
+    judged = Diagnosed(fusion=told, **{**options, "networks": (RatioSVM(),)}).fit(train, validation, seed=0)
+    assert list(judged.predict(test[0].unlabelled()).diagnosis) == ["ratio-svm"], "it learned from labels that are not judged"
     foreign = Diagnosed(segmenter=Drawn(cases=everything.cases), **options).fit(train, validation, seed=0)
     assert list(foreign.predict(test[0].unlabelled()).diagnosis) == names[:2]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from raterbench.datasets import IGNORE, CaseList, RaterbenchError
+from raterbench.datasets import IGNORE, CaseList, Geometry, RaterbenchError
 from raterbench.methods import Budget, DiagnosisBudget, DiagnosisFirst, FusedLabels, MajorityVote
 from raterbench.methods.diagnosis.dl_cat import DLCat
 
@@ -106,6 +106,21 @@ def test_weight_maps_give_the_consensus(fitted, bars):
     np.testing.assert_allclose(fused.probability[1][judged], (marked / np.where(judged, total, 1))[judged], atol=1e-6)
     assert (fused.probability[1][~judged] == 0.5).all() and (fused.labels[~judged] == IGNORE).all()
     assert np.array_equal(fused.labels[judged], (fused.probability[1] > 0.5)[judged])
+
+
+def test_slices_in_which_raters_agree_take_no_part_whatever_else_is_fused_with_them(fitted, bars):
+    """A volume has more slices than are fused at once, and raters differ in two of the last."""
+    flat = bars(1)[0]
+    same, different = np.stack([flat.ratings["one"]] * 40), np.stack([flat.ratings["one"]] * 40)
+    different[36:38] = flat.ratings["blank"]
+    image = np.stack([flat.image[0]] * 40)[None]
+    geometry = Geometry.axis_aligned(3)
+    volume = dataclasses.replace(flat, image=image, ratings={"one": same, "two": different}, geometry=geometry)
+    alike = dataclasses.replace(volume, id="alike", ratings={"one": same, "two": same})
+    both, alone = (CaseList("volumes", cases, bars(1).classes) for cases in ([volume, alike], [alike]))
+    (contested, agreed), (agreed_alone,) = fitted.fuse_cases(both), fitted.fuse_cases(alone)
+    assert (contested.iterations, agreed.iterations, agreed_alone.iterations) == (5, 0, 0)
+    assert np.array_equal(agreed.labels, same) and np.array_equal(contested.labels[:36], same[:36])
 
 
 def test_no_known_diagnosis_and_a_case_without_ratings_are_errors(fitted, bars, quickly):
