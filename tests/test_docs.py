@@ -204,6 +204,26 @@ def test_areas_of_the_other_arms_are_those_of_their_tables():
     assert len(arms) == 4 == len(lines) - 2
 
 
+def test_areas_of_fusions_are_those_of_their_tables():
+    folder = ROOT / "docs" / "diagnosis-first"
+    page = (folder.parent / "diagnosis-first.md").read_text(encoding="utf-8")
+    lines = (
+        page.partition("\n| arm | diagnosed by | majority vote | diagnosis first | p |")[2].partition("\n\n")[0].splitlines()
+    )
+    tables = {"knows": "wu2022-fusion", "independent": "wu2022-fusion-independent", "sees more": "wu2022-fusion-sees-more"}
+    arm, seen = "", set()
+    for line in lines[2:]:
+        named, network, *cells = (cell.strip().strip("`") for cell in line.strip("|").split("|"))
+        arm = named or arm
+        table = pd.read_csv(folder / tables[arm] / "diagnosis.csv")
+        found = table[(table["source"] == "predicted segmentation") & (table["network"] == network)].set_index("candidate")
+        first, other = found.loc["Diagnosis first, ExpG"], found.loc["Majority vote"]
+        shown = [write_number(row["auc"], 3).lstrip("0") for row in (other, first)]
+        assert cells == [*shown, p_number(first["p_holm"])], line
+        seen.add((arm, network))
+    assert len(seen) == 9 == len(lines) - 2
+
+
 def p_equals(p: float) -> str:
     """``= .004`` or ``< .001``."""
     words = p_number(p)
