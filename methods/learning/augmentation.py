@@ -22,14 +22,14 @@ def augment(batch: Batch, budget: Budget, generator: torch.Generator, spacing: t
     """
     if not budget.augments:
         return batch
-    images, ratings, present = batch.images, batch.ratings, batch.present
+    images, ratings = batch.images, batch.ratings
     if images.ndim == 5:
         theta = _affine_in_space(images.shape[2:], spacing, budget, generator).to(images.device)
     else:
         theta = _affine(images.shape[2:], spacing, budget, generator).to(images.device)
     grid = voxel_grid(theta, images.shape[2:])
     # Images and ratings together: the weights of a voxel's neighbours are computed once.
-    judged = (ratings * present.unsqueeze(2)).flatten(1, 2)
+    judged = ratings.flatten(1, 2)  # Zero where nobody judged.
     both = torch.cat([images, judged], dim=1)
     both = functional.grid_sample(both, grid, mode="bilinear", padding_mode="border", align_corners=False)
     images, moved = both.split([images.shape[1], judged.shape[1]], dim=1)
