@@ -149,6 +149,7 @@ def test_the_comparisons_of_a_page_are_those_of_the_values(page):
 
 
 AREAS = {
+    "parameterisation": ("wu2022-parameterisations", "predicted", "", lambda name: name[0].upper() + name[1:]),
     "labels of": ("wu2022-raters", "fused", "cross-fitted", str.capitalize),
     "learner": (
         *("wu2022-learners-diagnosis", "predicted", ""),
