@@ -105,8 +105,8 @@ def samples_warnings(experiment: Experiment) -> list[str]:
     if not named or experiment.samples:
         return []
     return [
-        f"samples = 0, so that methods that sample have a set of one, too, the labels of their mean, for {', '.join(named)}: "
-        "set samples = 16 to measure what they draw."
+        f"no samples are drawn (samples = 0), so that {', '.join(named)} takes one segmentation of each method, the labels of "
+        "its mean, also of those that could draw more: set samples = 16."
     ]
 
 

@@ -360,12 +360,17 @@ def _concatenate(parts: list[Any]) -> Any:
 
 
 def rows_in_chunks(slices: Slices) -> Sequence[torch.Tensor]:
-    """The rows of slices in their order, in chunks that go through the network at once where no gradient is needed.
-
-    A chunk of patches has as many as there are windows at once in a prediction: a patch is as large as many slices.
-    """
-    chunks: Sequence[torch.Tensor] = torch.arange(len(slices)).split(CHUNK if len(slices.sides) == 2 else WINDOWS)
+    """The rows of slices in their order, in chunks that go through the network at once where no gradient is needed."""
+    chunks: Sequence[torch.Tensor] = torch.arange(len(slices)).split(chunk_size(slices))
     return chunks
+
+
+def chunk_size(slices: Slices) -> int:
+    """How many slices, or patches, go through the network at once where no gradient is needed.
+
+    Of patches as many as there are windows at once in a prediction: a patch is as large as many slices.
+    """
+    return CHUNK if len(slices.sides) == 2 else WINDOWS
 
 
 def nan_confusion(n_classes: int) -> npt.NDArray[np.float64]:

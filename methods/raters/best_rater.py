@@ -12,7 +12,7 @@ from ...datasets.base import Dataset
 from ..fit_report import Trial
 from ..learning.alarms import majority_counts, majority_dice
 from ..learning.batches.slices import Slices
-from ..learning.network import CHUNK, rows_in_chunks
+from ..learning.network import chunk_size, rows_in_chunks
 from ..networks.separate_networks import SeparateNetworks
 
 
@@ -47,7 +47,7 @@ class BestRater(SeparateNetworks):
         self.module_.eval()
         for rows in self._rows(slices):
             batch = slices.batch(rows, self.device_)
-            logits = torch.cat([self.module_.networks[r](images) for images in batch.images.split(CHUNK)])
+            logits = torch.cat([self.module_.networks[r](images) for images in batch.images.split(chunk_size(slices))])
             ratings, present = batch.ratings, batch.present
             if self.recipe_.compares_voxels:  # Not with padding, as in a prediction.
                 judged = _extent(present)

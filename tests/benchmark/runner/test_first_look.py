@@ -156,5 +156,5 @@ def test_a_folder_of_tiny_pixels_is_warned_of(tmp_path):
 def test_metrics_of_samples_without_samples_are_told():
     metrics = ("dice", "generalised energy distance", "dice max")
     (said,) = samples_warnings(experiment(metrics=metrics))
-    assert "for generalised energy distance, dice max: set samples = 16" in said
+    assert "(samples = 0), so that generalised energy distance, dice max takes one segmentation of each method" in said
     assert not samples_warnings(experiment(metrics=metrics, samples=16)) and not samples_warnings(experiment(metrics=("dice",)))

@@ -101,6 +101,15 @@ def test_samples_are_kept():
     assert not stored.on_slices
 
 
+def test_rounded_samples_of_several_classes_stay_probabilities():
+    """A half of each of two classes is rounded up twice, which must not make the background negative."""
+    map_ = np.stack([np.full((2, 2), share, np.float32) for share in (0.0, 0.5, 0.5)])
+    (sample,) = store_prediction("c", Prediction(map_, samples=map_[None]), {}).sampled()
+    assert sample.min() >= 0
+    np.testing.assert_allclose(sample.sum(axis=0), 1, atol=1e-6)
+    np.testing.assert_allclose(sample, map_, atol=1 / 255)
+
+
 def test_values_are_counted_class_by_class_with_exact_0_and_1_apart():
     rng = np.random.default_rng(0)
     stored = rng.integers(0, FULL + 1, (2, 3, 5, 7)).astype(np.uint16)

@@ -44,10 +44,16 @@ def test_its_networks_are_those_of_separate_networks():
         assert (one.weights()[name] == tensor).all()
 
 
+def brighter_to_the_edge(case, scale):
+    """So that what is repeated around it is brighter than all within, and differs from case to case."""
+    y, x = (np.abs(np.linspace(-1, 1, n)) ** 8 for n in case.shape)
+    return (scale * (case.image + 5 * (y[:, None] + x))).astype(np.float32)
+
+
 def test_voxels_are_compared_within_a_case_as_in_its_prediction():
     """With a recipe that compares them, other validation cases and the padding around a case change nothing."""
     dataset = make_dataset(shapes=[(32, 32), (20, 28), (24, 24), (32, 20)], n_raters=1)
-    cases = [replace(case, image=case.image * 10.0**i, ratings=case.ratings) for i, case in enumerate(dataset)]
+    cases = [replace(case, image=brighter_to_the_edge(case, 10.0**i)) for i, case in enumerate(dataset)]
     validation = CaseList(dataset.name, cases, dataset.classes, dataset.raters)
     budget = Budget(epochs=2, batch_size=2, learning_rate=1e-2, backbone="shallow", **STILL)
     method = BestRater(recipe=SoftSeg(), budget=budget).fit(validation, validation, seed=0)
